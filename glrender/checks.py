@@ -1,0 +1,66 @@
+"""Checks on what callers hand in, each raising an error that names the value."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from glrender.errors import InputError, UsageError
+
+
+def check_array(
+    name: str,
+    array: ArrayLike,
+    shape: Sequence[int | None],
+    dtype: DTypeLike = np.float64,
+    *,
+    finite: bool = False,
+) -> NDArray[Any]:
+    """Return `array` as a C-contiguous array of `dtype`, or say why it cannot be one.
+
+    `shape` has one entry per dimension; None lets that dimension be anything.
+    """
+    try:
+        result = np.ascontiguousarray(array, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name}: cannot be read as an array of {np.dtype(dtype)}: {error}") from None
+    if np.ndim(array) != len(shape) or any(
+        want is not None and have != want for have, want in zip(result.shape, shape, strict=True)
+    ):
+        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+        raise InputError(f"{name}: received shape {np.shape(array)}, expected {wanted}")
+    if finite and not np.isfinite(result).all():
+        bad = int(result.size - np.isfinite(result).sum())
+        raise InputError(f"{name}: {bad} of {result.size} values are NaN or infinite, expected finite values")
+    return result
+
+
+def check_positive(name: str, value: float) -> float:
+    """Return `value` as a float if it is finite and greater than zero."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: received {value!r}, expected a number greater than 0") from None
+    if not (math.isfinite(number) and number > 0):
+        raise InputError(f"{name}: received {value!r}, expected a finite number greater than 0")
+    return number
+
+
+def check_choice(name: str, value: str, valid: Iterable[str]) -> str:
+    """Return `value` if it is one of `valid`; otherwise name the valid ones."""
+    valid = tuple(valid)
+    if value not in valid:
+        raise UsageError(f"{name}: received {value!r}, expected one of {', '.join(map(repr, valid))}")
+    return value
+
+
+def check_pose(name: str, pose: ArrayLike, *, tolerance: float = 1e-4) -> NDArray[np.float64]:
+    """Return `pose` as a float64 (4, 4) rigid transformation: a rotation, a translation, last row 0 0 0 1."""
+    T = check_array(name, pose, (4, 4), np.float64, finite=True)
+    R = T[:3, :3]
+    rigid = np.allclose(R @ R.T, np.eye(3), atol=tolerance) and np.linalg.det(R) > 0
+    if not rigid or not np.allclose(T[3], (0, 0, 0, 1), atol=tolerance):
+        raise InputError(f"{name}: expected a rigid 4x4 transformation (rotation, translation, last row 0 0 0 1)")
+    return T

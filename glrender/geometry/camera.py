@@ -1,0 +1,75 @@
+"""A pinhole camera, and optionally the lens of the images that are read for it."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.checks import check_array, check_positive
+from glrender.errors import InputError
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics in pixels; the centre of pixel (column u, row v) is at (u, v), row 0 on top.
+
+    Camera frame as in OpenCV: x right, y down, z forward. A point (X, Y, Z) is seen at
+    (fx X/Z + cx, fy Y/Z + cy). `distortion` describes the lens of images on file
+    (OpenCV's k1, k2, p1, p2, k3); rendering is always pinhole with the same K.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height"):
+            value = getattr(self, name)
+            if int(value) != value or value < 1:
+                raise InputError(f"camera {name}: received {value!r}, expected a whole number of pixels, at least 1")
+            object.__setattr__(self, name, int(value))
+        for name in ("fx", "fy"):
+            object.__setattr__(self, name, check_positive(f"camera {name}", getattr(self, name)))
+        for name in ("cx", "cy"):
+            value = check_array(f"camera {name}", getattr(self, name), (), finite=True)
+            object.__setattr__(self, name, float(value))
+        if self.distortion is not None:
+            lens = check_array("camera distortion", self.distortion, (None,), finite=True)
+            if len(lens) not in (4, 5, 8):
+                raise InputError(
+                    f"camera distortion: received {len(lens)} coefficients, expected 4, 5 or 8 (k1, k2, p1, p2, k3, …)"
+                )
+            object.__setattr__(self, "distortion", tuple(float(k) for k in lens))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width): the shape of this camera's images."""
+        return self.height, self.width
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """The (3, 3) matrix K that takes camera coordinates to homogeneous pixels."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+    def rays(self) -> NDArray[np.float64]:
+        """(height, width, 3): r = ((u-cx)/fx, (v-cy)/fy, 1), so that a pixel of depth D sees the point D r."""
+        x = (np.arange(self.width) - self.cx) / self.fx
+        y = (np.arange(self.height) - self.cy) / self.fy
+        rays = np.ones((self.height, self.width, 3))
+        rays[..., 0], rays[..., 1] = np.meshgrid(x, y)
+        return rays
+
+    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(…, 3) camera coordinates to (…, 2) pixels (u, v); a point with z <= 0 gives NaN."""
+        X = np.asarray(points, dtype=np.float64)
+        z = np.where(X[..., 2] > 0, X[..., 2], np.nan)
+        return np.stack([self.fx * X[..., 0] / z + self.cx, self.fy * X[..., 1] / z + self.cy], axis=-1)
+
+    def without_distortion(self) -> "Camera":
+        """The camera of images that have been undistorted: the same K, no lens."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Camera(**(values | {"distortion": None}))

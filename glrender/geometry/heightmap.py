@@ -1,0 +1,123 @@
+"""A height map: heights on a regular grid, drawn as a triangle mesh, optionally coloured."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.checks import check_array, check_pose, check_positive
+from glrender.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class HeightMap:
+    """Vertex (i, j) lies at map coordinates (origin_x + j spacing, origin_y + i spacing, heights[i, j]).
+
+    x runs along columns, y along rows, height along +z, all in metres. Each quad is split along
+    the diagonal from (i, j+1) to (i+1, j); only the upper side is visible. A NaN height is a cell
+    that nobody has seen: no triangle that touches it is drawn.
+    """
+
+    heights: NDArray[np.float64]
+    """(rows, cols) metres above the map's plane z = 0; NaN where unknown."""
+    spacing: float
+    """Metres between neighbouring vertices."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """Map x and y of vertex (0, 0), metres."""
+    colors: NDArray[np.float64] | None = None
+    """(rows, cols, 1 or 3) linear colour in [0, 1]; NaN where unknown; None: a map without colours."""
+    T_world_map: NDArray[np.float64] | None = None
+    """(4, 4) map to world; None is the identity."""
+    sigma: NDArray[np.float64] | None = None
+    """(rows, cols) marginal standard deviation of each height, metres; NaN where unknown."""
+
+    def __post_init__(self) -> None:
+        heights = check_array("heights", self.heights, (None, None))
+        if min(heights.shape) < 2:
+            raise InputError(f"heights: received shape {heights.shape}, expected at least 2 rows and 2 columns")
+        if np.isinf(heights).any():
+            raise InputError("heights: infinite values; use NaN for a cell that nobody has seen")
+        origin = check_array("origin", self.origin, (2,), finite=True)
+        self._set(heights=heights, spacing=check_positive("spacing", self.spacing), origin=tuple(map(float, origin)))
+        if self.colors is not None:
+            colors = check_array("colors", self.colors, (*heights.shape, None))
+            if colors.shape[2] not in (1, 3):
+                raise InputError(f"colors: received {colors.shape[2]} channels, expected 1 (grey) or 3 (red, green, blue)")
+            if np.isinf(colors).any():
+                raise InputError("colors: infinite values; use NaN where a colour is unknown")
+            self._set(colors=colors)
+        if self.T_world_map is not None:
+            self._set(T_world_map=check_pose("T_world_map", self.T_world_map))
+        if self.sigma is not None:
+            self._set(sigma=check_array("sigma", self.sigma, heights.shape))
+
+    def _set(self, **values: object) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, cols) of vertices."""
+        return self.heights.shape[0], self.heights.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """Colour channels of an image of this map: 1 or 3; a map without colours renders grey 0.5."""
+        return 1 if self.colors is None else self.colors.shape[2]
+
+    @property
+    def pose(self) -> NDArray[np.float64]:
+        """T_world_map as a matrix, also where it was left out."""
+        return np.eye(4) if self.T_world_map is None else self.T_world_map
+
+    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Map x of each column (cols,) and map y of each row (rows,), metres."""
+        rows, cols = self.shape
+        return self.origin[0] + self.spacing * np.arange(cols), self.origin[1] + self.spacing * np.arange(rows)
+
+    def vertices(self) -> NDArray[np.float64]:
+        """(rows·cols, 3) map coordinates, row by row; z is NaN where the height is unknown."""
+        x, y = self.axes()
+        grid_x, grid_y = np.meshgrid(x, y)
+        return np.stack([grid_x, grid_y, self.heights], axis=-1).reshape(-1, 3)
+
+    @cached_property
+    def triangles(self) -> NDArray[np.int32]:
+        """(2 (rows-1) (cols-1), 3) vertex indices of every triangle, `triangle_vertices` of its ids."""
+        rows, cols = self.shape
+        return triangle_vertices(np.arange(2 * (rows - 1) * (cols - 1)), cols)
+
+    def with_values(self, heights: ArrayLike, colors: ArrayLike | None = None) -> "HeightMap":
+        """The same grid with other heights and colours; sigma is dropped, since it belonged to the old heights."""
+        return replace(self, heights=heights, colors=colors, sigma=None)
+
+    def save(self, path: str | Path) -> None:
+        """Write `map.npz` (see `glrender.geometry.mapfile`)."""
+        from glrender.geometry.mapfile import write_map
+
+        write_map(Path(path), self)
+
+    @staticmethod
+    def load(path: str | Path) -> "HeightMap":
+        """Read what `save` wrote; raises InputError if the file is missing, broken or lacks a key."""
+        from glrender.geometry.mapfile import read_map
+
+        return read_map(Path(path))
+
+
+def triangle_vertices(ids: ArrayLike, cols: int) -> NDArray[np.int32]:
+    """The three vertex indices (…, 3) of triangles on a grid with `cols` columns of vertices.
+
+    Triangle 2q is the lower-left half (i, j), (i, j+1), (i+1, j) of quad q = i (cols-1) + j, triangle
+    2q+1 its other half (i, j+1), (i+1, j+1), (i+1, j): counter-clockwise seen from +z. An id of -1
+    (nothing) gives -1, -1, -1.
+    """
+    ids = np.asarray(ids)
+    quad, upper = ids >> 1, (ids & 1).astype(bool)
+    a = quad // (cols - 1) * cols + quad % (cols - 1)
+    first = np.where(upper, a + 1, a)
+    second = np.where(upper, a + cols + 1, a + 1)
+    vertices = np.stack([first, second, a + cols], axis=-1)
+    return np.where(ids[..., None] < 0, -1, vertices).astype(np.int32)

@@ -1,0 +1,71 @@
+"""`map.npz`: one height map on file, readable by numpy alone.
+
+Keys: `height` (rows, cols) float32 metres, NaN unobserved; `sigma` (rows, cols) float32 metres, NaN
+where height is; `color` (rows, cols, 3) float32 linear, NaN where unknown; `origin` (2,) float64;
+`spacing` () float64; `T_world_map` (4, 4) float64.
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from glrender.errors import InputError
+from glrender.geometry.heightmap import HeightMap
+
+KEYS = ("height", "sigma", "color", "origin", "spacing", "T_world_map")
+
+
+def write_map(path: Path, surface: HeightMap) -> None:
+    """Write `surface`; the file appears whole or not at all.
+
+    A map without sigma is one that is known exactly: its sigma is written as 0. A grey map is written
+    with three equal channels, a map without colours with NaN.
+    """
+    heights = surface.heights.astype(np.float32)
+    unseen = np.isnan(heights)
+    sigma = np.zeros(surface.shape) if surface.sigma is None else surface.sigma
+    color = np.full((*surface.shape, 3), np.nan) if surface.colors is None else surface.colors
+    arrays = {
+        "height": heights,
+        "sigma": np.where(unseen, np.nan, sigma).astype(np.float32),
+        "color": np.broadcast_to(color, (*surface.shape, 3)).astype(np.float32),
+        "origin": np.array(surface.origin, dtype=np.float64),
+        "spacing": np.float64(surface.spacing),
+        "T_world_map": surface.pose,
+    }
+    temporary = path.with_name(path.name + ".part")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def read_map(path: Path) -> HeightMap:
+    """Read a map; raises InputError if the file is missing, broken or lacks a key."""
+    try:
+        with np.load(path) as data:
+            missing = [key for key in KEYS if key not in data]
+            if missing:
+                raise InputError(f"{path}: no key {', '.join(missing)}; a map has {', '.join(KEYS)}")
+            arrays = {key: data[key] for key in KEYS}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a map.npz") from None
+    except (OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a readable map.npz: {error}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a readable map.npz: {error}") from None
+    color = arrays["color"]
+    return HeightMap(
+        arrays["height"],
+        float(arrays["spacing"]),
+        tuple(arrays["origin"]),
+        colors=None if np.isnan(color).all() else color,
+        T_world_map=arrays["T_world_map"],
+        sigma=arrays["sigma"],
+    )

@@ -1,0 +1,87 @@
+"""Rigid transformations as 4x4 float64 matrices, and their twists.
+
+`T_a_b` takes coordinates in frame b to frame a. A twist is (v, omega): metres and
+radians, translation first, and moves a point X by v + omega x X to first order.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+
+from glrender.checks import check_array, check_pose
+from glrender.errors import InputError
+
+Matrix = NDArray[np.float64]
+
+
+def hat(vector: ArrayLike) -> Matrix:
+    """The (3, 3) skew matrix of a 3-vector: hat(a) @ b is the cross product a x b."""
+    x, y, z = check_array("vector", vector, (3,))
+    return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+
+
+def exp(twist: ArrayLike) -> Matrix:
+    """The (4, 4) transformation of a twist (v, omega), shape (6,)."""
+    xi = check_array("twist", twist, (6,), finite=True)
+    W = hat(xi[3:])
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_rotvec(xi[3:]).as_matrix()
+    T[:3, 3] = _left_jacobian(W, float(np.linalg.norm(xi[3:]))) @ xi[:3]
+    return T
+
+
+def log(transform: ArrayLike) -> NDArray[np.float64]:
+    """The twist (6,) of a (4, 4) transformation, with |omega| at most pi; the inverse of `exp`."""
+    T = check_pose("transform", transform)
+    omega = Rotation.from_matrix(T[:3, :3]).as_rotvec()
+    V = _left_jacobian(hat(omega), float(np.linalg.norm(omega)))
+    return np.concatenate([np.linalg.solve(V, T[:3, 3]), omega])
+
+
+def inverse(transform: ArrayLike) -> Matrix:
+    """T_b_a from T_a_b, exactly rigid (no general matrix inversion)."""
+    T = check_pose("transform", transform)
+    result = np.eye(4)
+    result[:3, :3] = T[:3, :3].T
+    result[:3, 3] = -T[:3, :3].T @ T[:3, 3]
+    return result
+
+
+def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
+    """T_a_b from a translation (3,) in metres and a quaternion (x, y, z, w), normalised here."""
+    q = check_array("quaternion", quaternion, (4,), finite=True)
+    if np.linalg.norm(q) < 1e-9:
+        raise InputError("quaternion: received a zero quaternion, which is no rotation")
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_quat(q).as_matrix()
+    T[:3, 3] = check_array("translation", translation, (3,), finite=True)
+    return T
+
+
+def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
+    """T_world_camera of a camera at `eye` that looks at `target`: x right, y down, z forward.
+
+    Where the view is along `up`, the world's y axis is used as the image's upward direction instead.
+    """
+    eye = check_array("eye", eye, (3,), finite=True)
+    forward = check_array("target", target, (3,), finite=True) - eye
+    length = float(np.linalg.norm(forward))
+    if length == 0:
+        raise InputError(f"look_at: eye and target are the same point {tuple(eye)}")
+    z = forward / length
+    x = np.cross(z, check_array("up", up, (3,), finite=True))
+    if np.linalg.norm(x) < 1e-9:
+        x = np.cross(z, (0.0, 1.0, 0.0))
+    x /= np.linalg.norm(x)
+    T = np.eye(4)
+    T[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
+    T[:3, 3] = eye
+    return T
+
+
+def _left_jacobian(W: Matrix, angle: float) -> Matrix:
+    # Series below 1e-4 rad: its next term is under 1e-17, while (1 - cos)/angle^2 would cancel.
+    if angle < 1e-4:
+        return np.eye(3) + W / 2 + W @ W / 6
+    a2 = angle * angle
+    return np.eye(3) + (1 - np.cos(angle)) / a2 * W + (angle - np.sin(angle)) / (a2 * angle) * W @ W
