@@ -1,0 +1,161 @@
+"""An OpenGL context that somebody owns, and the register of what is alive in it."""
+
+from dataclasses import dataclass
+from threading import get_ident
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import moderngl
+
+from glrender.errors import GLError, LimitError
+from glrender.gl import egl
+
+REQUIRED_VERSION = 330
+SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader")
+
+
+class GLObject(Protocol):
+    """Anything that moderngl makes and that must be released."""
+
+    def release(self) -> None: ...
+
+
+Owned = TypeVar("Owned", bound=GLObject)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this machine's OpenGL can do, as far as glrender asks for it."""
+
+    max_draw_buffers: int
+    """Colour attachments that one pass can write; OpenGL 3.3 guarantees 8."""
+    max_texture_size: int
+    """Largest width or height of a texture, in texels."""
+    max_framebuffer_size: tuple[int, int]
+    """Largest width and height of what is rendered into, in pixels."""
+    max_texture_units: int
+    """Textures that a fragment shader can read."""
+    max_uniform_components: int
+    """Floats of uniforms that a vertex shader can have."""
+    max_storage_block_bytes: int
+    """Largest buffer that a compute shader can bind; 0 below OpenGL 4.3."""
+
+
+class Context:
+    """OpenGL 3.3 or later without a window, by EGL; whoever makes it closes it.
+
+    It is current in the thread that made it, and only that thread may use it. Everything that is
+    made in it is registered by `own` and released by `close` at the latest.
+
+    Raises ContextError where there is no OpenGL (the message says what to install) or no such device.
+    """
+
+    def __init__(self, device_index: int = 0) -> None:
+        self._adopt(egl.create_context(device_index, REQUIRED_VERSION), headless=True)
+
+    @classmethod
+    def from_current(cls) -> Self:
+        """The context that the caller has made current in this thread; it is never destroyed here.
+
+        Raises ContextError if no context is current or if it is older than OpenGL 3.3.
+        """
+        context = cls.__new__(cls)
+        context._adopt(egl.current_context(REQUIRED_VERSION), headless=False)
+        return context
+
+    def _adopt(self, mgl: moderngl.Context, *, headless: bool) -> None:
+        self._mgl: moderngl.Context | None = mgl
+        self._headless = headless
+        self._thread = get_ident()
+        self._live: dict[int, GLObject] = {}
+        info = mgl.info
+        self.vendor: str = info["GL_VENDOR"]
+        self.renderer: str = info["GL_RENDERER"]
+        self.version: str = info["GL_VERSION"]
+        self.version_code: int = mgl.version_code
+        width, height = info["GL_MAX_VIEWPORT_DIMS"]
+        texture = info["GL_MAX_TEXTURE_SIZE"]
+        self.limits = Limits(
+            max_draw_buffers=min(info["GL_MAX_DRAW_BUFFERS"], info["GL_MAX_COLOR_ATTACHMENTS"]),
+            max_texture_size=texture,
+            max_framebuffer_size=(min(width, texture), min(height, texture)),
+            max_texture_units=info["GL_MAX_TEXTURE_IMAGE_UNITS"],
+            max_uniform_components=info["GL_MAX_VERTEX_UNIFORM_COMPONENTS"],
+            max_storage_block_bytes=info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0),
+        )
+
+    @property
+    def mgl(self) -> moderngl.Context:
+        """The moderngl context. Raises GLError if this context is closed or belongs to another thread."""
+        if self._mgl is None:
+            raise GLError("this OpenGL context is closed; make a new Context")
+        if get_ident() != self._thread:
+            raise GLError("this OpenGL context was made in another thread; use it there, or make one in each thread")
+        return self._mgl
+
+    @property
+    def is_software(self) -> bool:
+        """True if the processor, not a GPU, does the rendering."""
+        return any(name in self.renderer.lower() for name in SOFTWARE_RENDERERS)
+
+    @property
+    def live_objects(self) -> int:
+        """How many registered objects have not been released yet."""
+        return len(self._live)
+
+    def use(self) -> None:
+        """Make this context current in its thread; needed where several contexts are alive."""
+        self.mgl.__enter__()
+
+    def own(self, obj: Owned) -> Owned:
+        """Register an object of this context, so that `close` releases it; returns it."""
+        self._live[id(obj)] = obj
+        return obj
+
+    def disown(self, obj: GLObject) -> None:
+        """Take an object off the register without releasing it: somebody else will."""
+        if self._live.pop(id(obj), None) is None:
+            raise GLError(f"{type(obj).__name__}: not registered with this context, or released before")
+
+    def release(self, *objects: GLObject) -> None:
+        """Release registered objects and take them off the register."""
+        for obj in objects:
+            self.disown(obj)
+            obj.release()
+
+    def check(self, doing: str) -> None:
+        """Raise GLError "<doing>: GL_INVALID_OPERATION" if OpenGL has reported errors since the last check."""
+        errors = []
+        while (error := self.mgl.error) != "GL_NO_ERROR":
+            errors.append(error)
+        if errors:
+            raise GLError(f"{doing}: {', '.join(errors)}")
+
+    def check_texture_size(self, what: str, width: int, height: int) -> None:
+        """Raise LimitError if `what`, of width x height texels, does not fit into a texture."""
+        largest = self.limits.max_texture_size
+        if max(width, height) > largest:
+            raise LimitError(
+                f"{what}: received {width} x {height}, but textures of {self.renderer} end at {largest} x {largest}"
+            )
+
+    def close(self) -> None:
+        """Release all that is registered and, unless it is the caller's, the context; may be called twice."""
+        if self._mgl is None:
+            return
+        self.use()
+        for obj in reversed(self._live.values()):
+            obj.release()
+        self._live.clear()
+        if self._headless:
+            self._mgl.release()
+        self._mgl = None
+
+    def __enter__(self) -> Self:
+        self.use()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
