@@ -23,7 +23,7 @@ def check_array(
     `shape` has one entry per dimension; None lets that dimension be anything.
     """
     try:
-        result = np.ascontiguousarray(array, dtype=dtype)
+        result = np.asarray(array, dtype=dtype, order="C")  # ascontiguousarray would make a scalar (1,)
     except (TypeError, ValueError) as error:
         raise InputError(f"{name}: cannot be read as an array of {np.dtype(dtype)}: {error}") from None
     if np.ndim(array) != len(shape) or any(
