@@ -1,0 +1,104 @@
+"""`camera.yaml`: the cameras of a sequence.
+
+    width: 640                      pixels, colour and depth alike
+    height: 480
+    fx: 517.3                       intrinsics of the colour camera, pixels
+    fy: 516.5
+    cx: 318.6
+    cy: 255.3
+    distortion: [k1, k2, p1, p2, k3]                        optional: the lens, as OpenCV has it
+    depth_scale: 5000                                       optional: counts per metre
+    depth: {fx: 525, fy: 525, cx: 319.5, cy: 239.5}         optional: a depth image made with other intrinsics
+
+Depth images are registered to the photographs: pixel (u, v) of both shows the same point, also where
+depth has intrinsics of its own. Where it does not, `registered: false` inside `depth` says that each
+image follows its own intrinsics, from the same centre.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glrender.checks import check_positive
+from glrender.errors import InputError
+from glrender.geometry.camera import Camera
+from glrender.io.files import write_bytes
+
+INTRINSICS = ("fx", "fy", "cx", "cy")
+REQUIRED = ("width", "height", *INTRINSICS)
+OPTIONAL = ("distortion", "depth_scale", "depth")
+
+
+@dataclass(frozen=True)
+class CameraFile:
+    """What a `camera.yaml` says."""
+
+    color: Camera
+    """The camera of the photographs, with its lens."""
+    depth: Camera | None = None
+    """The pinhole camera of the depth images where it has intrinsics of its own; None: they share `color`."""
+    registered: bool = True
+    """Whether pixel (u, v) of a depth image and of its photograph show the same point."""
+    depth_scale: float = 5000.0
+    """Counts of a depth image per metre."""
+
+
+def read_camera(path: str | Path) -> CameraFile:
+    """Read a `camera.yaml`; InputError names the keys that are missing, unknown or have an unusable value."""
+    path = Path(path)
+    content = _load(path)
+    _check_keys(f"{path}", content, REQUIRED, OPTIONAL)
+    color = _camera(f"{path}", {key: content[key] for key in REQUIRED} | {"distortion": content.get("distortion")})
+    scale = check_positive(f"{path}: depth_scale", content.get("depth_scale", CameraFile.depth_scale))
+    own = content.get("depth")
+    if own is None:
+        return CameraFile(color, depth_scale=scale)
+    _check_keys(f"{path}: depth", own, INTRINSICS, ("registered",))
+    registered = own.get("registered", True)
+    if not isinstance(registered, bool):
+        raise InputError(f"{path}: depth: registered: received {registered!r}, expected true or false")
+    size = {"width": color.width, "height": color.height}
+    depth = _camera(f"{path}: depth", size | {key: own[key] for key in INTRINSICS})
+    return CameraFile(color, depth, registered, scale)
+
+
+def write_camera(path: Path, camera: Camera, depth_scale: float) -> None:
+    """Write the `camera.yaml` of a sequence whose colour and depth share `camera`."""
+    content: dict[str, Any] = {key: getattr(camera, key) for key in REQUIRED}
+    if camera.distortion is not None:
+        content["distortion"] = list(camera.distortion)
+    content["depth_scale"] = float(depth_scale)
+    write_bytes(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None).encode())
+
+
+def _load(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a camera.yaml with {', '.join(REQUIRED)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _check_keys(where: str, content: Any, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    valid = f"the keys are {', '.join(required)}, and optionally {', '.join(optional)}"
+    if not isinstance(content, Mapping):
+        raise InputError(f"{where}: received {content!r}, expected keys and values; {valid}")
+    unknown = [str(key) for key in content if key not in (*required, *optional)]
+    if unknown:
+        raise InputError(f"{where}: unknown key {', '.join(unknown)}; {valid}")
+    missing = [key for key in required if key not in content]
+    if missing:
+        raise InputError(f"{where}: no key {', '.join(missing)}; {valid}")
+
+
+def _camera(where: str, values: dict[str, Any]) -> Camera:
+    try:
+        return Camera(**values)
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(f"{where}: {error}") from None

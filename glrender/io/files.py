@@ -1,0 +1,49 @@
+"""Text files by the line, and output files that appear whole or not at all."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from glrender.errors import InputError
+
+
+def data_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, text) of every line that is neither blank nor a comment (#); InputError if unreadable."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            yield number, stripped
+
+
+def output_folder(path: str | Path) -> Path:
+    """Create the folder if need be and make sure that files can be written in it; otherwise InputError."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: cannot be written to: {error.strerror or error}; choose another output folder"
+        ) from None
+    return folder
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file by way of a temporary neighbour, so that a reader never finds half of it."""
+    temporary = path.with_name(path.name + ".part")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -1,0 +1,46 @@
+"""Resampling images of one camera onto the pixels of another that stands in the same place."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.camera import Camera
+
+
+@dataclass(frozen=True, eq=False)
+class Resampling:
+    """Where every pixel of the target camera finds its value in an image of the source camera."""
+
+    columns: NDArray[np.float32]
+    """(height, width) column in the source image."""
+    rows: NDArray[np.float32]
+    """(height, width) row in the source image."""
+    outside: NDArray[np.bool_]
+    """(height, width) True where the source image has no pixel."""
+
+    @staticmethod
+    def between(source: Camera, target: Camera) -> "Resampling | None":
+        """From `source`, which may have a lens, to the pinhole camera `target`; None where they are the same."""
+        if source == target:
+            return None
+        lens = None if source.distortion is None else np.array(source.distortion)
+        columns, rows = cv2.initUndistortRectifyMap(
+            source.matrix, lens, None, target.matrix, (target.width, target.height), cv2.CV_32FC1
+        )
+        inside = (columns >= -0.5) & (columns <= source.width - 0.5) & (rows >= -0.5) & (rows <= source.height - 0.5)
+        return Resampling(np.asarray(columns, np.float32), np.asarray(rows, np.float32), ~inside)
+
+    def color(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bilinear look-up in a linear image (height, width, 3); NaN outside."""
+        return self._look_up(image, cv2.INTER_LINEAR, np.nan)
+
+    def depth(self, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Nearest look-up in a depth image (height, width), since a mean of two surfaces is neither; 0 outside."""
+        return self._look_up(depth, cv2.INTER_NEAREST, 0)
+
+    def _look_up(self, image: NDArray[np.float32], method: int, nothing: float) -> NDArray[np.float32]:
+        result = cv2.remap(image, self.columns, self.rows, method, borderMode=cv2.BORDER_REPLICATE)
+        result[self.outside] = nothing
+        return np.asarray(result, np.float32)

@@ -1,0 +1,259 @@
+"""A recorded sequence: a folder in the TUM RGB-D format with a `camera.yaml`.
+
+`rgb.txt` and/or `depth.txt` list the images (`timestamp file`), `groundtruth.txt` the poses where there
+are any, `T_world_map.txt` places the height map where it is not to be found from the data.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.geometry.camera import Camera
+from glrender.io.association import TOLERANCE, associate
+from glrender.io.camera_file import CameraFile, read_camera
+from glrender.io.color import bytes_to_linear
+from glrender.io.files import data_lines
+from glrender.io.images import FrameError, read_color, read_depth
+from glrender.io.rectify import Resampling
+from glrender.io.selection import selected_lines
+from glrender.io.trajectory import Trajectory, read_pose, read_trajectory
+
+KINDS = ("depth", "rgb")
+"""The lists of a sequence: where there is depth, its lines number the frames."""
+
+SATURATED = 65535
+"""The count of a depth image that only says 'too far'."""
+
+
+@dataclass(frozen=True)
+class FrameEntry:
+    """One frame as the lists name it; nothing is read yet."""
+
+    index: int
+    """The data line, from 0, of `depth.txt` (of `rgb.txt` where there is no depth)."""
+    time: float
+    """Seconds: the depth image's time, or the photograph's where there is no depth."""
+    color_time: float | None
+    """Seconds; None: no photograph within 20 ms."""
+    color_path: Path | None
+    depth_path: Path | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image or frame that is left out."""
+
+    index: int
+    """The data line, from 0, of the list that names it."""
+    name: str
+    """The file as the list names it."""
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame as `Sequence.camera` sees it."""
+
+    index: int
+    time: float
+    color_time: float | None
+    image: NDArray[np.float32] | None
+    """(height, width, 3) linear colour; NaN where the lens saw nothing of this pixel's ray."""
+    depth: NDArray[np.float32] | None
+    """(height, width) camera z in metres; 0 where nothing was measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """The frames of a folder and how to read them; made by `open_sequence`."""
+
+    folder: Path
+    camera: Camera
+    """The pinhole camera of the frames that `read` gives: the depth camera where there is depth."""
+    colour_camera: Camera
+    """The camera of the photographs on file, with its lens."""
+    depth_scale: float
+    """Counts of a depth image per metre."""
+    line_count: int
+    """Frames that the list names, present or not."""
+    frames: tuple[FrameEntry, ...]
+    """In the order of the list."""
+    trajectory: Trajectory | None
+    T_world_map: NDArray[np.float64] | None
+    """(4, 4) from `T_world_map.txt`; None: not given."""
+    problems: tuple[Skipped, ...]
+    """Files that the lists name and that are not there."""
+    color_resampling: Resampling | None
+    """From the photographs on file to `camera`; None: they fit pixel by pixel."""
+    depth_resampling: Resampling | None
+    """From the depth images on file to `camera`; None: they fit pixel by pixel."""
+
+    def select(self, selection: str) -> tuple[FrameEntry, ...]:
+        """The frames of even | odd | first | second | a:b:c, counted in lines of the list, those of missing files too.
+
+        UsageError for a selection that is none of these or selects no line; InputError if every
+        selected frame is missing.
+        """
+        lines = selected_lines(selection, self.line_count)
+        entries = tuple(entry for entry in self.frames if entry.index in lines)
+        if not entries:
+            raise InputError(f"{self.folder}: none of the {len(lines)} frames of {selection!r} has its files")
+        return entries
+
+    def with_poses(
+        self, entries: tuple[FrameEntry, ...], time_offset: float = 0.0
+    ) -> tuple[tuple[FrameEntry, ...], tuple[Skipped, ...]]:
+        """Part `entries` into those whose time + `time_offset` (seconds) the trajectory covers, and the others.
+
+        InputError if there is no trajectory, or none is covered.
+        """
+        if self.trajectory is None:
+            raise InputError(f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose)")
+        posed = tuple(entry for entry in entries if self.trajectory.covers(entry.time + time_offset))
+        if not posed:
+            first, last = self.trajectory.times[[0, -1]]
+            times = [entry.time + time_offset for entry in entries]
+            raise InputError(
+                f"{self.folder}: no frame lies within the trajectory, which covers {first:.6f} to {last:.6f} s; "
+                f"the frames {min(times):.6f} to {max(times):.6f} s. Check the trajectory and the time offset"
+            )
+        kept = {entry.index for entry in posed}
+        reason = "no pose: outside the trajectory"
+        return posed, tuple(Skipped(e.index, _name(e), reason) for e in entries if e.index not in kept)
+
+    def read(self, entry: FrameEntry) -> Frame:
+        """Decode one frame; FrameError if a file is damaged or has another size than the camera."""
+        depth = image = None
+        if entry.depth_path is not None:
+            counts = _sized(entry.depth_path, read_depth(entry.depth_path), self.camera)
+            depth = np.where(counts == SATURATED, 0, counts * np.float32(1 / self.depth_scale)).astype(np.float32)
+            if self.depth_resampling is not None:
+                depth = self.depth_resampling.depth(depth)
+        if entry.color_path is not None:
+            image = bytes_to_linear(_sized(entry.color_path, read_color(entry.color_path), self.camera))
+            if self.color_resampling is not None:
+                image = self.color_resampling.color(image)
+        return Frame(entry.index, entry.time, entry.color_time, image, depth)
+
+
+def open_sequence(folder: str | Path, trajectory: str | Path | None = None) -> Sequence:
+    """Read the lists, the camera and the poses of a sequence; images are read frame by frame.
+
+    `trajectory` is a file that replaces the folder's `groundtruth.txt`. InputError says which part of
+    the folder is missing, malformed or of another image size than `camera.yaml`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
+    listed = {kind: _read_list(folder / f"{kind}.txt") for kind in KINDS if (folder / f"{kind}.txt").exists()}
+    if not listed:
+        raise InputError(f"{folder}: neither rgb.txt nor depth.txt; expected a sequence in the TUM RGB-D format")
+    cameras = read_camera(folder / "camera.yaml")
+    present = {kind: [line for line in lines if line.path.is_file()] for kind, lines in listed.items()}
+    for kind, lines in present.items():
+        if not lines:
+            raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
+        _check_size(kind, lines, cameras.color)
+    camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
+    poses = folder / "groundtruth.txt" if trajectory is None else Path(trajectory)
+    placement = folder / "T_world_map.txt"
+    return Sequence(
+        folder=folder,
+        camera=camera,
+        colour_camera=cameras.color,
+        depth_scale=cameras.depth_scale,
+        line_count=len(listed["depth" if "depth" in listed else "rgb"]),
+        frames=_frames(folder, present),
+        trajectory=read_trajectory(poses) if trajectory is not None or poses.exists() else None,
+        T_world_map=read_pose(placement) if placement.exists() else None,
+        problems=tuple(
+            Skipped(line.index, line.name, "no such file")
+            for lines in listed.values()
+            for line in lines
+            if not line.path.is_file()
+        ),
+        color_resampling=color_resampling,
+        depth_resampling=depth_resampling,
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    index: int
+    time: float
+    name: str
+    path: Path
+
+
+def _read_list(path: Path) -> list[_Line]:
+    lines: list[_Line] = []
+    for number, text in data_lines(path):
+        time, _, name = text.partition(" ")
+        try:
+            seconds = float(time)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or not name.strip():
+            raise InputError(f"{path}:{number}: received {text!r}, expected: timestamp file")
+        lines.append(_Line(len(lines), seconds, name.strip(), path.parent / name.strip()))
+    if not lines:
+        raise InputError(f"{path}: names no image; expected lines of: timestamp file")
+    return lines
+
+
+def _frames(folder: Path, present: dict[str, list[_Line]]) -> tuple[FrameEntry, ...]:
+    photographs = present.get("rgb", [])
+    if "depth" not in present:
+        return tuple(FrameEntry(line.index, line.time, line.time, line.path, None) for line in photographs)
+    depths = present["depth"]
+    partners = associate([line.time for line in depths], [line.time for line in photographs])
+    if photographs and (partners < 0).all():
+        raise InputError(
+            f"{folder}: no image of rgb.txt lies within {1000 * TOLERANCE:.0f} ms of one of depth.txt "
+            f"(rgb from {photographs[0].time:.6f} s, depth from {depths[0].time:.6f} s)"
+        )
+    matched = [photographs[k] if k >= 0 else None for k in partners]
+    return tuple(
+        FrameEntry(depth.index, depth.time, photo and photo.time, photo and photo.path, depth.path)
+        for depth, photo in zip(depths, matched, strict=True)
+    )
+
+
+def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampling | None, Resampling | None]:
+    """The camera of the frames, and how photographs and depth images get there."""
+    if not has_depth or cameras.depth is None:
+        camera = cameras.color.without_distortion()
+        resampling = Resampling.between(cameras.color, camera)
+        return camera, resampling, resampling
+    if cameras.registered:
+        return cameras.depth, None, None
+    return cameras.depth, Resampling.between(cameras.color, cameras.depth), None
+
+
+def _check_size(kind: str, lines: list[_Line], camera: Camera) -> None:
+    """Refuse a sequence whose first whole image has another size than `camera`; damaged ones are told of later."""
+    read = read_depth if kind == "depth" else read_color
+    for line in lines:
+        try:
+            pixels = read(line.path)
+        except FrameError:
+            continue
+        _sized(line.path, pixels, camera)
+        return
+
+
+def _sized(path: Path, pixels: NDArray[Any], camera: Camera) -> NDArray[Any]:
+    if pixels.shape[:2] != camera.shape:
+        height, width = pixels.shape[:2]
+        raise FrameError(f"{path}: {width} x {height} pixels, but camera.yaml says {camera.width} x {camera.height}")
+    return pixels
+
+
+def _name(entry: FrameEntry) -> str:
+    path = entry.depth_path or entry.color_path
+    return f"{path.parent.name}/{path.name}" if path else ""

@@ -1,0 +1,120 @@
+"""Camera poses over time, and the text files that hold them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation, Slerp
+
+from glrender.checks import check_array, check_pose
+from glrender.errors import InputError
+from glrender.geometry import se3
+from glrender.io.files import data_lines, write_bytes
+
+COLUMNS = "timestamp tx ty tz qx qy qz qw"
+
+UNIT_TOLERANCE = 0.05
+"""How far from 1 a quaternion's length may be: two decimals keep it within 0.01, other columns do not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Poses at increasing times; between two of them the pose is interpolated, outside there is none."""
+
+    times: NDArray[np.float64]
+    """(N,) seconds, strictly increasing."""
+    poses: NDArray[np.float64]
+    """(N, 4, 4) T_world_camera."""
+
+    def __post_init__(self) -> None:
+        times = check_array("trajectory times", self.times, (None,), finite=True)
+        poses = check_array("trajectory poses", self.poses, (len(times), 4, 4), finite=True)
+        if len(times) == 0:
+            raise InputError("trajectory: received no pose, expected at least one")
+        if (np.diff(times) <= 0).any():
+            raise InputError("trajectory times: expected strictly increasing seconds")
+        for pose in poses:
+            check_pose("trajectory pose", pose)
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "poses", poses)
+
+    def covers(self, time: float) -> bool:
+        """Whether `time` lies between the first and the last pose."""
+        return bool(self.times[0] <= time <= self.times[-1])
+
+    def at(self, time: float) -> NDArray[np.float64]:
+        """T_world_camera (4, 4) at `time`: position linear, rotation slerp; InputError outside the trajectory."""
+        if not self.covers(time):
+            raise InputError(
+                f"time {time:.6f} s: outside the trajectory, which covers {self.times[0]:.6f} to "
+                f"{self.times[-1]:.6f} s; poses are not extrapolated"
+            )
+        after = int(np.searchsorted(self.times, time))
+        if self.times[after] == time:
+            return np.array(self.poses[after])
+        before = after - 1
+        fraction = (time - self.times[before]) / (self.times[after] - self.times[before])
+        first, second = self.poses[before], self.poses[after]
+        T = np.eye(4)
+        T[:3, :3] = Slerp([0, 1], Rotation.from_matrix([first[:3, :3], second[:3, :3]]))(fraction).as_matrix()
+        T[:3, 3] = (1 - fraction) * first[:3, 3] + fraction * second[:3, 3]
+        return T
+
+
+def read_trajectory(path: str | Path) -> Trajectory:
+    """Read a TUM trajectory: lines of `timestamp tx ty tz qx qy qz qw`, camera to world, # for comments.
+
+    Lines may stand in any order and a pose may be repeated; two different poses of the same time, NaN,
+    a quaternion that is not of unit length or a malformed line raise InputError with file and line.
+    """
+    path = Path(path)
+    by_time: dict[float, NDArray[np.float64]] = {}
+    for number, line in data_lines(path):
+        time, pose = _parse_pose(f"{path}:{number}", line)
+        known = by_time.setdefault(time, pose)
+        if known is not pose and not np.allclose(known, pose, rtol=0, atol=1e-9):
+            raise InputError(f"{path}:{number}: time {time:.6f} s has another pose on an earlier line")
+    if not by_time:
+        raise InputError(f"{path}: holds no pose; expected lines of {COLUMNS}")
+    times = sorted(by_time)
+    return Trajectory(np.array(times), np.stack([by_time[time] for time in times]))
+
+
+def write_trajectory(path: Path, trajectory: Trajectory) -> None:
+    """Write what `read_trajectory` reads, times to the microsecond."""
+    lines = [f"# camera to world\n# {COLUMNS}\n"]
+    quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat()
+    for time, pose, quaternion in zip(trajectory.times, trajectory.poses, quaternions, strict=True):
+        lines.append(" ".join([f"{time:.6f}", *(f"{x:.9f}" for x in (*pose[:3, 3], *quaternion))]) + "\n")
+    write_bytes(path, "".join(lines).encode())
+
+
+def read_pose(path: str | Path) -> NDArray[np.float64]:
+    """Read one rigid transformation, four lines of four numbers, such as `T_world_map.txt`."""
+    path = Path(path)
+    rows = [_numbers(f"{path}:{number}", line, 4, "four numbers") for number, line in data_lines(path)]
+    if len(rows) != 4:
+        raise InputError(f"{path}: received {len(rows)} lines of numbers, expected 4 (a 4x4 transformation)")
+    return check_pose(str(path), np.array(rows))
+
+
+def _parse_pose(where: str, line: str) -> tuple[float, NDArray[np.float64]]:
+    time, *values = _numbers(where, line, 8, COLUMNS)
+    length = float(np.linalg.norm(values[3:]))
+    if abs(length - 1) > UNIT_TOLERANCE:
+        raise InputError(f"{where}: quaternion of length {length:.3g}, expected 1; the columns are {COLUMNS}")
+    return time, se3.from_quaternion(values[:3], values[3:])
+
+
+def _numbers(where: str, line: str, count: int, expected: str) -> list[float]:
+    words = line.split()
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        raise InputError(f"{where}: received {line!r}, expected {expected}") from None
+    if len(values) != count:
+        raise InputError(f"{where}: received {len(values)} numbers, expected {expected}")
+    if not np.isfinite(values).all():
+        raise InputError(f"{where}: received {line!r}, expected finite numbers ({expected})")
+    return values
