@@ -1,0 +1,59 @@
+"""A differentiable OpenGL renderer: images with their derivatives, and height maps fused from them.
+
+Each public name is imported when it is first asked for, so `import glrender` is quick and touches no OpenGL.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from glrender import errors
+    from glrender.fusion.heightmap import HeightMapFusion
+    from glrender.geometry.camera import Camera
+    from glrender.geometry.heightmap import HeightMap
+    from glrender.gl.context import Context
+    from glrender.render.buffers import DerivativeBuffers
+    from glrender.render.derivative import DerivativeRenderer
+    from glrender.render.forward import ForwardRenderer
+
+    __version__: str
+
+__all__ = [
+    "Camera",
+    "Context",
+    "DerivativeBuffers",
+    "DerivativeRenderer",
+    "ForwardRenderer",
+    "HeightMap",
+    "HeightMapFusion",
+    "errors",
+]
+
+_HOMES = {
+    "Camera": "glrender.geometry.camera",
+    "Context": "glrender.gl.context",
+    "DerivativeBuffers": "glrender.render.buffers",
+    "DerivativeRenderer": "glrender.render.derivative",
+    "ForwardRenderer": "glrender.render.forward",
+    "HeightMap": "glrender.geometry.heightmap",
+    "HeightMapFusion": "glrender.fusion.heightmap",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name == "errors":
+        value = import_module("glrender.errors")
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version("glrender")
+    else:
+        raise AttributeError(f"module 'glrender' has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
