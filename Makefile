@@ -1,0 +1,49 @@
+# Every target works from nothing on a Debian or Ubuntu machine that has python3, make and git.
+
+BIN := .venv/bin
+READY := .venv/.ready
+BENCH_READY := .venv/.ready-bench
+DEMO := out/demo
+
+.PHONY: help setup demo test bench lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make setup   a virtual environment in .venv, and the system's OpenGL packages where they are missing"
+	@echo "make demo    simulate a flight over real terrain, fuse it into a height map, judge the map"
+	@echo "make test    the tests"
+	@echo "make bench   the time of each stage, with other renderers beside it"
+	@echo "make lint    ruff and mypy"
+	@echo "make clean   remove what was made here, except .venv"
+
+setup: $(READY)
+
+$(READY): pyproject.toml tools/setup.sh
+	@bash tools/setup.sh
+	@touch $@
+
+$(BENCH_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/glrender simulate $(DEMO)/sequence
+	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map
+	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz
+	@echo "The pictures:"
+	@ls $(DEMO)/map/*.png
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+bench: $(BENCH_READY)
+	$(BIN)/glrender bench --peers
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf out build dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	find glrender demos tests -name __pycache__ -type d -prune -exec rm -rf {} +

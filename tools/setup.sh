@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Makes .venv with glrender (editable) and its development tools, and sees to it that OpenGL works.
+# Asks for nothing: system packages that are missing are installed as root or by a sudo that needs no
+# password; otherwise one message names the command to run. Run again, it does what is left to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+GL_PACKAGES="libegl1 libgl1" # libgl1 brings Mesa's software driver along
+
+fail() {
+    printf 'setup: %s\n' "$@" >&2
+    exit 1
+}
+
+# install_packages WHY PACKAGE...
+install_packages() {
+    local why=$1 sudo=()
+    shift
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
+        fail "$why. On Debian or Ubuntu, run as root" \
+            "    apt-get update && apt-get install -y --no-install-recommends $*" \
+            "(on other systems, what these packages are called there) and then make again. Nothing else needs root."
+    fi
+    echo "setup: $why: installing $*"
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "no Python from 3.11 on was found (PYTHON=/path/to/python3 make names one); nothing was installed"
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        # Debian keeps ensurepip apart. The GL packages come along, so that root is asked for once.
+        # shellcheck disable=SC2086
+        install_packages "Python cannot make virtual environments here" \
+            "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" $GL_PACKAGES
+    fi
+    "$python" -m venv --clear .venv
+}
+
+# Whether OpenGL works is known only once a context has been made: a library that loads may have no driver.
+make_context() {
+    .venv/bin/python -c 'import glrender; glrender.Context().close()'
+}
+
+.venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
+echo "setup: installing the Python packages into .venv"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+if ! make_context 2>/dev/null; then
+    # shellcheck disable=SC2086
+    install_packages "OpenGL does not work on this machine yet" $GL_PACKAGES
+    make_context || fail "OpenGL still does not work; '.venv/bin/glrender info' tells more"
+fi
