@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from threading import get_ident
-from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 import moderngl
@@ -35,8 +34,6 @@ class Limits:
     """Largest width and height of what is rendered into, in pixels."""
     max_texture_units: int
     """Textures that a fragment shader can read."""
-    max_uniform_components: int
-    """Floats of uniforms that a vertex shader can have."""
     max_storage_block_bytes: int
     """Largest buffer that a compute shader can bind; 0 below OpenGL 4.3."""
 
@@ -51,21 +48,21 @@ class Context:
     """
 
     def __init__(self, device_index: int = 0) -> None:
-        self._adopt(egl.create_context(device_index, REQUIRED_VERSION), headless=True)
+        self._adopt(egl.create_context(device_index, REQUIRED_VERSION))
 
     @classmethod
     def from_current(cls) -> Self:
-        """The context that the caller has made current in this thread; it is never destroyed here.
+        """The context that the caller has made current in this thread, by EGL or GLX; never destroyed here.
 
+        It must be current again whenever it is used; what is bound and enabled in it is not restored.
         Raises ContextError if no context is current or if it is older than OpenGL 3.3.
         """
         context = cls.__new__(cls)
-        context._adopt(egl.current_context(REQUIRED_VERSION), headless=False)
+        context._adopt(egl.current_context(REQUIRED_VERSION))
         return context
 
-    def _adopt(self, mgl: moderngl.Context, *, headless: bool) -> None:
+    def _adopt(self, mgl: moderngl.Context) -> None:
         self._mgl: moderngl.Context | None = mgl
-        self._headless = headless
         self._thread = get_ident()
         self._live: dict[int, GLObject] = {}
         info = mgl.info
@@ -80,7 +77,6 @@ class Context:
             max_texture_size=texture,
             max_framebuffer_size=(min(width, texture), min(height, texture)),
             max_texture_units=info["GL_MAX_TEXTURE_IMAGE_UNITS"],
-            max_uniform_components=info["GL_MAX_VERTEX_UNIFORM_COMPONENTS"],
             max_storage_block_bytes=info.get("GL_MAX_SHADER_STORAGE_BLOCK_SIZE", 0),
         )
 
@@ -105,7 +101,7 @@ class Context:
 
     def use(self) -> None:
         """Make this context current in its thread; needed where several contexts are alive."""
-        self.mgl.__enter__()
+        self.mgl.__enter__()  # type: ignore[no-untyped-call]
 
     def own(self, obj: Owned) -> Owned:
         """Register an object of this context, so that `close` releases it; returns it."""
@@ -118,15 +114,21 @@ class Context:
             raise GLError(f"{type(obj).__name__}: not registered with this context, or released before")
 
     def release(self, *objects: GLObject) -> None:
-        """Release registered objects and take them off the register."""
+        """Release registered objects and take them off the register; once closed, all of them are released."""
+        if self._mgl is None:
+            return
+        # The same names may belong to other objects in another context.
+        self.use()
         for obj in objects:
             self.disown(obj)
             obj.release()
 
     def check(self, doing: str) -> None:
         """Raise GLError "<doing>: GL_INVALID_OPERATION" if OpenGL has reported errors since the last check."""
-        errors = []
-        while (error := self.mgl.error) != "GL_NO_ERROR":
+        mgl = self.mgl
+        errors: list[str] = []
+        # A lost context reports the same error for ever.
+        while (error := mgl.error) != "GL_NO_ERROR" and error not in errors:
             errors.append(error)
         if errors:
             raise GLError(f"{doing}: {', '.join(errors)}")
@@ -147,15 +149,12 @@ class Context:
         for obj in reversed(self._live.values()):
             obj.release()
         self._live.clear()
-        if self._headless:
-            self._mgl.release()
+        self._mgl.release()
         self._mgl = None
 
     def __enter__(self) -> Self:
         self.use()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

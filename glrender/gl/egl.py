@@ -1,24 +1,123 @@
-"""EGL: OpenGL without a window or a display, and the contexts that callers bring."""
+"""EGL: OpenGL without a window or a display, its devices, and contexts that callers bring."""
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
 
 import moderngl
 
-from glrender.errors import ContextError
+from glrender.errors import ContextError, GLError
 
-INSTALL = "apt-get install -y --no-install-recommends libegl1 libgl1"
+# The names of the run-time libraries: the unversioned ones come with development packages only.
 LIBEGL = "libEGL.so.1"
 LIBGL = "libGL.so.1"
 
+INSTALL_COMMAND = "apt-get install -y --no-install-recommends libegl1 libgl1"
+INSTALL_ADVICE = f"on Debian or Ubuntu run as root `{INSTALL_COMMAND}`; nothing else needs root"
+
+_EGL_EXTENSIONS = 0x3055
+_EGL_DRM_DEVICE_FILE = 0x3233
+_MAX_DEVICES = 64
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that EGL can render on without a window."""
+
+    index: int
+    """What `Context(device_index=…)` takes."""
+    name: str
+    """The device's file (/dev/dri/…), "software", or "unnamed" where EGL tells neither."""
+
 
 def create_context(device_index: int, require: int) -> moderngl.Context:
-    """A headless context on EGL device `device_index`, current in this thread."""
+    """A headless context of at least OpenGL `require` (330) on an EGL device, current in this thread."""
+    settings: dict[str, Any] = {"backend": "egl", "device_index": device_index, "libegl": LIBEGL, "libgl": LIBGL}
     try:
-        return moderngl.create_context(
-            require=require, standalone=True, backend="egl", device_index=device_index, libegl=LIBEGL, libgl=LIBGL
-        )
-    except Exception as error:
-        raise ContextError(f"no OpenGL context: {error}; on Debian or Ubuntu run `{INSTALL}` as root") from error
+        return moderngl.create_context(require=require, standalone=True, **settings)
+    except Exception as error:  # glcontext raises nothing more specific
+        raise ContextError(_explain(device_index, str(error))) from None
 
 
 def current_context(require: int) -> moderngl.Context:
-    """The context that is current in this thread."""
-    return moderngl.create_context(require=require)
+    """The context that the caller has made current in this thread, by EGL or by GLX."""
+    # Without any setting moderngl would return whichever context it made last.
+    settings: dict[str, Any] = {"context": CurrentContext()}
+    try:
+        return moderngl.create_context(require=require, **settings)
+    except ValueError as error:
+        raise ContextError(f"the current OpenGL context is too old: {error}") from None
+
+
+def devices() -> tuple[Device, ...]:
+    """The EGL devices of this machine; empty if there is no EGL or it cannot list them."""
+    try:
+        lib = ctypes.CDLL(LIBEGL)
+    except OSError:
+        return ()
+    query = _extension(lib, "eglQueryDevicesEXT", ctypes.c_uint, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+    if query is None:
+        return ()
+    handles = (ctypes.c_void_p * _MAX_DEVICES)()
+    count = ctypes.c_int()
+    if not query(_MAX_DEVICES, handles, ctypes.byref(count)):
+        return ()
+    return tuple(Device(index, _device_name(lib, handles[index])) for index in range(count.value))
+
+
+class CurrentContext:
+    """What moderngl needs of a context it did not make: its functions, and whether it is current."""
+
+    def __init__(self) -> None:
+        for library, api in ((LIBEGL, "egl"), (LIBGL, "glX")):
+            try:
+                lib = ctypes.CDLL(library)
+            except OSError:
+                continue
+            self._current = getattr(lib, f"{api}GetCurrentContext")
+            self._current.restype = ctypes.c_void_p
+            self._handle = self._current()
+            if self._handle:
+                self._address = getattr(lib, f"{api}GetProcAddress")
+                self._address.restype = ctypes.c_void_p
+                return
+        raise ContextError("no OpenGL context is current in this thread; make yours current first, or use Context()")
+
+    def load_opengl_function(self, name: str) -> int:
+        """The address of an OpenGL function, 0 where there is none."""
+        return self._address(name.encode()) or 0
+
+    def __enter__(self) -> None:
+        if self._current() != self._handle:
+            raise GLError("the OpenGL context that was passed in is no longer current; make it current again")
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the caller's context current."""
+
+    def release(self) -> None:
+        """Leave the caller's context alive."""
+
+
+def _explain(device_index: int, reason: str) -> str:
+    found = devices()
+    if found and device_index not in [device.index for device in found]:
+        listed = ", ".join(f"{device.index} ({device.name})" for device in found)
+        return f"device_index: received {device_index}, but the EGL devices of this machine are {listed}"
+    return f"no OpenGL here: {reason}; {INSTALL_ADVICE}"
+
+
+def _device_name(lib: ctypes.CDLL, device: int | None) -> str:
+    query = _extension(lib, "eglQueryDeviceStringEXT", ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int)
+    if query is None:
+        return "unnamed"
+    extensions = (query(device, _EGL_EXTENSIONS) or b"").decode().split()
+    if "EGL_EXT_device_drm" in extensions and (file := query(device, _EGL_DRM_DEVICE_FILE)):
+        return str(file.decode())
+    return "software" if "EGL_MESA_device_software" in extensions else "unnamed"
+
+
+def _extension(lib: ctypes.CDLL, name: str, *types: Any) -> Any:
+    """An EGL extension function with its (result, *argument) types, or None if this EGL lacks it."""
+    lib.eglGetProcAddress.restype = ctypes.c_void_p
+    address = lib.eglGetProcAddress(name.encode())
+    return ctypes.CFUNCTYPE(*types)(address) if address else None

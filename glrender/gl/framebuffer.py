@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.checks import check_choice
-from glrender.errors import InputError, LimitError
-from glrender.gl.context import Context
+from glrender.errors import GLError, InputError, LimitError, UsageError
+from glrender.gl.context import Context, GLObject, Owned
 
 
 class PixelFormat(NamedTuple):
@@ -45,63 +45,85 @@ class Framebuffer:
         self._formats = {
             name: FORMATS[check_choice(f"attachment {name!r}", text, FORMATS)] for name, text in attachments.items()
         }
+        self._owned: list[GLObject] = []
+        try:
+            self._build(depth)
+            context.check("making its textures")
+        except (GLError, moderngl.Error) as error:
+            self.release()
+            raise GLError(f"framebuffer of {width} x {height} pixels with {', '.join(attachments)}: {error}") from None
+
+    def _build(self, depth: bool) -> None:
+        self.context.use()
+        mgl = self.context.mgl
         self._textures: dict[str, moderngl.Texture] = {}
-        context.use()
         for name, (channels, dtype) in self._formats.items():
-            texture = context.own(context.mgl.texture(self.size, channels, dtype=dtype))
+            texture = self._own(mgl.texture(self.size, channels, dtype=dtype))
             # Buffers hold values, not colours: nothing is ever interpolated between their pixels.
             texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
             self._textures[name] = texture
-        self._depth = context.own(context.mgl.depth_renderbuffer(self.size)) if depth else None
-        self._fbo = context.own(context.mgl.framebuffer(list(self._textures.values()), self._depth))
-        context.check(f"making a framebuffer of {width} x {height} pixels")
+        depths = self._own(mgl.depth_renderbuffer(self.size)) if depth else None
+        self._fbo = self._own(mgl.framebuffer(list(self._textures.values()), depths))
+
+    def _own(self, obj: Owned) -> Owned:
+        self._owned.append(obj)
+        return self.context.own(obj)
+
+    def _use_context(self) -> None:
+        if not self._owned:
+            raise GLError("this framebuffer was released; make a new one")
+        self.context.use()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The attachments' names, in the order of their locations."""
-        return tuple(self._textures)
+        return tuple(self._formats)
 
     def use(self) -> None:
         """Direct what is rendered next into this framebuffer, over its whole size."""
-        self.context.use()
+        self._use_context()
         self._fbo.use()
 
     def clear(self) -> None:
         """Set every attachment to 0 and the depth to 1."""
-        self.context.use()
+        self._use_context()
         self._fbo.clear(depth=1.0)
 
     def texture(self, name: str) -> moderngl.Texture:
-        """The texture behind an attachment, for a later pass to read."""
-        return self._textures[check_choice("attachment", name, self._textures)]
+        """The texture behind an attachment, for a later pass to read; it stays owned by this framebuffer."""
+        self._use_context()
+        return self._textures[check_choice("attachment", name, self.names)]
 
     def read(self, name: str) -> NDArray[Any]:
         """A fresh (height, width, channels) array of an attachment, in its own type, row 0 first."""
-        index = self.names.index(check_choice("attachment", name, self._textures))
+        self._use_context()
+        index = self.names.index(check_choice("attachment", name, self.names))
         channels, dtype = self._formats[name]
         pixels = np.empty((self.size[1], self.size[0], channels), dtype=dtype)
-        self.context.use()
         self._fbo.read_into(pixels, components=channels, attachment=index, dtype=dtype)
         self.context.check(f"reading attachment {name!r}")
         return pixels
 
     def release(self) -> None:
-        """Release the framebuffer and its textures."""
-        owned = [self._fbo, *self._textures.values()]
-        self.context.release(*owned, *([self._depth] if self._depth else []))
+        """Release the framebuffer and its textures; may be called twice."""
+        self.context.release(*reversed(self._owned))
+        self._owned = []
 
 
 def _check_limits(context: Context, width: int, height: int, attachments: Mapping[str, str]) -> None:
     limits = context.limits
     if min(width, height) < 1:
         raise InputError(f"framebuffer: received {width} x {height} pixels, expected at least 1 x 1")
-    if not 1 <= len(attachments) <= limits.max_draw_buffers:
+    if not attachments:
+        raise UsageError("framebuffer: received no attachments, expected at least one")
+    if len(attachments) > limits.max_draw_buffers:
         raise LimitError(
             f"framebuffer: received {len(attachments)} attachments ({', '.join(attachments)}), "
-            f"but {context.renderer} can render into 1 to {limits.max_draw_buffers}"
+            f"but {context.renderer} can render into {limits.max_draw_buffers} at once"
         )
     max_width, max_height = limits.max_framebuffer_size
     if width > max_width or height > max_height:
         raise LimitError(
-            f"framebuffer: received {width} x {height} pixels, but {context.renderer} ends at {max_width} x {max_height}"
+            f"framebuffer: received {width} x {height} pixels, "
+            f"but {context.renderer} can render into at most {max_width} x {max_height}"
         )

@@ -1,8 +1,8 @@
 """Programs from shader files, and their uniforms."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -14,6 +14,14 @@ from glrender.gl.context import Context
 from glrender.gl.log import rewrite_log
 from glrender.gl.source import Define, ShaderSource, check_defines, load_source
 
+_DTYPES = {"f": np.float32, "i": np.int32, "I": np.uint32}
+
+# (rows, columns) of GL_FLOAT_MAT2 … GL_FLOAT_MAT4x3; GLSL's mat3x4 has three columns and four rows.
+_MATRIX_SHAPES = {
+    0x8B5A: (2, 2), 0x8B5B: (3, 3), 0x8B5C: (4, 4),
+    0x8B65: (3, 2), 0x8B66: (4, 2), 0x8B67: (2, 3), 0x8B68: (4, 3), 0x8B69: (2, 4), 0x8B6A: (3, 4),
+}  # fmt: skip
+
 
 def load_program(
     context: Context,
@@ -24,65 +32,56 @@ def load_program(
     version: int = 330,
     folder: Path | None = None,
 ) -> moderngl.Program:
-    """Compile and link two shader files, owned by `context`.
+    """Compile and link two shader files; the program is owned by `context`.
 
-    `defines` overrides options that one of the files declares (see `glrender.gl.source`); any other
-    name is refused by UsageError. `version` is 330, or 430 where the shaders need it (LimitError if
-    the context is older). `folder` is where the files lie: glrender's own shaders unless given.
-    Raises ShaderError with `file:line: message` if a shader does not compile or link.
+    `defines` overrides options that one of the files declares (see `glrender.gl.source`). `version` is 330,
+    or 430 where the shaders need it. `folder` is where they lie: glrender's own shaders unless given.
+
+    Raises ShaderError with `file:line: message` if a shader does not compile or link, UsageError for an
+    option that neither declares, LimitError if the context is older than `version`.
     """
     defines = {} if defines is None else defines
+    names = f"{vertex} + {fragment}"
+    sources = {name: load_source(name, folder) for name in (vertex, fragment)}
+    check_defines(defines, sources)
+    stages = {
+        "vertex_shader": sources[vertex].configured(defines, version),
+        "fragment_shader": sources[fragment].configured(defines, version),
+    }
     if version > context.version_code:
-        raise LimitError(f"{vertex} + {fragment}: needs OpenGL {version}, but this context has {context.version}")
-    raw = {name: load_source(name, folder) for name in (vertex, fragment)}
-    check_defines(defines, raw)
-    sources = [raw[name].with_defines(defines, version) for name in (vertex, fragment)]
+        raise LimitError(f"{names}: written for GLSL {version}, but this context has OpenGL {context.version}")
+    texts: dict[str, Any] = {stage: source.text for stage, source in stages.items()}
     context.use()
     try:
-        program = context.mgl.program(vertex_shader=sources[0].text, fragment_shader=sources[1].text)
+        return context.own(context.mgl.program(**texts))
     except moderngl.Error as error:
-        raise ShaderError(_explain(str(error), f"{vertex} + {fragment}", *sources)) from None
-    return context.own(program)
+        raise ShaderError(f"{names}: {_explain(str(error), stages)}") from None
 
 
 def set_uniform(program: moderngl.Program, name: str, value: ArrayLike) -> None:
-    """Set a uniform from a number or array; a matrix is as numpy has it, so that GLSL's `M * x` is `M @ x`.
+    """Set a uniform from a number or array; a matrix as numpy has it, so that GLSL's `M * x` is `M @ x`.
 
     Shapes: a vector (n,), a matrix (rows, columns), an array of k of them (k, …). Raises UsageError if
-    the program has no such uniform, InputError for another shape or for values that are not finite.
+    the program uses no such uniform, InputError for another shape or for values that are not finite.
     """
-    members = {member: program[member] for member in program}
-    uniform = members.get(name)
-    if not isinstance(uniform, moderngl.Uniform):
-        valid = sorted(member for member, found in members.items() if isinstance(found, moderngl.Uniform))
+    uniforms: dict[str, Any] = {member: program[member] for member in program}
+    valid = sorted(member for member, found in uniforms.items() if isinstance(found, moderngl.Uniform))
+    if name not in valid:
         raise UsageError(f"uniform: received {name!r}, but this program uses {', '.join(valid) or 'none'}")
-    dtype = {"f": np.float32, "i": np.int32, "I": np.uint32, "d": np.float64}[uniform.fmt[-1]]
-    shape = _shape(uniform)
-    array = check_array(f"uniform {name}", value, shape, dtype, finite=True)
-    if uniform.matrix:
-        array = np.ascontiguousarray(np.swapaxes(array, -1, -2))
-    uniform.write(array.tobytes())
+    uniform = uniforms[name]
+    shape = _MATRIX_SHAPES[uniform.gl_type] if uniform.matrix else (uniform.dimension,) * (uniform.dimension > 1)
+    if uniform.array_length > 1:
+        shape = (uniform.array_length, *shape)
+    array = check_array(f"uniform {name}", value, shape, _DTYPES[uniform.fmt[-1]], finite=True)
+    # OpenGL stores matrices column by column.
+    uniform.write((np.swapaxes(array, -1, -2) if uniform.matrix else array).tobytes())
 
 
-def _shape(uniform: moderngl.Uniform) -> tuple[int, ...]:
-    repeated = (uniform.array_length,) if uniform.array_length > 1 else ()
-    if uniform.matrix:
-        columns, rows = _MATRICES[uniform.gl_type]
-        return (*repeated, rows, columns)
-    return (*repeated, uniform.dimension) if uniform.dimension > 1 else repeated
-
-
-# GL_FLOAT_MAT2 … GL_FLOAT_MAT4x3: (columns, rows), as in GLSL's matCxR.
-_MATRICES = {
-    0x8B5A: (2, 2), 0x8B5B: (3, 3), 0x8B5C: (4, 4),
-    0x8B65: (2, 3), 0x8B66: (2, 4), 0x8B67: (3, 2), 0x8B68: (3, 4), 0x8B69: (4, 2), 0x8B6A: (4, 3),
-}  # fmt: skip
-
-
-def _explain(log: str, name: str, vertex: ShaderSource, fragment: ShaderSource) -> str:
+def _explain(message: str, stages: Mapping[str, ShaderSource]) -> str:
     """moderngl's message is a headline, the stage underlined by '=', and the driver's log."""
-    headline, stage, messages = re.fullmatch(r"(.*?)\n\n(\w+)\n=+\n(.*)", log.strip(), re.DOTALL).groups()
-    source = {"vertex_shader": vertex, "fragment_shader": fragment}.get(stage)
-    if source is None:
-        return f"{name}: {headline}\n{messages.strip()}"
-    return f"{name}: {stage.replace('_', ' ')} does not compile\n{rewrite_log(messages, source)}"
+    for stage, source in stages.items():
+        _, found, underlined = message.partition(f"\n{stage}\n")
+        if found:
+            log = rewrite_log(underlined.lstrip("=\n"), source)
+            return f"{stage.replace('_', ' ')} does not compile\n{log}"
+    return message.strip()

@@ -12,30 +12,35 @@ its default in the file:
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
+from glrender.checks import check_choice
 from glrender.errors import ShaderError, UsageError
 
 VERSIONS = (330, 430)
+"""What a shader may be written for: the floor, and what compute shaders need."""
+
+Define = int | float | str
+"""The value of an option: a number, or GLSL text such as "vec3"; True and False become 1 and 0."""
+
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _INCLUDE = re.compile(r'\s*#\s*include\b\s*(?:"([^"]+)"\s*$)?')
 _CONDITION = re.compile(r"\s*#\s*(if|ifdef|ifndef|endif)\b")
+_RESERVED = re.compile(r"\s*#\s*(version|line)\b")
 _OPTION = re.compile(
     r"^[ \t]*#[ \t]*ifndef[ \t]+(\w+)[ \t]*\n[ \t]*#[ \t]*define[ \t]+\1[ \t]+(\S[^\n]*?)[ \t]*\n[ \t]*#[ \t]*endif\b",
     re.MULTILINE,
 )
 
-Define = int | float | str
-"""The value of an option: a number, or GLSL text such as "vec3"; True and False become 1 and 0."""
-
 
 @dataclass(frozen=True)
 class Line:
-    """Where a line of the flattened source comes from."""
+    """Where a line of a flattened source comes from."""
 
     file: str
-    """The file as it is named in messages; "<defines>" for lines that the loader put in."""
+    """The file as messages name it; "<defines>" for a line that was put in front."""
     number: int
     """Line in that file, from 1."""
     text: str
@@ -44,90 +49,92 @@ class Line:
 
 @dataclass(frozen=True)
 class ShaderSource:
-    """One flattened shader, ready for the compiler once its options are chosen."""
+    """A shader with its includes put in."""
 
     lines: tuple[Line, ...]
-    """Flat lines in order, without #version."""
-    options: dict[str, str] = field(default_factory=dict)
-    """Each option's default, as it stands in the source."""
+    """In order; flat line k of the compiler, counted from 1, is lines[k - 1]."""
+    options: Mapping[str, str]
+    """Each option with its default, as the source declares it."""
 
-    def with_defines(self, defines: Mapping[str, Define], version: int = 330) -> "ShaderSource":
-        """The complete source: #version, the given options that this shader declares, the lines."""
-        header = [f"#version {version} core"]
+    def configured(self, defines: Mapping[str, Define], version: int = 330) -> "ShaderSource":
+        """What the compiler gets: #version in front, then those of `defines` that this shader declares."""
+        header = [f"#version {check_choice('GLSL version', str(version), map(str, VERSIONS))} core"]
         header += [f"#define {name} {_literal(name, value)}" for name, value in defines.items() if name in self.options]
         top = tuple(Line("<defines>", number, text) for number, text in enumerate(header, 1))
         return ShaderSource(top + self.lines, self.options)
 
     @property
     def text(self) -> str:
-        """What the compiler gets."""
-        return "\n".join(line.text for line in self.lines) + "\n"
+        """The lines as one text, in the ASCII that GLSL is written in: comments may hold anything."""
+        joined = "\n".join(line.text for line in self.lines) + "\n"
+        return joined.encode("ascii", "replace").decode()
 
 
 def shader_folder() -> Path:
-    """The folder of the shaders: inside the package where it is installed, beside it in a source tree."""
+    """Where glrender's shaders are: inside the installed package, or beside it in a source tree."""
     package = Path(__file__).resolve().parent.parent
-    for folder in (package / "shaders", package.parent / "shaders"):
+    folders = (package / "shaders", package.parent / "shaders")
+    for folder in folders:
         if folder.is_dir():
             return folder
-    raise ShaderError(
-        f"no shaders: neither {package / 'shaders'} nor {package.parent / 'shaders'} is there; reinstall glrender"
-    )
+    raise ShaderError(f"no shaders: looked for {' and '.join(map(str, folders))}; install glrender again")
 
 
 def load_source(name: str, folder: Path | None = None) -> ShaderSource:
-    """Read shader `name` and flatten its includes; ShaderError names the file and line of what is wrong."""
+    """Read shader `name` of `folder` (glrender's own unless given) and put its includes in.
+
+    Raises ShaderError with `file:line` if a file is missing or a directive wrong.
+    """
     folder = shader_folder() if folder is None else folder
     path = folder / name
     if not path.is_file():
-        raise ShaderError(f"{_shown(path)}: no such shader; there are {', '.join(_shaders(folder))}")
-    lines: list[Line] = []
-    _flatten(path, folder / "include", (), set(), lines)
-    source = "\n".join(line.text for line in lines)
+        raise ShaderError(f"{_shown(path)}: no such shader; there are {_listed(folder)}")
+    lines = tuple(_flatten(path, folder / "include", (path,), {path}))
     options: dict[str, str] = {}
-    for option, default in _OPTION.findall(_without_comments(source)):
+    for option, default in _OPTION.findall(_without_comments("\n".join(line.text for line in lines))):
         if options.setdefault(option, default) != default:
             raise ShaderError(f"{_shown(path)}: option {option} has two defaults, {options[option]} and {default}")
-    return ShaderSource(tuple(lines), options)
+    return ShaderSource(lines, options)
 
 
 def check_defines(defines: Mapping[str, Define], sources: Mapping[str, ShaderSource]) -> None:
-    """Refuse defines that none of the (name: source) shaders declares, listing those they do."""
+    """Raise UsageError for a define that none of the shaders (by name) declares, listing those they do."""
     options = {name: default for source in sources.values() for name, default in source.options.items()}
     unknown = [name for name in defines if name not in options]
     if unknown:
-        known = ", ".join(f"{name} ({default})" for name, default in sorted(options.items())) or "none"
-        raise UsageError(f"{' + '.join(sources)}: no option {', '.join(unknown)}; options and their defaults: {known}")
+        known = ", ".join(f"{name} (default {default})" for name, default in sorted(options.items())) or "none"
+        raise UsageError(f"{' + '.join(sources)}: no option {', '.join(unknown)}; the options are {known}")
 
 
-def _flatten(path: Path, include: Path, chain: tuple[Path, ...], done: set[Path], lines: list[Line]) -> None:
-    done.add(path)
+def _flatten(path: Path, include: Path, chain: tuple[Path, ...], done: set[Path]) -> list[Line]:
+    """The lines of `path`, which was reached through `chain` (itself last); files in `done` are left out."""
+    lines: list[Line] = []
     text = path.read_text(encoding="utf-8")
     depth = 0
-    for number, (line, code) in enumerate(zip(text.splitlines(), _without_comments(text).splitlines(), strict=True), 1):
+    for number, (line, code) in enumerate(zip(text.split("\n"), _without_comments(text).split("\n"), strict=True), 1):
         here = f"{_shown(path)}:{number}"
-        if re.match(r"\s*#\s*version\b", code):
-            raise ShaderError(f"{here}: remove #version: the loader puts it in front")
+        if reserved := _RESERVED.match(code):
+            raise ShaderError(f"{here}: remove #{reserved[1]}: the loader numbers lines and puts #version in front")
         if condition := _CONDITION.match(code):
             depth += -1 if condition[1] == "endif" else 1
-        wanted = _INCLUDE.match(code)
-        if not wanted:
+        directive = _INCLUDE.match(code)
+        if directive is None:
             lines.append(Line(_shown(path), number, line))
             continue
-        if not wanted[1]:
-            raise ShaderError(f'{here}: expected #include "name"\n    {line}')
+        if directive[1] is None:
+            raise ShaderError(f'{here}: expected #include "name"\n    {line.strip()}')
         if depth:
-            raise ShaderError(
-                f"{here}: #include within #if; each file is put in once, so let it stand outside\n    {line}"
-            )
-        target = include / wanted[1]
-        if target in (*chain, path):
-            names = " -> ".join(p.name for p in (*chain, path, target))
+            raise ShaderError(f"{here}: #include within #if; a file is put in once only, so it must stand outside")
+        target = include / directive[1]
+        if target in chain:
+            names = " -> ".join(file.name for file in (*chain, target))
             raise ShaderError(f"{here}: these files include each other: {names}")
         if not target.is_file():
-            raise ShaderError(f"{here}: no include {wanted[1]!r}; there are {', '.join(_shaders(include)) or 'none'}")
+            raise ShaderError(f"{here}: no include {directive[1]!r}; there are {_listed(include)}")
         if target not in done:
-            _flatten(target, include, (*chain, path), done, lines)
+            done.add(target)
+            lines += _flatten(target, include, (*chain, target), done)
+    return lines
 
 
 def _without_comments(text: str) -> str:
@@ -136,15 +143,18 @@ def _without_comments(text: str) -> str:
 
 
 def _literal(name: str, value: Define) -> str:
-    if isinstance(value, bool | int):
+    if isinstance(value, int):
         return str(int(value))
-    if isinstance(value, float):
-        return repr(value)
-    return value
+    if isinstance(value, float) and isfinite(value):
+        return repr(float(value))
+    if isinstance(value, str) and value.strip() and "\n" not in value:
+        return value
+    raise UsageError(f"option {name}: received {value!r}, expected a finite number or one line of GLSL")
 
 
-def _shaders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+def _listed(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    return ", ".join(names) or "none"
 
 
 def _shown(path: Path) -> str:
