@@ -17,6 +17,9 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 
+SATURATED = 65535
+"""The count of a depth image that only says 'too far'."""
+
 
 class FrameError(InputError):
     """One image of a sequence cannot be used; the others may."""

@@ -18,16 +18,13 @@ from glrender.io.association import TOLERANCE, associate
 from glrender.io.camera_file import CameraFile, read_camera
 from glrender.io.color import bytes_to_linear
 from glrender.io.files import data_lines
-from glrender.io.images import FrameError, read_color, read_depth
+from glrender.io.images import SATURATED, FrameError, read_color, read_depth
 from glrender.io.rectify import Resampling
 from glrender.io.selection import selected_lines
 from glrender.io.trajectory import Trajectory, read_pose, read_trajectory
 
 KINDS = ("depth", "rgb")
 """The lists of a sequence: where there is depth, its lines number the frames."""
-
-SATURATED = 65535
-"""The count of a depth image that only says 'too far'."""
 
 
 @dataclass(frozen=True)

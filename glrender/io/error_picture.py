@@ -1,0 +1,58 @@
+"""A picture of a map's height errors: where they are, and how they are spread."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Normalize
+from numpy.typing import NDArray
+
+from glrender.checks import check_array
+from glrender.errors import InputError
+from glrender.geometry.heightmap import HeightMap
+from glrender.io.figure import (
+    TEXT,
+    add_color_bar,
+    color_picture,
+    extend_of,
+    finish_axes,
+    new_figure,
+    save_figure,
+    show_map,
+)
+
+ERROR_COLORS = colormaps["RdBu_r"]
+
+
+def write_error_picture(path: Path, surface: HeightMap, error: NDArray[np.floating], title: str) -> None:
+    """Draw `error` (rows, cols), estimate minus truth in metres, NaN where unknown: a map and a histogram.
+
+    Colours are centred at zero and reach to the 98th percentile of |error|.
+    """
+    millimetres = 1000 * check_array("error", error, surface.shape)
+    known = millimetres[np.isfinite(millimetres)]
+    if known.size == 0:
+        raise InputError("error: every value is NaN; there is nothing to draw")
+    reach = max(float(np.percentile(np.abs(known), 98)), 1e-3)
+    scale = Normalize(-reach, reach, clip=True)
+    figure = new_figure(13, float(np.clip(6 * surface.shape[0] / surface.shape[1], 4, 8)) + 1, title)
+    columns = figure.add_gridspec(1, 2, width_ratios=[1.25, 1])
+    axes = figure.add_subplot(columns[0])
+    show_map(axes, surface, color_picture(millimetres, scale, ERROR_COLORS), "height error, estimate minus truth")
+    add_color_bar(axes, scale, ERROR_COLORS, "error [mm]", extend_of(known, -reach, reach))
+
+    histogram = figure.add_subplot(columns[1])
+    edges = np.linspace(-1.5 * reach, 1.5 * reach, 91)
+    counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
+    centres = (edges[1:] + edges[:-1]) / 2
+    histogram.bar(centres, counts, width=edges[1] - edges[0], color=ERROR_COLORS(scale(centres)), ec="0.5", lw=0.3)
+    histogram.axvline(0, color=TEXT, lw=0.8)
+    summary = (
+        f"median {np.median(known):+.2f} mm\nmedian |error| {np.median(np.abs(known)):.2f} mm\n"
+        f"RMSE {np.sqrt(np.mean(known**2)):.2f} mm\n{known.size} cells"
+    )
+    histogram.text(0.03, 0.97, summary, transform=histogram.transAxes, va="top", fontsize=10, color=TEXT)
+    histogram.set_xlabel("error [mm]; what lies beyond is counted in the outermost bars", color=TEXT)
+    histogram.set_ylabel("cells", color=TEXT)
+    finish_axes(histogram, "how the errors are spread")
+    save_figure(path, figure)

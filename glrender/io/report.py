@@ -1,0 +1,78 @@
+"""`report.json`: what was done with a sequence, for people and for programs."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glrender.errors import InputError
+from glrender.io.files import write_bytes
+
+KEYS = (
+    "frames_used",
+    "frames_skipped",
+    "frames_per_second",
+    "stages",
+    "residuals",
+    "camera",
+    "time_offset",
+    "renderer",
+    "options",
+)
+"""What every report has; it may have more."""
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report; InputError if one of KEYS is missing or a value has no form in JSON."""
+    missing = [key for key in KEYS if key not in report]
+    if missing:
+        raise InputError(f"{path}: no key {', '.join(missing)}; a report has {', '.join(KEYS)}")
+    write_json(path, report)
+
+
+def read_report(path: str | Path) -> dict[str, Any]:
+    """Read what `write_report` wrote; InputError if it is missing, broken or lacks one of KEYS."""
+    path = Path(path)
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a report.json") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable report.json: {error}") from None
+    missing = [key for key in KEYS if key not in report] if isinstance(report, dict) else list(KEYS)
+    if missing:
+        raise InputError(f"{path}: no key {', '.join(missing)}; a report has {', '.join(KEYS)}")
+    return dict(report)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write nested mappings, sequences, arrays, numbers, texts and paths; NaN and infinity become null."""
+    write_bytes(path, (json.dumps(to_json(value), indent=2, allow_nan=False) + "\n").encode())
+
+
+def to_json(value: Any, where: str = "report") -> Any:
+    """The same value in the types that JSON has; InputError names the place of one that has no such form."""
+    match value:
+        case None | bool() | str():
+            return value
+        case int() | np.integer():
+            return int(value)
+        case float() | np.floating():
+            return float(value) if math.isfinite(value) else None
+        case np.bool_():
+            return bool(value)
+        case Path():
+            return str(value)
+        case np.ndarray():
+            return to_json(value.tolist(), where)
+        case Mapping():
+            wrong = [key for key in value if not isinstance(key, str)]
+            if wrong:
+                raise InputError(f"{where}: received the key {wrong[0]!r}, expected text")
+            return {key: to_json(item, f"{where}.{key}") for key, item in value.items()}
+        case list() | tuple():
+            return [to_json(item, f"{where}[{k}]") for k, item in enumerate(value)]
+    raise InputError(f"{where}: a {type(value).__name__} has no form in JSON; give numbers, texts, lists and mappings")

@@ -1,0 +1,88 @@
+"""Writing a sequence folder that `open_sequence` reads."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.checks import check_array, check_positive
+from glrender.errors import InputError
+from glrender.geometry.camera import Camera
+from glrender.io.camera_file import write_camera
+from glrender.io.files import data_lines, output_folder, write_bytes
+from glrender.io.images import SATURATED, write_color, write_depth
+from glrender.io.trajectory import Trajectory, write_trajectory
+
+SIGNATURE = "# written by glrender\n"
+"""First line of our lists: what begins otherwise is somebody's recording and is not overwritten."""
+
+
+class SequenceWriter:
+    """Writes images as they are added, and the lists that make them a sequence at the end.
+
+    A sequence that an earlier run wrote into the same folder is removed first; any other one is refused.
+    """
+
+    def __init__(self, folder: str | Path, camera: Camera, depth_scale: float = 5000.0) -> None:
+        """`camera` belongs to colour and depth alike; `depth_scale` is in counts per metre."""
+        self._camera = camera
+        self._depth_scale = check_positive("depth_scale", depth_scale)
+        self._names: dict[str, dict[str, None]] = {"rgb": {}, "depth": {}}  # dicts as ordered sets
+        self._folder = output_folder(folder)
+        for kind in self._names:
+            _remove_images(self._folder / f"{kind}.txt")
+
+    def add(self, time: float, image: ArrayLike | None, depth: ArrayLike | None) -> None:
+        """Write one frame at `time` (seconds): a photograph, a depth image or both.
+
+        `image` is (height, width, 3) linear; `depth` (height, width) metres along z, 0 where there is none.
+        InputError if the depth does not fit into the 16 bits of the file, or two frames have the same time.
+        """
+        name = f"{time:.6f}"
+        if any(name in names for names in self._names.values()):
+            raise InputError(f"frame at {name} s: there is one already; times must differ by a microsecond or more")
+        if image is None and depth is None:
+            raise InputError(f"frame at {name} s: received neither image nor depth, expected at least one")
+        shape = self._camera.shape
+        pixels = None if image is None else check_array("image", image, (*shape, 3), np.float64, finite=True)
+        counts = None if depth is None else self._counts(check_array("depth", depth, shape, np.float64, finite=True))
+        if pixels is not None:
+            write_color(self._path("rgb", name), pixels)
+        if counts is not None:
+            write_depth(self._path("depth", name), counts)
+
+    def finish(self, trajectory: Trajectory) -> None:
+        """Write the poses, the camera and the lists: from now on the folder is a sequence."""
+        write_trajectory(self._folder / "groundtruth.txt", trajectory)
+        write_camera(self._folder / "camera.yaml", self._camera, self._depth_scale)
+        for kind, names in self._names.items():
+            if names:
+                lines = "".join(f"{name} {kind}/{name}.png\n" for name in names)
+                write_bytes(self._folder / f"{kind}.txt", f"{SIGNATURE}# timestamp filename\n{lines}".encode())
+
+    def _path(self, kind: str, name: str) -> Path:
+        (self._folder / kind).mkdir(exist_ok=True)
+        self._names[kind][name] = None
+        return self._folder / kind / f"{name}.png"
+
+    def _counts(self, metres: NDArray[np.float64]) -> NDArray[np.uint16]:
+        if (metres < 0).any():
+            raise InputError(f"depth: received {metres.min():g} m, expected 0 (nothing measured) or more")
+        counts = np.rint(metres * self._depth_scale)
+        if counts.max() >= SATURATED:
+            raise InputError(
+                f"depth: received {metres.max():g} m, which {self._depth_scale:g} counts per metre do not fit into "
+                f"16 bits; use a depth_scale below {(SATURATED - 1) / metres.max():.0f}"
+            )
+        return counts.astype(np.uint16)
+
+
+def _remove_images(listing: Path) -> None:
+    """Remove a list of ours and the images that it names."""
+    if not listing.exists():
+        return
+    if not listing.read_text(errors="replace").startswith(SIGNATURE):
+        raise InputError(f"{listing.parent}: holds a sequence that glrender did not write; choose another folder")
+    for _, line in data_lines(listing):
+        (listing.parent / line.partition(" ")[2]).unlink(missing_ok=True)
+    listing.unlink()
