@@ -1,0 +1,146 @@
+"""Marginal variances of a height map: the diagonal of the inverse of its information matrix, exactly.
+
+The matrix is eliminated region by region of a nested dissection (a multifrontal Cholesky factorisation). Going back
+from the last region to the first, the covariance of a region's unknowns follows from that of its border: these are
+Takahashi's recursions on dense blocks, which need no more of the inverse than the pattern of the factor.
+
+Chosen by measurement, on one core of two: heights at 257² and 513² vertices take 0.35 s and 1.9 s, with 50 and 200 MB
+for the factor. SuperLU needs 0.5 s and 3.7 s, and twice the memory, for its factor alone, which would still have to be
+walked entry by entry. Regions of 32 to 128 vertices differ by less than 20 %; larger ones cost memory.
+
+The blocks are too small for the threads of BLAS: on two shared cores they made the same work 10 times slower, so it
+runs on one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import blas, lapack
+from threadpoolctl import threadpool_limits
+
+from glrender.errors import SolverError
+from glrender.solve.dissection import Indices, Region, dissect
+from glrender.solve.stencil import OFFSETS, BlockStencil, expand_blocks, neighbours
+
+Array = NDArray[np.float64]
+
+_LEAF = 64  # unknowns of a region that is not dissected further
+_SMALLEST_PIVOT = 1e-14  # of the diagonal: below this, a variance would have no correct digit
+
+
+def marginal_variances(stencil: BlockStencil) -> Array:
+    """(rows, cols) marginal variance of each height: with all other heights, and colours if any, unknown too.
+
+    A height with zero information is unknown: its variance is inf. The relative error of a variance v is about
+    1e-16 v Λ_ii. Raises SolverError where Λ is not finite or not positive definite to working precision.
+    """
+    matrix = stencil.matrix
+    if not np.isfinite(matrix).all():
+        raise SolverError("marginal variances: the information matrix is not finite")
+    unseen = matrix[:, :, 0, 0] == 0
+    matrix = matrix.copy()
+    diagonal = matrix[:, :, 0, :2]
+    diagonal[diagonal == 0] = 1  # decoupled: its row is zero
+    regular = BlockStencil(matrix)
+    with threadpool_limits(1, "blas"):
+        last, _ = _Elimination(regular).eliminate(dissect(*regular.shape, leaf=max(1, _LEAF // (1 + regular.channels))))
+        variances = np.empty((*regular.shape, 1 + regular.channels))
+        _invert(last, np.zeros((0, 0)), variances.reshape(-1))
+    return np.where(unseen, np.inf, variances[:, :, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Front:
+    """The elimination of a region's own unknowns o, which couples those of its border b."""
+
+    own: Indices
+    """The unknowns o."""
+    lower: Array
+    """(o, o): L of Λ_oo = L Lᵀ, its lower triangle, once the region's children are eliminated."""
+    gain: Array
+    """(o, b): Λ_oo⁻¹ Λ_ob."""
+    children: tuple["_Front", ...]
+    """The fronts of the region's children."""
+    places: tuple[Indices, ...]
+    """Where the border of each child lies in (o, b)."""
+
+
+class _Elimination:
+    """Turns regions into fronts, children first."""
+
+    def __init__(self, stencil: BlockStencil) -> None:
+        rows, cols = stencil.shape
+        self.shape = rows, cols
+        self.diagonal = stencil.diagonal().ravel()
+        self.width = 1 + stencil.channels
+        vertex = np.arange(rows * cols).reshape(rows, cols)
+        # The seven neighbours of each vertex, and the couplings to them; rows * cols is no vertex.
+        neighbour = np.full((rows, cols, 7), rows * cols)
+        coupling = np.zeros((rows, cols, 7, stencil.matrix.shape[3]))
+        for axis, offset in enumerate(OFFSETS):
+            here, there = neighbours(offset)
+            for slot, p, q in ((axis, here, there), (axis + 3, there, here))[: 2 if axis else 1]:
+                neighbour[:, :, slot][p] = vertex[q]
+                coupling[:, :, slot][p] = stencil.matrix[:, :, axis][here]
+        self.neighbour = neighbour.reshape(rows * cols, 7)
+        self.coupling = coupling.reshape(rows * cols, 7, -1)
+        self.position = np.full(rows * cols + 1, -1)  # of each vertex in the front at hand
+
+    def eliminate(self, region: Region) -> tuple[_Front, Array]:
+        """The front of a region, and what its elimination adds to Λ_bb."""
+        children = [self.eliminate(child) for child in region.children]
+        o = len(region.own) * self.width
+        front, places = self._assemble(region)
+        for (_, update), place in zip(children, places, strict=True):
+            front[place[:, None], place] += update
+        own = self._unknowns(region.own)
+        lower, failed = lapack.dpotrf(front[:o, :o], lower=1)
+        pivots = lower.diagonal() ** 2
+        weak = failed - 1 if failed else int(np.argmin(pivots / self.diagonal[own]))
+        if failed or pivots[weak] < _SMALLEST_PIVOT * self.diagonal[own[weak]]:
+            row, col = divmod(int(region.own[weak // self.width]), self.shape[1])
+            raise SolverError(
+                f"marginal variances: the information matrix is singular at vertex ({row}, {col}) to working precision;"
+                " expected a positive definite matrix: add a prior, however weak"
+            )
+        if o == len(front):
+            return _Front(own, lower, np.zeros((o, 0)), tuple(child for child, _ in children), places), np.zeros((0, 0))
+        half = blas.dtrsm(1.0, lower, front[:o, o:], lower=1)
+        gain = blas.dtrsm(1.0, lower, half, lower=1, trans_a=1)
+        update = front[o:, o:] - half.T @ half
+        return _Front(own, lower, gain, tuple(child for child, _ in children), places), update
+
+    def _assemble(self, region: Region) -> tuple[Array, tuple[Indices, ...]]:
+        """Λ over a region's own unknowns and border, rows of its own alone; and where the children's borders go."""
+        vertices = np.concatenate([region.own, region.border])
+        self.position[vertices] = np.arange(len(vertices))
+        reached = self.position[self.neighbour[region.own]]  # -1: eliminated with a child, which has that coupling
+        own, slot = np.nonzero(reached >= 0)
+        front = np.zeros((len(vertices), self.width, len(vertices), self.width))
+        front[own, :, reached[own, slot], :] = expand_blocks(self.coupling[region.own[own], slot])
+        places = tuple(self._unknowns(self.position[child.border]) for child in region.children)
+        self.position[vertices] = -1
+        size = len(vertices) * self.width
+        return front.reshape(size, size), places
+
+    def _unknowns(self, vertices: Indices) -> Indices:
+        return (vertices[:, None] * self.width + np.arange(self.width)).ravel()
+
+
+def _invert(front: _Front, border: Array, variances: Array) -> None:
+    """Fill in the variances of a front's own unknowns and its descendants', from the covariance of its border."""
+    inverse, _ = lapack.dpotri(front.lower, lower=1)
+    cross = front.gain @ border
+    if not front.children:
+        variances[front.own] = inverse.diagonal() + np.einsum("ij,ij->i", cross, front.gain)
+        return
+    o, size = len(front.own), len(front.own) + len(border)
+    covariance = np.empty((size, size))
+    covariance[:o, :o] = np.tril(inverse) + np.tril(inverse, -1).T + cross @ front.gain.T
+    covariance[:o, o:] = -cross
+    covariance[o:, :o] = -cross.T
+    covariance[o:, o:] = border
+    variances[front.own] = covariance.diagonal()[:o]
+    for child, place in zip(front.children, front.places, strict=True):
+        _invert(child, covariance[place[:, None], place], variances)
