@@ -14,28 +14,28 @@ fail() {
 
 # install_packages WHY PACKAGE...
 install_packages() {
-    local why=$1 sudo=()
+    local why=$1 sudo=() said=""
     shift
-    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    [ "$(id -u)" -eq 0 ] || { sudo=(sudo -n) && said="sudo "; }
     if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
-        fail "$why. On Debian or Ubuntu, run as root" \
-            "    apt-get update && apt-get install -y --no-install-recommends $*" \
-            "(on other systems, what these packages are called there) and then make again. Nothing else needs root."
+        fail "$why. On Debian or Ubuntu, run" \
+            "    ${said}apt-get update && ${said}apt-get install -y --no-install-recommends $*" \
+            "(on other systems, install what these packages are called there), then make again. Nothing else needs root."
     fi
     echo "setup: $why: installing $*"
     "${sudo[@]}" apt-get update -qq
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 find_python() {
     local candidate
-    for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             echo "$candidate"
             return
         fi
     done
-    fail "no Python from 3.11 on was found (PYTHON=/path/to/python3 make names one); nothing was installed"
+    fail "found no Python 3.11 or later (looked for ${PYTHON:-python3 and python3.11 to python3.13}; PYTHON=... names another)"
 }
 
 make_venv() {
