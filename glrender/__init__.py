@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glrender.geometry.heightmap import HeightMap
     from glrender.gl.context import Context
     from glrender.render.buffers import DerivativeBuffers
-    from glrender.render.derivative import DerivativeRenderer
+    from glrender.render.derivatives import DerivativeRenderer
     from glrender.render.forward import ForwardRenderer
 
     __version__: str
@@ -33,7 +33,7 @@ _HOMES = {
     "Camera": "glrender.geometry.camera",
     "Context": "glrender.gl.context",
     "DerivativeBuffers": "glrender.render.buffers",
-    "DerivativeRenderer": "glrender.render.derivative",
+    "DerivativeRenderer": "glrender.render.derivatives",
     "ForwardRenderer": "glrender.render.forward",
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",

@@ -142,6 +142,12 @@ def test_an_option_before_the_verb_is_refused(capsys: pytest.CaptureFixture[str]
     assert "'--verbose'" in error_line(capsys)
 
 
+def test_a_real_verb_runs() -> None:
+    done = glrender("info")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "OpenGL" in done.stdout
+
+
 @pytest.mark.usefixtures("fake")
 class TestOptions:
     def test_they_reach_the_verb(self, capsys: pytest.CaptureFixture[str]) -> None:
