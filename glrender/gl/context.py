@@ -48,7 +48,7 @@ class Context:
     """
 
     def __init__(self, device_index: int = 0) -> None:
-        self._adopt(egl.create_context(device_index, REQUIRED_VERSION))
+        self._adopt(egl.create_context(device_index, REQUIRED_VERSION), borrowed=False)
 
     @classmethod
     def from_current(cls) -> Self:
@@ -58,13 +58,15 @@ class Context:
         Raises ContextError if no context is current or if it is older than OpenGL 3.3.
         """
         context = cls.__new__(cls)
-        context._adopt(egl.current_context(REQUIRED_VERSION))
+        context._adopt(egl.current_context(REQUIRED_VERSION), borrowed=True)
         return context
 
-    def _adopt(self, mgl: moderngl.Context) -> None:
+    def _adopt(self, mgl: moderngl.Context, *, borrowed: bool) -> None:
         self._mgl: moderngl.Context | None = mgl
+        self._borrowed = borrowed
         self._thread = get_ident()
         self._live: dict[int, GLObject] = {}
+        self._bound_before = mgl.detect_framebuffer()
         info = mgl.info
         self.vendor: str = info["GL_VENDOR"]
         self.renderer: str = info["GL_RENDERER"]
@@ -82,12 +84,8 @@ class Context:
 
     @property
     def mgl(self) -> moderngl.Context:
-        """The moderngl context. Raises GLError if this context is closed or belongs to another thread."""
-        if self._mgl is None:
-            raise GLError("this OpenGL context is closed; make a new Context")
-        if get_ident() != self._thread:
-            raise GLError("this OpenGL context was made in another thread; use it there, or make one in each thread")
-        return self._mgl
+        """The moderngl context, made current in its thread; raises as `use` does."""
+        return self._current()
 
     @property
     def is_software(self) -> bool:
@@ -100,8 +98,19 @@ class Context:
         return len(self._live)
 
     def use(self) -> None:
-        """Make this context current in its thread; needed where several contexts are alive."""
-        self.mgl.__enter__()  # type: ignore[no-untyped-call]
+        """Make this context current in its thread: needed before its objects are used where several are alive.
+
+        Raises GLError if it is closed, belongs to another thread, or is borrowed and no longer current.
+        """
+        self._current()
+
+    def _current(self) -> moderngl.Context:
+        if self._mgl is None:
+            raise GLError("this OpenGL context is closed; make a new Context")
+        if get_ident() != self._thread:
+            raise GLError("this OpenGL context was made in another thread; use it there, or make one in each thread")
+        self._mgl.__enter__()  # type: ignore[no-untyped-call]
+        return self._mgl
 
     def own(self, obj: Owned) -> Owned:
         """Register an object of this context, so that `close` releases it; returns it."""
@@ -117,10 +126,13 @@ class Context:
         """Release registered objects and take them off the register; once closed, all of them are released."""
         if self._mgl is None:
             return
-        # The same names may belong to other objects in another context.
-        self.use()
+        # Made current first: the same names may belong to other objects in another context.
+        mgl = self.mgl
         for obj in objects:
             self.disown(obj)
+            if obj is mgl.fbo:
+                # moderngl would bind the released framebuffer again after making the next one.
+                self._bound_before.use()
             obj.release()
 
     def check(self, doing: str) -> None:
@@ -142,14 +154,16 @@ class Context:
             )
 
     def close(self) -> None:
-        """Release all that is registered and, unless it is the caller's, the context; may be called twice."""
+        """Release all that is registered and, unless it was borrowed, the context; may be called twice.
+
+        No context is current in this thread then, unless it was borrowed.
+        """
         if self._mgl is None:
             return
-        self.use()
-        for obj in reversed(self._live.values()):
-            obj.release()
-        self._live.clear()
+        self.release(*reversed(self._live.values()))
         self._mgl.release()
+        if not self._borrowed:
+            egl.release_current()
         self._mgl = None
 
     def __enter__(self) -> Self:

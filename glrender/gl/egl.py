@@ -49,6 +49,14 @@ def current_context(require: int) -> moderngl.Context:
         raise ContextError(f"the current OpenGL context is too old: {error}") from None
 
 
+def release_current() -> None:
+    """Make no context current in this thread: one that is destroyed while it is current lives on until then."""
+    lib = ctypes.CDLL(LIBEGL)
+    lib.eglGetCurrentDisplay.restype = ctypes.c_void_p
+    lib.eglMakeCurrent.argtypes = (ctypes.c_void_p,) * 4
+    lib.eglMakeCurrent(lib.eglGetCurrentDisplay(), None, None, None)
+
+
 def devices() -> tuple[Device, ...]:
     """The EGL devices of this machine; empty if there is no EGL or it cannot list them."""
     try:

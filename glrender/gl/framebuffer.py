@@ -54,7 +54,6 @@ class Framebuffer:
             raise GLError(f"framebuffer of {width} x {height} pixels with {', '.join(attachments)}: {error}") from None
 
     def _build(self, depth: bool) -> None:
-        self.context.use()
         mgl = self.context.mgl
         self._textures: dict[str, moderngl.Texture] = {}
         for name, (channels, dtype) in self._formats.items():

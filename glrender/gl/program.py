@@ -51,7 +51,6 @@ def load_program(
     if version > context.version_code:
         raise LimitError(f"{names}: written for GLSL {version}, but this context has OpenGL {context.version}")
     texts: dict[str, Any] = {stage: source.text for stage, source in stages.items()}
-    context.use()
     try:
         return context.own(context.mgl.program(**texts))
     except moderngl.Error as error:

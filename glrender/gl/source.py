@@ -109,7 +109,7 @@ def check_defines(defines: Mapping[str, Define], sources: Mapping[str, ShaderSou
 def _flatten(path: Path, include: Path, chain: tuple[Path, ...], done: set[Path]) -> list[Line]:
     """The lines of `path`, which was reached through `chain` (itself last); files in `done` are left out."""
     lines: list[Line] = []
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8").removesuffix("\n")
     depth = 0
     for number, (line, code) in enumerate(zip(text.split("\n"), _without_comments(text).split("\n"), strict=True), 1):
         here = f"{_shown(path)}:{number}"
