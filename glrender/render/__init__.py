@@ -1,0 +1,1 @@
+"""Rendering passes: image, depth and their derivatives, and a float64 twin of each."""

@@ -1,0 +1,140 @@
+"""The derivative pass: image, depth and how they change, from one drawing of the map."""
+
+import moderngl
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.checks import check_choice, check_pose, check_positive
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.gl.source import Define
+from glrender.render.buffers import CompactBuffers, DerivativeBuffers, FullBuffers, PoseDerivatives
+from glrender.render.forward import NEAR
+from glrender.render.layouts import (
+    COLORS,
+    EDGES,
+    VISIBILITY,
+    compact_attachments,
+    full_attachments,
+    pose_attachments,
+)
+from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
+from glrender.render.surface import SurfaceTexture
+from glrender.render.view import make_view
+
+LAYOUTS = ("compact", "full")
+
+
+class DerivativeRenderer:
+    """Renders height maps with derivatives; owned by `context`, which releases it at the latest.
+
+    Both layouts say the same. "compact" draws triangle ids and evaluates every pixel once from them;
+    "full" writes up to eight attachments while it draws, each value as itself. `camera` is rendered as a
+    pinhole; its distortion, if any, is that of files. What is nearer than `near` metres is not visible.
+    """
+
+    def __init__(self, context: Context, camera: Camera, layout: str = "compact", near: float = NEAR) -> None:
+        self.context = context
+        self.camera = camera
+        self.layout = check_choice("layout", layout, LAYOUTS)
+        self.near = check_positive("near", near)
+        self._view = ViewBuffer(context)
+        self._surface = SurfaceTexture(context)
+        self._rasters: dict[str, RasterPass] = {}
+        self._screens: dict[str, ScreenPass] = {}
+
+    def render(
+        self, surface: HeightMap, T_world_camera: ArrayLike, *, pose: bool = True, edges: bool = True
+    ) -> DerivativeBuffers:
+        """Image, depth and derivatives of `surface` from a pose (4, 4), camera to world.
+
+        `pose` and `edges` say whether to make the derivatives with respect to the pose and the occlusion
+        edges as well. Raises InputError if the pose is not rigid, LimitError if the map is larger than a
+        texture can be.
+        """
+        T = check_pose("T_world_camera", T_world_camera)
+        finished = self.draw(surface, T)
+        attachments = {name: finished.target.read(name) for name in finished.target.names}
+        kind = CompactBuffers if self.layout == "compact" else FullBuffers
+        return kind(
+            surface,
+            self.camera,
+            T,
+            attachments,
+            self._find_edges(finished) if edges else None,
+            self._differentiate_by_pose(finished, surface) if pose else None,
+        )
+
+    def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass | ScreenPass:
+        """Render without reading anything back; returns the pass whose target holds the layout's attachments."""
+        texture = self._surface
+        texture.upload(surface)
+        view = make_view(
+            surface,
+            self.camera,
+            T_world_camera,
+            height_origin=texture.height_origin,
+            boxes=texture.boxes,
+            near=self.near,
+        )
+        self._view.write(view)
+        channels = _channels(surface)
+        if self.layout == "full":
+            full = self._raster("full.frag", full_attachments(channels), {"CHANNELS": channels})
+            full.draw(texture)
+            return full
+        visibility = self._raster("visibility.frag", VISIBILITY, {})
+        visibility.draw(texture)
+        compact = self._screen("compact.frag", compact_attachments(channels), {"CHANNELS": channels}, ("visibility",))
+        compact.draw(texture, {"visibility": visibility.target.texture("visibility")})
+        return compact
+
+    def release(self) -> None:
+        """Release everything that this renderer made in its context."""
+        for part in (*self._rasters.values(), *self._screens.values(), self._surface, self._view):
+            part.release()
+        self._rasters.clear()
+        self._screens.clear()
+
+    def _find_edges(self, finished: RasterPass | ScreenPass) -> NDArray[np.bool_]:
+        edges = self._screen("edges.frag", EDGES, {}, ("triangles", "image"))
+        inputs = {"triangles": self._triangles(finished), "image": finished.target.texture("image")}
+        edges.draw(self._surface, inputs)
+        return edges.target.read("edge")[..., 0].astype(bool)
+
+    def _differentiate_by_pose(self, finished: RasterPass | ScreenPass, surface: HeightMap) -> PoseDerivatives:
+        channels = _channels(surface)
+        by_pose = self._screen("pose.frag", pose_attachments(channels), {"CHANNELS": channels}, ("triangles",))
+        by_pose.draw(self._surface, {"triangles": self._triangles(finished)})
+        depth_wrt_pose = np.empty((*self.camera.shape, 6), np.float32)
+        image_wrt_pose = np.empty((*self.camera.shape, channels, 6), np.float32)
+        targets = {"depth": depth_wrt_pose}
+        targets |= {color: image_wrt_pose[..., k, :] for k, color in enumerate(COLORS[:channels])}
+        for name, target in targets.items():
+            target[..., :3] = by_pose.target.read(f"{name}_wrt_translation")[..., :3]
+            target[..., 3:] = by_pose.target.read(f"{name}_wrt_rotation")[..., :3]
+        return PoseDerivatives(depth_wrt_pose, image_wrt_pose)
+
+    def _triangles(self, finished: RasterPass | ScreenPass) -> moderngl.Texture:
+        return finished.target.texture("geometry" if self.layout == "compact" else "vertex_ids")
+
+    # Passes are compiled when a map first needs them: a grey map needs others than a coloured one.
+
+    def _raster(self, fragment: str, attachments: dict[str, str], defines: dict[str, Define]) -> RasterPass:
+        key = f"{fragment} {defines}"
+        if key not in self._rasters:
+            self._rasters[key] = RasterPass(self.context, self.camera, fragment, attachments, defines)
+        return self._rasters[key]
+
+    def _screen(
+        self, fragment: str, attachments: dict[str, str], defines: dict[str, Define], inputs: tuple[str, ...]
+    ) -> ScreenPass:
+        key = f"{fragment} {defines}"
+        if key not in self._screens:
+            self._screens[key] = ScreenPass(self.context, self.camera, fragment, attachments, defines, inputs=inputs)
+        return self._screens[key]
+
+
+def _channels(surface: HeightMap) -> int:
+    return 0 if surface.colors is None else surface.channels

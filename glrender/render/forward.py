@@ -1,0 +1,71 @@
+"""The plain forward pass: image and depth, no derivatives."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.checks import check_pose, check_positive
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.render.layouts import FORWARD
+from glrender.render.passes import RasterPass, ViewBuffer
+from glrender.render.surface import SurfaceTexture
+from glrender.render.view import make_view
+
+NEAR = 1e-3
+"""Nearest visible depth in metres, unless said otherwise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """An image and its depth."""
+
+    image: NDArray[np.float32]
+    """(height, width, 3 or 1) linear colour; 0 where nothing is visible."""
+    depth: NDArray[np.float32]
+    """(height, width) camera z in metres; 0 where nothing is visible."""
+
+
+class ForwardRenderer:
+    """Renders height maps as one camera sees them; owned by `context`, which releases it at the latest.
+
+    `camera` is rendered as a pinhole; its distortion, if any, is that of files and plays no part here.
+    """
+
+    def __init__(self, context: Context, camera: Camera, near: float = NEAR) -> None:
+        self.camera = camera
+        self.near = check_positive("near", near)
+        self._view = ViewBuffer(context)
+        self._surface = SurfaceTexture(context)
+        self._pass = RasterPass(context, camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})
+
+    def render(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:
+        """Image and depth of `surface` from a pose (4, 4), camera to world.
+
+        Raises InputError if the pose is not rigid, LimitError if the map is larger than a texture can be.
+        """
+        self.draw(surface, check_pose("T_world_camera", T_world_camera))
+        image = self._pass.target.read("image")
+        return Rendering(np.ascontiguousarray(image[..., : surface.channels]), np.ascontiguousarray(image[..., 3]))
+
+    def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
+        """Render without reading anything back."""
+        texture = self._surface
+        texture.upload(surface)
+        view = make_view(
+            surface,
+            self.camera,
+            T_world_camera,
+            height_origin=texture.height_origin,
+            boxes=texture.boxes,
+            near=self.near,
+        )
+        self._view.write(view)
+        self._pass.draw(texture)
+
+    def release(self) -> None:
+        """Release everything that this renderer made in its context."""
+        for part in (self._pass, self._surface, self._view):
+            part.release()

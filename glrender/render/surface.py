@@ -1,0 +1,102 @@
+"""A height map on the GPU: one texture and the list of its triangles."""
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.render.view import bounding_boxes
+
+GREY = 0.5
+"""What an unknown colour renders as."""
+
+UNSEEN = 1e30
+"""Height of an unseen vertex in the texture, metres; shaders/include/surface.glsl has the same."""
+
+
+class SurfaceTexture:
+    """Heights and colours as one RGBA32F texture, and the triangles that no NaN height touches.
+
+    Uploading the same object again costs nothing; a map on a grid of the same shape reuses the texture.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.height_origin = 0.0
+        self.boxes: NDArray[np.float64] = np.empty((0, 2, 3))
+        self.indices: moderngl.Buffer | None = None
+        self._texture: moderngl.Texture | None = None
+        self._surface: HeightMap | None = None
+        self._unseen: bytes | None = None
+
+    @property
+    def texture(self) -> moderngl.Texture:
+        """Texel (j, i): height of vertex (i, j) above `height_origin`, then red, green, blue."""
+        assert self._texture is not None, "upload a surface first"
+        return self._texture
+
+    def upload(self, surface: HeightMap) -> bool:
+        """Put `surface` on the GPU; returns whether the list of triangles is another buffer than before.
+
+        Raises LimitError if the map is larger than a texture can be.
+        """
+        if surface is self._surface:
+            return False
+        rows, cols = surface.shape
+        self.context.check_texture_size("height map", cols, rows)
+        unseen = np.isnan(surface.heights)
+        low, high = (np.nanmin(surface.heights), np.nanmax(surface.heights)) if not unseen.all() else (0.0, 0.0)
+        self.height_origin = 0.5 * (float(low) + float(high))
+        texels = np.empty((rows, cols, 4), np.float32)
+        texels[..., 0] = surface.heights - self.height_origin
+        texels[..., 1:] = GREY if surface.colors is None else surface.colors
+        # OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead.
+        texels[unseen, 0] = UNSEEN
+        np.nan_to_num(texels[..., 1:], copy=False, nan=GREY)
+
+        same_shape = self._surface is not None and self._surface.shape == surface.shape
+        if not same_shape:
+            self._replace_texture(cols, rows)
+        self.texture.write(texels)
+        self.boxes = bounding_boxes(surface)
+        self._surface = surface
+        mask = unseen.tobytes() if unseen.any() else b""
+        if same_shape and mask == self._unseen:
+            return False
+        self._unseen = mask
+        self._replace_indices(unseen)
+        return True
+
+    def release(self) -> None:
+        """Release the texture and the triangles."""
+        self.context.release(*(obj for obj in (self._texture, self.indices) if obj is not None))
+        self._texture = self.indices = self._surface = None
+
+    def _replace_texture(self, cols: int, rows: int) -> None:
+        if self._texture is not None:
+            self.context.release(self._texture)
+        self._texture = self.context.own(self.context.mgl.texture((cols, rows), 4, dtype="f4"))
+        self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self.context.check(f"making a texture of {cols} x {rows} texels for the height map")
+
+    def _replace_indices(self, unseen: NDArray[np.bool_]) -> None:
+        if self.indices is not None:
+            self.context.release(self.indices)
+            self.indices = None
+        indices = triangle_indices(unseen)
+        if indices.size:
+            self.indices = self.context.own(self.context.mgl.buffer(indices))
+            self.context.check(f"uploading {len(indices)} triangles")
+
+
+def triangle_indices(unseen: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """(triangles, 3) vertex numbers as shaders/heightmap.vert counts them, provoking vertex last."""
+    rows, cols = unseen.shape
+    i, j = np.meshgrid(np.arange(rows - 1), np.arange(cols - 1), indexing="ij")
+    a = 2 * (i * cols + j)
+    c, b, d = a + 1, a + 2, a + 3
+    indices = np.stack([b, c, a, c, b, d], axis=-1).astype(np.uint32).reshape(rows - 1, cols - 1, 2, 3)
+    diagonal = unseen[:-1, 1:] | unseen[1:, :-1]
+    hidden = np.stack([diagonal | unseen[:-1, :-1], diagonal | unseen[1:, 1:]], axis=-1)
+    return np.ascontiguousarray(indices[~hidden])

@@ -1,0 +1,125 @@
+"""One frame's numbers for the shaders: the camera seen from a grid frame close to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+
+# std140 of the View block in shaders/include/view.glsl; every member is 16 bytes aligned by itself.
+VIEW_BLOCK = np.dtype(
+    [
+        ("T_camera_grid", np.float32, (4, 4)),  # column by column
+        ("lens", np.float32, 4),
+        ("eye", np.float32, 4),
+        ("clip", np.float32, 4),
+        ("grid", np.int32, 4),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera over a height map, in a grid frame whose origin is a vertex near the camera.
+
+    Subtracting that origin happens here, in float64, so what is left for float32 is small.
+    """
+
+    T_camera_grid: NDArray[np.float64]
+    """(4, 4) grid frame to camera. The grid frame has the map's axes, in metres."""
+    reference: tuple[int, int]
+    """(column, row) of the vertex above or below the grid frame's origin."""
+    depth_range: tuple[float, float]
+    """Nearest and farthest camera z that can be visible, metres."""
+    camera: Camera
+    surface: HeightMap
+
+    def block(self) -> bytes:
+        """The View block as the shaders read it."""
+        camera, surface = self.camera, self.surface
+        near, far = self.depth_range
+        T = self.T_camera_grid
+        block = np.zeros((), VIEW_BLOCK)
+        block["T_camera_grid"] = T.T
+        block["lens"] = camera.fx, camera.fy, camera.cx, camera.cy
+        block["eye"] = *(-T[:3, :3].T @ T[:3, 3]), surface.spacing
+        block["clip"] = 2 / camera.width, 2 / camera.height, (far + near) / (far - near), -2 * far * near / (far - near)
+        block["grid"] = *surface.shape[::-1], *self.reference
+        return block.tobytes()
+
+
+def make_view(
+    surface: HeightMap,
+    camera: Camera,
+    T_world_camera: NDArray[np.float64],
+    *,
+    height_origin: float,
+    boxes: NDArray[np.float64],
+    near: float,
+) -> View:
+    """The view of `surface` from a pose.
+
+    `height_origin` is the height that the surface texture counts from; `boxes` (k, 2, 3) are the lowest
+    and highest corner in map coordinates of boxes that contain the surface (`bounding_boxes`). What is
+    nearer than `near` metres is not visible.
+    """
+    T_camera_map = se3.inverse(T_world_camera) @ surface.pose
+    eye = se3.inverse(T_camera_map)[:3, 3]
+    rows, cols = surface.shape
+    column, row = (
+        int(np.clip(np.rint((eye[axis] - surface.origin[axis]) / surface.spacing), 0, count - 1))
+        for axis, count in ((0, cols), (1, rows))
+    )
+    T_camera_grid = T_camera_map.copy()
+    origin = np.array([surface.origin[0] + column * surface.spacing, surface.origin[1] + row * surface.spacing])
+    # R (origin - eye): both are large far from the origin, their difference is not.
+    T_camera_grid[:3, 3] = T_camera_map[:3, :3] @ (np.array([*origin, height_origin]) - eye)
+    depth_range = _visible_depths(boxes - eye, T_camera_map[:3, :3], camera, near)
+    return View(T_camera_grid, (column, row), depth_range, camera, surface)
+
+
+def bounding_boxes(surface: HeightMap, *, block: int = 32) -> NDArray[np.float64]:
+    """(k, 2, 3): lowest and highest map corner of each block of `block` x `block` quads that is seen at all."""
+    rows, cols = surface.shape
+    i = np.arange(0, rows - 1, block)
+    j = np.arange(0, cols - 1, block)
+    # A block's last row and column of vertices are the next one's first: reduce over them as well.
+    last_i, last_j = np.minimum(i + block, rows - 1), np.minimum(j + block, cols - 1)
+
+    def reduce(ufunc: np.ufunc, empty: float) -> NDArray[np.float64]:
+        filled = np.where(np.isnan(surface.heights), empty, surface.heights)
+        by_row = ufunc(ufunc.reduceat(filled, i, axis=0), filled[last_i])
+        return ufunc(ufunc.reduceat(by_row, j, axis=1), by_row[:, last_j])
+
+    low, high = reduce(np.minimum, np.inf), reduce(np.maximum, -np.inf)
+    x, y = surface.axes()
+    shape = low.shape
+    corners = np.empty((*shape, 2, 3))
+    corners[..., 0, 0], corners[..., 1, 0] = x[j][None], x[last_j][None]
+    corners[..., 0, 1], corners[..., 1, 1] = y[i][:, None], y[last_i][:, None]
+    corners[..., 0, 2], corners[..., 1, 2] = low, high
+    return corners[low <= high]
+
+
+def _visible_depths(
+    boxes: NDArray[np.float64], R_camera_map: NDArray[np.float64], camera: Camera, near: float
+) -> tuple[float, float]:
+    """The range of camera z inside the boxes (relative to the eye, map axes) that the image can see.
+
+    The depth buffer has 24 bits for this range: leaving out what is outside the frustum, such as the
+    ground under a rover that looks ahead, is what keeps far hills from fighting over it.
+    """
+    choice = np.array([[(k >> axis) & 1 for axis in range(3)] for k in range(8)])
+    corners = boxes[:, choice, np.arange(3)] @ R_camera_map.T
+    x, y, z = np.moveaxis(corners, -1, 0)
+    left, right = (-0.5 - camera.cx) / camera.fx, (camera.width - 0.5 - camera.cx) / camera.fx
+    top, bottom = (-0.5 - camera.cy) / camera.fy, (camera.height - 0.5 - camera.cy) / camera.fy
+    outside = [x < left * z, x > right * z, y < top * z, y > bottom * z, z < near]
+    seen = z[~np.any([side.all(axis=1) for side in outside], axis=0)]
+    if seen.size == 0:
+        return near, 2 * near
+    nearest = max(near, 0.99 * float(seen.min()))
+    return nearest, max(1.01 * float(seen.max()), 1.01 * nearest)
