@@ -71,7 +71,7 @@ def write_camera(path: Path, camera: Camera, depth_scale: float) -> None:
     if camera.distortion is not None:
         content["distortion"] = list(camera.distortion)
     content["depth_scale"] = float(depth_scale)
-    write_bytes(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=None).encode())
+    write_bytes(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=False).encode())
 
 
 def _load(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -38,8 +39,8 @@ def save_figure(path: Path, figure: Figure) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def show_map(axes: Axes, surface: HeightMap, picture: NDArray[np.floating], title: str) -> None:
-    """Show (rows, cols, 3) sRGB on the map's own axes: metres, x to the right, y upwards."""
+def show_map(axes: Axes, surface: HeightMap, picture: NDArray[Any], title: str) -> None:
+    """Show (rows, cols, 3) sRGB (floats in [0, 1] or bytes) in metres of the map: x to the right, y upwards."""
     x, y = surface.axes()
     half = surface.spacing / 2
     axes.imshow(

@@ -9,7 +9,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from numpy.typing import NDArray
 
 from glrender.geometry.heightmap import HeightMap
-from glrender.io.color import linear_to_srgb
+from glrender.io.color import linear_to_bytes
 from glrender.io.figure import (
     UNSEEN,
     add_color_bar,
@@ -87,7 +87,8 @@ def _draw_color(axes: Axes, surface: HeightMap) -> None:
         show_map(axes, surface, _srgb(surface.colors), "colour")
 
 
-def _srgb(linear: Image) -> NDArray[np.float64]:
-    """(…, 3) sRGB of one or three linear channels; NaN is light grey."""
-    colors = np.where(np.isnan(linear).any(axis=-1, keepdims=True), np.nan, linear)
-    return np.nan_to_num(np.broadcast_to(linear_to_srgb(colors), (*colors.shape[:-1], 3)), nan=UNSEEN)
+def _srgb(linear: Image) -> NDArray[np.uint8]:
+    """(height, width, 3) bytes of one or three linear channels; NaN is light grey."""
+    unknown = np.isnan(linear).any(axis=-1, keepdims=True)
+    colors = np.broadcast_to(linear_to_bytes(np.nan_to_num(linear)), (*linear.shape[:2], 3))
+    return np.where(unknown, np.uint8(255 * UNSEEN), colors)

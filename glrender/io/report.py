@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def read_report(path: str | Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write nested mappings, sequences, arrays, numbers, texts and paths; NaN and infinity become null."""
+    """Write nested mappings, dataclasses, lists, arrays, numbers, texts and paths; NaN and infinity become null."""
     write_bytes(path, (json.dumps(to_json(value), indent=2, allow_nan=False) + "\n").encode())
 
 
@@ -75,4 +76,6 @@ def to_json(value: Any, where: str = "report") -> Any:
             return {key: to_json(item, f"{where}.{key}") for key, item in value.items()}
         case list() | tuple():
             return [to_json(item, f"{where}[{k}]") for k, item in enumerate(value)]
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_json({field.name: getattr(value, field.name) for field in fields(value)}, where)
     raise InputError(f"{where}: a {type(value).__name__} has no form in JSON; give numbers, texts, lists and mappings")

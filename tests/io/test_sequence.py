@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+
+from glrender.errors import InputError, UsageError
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.io.color import linear_to_bytes
+from glrender.io.images import write_color, write_depth
+from glrender.io.sequence import open_sequence
+
+
+def test_a_frame_holds_what_was_written(small_sequence, small_camera):
+    sequence = open_sequence(small_sequence)
+    assert sequence.camera == sequence.colour_camera == small_camera
+    assert sequence.problems == ()
+    assert [entry.index for entry in sequence.frames] == list(range(6))
+    frame = sequence.read(sequence.frames[3])
+    assert frame.index == 3
+    assert frame.time == frame.color_time == pytest.approx(100.3, abs=1e-6)
+    assert frame.depth.dtype == frame.image.dtype == np.float32
+    np.testing.assert_array_equal(frame.depth, np.full((6, 8), 3, np.float32))
+    np.testing.assert_array_equal(linear_to_bytes(frame.image[2, 5]), linear_to_bytes([0.3, 0.2, 0.9]))
+
+
+def test_depth_alone_and_colour_alone_are_sequences(small_sequence):
+    (small_sequence / "rgb.txt").rename(small_sequence / "other.txt")
+    sequence = open_sequence(small_sequence)
+    frame = sequence.read(sequence.frames[2])
+    assert frame.image is None
+    assert frame.color_time is None
+    assert frame.depth[0, 0] == 2
+
+    (small_sequence / "other.txt").rename(small_sequence / "rgb.txt")
+    (small_sequence / "depth.txt").unlink()
+    sequence = open_sequence(small_sequence)
+    frame = sequence.read(sequence.frames[2])
+    assert frame.depth is None
+    assert frame.time == frame.color_time == pytest.approx(100.2)
+    assert frame.image.shape == (6, 8, 3)
+
+
+def test_depth_scale_is_applied_and_a_saturated_count_is_no_measurement(small_sequence):
+    counts = np.full((6, 8), 1500, np.uint16)
+    counts[0, :3] = 0, 65535, 65534
+    write_depth(small_sequence / "depth" / "100.000000.png", counts)
+    _set_camera(small_sequence, "depth_scale", 1000)
+    depth = open_sequence(small_sequence).read(open_sequence(small_sequence).frames[0]).depth
+    np.testing.assert_allclose(depth[0, :4], [0, 0, 65.534, 1.5], rtol=1e-6)
+
+
+def test_a_photograph_further_than_20_ms_away_does_not_belong(small_sequence):
+    lines = (small_sequence / "rgb.txt").read_text().replace("100.300000 ", "100.321000 ")
+    (small_sequence / "rgb.txt").write_text(lines.replace("100.400000 ", "100.419000 "))
+    entries = open_sequence(small_sequence).frames
+    assert entries[3].color_path is None
+    assert entries[4].color_time == pytest.approx(100.419)
+    assert entries[4].time == pytest.approx(100.4)
+
+
+def test_selection_counts_the_lines_of_the_list_before_any_frame_is_skipped(small_sequence):
+    listing = small_sequence / "depth.txt"
+    lines = listing.read_text().splitlines()
+    listing.write_text("\n".join([*lines[:3], "# a comment in between", "", *lines[3:]]))
+    (small_sequence / "depth" / "100.200000.png").unlink()
+    sequence = open_sequence(small_sequence)
+    assert [entry.index for entry in sequence.frames] == [0, 1, 3, 4, 5]
+    assert [entry.index for entry in sequence.select("even")] == [0, 4]
+    assert [entry.index for entry in sequence.select("odd")] == [1, 3, 5]
+    assert [entry.index for entry in sequence.select("first")] == [0, 1]
+    assert [entry.index for entry in sequence.select("1:4")] == [1, 3]
+    with pytest.raises(InputError, match=r"none of the 1 frames of '2:3' has its files"):
+        sequence.select("2:3")
+    with pytest.raises(UsageError, match="expected even, odd"):
+        sequence.select("some")
+
+
+def test_poses_are_those_of_the_folder_or_of_the_given_file(small_sequence, tmp_path):
+    sequence = open_sequence(small_sequence)
+    np.testing.assert_allclose(sequence.trajectory.at(100.25)[:3, 3], [2.5, 0, 0], atol=1e-9)
+    other = tmp_path / "other.txt"
+    other.write_text("100 7 8 9 0 0 0 1\n")
+    np.testing.assert_array_equal(open_sequence(small_sequence, other).trajectory.at(100)[:3, 3], [7, 8, 9])
+    (small_sequence / "groundtruth.txt").unlink()
+    assert open_sequence(small_sequence).trajectory is None
+
+
+def test_frames_without_a_pose_are_parted_from_those_with_one(small_sequence):
+    sequence = open_sequence(small_sequence)
+    assert sequence.with_poses(sequence.frames) == (sequence.frames, ())
+    posed, skipped = sequence.with_poses(sequence.frames, time_offset=-0.15)
+    assert [entry.index for entry in posed] == [2, 3, 4, 5]
+    assert [(s.index, s.name) for s in skipped] == [(0, "depth/100.000000.png"), (1, "depth/100.100000.png")]
+    assert all("outside the trajectory" in s.reason for s in skipped)
+
+
+def test_the_placement_of_the_map_is_read_where_there_is_one(small_sequence):
+    assert open_sequence(small_sequence).T_world_map is None
+    T = se3.exp([1, 2, 3, 0.1, 0.2, 0.3])
+    np.savetxt(small_sequence / "T_world_map.txt", T)
+    np.testing.assert_allclose(open_sequence(small_sequence).T_world_map, T)
+
+
+OWN = Camera(width=8, height=6, fx=9.0, fy=9.0, cx=3.0, cy=2.0)
+
+
+def test_depth_with_its_own_intrinsics_fits_the_photograph_pixel_by_pixel(small_sequence):
+    pixels = np.random.default_rng(1).uniform(size=(6, 8, 3))
+    write_color(small_sequence / "rgb" / "100.000000.png", pixels)
+    _set_camera(small_sequence, "depth", "{fx: 9, fy: 9, cx: 3, cy: 2}")
+    _set_camera(small_sequence, "distortion", "[0.3, 0, 0, 0]")
+    sequence = open_sequence(small_sequence)
+    assert sequence.camera == OWN
+    assert sequence.colour_camera.distortion == (0.3, 0, 0, 0)
+    image = sequence.read(sequence.frames[0]).image
+    np.testing.assert_array_equal(linear_to_bytes(image), linear_to_bytes(pixels))
+
+
+def test_images_that_are_not_registered_are_joined_by_their_rays(small_sequence, small_camera):
+    rays = small_camera.rays()
+    write_color(small_sequence / "rgb" / "100.000000.png", 0.5 + 0.5 * rays / 2)
+    _set_camera(small_sequence, "depth", "{fx: 9, fy: 9, cx: 3, cy: 2, registered: false}")
+    sequence = open_sequence(small_sequence)
+    frame = sequence.read(sequence.frames[0])
+    np.testing.assert_allclose(frame.image[..., :2], 0.5 + 0.5 * OWN.rays()[..., :2] / 2, atol=0.01)
+
+
+def test_a_lens_shared_by_both_is_taken_out_of_both(small_sequence):
+    counts = (np.arange(48).reshape(6, 8) + 1).astype(np.uint16)
+    write_depth(small_sequence / "depth" / "100.000000.png", counts)
+    _set_camera(small_sequence, "distortion", "[-1.0, 0, 0, 0]")
+    _set_camera(small_sequence, "depth_scale", 1)
+    sequence = open_sequence(small_sequence)
+    assert sequence.camera.distortion is None
+    depth = sequence.read(sequence.frames[0]).depth
+    assert not np.array_equal(depth, counts)
+    assert set(depth.ravel()) <= {0, *counts.ravel().astype(float)}
+    assert depth[2, 3] == counts[2, 3]  # beside the optical axis the lens does nothing
+
+
+def test_a_sequence_without_poses_says_so(small_sequence):
+    (small_sequence / "groundtruth.txt").unlink()
+    sequence = open_sequence(small_sequence)
+    with pytest.raises(InputError, match=r"no groundtruth\.txt; give a trajectory"):
+        sequence.with_poses(sequence.frames)
+
+
+def _set_camera(folder, key, value):
+    path = folder / "camera.yaml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{key}:")]
+    path.write_text("\n".join([*lines, f"{key}: {value}\n"]))
