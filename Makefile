@@ -23,7 +23,7 @@ $(READY): pyproject.toml tools/setup.sh
 	@touch $@
 
 $(BENCH_READY): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	@bash tools/setup.sh bench
 	@touch $@
 
 demo: $(READY)
@@ -46,4 +46,4 @@ lint: $(READY)
 
 clean:
 	rm -rf out build dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
-	find glrender demos tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes .venv with glrender (editable) and its development tools, and sees to it that OpenGL works.
-# Asks for nothing: system packages that are missing are installed as root or by a sudo that needs no
-# password; otherwise one message names the command to run. Run again, it does what is left to do.
+# Makes .venv with glrender (editable) and its development tools, and sees to it that OpenGL works;
+# `setup.sh bench` adds the renderers that the benchmark compares with. It asks for nothing: system packages
+# that are missing are installed as root or by a sudo that needs no password; otherwise one message names the
+# command to run. Run again, it does what is left to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,16 +51,38 @@ make_venv() {
     "$python" -m venv --clear .venv
 }
 
+install_python_packages() {
+    echo "setup: installing the Python packages of the extra '$1' into .venv"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
+}
+
 # Whether OpenGL works is known only once a context has been made: a library that loads may have no driver.
 make_context() {
     .venv/bin/python -c 'import glrender; glrender.Context().close()'
 }
 
-.venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
-echo "setup: installing the Python packages into .venv"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
-if ! make_context 2>/dev/null; then
-    # shellcheck disable=SC2086
-    install_packages "OpenGL does not work on this machine yet" $GL_PACKAGES
-    make_context || fail "OpenGL still does not work; '.venv/bin/glrender info' tells more"
-fi
+load_mitsuba() {
+    .venv/bin/python -c 'import mitsuba'
+}
+
+case ${1:-dev} in
+dev)
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
+    install_python_packages dev
+    if ! make_context 2>/dev/null; then
+        # shellcheck disable=SC2086
+        install_packages "OpenGL does not work on this machine yet" $GL_PACKAGES
+        make_context || fail "OpenGL still does not work; '.venv/bin/glrender info' tells more"
+    fi
+    ;;
+bench)
+    install_python_packages bench
+    if ! load_mitsuba 2>/dev/null; then
+        install_packages "Mitsuba does not load on this machine yet" libatomic1
+        load_mitsuba || fail "Mitsuba still does not load"
+    fi
+    ;;
+*)
+    fail "unknown extra '$1'; expected dev or bench"
+    ;;
+esac
