@@ -31,7 +31,7 @@ demo: $(READY)
 	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map
 	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz
 	@echo "The pictures:"
-	@ls $(DEMO)/map/*.png
+	@find $(DEMO) -maxdepth 2 -name '*.png'
 
 test: $(READY)
 	$(BIN)/python -m pytest
