@@ -1,6 +1,7 @@
 """An OpenGL context that somebody owns, and the register of what is alive in it."""
 
 from dataclasses import dataclass
+from os import getpid
 from threading import get_ident
 from typing import Protocol, Self, TypeVar
 
@@ -58,14 +59,16 @@ class Context:
         Raises ContextError if no context is current or if it is older than OpenGL 3.3.
         """
         context = cls.__new__(cls)
-        context._adopt(egl.current_context(REQUIRED_VERSION), borrowed=True)
+        context._adopt(egl.borrow_context(REQUIRED_VERSION), borrowed=True)
         return context
 
     def _adopt(self, mgl: moderngl.Context, *, borrowed: bool) -> None:
         self._mgl: moderngl.Context | None = mgl
         self._borrowed = borrowed
         self._thread = get_ident()
+        self._process = getpid()
         self._live: dict[int, GLObject] = {}
+        self._identity = egl.CurrentContext()
         self._bound_before = mgl.detect_framebuffer()
         info = mgl.info
         self.vendor: str = info["GL_VENDOR"]
@@ -100,7 +103,7 @@ class Context:
     def use(self) -> None:
         """Make this context current in its thread: needed before its objects are used where several are alive.
 
-        Raises GLError if it is closed, belongs to another thread, or is borrowed and no longer current.
+        Raises GLError if it is closed, belongs to another thread or process, or is borrowed and no longer current.
         """
         self._current()
 
@@ -109,7 +112,16 @@ class Context:
             raise GLError("this OpenGL context is closed; make a new Context")
         if get_ident() != self._thread:
             raise GLError("this OpenGL context was made in another thread; use it there, or make one in each thread")
+        if getpid() != self._process:
+            # The driver's own threads were not copied: its first call would wait for them for ever.
+            raise GLError("this process was forked from the one that made this OpenGL context; spawn it instead")
         self._mgl.__enter__()  # type: ignore[no-untyped-call]
+        if not self._identity.is_current():
+            raise GLError(
+                "the OpenGL context that was passed in is no longer current; make it current again"
+                if self._borrowed
+                else "this OpenGL context cannot be made current while a window's is; make that one not current first"
+            )
         return self._mgl
 
     def own(self, obj: Owned) -> Owned:

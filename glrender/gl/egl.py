@@ -6,7 +6,7 @@ from typing import Any
 
 import moderngl
 
-from glrender.errors import ContextError, GLError
+from glrender.errors import ContextError
 
 # The names of the run-time libraries: the unversioned ones come with development packages only.
 LIBEGL = "libEGL.so.1"
@@ -34,12 +34,20 @@ def create_context(device_index: int, require: int) -> moderngl.Context:
     """A headless context of at least OpenGL `require` (330) on an EGL device, current in this thread."""
     settings: dict[str, Any] = {"backend": "egl", "device_index": device_index, "libegl": LIBEGL, "libgl": LIBGL}
     try:
-        return moderngl.create_context(require=require, standalone=True, **settings)
+        mgl = moderngl.create_context(require=require, standalone=True, **settings)
     except Exception as error:  # glcontext raises nothing more specific
         raise ContextError(_explain(device_index, str(error))) from None
+    if CurrentContext().api != "egl":
+        # EGL has refused to make it current, and glcontext has not noticed.
+        mgl.release()
+        raise ContextError(
+            "an OpenGL context of a window is current in this thread and keeps a headless one from being so; "
+            "use it by Context.from_current(), or make it not current first"
+        )
+    return mgl
 
 
-def current_context(require: int) -> moderngl.Context:
+def borrow_context(require: int) -> moderngl.Context:
     """The context that the caller has made current in this thread, by EGL or by GLX."""
     # Without any setting moderngl would return whichever context it made last.
     settings: dict[str, Any] = {"context": CurrentContext()}
@@ -74,36 +82,39 @@ def devices() -> tuple[Device, ...]:
 
 
 class CurrentContext:
-    """What moderngl needs of a context it did not make: its functions, and whether it is current."""
+    """The context that is current in this thread now, and what moderngl needs of one that it did not make."""
 
     def __init__(self) -> None:
-        for library, api in ((LIBEGL, "egl"), (LIBGL, "glX")):
+        for self.api, library in (("egl", LIBEGL), ("glX", LIBGL)):
             try:
                 lib = ctypes.CDLL(library)
             except OSError:
                 continue
-            self._current = getattr(lib, f"{api}GetCurrentContext")
+            self._current = getattr(lib, f"{self.api}GetCurrentContext")
             self._current.restype = ctypes.c_void_p
             self._handle = self._current()
             if self._handle:
-                self._address = getattr(lib, f"{api}GetProcAddress")
+                self._address = getattr(lib, f"{self.api}GetProcAddress")
                 self._address.restype = ctypes.c_void_p
                 return
         raise ContextError("no OpenGL context is current in this thread; make yours current first, or use Context()")
+
+    def is_current(self) -> bool:
+        """True if it is still the current one, or again."""
+        return bool(self._current() == self._handle)
 
     def load_opengl_function(self, name: str) -> int:
         """The address of an OpenGL function, 0 where there is none."""
         return self._address(name.encode()) or 0
 
     def __enter__(self) -> None:
-        if self._current() != self._handle:
-            raise GLError("the OpenGL context that was passed in is no longer current; make it current again")
+        """Only its owner can make it current."""
 
     def __exit__(self, *_: object) -> None:
-        """Leave the caller's context current."""
+        """Leave it current."""
 
     def release(self) -> None:
-        """Leave the caller's context alive."""
+        """Leave it alive."""
 
 
 def _explain(device_index: int, reason: str) -> str:

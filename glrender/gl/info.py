@@ -83,7 +83,7 @@ def _gl_info(context: Context) -> GLInfo:
     # OpenGL 3.3 guarantees the 8 draw buffers of the full layout, but not every driver keeps the promise.
     paths = {
         "forward": True,
-        "derivatives_compact": context.limits.max_draw_buffers >= 4,
+        "derivatives_compact": context.limits.max_draw_buffers >= 3,
         "derivatives_full": context.limits.max_draw_buffers >= 8,
         "compute": context.version_code >= 430,
     }

@@ -100,6 +100,13 @@ def test_another_thread_may_not_use_it(context):
     assert "another thread" in raised[0]
 
 
+def test_a_forked_process_may_not_use_it(context, monkeypatch):
+    monkeypatch.setattr("glrender.gl.context.getpid", lambda: -1)
+    with pytest.raises(GLError, match="forked"):
+        context.use()
+    monkeypatch.undo()
+
+
 def test_each_thread_may_have_its_own():
     renderers = []
 
