@@ -1,10 +1,12 @@
-// Provides: Hit, hit(), settle(). Needs view.glsl and surface.glsl.
+// Provides: Hit, hit(), settle().
 // Where a pixel's ray meets a triangle, and how depth and colour there change with the vertices.
 //
 // With the map's upward normal n = (-dh/dx, -dh/dy, 1) and the ray r, both in grid axes, raising
 // vertex k by dh moves the depth by b_k m_u dh, m_u = 1 / (n . r), and a colour by b_k w_u dh,
 // w_u = (grad C . r) m_u: the hit point slides along the ray over a colour that stays where it is.
 // Solving from ray and plane, instead of interpolating, gives every driver the same numbers.
+
+#include "surface.glsl"
 
 struct Hit {
     float depth;        // camera z, metres

@@ -1,6 +1,8 @@
-// Provides: vertex_position(), Triangle, fetch_triangle(), neighbour(). Needs view.glsl.
+// Provides: vertex_position(), Triangle, fetch_triangle(), neighbour().
 // The height map as a texture, one texel a vertex: height above the grid frame's origin, then r, g, b.
 // A vertex that nobody has seen is UNSEEN metres high: OpenGL 3.3 promises nothing about NaN.
+
+#include "view.glsl"
 
 uniform sampler2D surface;
 
