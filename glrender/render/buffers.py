@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class DerivativeBuffers(ABC):
     camera: Camera
     T_world_camera: NDArray[np.float64]
     """(4, 4) camera to world."""
-    attachments: dict[str, NDArray]
+    attachments: dict[str, NDArray[Any]]
     """The pass's raw attachments by name; `glrender.render.layouts` says what each channel holds."""
     edges: NDArray[np.bool_] | None
     """(height, width): pixels at occlusion boundaries and beside pixels that see nothing; None if not asked for."""

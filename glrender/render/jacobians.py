@@ -23,7 +23,7 @@ def jacobian(buffers: DerivativeBuffers, of: str, wrt: str) -> csr_array | NDArr
     check_choice("jacobian of", of, PARAMETERS)
     check_choice(f"jacobian of {of!r} with respect to", wrt, PARAMETERS[of])
     if of == "image" and buffers.channels == 0:
-        raise UsageError("jacobian of 'image': this map has no colours, so its image has no derivatives; give it colors")
+        raise UsageError("jacobian of 'image': a map without colours has no image derivatives; give it colors")
     if wrt == "pose":
         return _wrt_pose(buffers, of)
     if wrt == "color":

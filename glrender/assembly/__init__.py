@@ -1,0 +1,1 @@
+"""From buffers and measurements to normal equations."""
