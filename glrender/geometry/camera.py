@@ -28,15 +28,15 @@ class Camera:
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
-            value = getattr(self, name)
-            if int(value) != value or value < 1:
-                raise InputError(f"camera {name}: received {value!r}, expected a whole number of pixels, at least 1")
+            value = check_positive(f"camera {name}", getattr(self, name))
+            if int(value) != value:
+                raise InputError(f"camera {name}: received {value!r}, expected a whole number of pixels")
             object.__setattr__(self, name, int(value))
         for name in ("fx", "fy"):
             object.__setattr__(self, name, check_positive(f"camera {name}", getattr(self, name)))
         for name in ("cx", "cy"):
-            value = check_array(f"camera {name}", getattr(self, name), (), finite=True)
-            object.__setattr__(self, name, float(value))
+            centre = check_array(f"camera {name}", getattr(self, name), (), finite=True)
+            object.__setattr__(self, name, float(centre))
         if self.distortion is not None:
             lens = check_array("camera distortion", self.distortion, (None,), finite=True)
             if len(lens) not in (4, 5, 8):

@@ -44,7 +44,9 @@ class HeightMap:
         if self.colors is not None:
             colors = check_array("colors", self.colors, (*heights.shape, None))
             if colors.shape[2] not in (1, 3):
-                raise InputError(f"colors: received {colors.shape[2]} channels, expected 1 (grey) or 3 (red, green, blue)")
+                raise InputError(
+                    f"colors: received {colors.shape[2]} channels, expected 1 (grey) or 3 (red, green, blue)"
+                )
             if np.isinf(colors).any():
                 raise InputError("colors: infinite values; use NaN where a colour is unknown")
             self._set(colors=colors)
@@ -75,7 +77,8 @@ class HeightMap:
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Map x of each column (cols,) and map y of each row (rows,), metres."""
         rows, cols = self.shape
-        return self.origin[0] + self.spacing * np.arange(cols), self.origin[1] + self.spacing * np.arange(rows)
+        x, y = np.arange(cols, dtype=np.float64), np.arange(rows, dtype=np.float64)
+        return self.origin[0] + self.spacing * x, self.origin[1] + self.spacing * y
 
     def vertices(self) -> NDArray[np.float64]:
         """(rows·cols, 3) map coordinates, row by row; z is NaN where the height is unknown."""
@@ -91,7 +94,12 @@ class HeightMap:
 
     def with_values(self, heights: ArrayLike, colors: ArrayLike | None = None) -> "HeightMap":
         """The same grid with other heights and colours; sigma is dropped, since it belonged to the old heights."""
-        return replace(self, heights=heights, colors=colors, sigma=None)
+        return replace(
+            self,
+            heights=check_array("heights", heights, self.shape),
+            colors=None if colors is None else check_array("colors", colors, (*self.shape, None)),
+            sigma=None,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write `map.npz` (see `glrender.geometry.mapfile`)."""

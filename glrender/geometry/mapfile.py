@@ -5,15 +5,41 @@ where height is; `color` (rows, cols, 3) float32 linear, NaN where unknown; `ori
 `spacing` () float64; `T_world_map` (4, 4) float64.
 """
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 
-KEYS = ("height", "sigma", "color", "origin", "spacing", "T_world_map")
+SHAPES: dict[str, tuple[int | None, ...]] = {
+    "height": (None, None),
+    "sigma": (None, None),
+    "color": (None, None, 3),
+    "origin": (2,),
+    "spacing": (),
+    "T_world_map": (4, 4),
+}
+"""The keys of a map and the shapes of their arrays."""
+
+DAMAGE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    tokenize.TokenError,
+)
+"""What numpy and zipfile raise where a file is no npz, is cut off or has a flipped bit."""
 
 
 def write_map(path: Path, surface: HeightMap) -> None:
@@ -26,7 +52,7 @@ def write_map(path: Path, surface: HeightMap) -> None:
     unseen = np.isnan(heights)
     sigma = np.zeros(surface.shape) if surface.sigma is None else surface.sigma
     color = np.full((*surface.shape, 3), np.nan) if surface.colors is None else surface.colors
-    arrays = {
+    arrays: dict[str, Any] = {
         "height": heights,
         "sigma": np.where(unseen, np.nan, sigma).astype(np.float32),
         "color": np.broadcast_to(color, (*surface.shape, 3)).astype(np.float32),
@@ -48,17 +74,15 @@ def read_map(path: Path) -> HeightMap:
     """Read a map; raises InputError if the file is missing, broken or lacks a key."""
     try:
         with np.load(path) as data:
-            missing = [key for key in KEYS if key not in data]
+            missing = [key for key in SHAPES if key not in data]
             if missing:
-                raise InputError(f"{path}: no key {', '.join(missing)}; a map has {', '.join(KEYS)}")
-            arrays = {key: data[key] for key in KEYS}
+                raise InputError(f"{path}: no key {', '.join(missing)}; a map has {', '.join(SHAPES)}")
+            arrays = {key: check_array(f"{path}: {key}", data[key], shape) for key, shape in SHAPES.items()}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a map.npz") from None
-    except (OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a readable map.npz: {error}") from None
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except DAMAGE as error:
         raise InputError(f"{path}: not a readable map.npz: {error}") from None
     color = arrays["color"]
     return HeightMap(

@@ -61,7 +61,7 @@ def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
 def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
     """T_world_camera of a camera at `eye` that looks at `target`: x right, y down, z forward.
 
-    Where the view is along `up`, the world's y axis is used as the image's upward direction instead.
+    Where the view is along `up`, the world's y axis (or z, if the view is along y) stands in for it.
     """
     eye = check_array("eye", eye, (3,), finite=True)
     forward = check_array("target", target, (3,), finite=True) - eye
@@ -69,9 +69,9 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) 
     if length == 0:
         raise InputError(f"look_at: eye and target are the same point {tuple(eye)}")
     z = forward / length
-    x = np.cross(z, check_array("up", up, (3,), finite=True))
-    if np.linalg.norm(x) < 1e-9:
-        x = np.cross(z, (0.0, 1.0, 0.0))
+    upward = check_array("up", up, (3,), finite=True)
+    candidates = (np.cross(z, axis) for axis in (upward, (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    x = next(x for x in candidates if np.linalg.norm(x) > 1e-9)
     x /= np.linalg.norm(x)
     T = np.eye(4)
     T[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
@@ -80,8 +80,8 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) 
 
 
 def _left_jacobian(W: Matrix, angle: float) -> Matrix:
-    # Series below 1e-4 rad: its next term is under 1e-17, while (1 - cos)/angle^2 would cancel.
-    if angle < 1e-4:
+    # Series below 1e-5 rad: its next term is under 1e-16, while angle - sin(angle) would cancel.
+    if angle < 1e-5:
         return np.eye(3) + W / 2 + W @ W / 6
     a2 = angle * angle
-    return np.eye(3) + (1 - np.cos(angle)) / a2 * W + (angle - np.sin(angle)) / (a2 * angle) * W @ W
+    return np.eye(3) + 2 * np.sin(angle / 2) ** 2 / a2 * W + (angle - np.sin(angle)) / (a2 * angle) * W @ W
