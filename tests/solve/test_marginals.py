@@ -86,6 +86,13 @@ def test_a_singular_matrix_is_refused_by_the_vertex() -> None:
         marginal_variances(indefinite)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_too_few_measurements_are_refused_whatever_the_rounding(seed: int) -> None:
+    """Two measurements of four heights: the last two pivots are zero up to rounding, of either sign."""
+    with pytest.raises(SolverError, match="singular"):
+        marginal_variances(grid_example(2, 2, 0, seed=seed, per_triangle=1).equations.stencil)
+
+
 def test_the_matrix_is_left_alone() -> None:
     stencil = grid_example(8, 8, 0, hidden=2).equations.stencil
     before = stencil.matrix.copy()
