@@ -165,7 +165,7 @@ def _print_summary(options: SimulateOptions, scene: Scene, recording: Recording)
     partial = f" of {options.frames} (interrupted)" if recording.frames < options.frames else ""
     print(
         f"{out}: {recording.frames} frames{partial} of {options.width} x {options.height}, path {options.path}\n"
-        f"  ground {extent} with {relief:.3g} m of relief, in {recording.seen:.0%} of the pixels\n"
+        f"  ground {extent} with {relief:.3g} m of relief, in {recording.seen:.1%} of the pixels\n"
         f"  depth in counts of {1000 / recording.depth_scale:g} mm\n"
         f"  truth.npz: the true heights, {truth.shape[0]} x {truth.shape[1]} vertices {truth.spacing:g} m apart\n"
         f"  truth_trajectory.txt: the true poses\n"

@@ -34,9 +34,10 @@ def make_terrain(
     The largest central part of the elevations that has the proportions of `size` is used; between their
     samples runs a bicubic spline, and where the grid is coarser than they are they are smoothed first.
     The lowest height is 0. `origin` is the map x and y of vertex (0, 0); left out, a vertex at the middle
-    of the terrain is (0, 0). A `map.npz` keeps whatever of its own size, heights, spacing and origin is not
-    given here, and its colours; for other elevations size is 2 x 2 and relief and spacing are 1/8 and
-    1/200 of the shorter side. The heights are numbers that float32 holds exactly, as on file and in rendering.
+    of the terrain is (0, 0). For what is left out size is 2 x 2, relief and spacing are 1/8 and 1/200 of the
+    shorter side; but a `map.npz` keeps its own size, heights, spacing and origin as far as they are not given
+    here, and its colours, and its frame becomes the world. The heights are numbers that float32 holds exactly,
+    as files and renderings do.
     """
     own = elevation.map if size is None else None
     extent = _extent(elevation)
