@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from glrender.errors import InputError
 from glrender.io.report import write_json
+from glrender.simulate.interrupt import interruptible_after
 
 RECORD = "simulation.json"
 GENERATOR = "glrender simulate"
@@ -63,9 +64,10 @@ class SimulationFolder:
             raise InputError(f"{self.path / mine[0]}: exists and is no part of a simulation; move it elsewhere first")
         try:
             write_json(self.stage / RECORD, {"generator": GENERATOR} | record | {"files": [*files, RECORD]})
-            # The record goes first: whenever this is cut off, the folder is one that a later run knows as its own.
-            os.replace(self.stage / RECORD, self.path / RECORD)
-            self._replace_files(files)
+            with interruptible_after():
+                # The record goes first: if this is cut off, the folder is still one that a later run knows as its own.
+                os.replace(self.stage / RECORD, self.path / RECORD)
+                self._replace_files(files)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written: {error.strerror or error}") from None
 

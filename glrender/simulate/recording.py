@@ -10,6 +10,7 @@ from glrender.gl.context import Context
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.render.forward import ForwardRenderer
+from glrender.simulate.interrupt import interruptible_after
 from glrender.simulate.noise import NoiseModel, NoiseSource, choose_depth_scale
 from glrender.simulate.scene import Scene
 
@@ -48,10 +49,11 @@ def record(
     seen = 0.0
     try:
         for time, T_world_camera in zip(scene.times, scene.poses, strict=True):
-            rendering = renderer.render(scene.surface, T_world_camera)
-            writer.add(time, source.image(rendering.image), source.depth(rendering.depth))
-            measured.append(source.pose(T_world_camera))
-            seen += float((rendering.depth > 0).mean())
+            with interruptible_after():
+                rendering = renderer.render(scene.surface, T_world_camera)
+                writer.add(time, source.image(rendering.image), source.depth(rendering.depth))
+                measured.append(source.pose(T_world_camera))
+                seen += float((rendering.depth > 0).mean())
             advance(len(measured), len(scene.poses))
     except KeyboardInterrupt:
         if not measured:
