@@ -1,0 +1,211 @@
+"""Where a sequence's height map lies: its frame, its bounds and its spacing, from what the frames see."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.checks import check_pose, check_positive
+from glrender.errors import InputError
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
+
+Float64 = NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
+MAX_VERTICES = 1024
+"""Most vertices along a side of a map whose bounds are found here."""
+
+LEVEL_DEGREES = 15.0
+"""A map keeps the world's z where the dominant plane is tilted by no more than this."""
+
+_FRAMES, _PIXELS = 30, 3000  # looked at: in all, and of each frame; read in 0.3 s
+_STRAY = 0.2  # percent of the points beyond each side of the bounds
+_CELL = 4.0  # pixels; a cell of the default spacing is then seen by a dozen pixels of a frame
+_TRIPLES, _SCORED, _SEED = 500, 5000, 0  # 500 triples meet a plane of a fifth of the points with 98 % certainty
+_BAND = 0.03  # of the median depth: what lies this close to a plane belongs to it
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """A map frame and the part of it that a height map covers."""
+
+    T_world_map: Float64
+    """(4, 4) map to world."""
+    bounds: Bounds
+    """(x0, x1, y0, y1) metres in the map frame."""
+    spacing: float
+    """Metres between neighbouring vertices."""
+    description: dict[str, Any]
+    """These and how they were found, for `report.json`."""
+
+
+def place_map(
+    sequence: Sequence,
+    posed: tuple[FrameEntry, ...],
+    *,
+    T_world_map: ArrayLike | None = None,
+    bounds: Bounds | None = None,
+    spacing: float | None = None,
+    time_offset: float = 0.0,
+    max_vertices: int = MAX_VERTICES,
+) -> Placement:
+    """Choose what is not given, from the depth of up to 30 of the frames `posed` (see `Sequence.with_poses`).
+
+    - The frame is the sequence's own; where it has none, the world's if the dominant plane is level within
+      15 degrees, else that plane's: z its normal towards the cameras, x along the world's x, the origin in its middle.
+    - The spacing is the side of four pixels on the map's plane, the median, rounded to 1, 2 or 5 times a power of 10.
+    - The bounds hold what the frames see but for 0.2 % of the points beyond each side; they are rounded outwards to the
+      spacing, and clipped to `max_vertices` a side about the median point.
+
+    `time_offset` (seconds) is added to a frame's time before its pose is looked up. Raises InputError where something
+    is to be found and the frames have no depth to find it from.
+    """
+    look: Callable[[], _Sight] = cache(lambda: _look(sequence, posed, time_offset))
+    frame, frame_source = T_world_map, "given"
+    if frame is None:
+        frame, frame_source = sequence.T_world_map, "T_world_map.txt"
+    if frame is None:
+        frame, frame_source = _find_frame(look())
+    T = check_pose("T_world_map", frame)
+    spacing_source = "given"
+    if spacing is None:
+        spacing, spacing_source = _choose_spacing(look(), T), f"{_CELL:g} pixels on the ground, rounded"
+    spacing = check_positive("spacing", spacing)
+    bounds_source = "given"
+    if bounds is None:
+        bounds, clipped = _find_bounds(look(), T, spacing, max_vertices)
+        limit = f"{max_vertices} vertices or {(max_vertices - 1) * spacing:g} m a side"
+        bounds_source = "what the frames see, " + (f"clipped to {limit}" if clipped else f"within {limit}")
+    description = {
+        "T_world_map": T,
+        "T_world_map_from": frame_source,
+        "spacing": spacing,
+        "spacing_from": spacing_source,
+        "bounds": bounds,
+        "bounds_from": bounds_source,
+    }
+    return Placement(T, bounds, spacing, description)
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """What a few pixels of a few frames see."""
+
+    points: Float64
+    """(n, 3) world."""
+    rays: Float64
+    """(n, 3) from the camera to each point, world axes, metres."""
+    depths: Float64
+    """(n,) camera z, metres."""
+    focal: float
+    """Pixels."""
+
+
+def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float) -> _Sight:
+    """Back-project some pixels of frames spread over the sequence; damaged ones are left to whoever uses them."""
+    deep = [entry for entry in posed if entry.depth_path is not None]
+    if not deep:
+        raise InputError(
+            f"{sequence.folder}: no depth to place the map from; give T_world_map, the bounds and the spacing"
+        )
+    if sequence.trajectory is None:
+        raise InputError(f"{sequence.folder}: no trajectory to place the map from")
+    camera = sequence.camera
+    step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
+    pixels = np.s_[step // 2 :: step, step // 2 :: step]
+    directions = camera.rays()[pixels]
+    rays, points, depths = [], [], []
+    for k in np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _FRAMES)).round().astype(int)):
+        try:
+            depth = sequence.read(replace(deep[k], color_path=None)).depth
+        except FrameError:
+            continue
+        assert depth is not None
+        z = depth[pixels].astype(np.float64)
+        seen = np.isfinite(z) & (z > 0)
+        T_world_camera = sequence.trajectory.at(deep[k].time + time_offset)
+        ray = (directions[seen] * z[seen, None]) @ T_world_camera[:3, :3].T
+        rays.append(ray)
+        points.append(ray + T_world_camera[:3, 3])
+        depths.append(z[seen])
+    if sum(map(len, points)) < 3:
+        raise InputError(
+            f"{sequence.folder}: the depth images measured next to nothing, so the map cannot be placed from them; "
+            "give T_world_map, the bounds and the spacing"
+        )
+    focal = math.sqrt(camera.fx * camera.fy)
+    return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)
+
+
+def _find_frame(sight: _Sight) -> tuple[Float64, str]:
+    normal, middle = _dominant_plane(sight)
+    tilt = math.degrees(math.acos(np.clip(normal[2], -1, 1)))
+    if tilt <= LEVEL_DEGREES:
+        return np.eye(4), f"the world's: the dominant plane is level within {tilt:.1f} degrees"
+    # The world's x seen along the normal; its y where x is the normal itself.
+    x = next(axis - (axis @ normal) * normal for axis in np.eye(3) if abs(axis @ normal) < 0.99)
+    x /= np.linalg.norm(x)
+    T = np.eye(4)
+    T[:3, :3] = np.stack([x, np.cross(normal, x), normal], axis=1)
+    T[:3, 3] = middle
+    return T, f"the dominant plane, tilted by {tilt:.1f} degrees"
+
+
+def _dominant_plane(sight: _Sight) -> tuple[Float64, Float64]:
+    """(unit normal towards the cameras, middle of its points): the plane that most points are close to."""
+    rng = np.random.default_rng(_SEED)
+    band = _BAND * float(np.median(sight.depths))
+    centre = sight.points.mean(axis=0)  # far from the origin, products of coordinates would lose digits
+    points = sight.points - centre
+    corners = points[rng.integers(len(points), size=(_TRIPLES, 3))]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    lengths = np.linalg.norm(normals, axis=1)
+    wide = lengths > band**2  # of a thin triangle the normal is noise
+    if not wide.any():
+        raise InputError("depth images: all points lie on one line, so there is no plane; give T_world_map")
+    normals = normals[wide] / lengths[wide, None]
+    scored = points[rng.permutation(len(points))[:_SCORED]]
+    distances = scored @ normals.T - np.einsum("ij,ij->i", corners[wide, 0], normals)
+    best = int(np.argmin(np.minimum(np.square(distances), band**2).sum(axis=0)))
+    normal, middle = normals[best], corners[wide, 0][best]
+    for _ in range(5):  # least squares of the points that are close, which then are a few others
+        close = points[np.abs((points - middle) @ normal) < band]
+        middle = close.mean(axis=0)
+        normal = np.linalg.svd(close - middle, full_matrices=False)[2][2]
+    if np.median(sight.rays @ normal) > 0:
+        normal = -normal
+    return normal, middle + centre
+
+
+def _choose_spacing(sight: _Sight, T_world_map: Float64) -> float:
+    # A pixel covers (z / f)² where it faces the camera, and more where it meets the plane at an angle.
+    obliqueness = np.abs(sight.rays @ T_world_map[:3, 2]) / sight.depths
+    side = np.median(sight.depths / sight.focal / np.sqrt(np.maximum(obliqueness, 1e-6)))
+    return _round_125(_CELL * float(side))
+
+
+def _round_125(value: float) -> float:
+    """The nearest, by ratio, of 1, 2 and 5 times a power of 10."""
+    power = math.floor(math.log10(value))
+    choices = [float(f"{digit}e{exponent}") for exponent in (power, power + 1) for digit in (1, 2, 5)]
+    return min(choices, key=lambda choice: abs(math.log(choice / value)))
+
+
+def _find_bounds(sight: _Sight, T_world_map: Float64, spacing: float, max_vertices: int) -> tuple[Bounds, bool]:
+    places = (sight.points - T_world_map[:3, 3]) @ T_world_map[:3, :2]
+    seen = np.percentile(places, [_STRAY, 50, 100 - _STRAY], axis=0) / spacing
+    ends: list[float] = []
+    clipped = False
+    for low, middle, high in seen.T:
+        first, last = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
+        if last - first > max_vertices - 1:
+            clipped = True
+            first = int(np.clip(round(middle) - max_vertices // 2, first, last - max_vertices + 1))
+            last = first + max_vertices - 1
+        ends += [round(first * spacing, 9), round(last * spacing, 9)]
+    return (ends[0], ends[1], ends[2], ends[3]), clipped
