@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
@@ -43,29 +44,69 @@ class Grid:
         """A height map on this grid."""
         return HeightMap(heights, self.spacing, self.origin, colors, self.T_world_map, sigma)
 
-    def means(self, camera: Camera, T_world_camera: Float64, depth: Float64, *values: Float64) -> list[Float64]:
-        """Mean height, and mean of each of `values` (height, width, …), of the depth pixels nearest to each vertex.
+    def means(
+        self,
+        camera: Camera,
+        T_world_camera: Float64,
+        depth: NDArray[np.float32],
+        image: NDArray[np.float32] | None = None,
+        *,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> Float64:
+        """(rows, cols, 1 + C): mean height and colour of the depth pixels nearest to each vertex.
 
-        `depth` is (height, width) metres, 0 or not finite where nothing was measured. Returns arrays
-        (rows, cols, …), NaN at vertices that no pixel falls on.
+        `depth` is (height, width) metres, 0 or not finite where nothing was measured; `image` (height, width,
+        C) or None for heights alone. NaN at vertices that no pixel falls on or that are not `wanted` (rows,
+        cols); pixels without a finite colour count for none.
         """
-        used = np.isfinite(depth) & (depth > 0)
+        if image is None:
+            image = np.zeros((*depth.shape, 0), np.float32)
+        if wanted is None:
+            wanted = np.ones(self.shape, np.bool_)
         T_map_camera = np.linalg.inv(self.T_world_map) @ T_world_camera
-        points = (camera.rays()[used] * depth[used, None]) @ T_map_camera[:3, :3].T + T_map_camera[:3, 3]
-        column, row = np.rint((points[:, :2] - self.origin) / self.spacing).astype(np.int64).T
-        rows, cols = self.shape
-        inside = (column >= 0) & (column < cols) & (row >= 0) & (row < rows)
-        vertex = row[inside] * cols + column[inside]
-        counts = np.bincount(vertex, minlength=rows * cols)
+        lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+        place = np.array([*self.origin, self.spacing])
+        sums = np.zeros((*self.shape, 1 + image.shape[2]))
+        counts = np.zeros((*self.shape, 2), np.int64)
+        _add_pixels(depth, image, lens, T_map_camera, place, wanted, sums, counts)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.concatenate([sums[..., :1] / counts[..., :1], sums[..., 1:] / counts[..., 1:]], axis=-1)
 
-        def mean(value: Float64) -> Float64:
-            value = value.reshape(len(value), -1)
-            sums = np.stack([np.bincount(vertex, channel, minlength=rows * cols) for channel in value.T], axis=-1)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                return sums / counts[:, None]
 
-        heights = mean(points[inside, 2]).reshape(self.shape)
-        return [heights, *(mean(value[used][inside]).reshape(*self.shape, *value.shape[2:]) for value in values)]
+@njit(cache=True)
+def _add_pixels(
+    depth: NDArray[np.float32],
+    image: NDArray[np.float32],
+    lens: Float64,
+    T_map_camera: Float64,
+    place: Float64,
+    wanted: NDArray[np.bool_],
+    sums: Float64,
+    counts: NDArray[np.int64],
+) -> None:
+    height, width, channels = image.shape
+    rows, cols = wanted.shape
+    T = T_map_camera
+    for v in range(height):
+        for u in range(width):
+            z = np.float64(depth[v, u])
+            if not (z > 0 and z < np.inf):
+                continue
+            x = (u - lens[2]) / lens[0] * z
+            y = (v - lens[3]) / lens[1] * z
+            j = np.int64(np.rint((T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3] - place[0]) / place[2]))
+            i = np.int64(np.rint((T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3] - place[1]) / place[2]))
+            if i < 0 or i >= rows or j < 0 or j >= cols or not wanted[i, j]:
+                continue
+            sums[i, j, 0] += T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
+            counts[i, j, 0] += 1
+            colored = channels > 0
+            for c in range(channels):
+                colored = colored and np.isfinite(image[v, u, c])
+            if colored:
+                counts[i, j, 1] += 1
+                for c in range(channels):
+                    sums[i, j, 1 + c] += image[v, u, c]
 
 
 def fill_from_nearest(values: Float64, known: NDArray[np.bool_]) -> Float64:

@@ -23,12 +23,13 @@ from glrender.gl.context import Context
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.linear import ConjugateGradient
-from glrender.solve.losses import Cauchy, Huber, Loss
+from glrender.solve.losses import Cauchy, Huber, Loss, Squared
 from glrender.solve.marginals import marginal_variances
 from glrender.solve.priors import GaussianPrior, SmoothnessPrior
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations, hold_unseen
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
@@ -104,7 +105,9 @@ class HeightMapFusion:
         self._seeded = np.zeros((rows, cols), bool)
         self._x = np.zeros((rows, cols, 1))
         self._data = NormalEquations.zeros(rows, cols, 0)
-        self._solver = ConjugateGradient(tolerance=1e-4, max_iterations=60, truncated=True)
+        self._prior = _prior(self.options, self.grid, 0)
+        # Each frame's few steps start from the last estimate, and what they leave is taken up by the next frame.
+        self._solver = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
 
     @property
     def surface(self) -> HeightMap:
@@ -115,7 +118,7 @@ class HeightMapFusion:
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        prior = self._prior_equations().diagonal()[..., 0]
+        prior = self._prior.diagonal()[..., 0]
         return self._data.diagonal()[..., 0] > self.options.observed_ratio * prior
 
     def integrate(
@@ -141,7 +144,7 @@ class HeightMapFusion:
             image,
             self.options.color_noise,
         )
-        before, report, updated = self._data, None, self._data
+        before, report = self._data, None
         for _ in range(self.options.iterations):
             buffers = self._renderer.render(self.surface, T, pose=False)
             assert isinstance(buffers, CompactBuffers)
@@ -149,16 +152,19 @@ class HeightMapFusion:
             report = report or this_report
             if residuals.count == 0:
                 break
-            updated = self._update(before, normal_equations(buffers, residuals, heights_from_color=False))
-        self._data = updated
+            frame = normal_equations(buffers, residuals, heights_from_color=False)
+            step = self._update(before, frame)[frame.diagonal()[..., 0] > 0, 0]
+            if step.size == 0 or np.quantile(np.abs(step), 0.999) < _RELINEARISE * self.grid.spacing:
+                break
         assert report is not None
         return report
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
         observed = self.observed
+        self._solve(ConjugateGradient(tolerance=1e-6, max_iterations=2000))
         heights = np.where(observed, self._x[..., 0], np.nan)
-        information = self._data.stencil.heights_only() + self._prior_equations().stencil.heights_only()
+        information = self._data.stencil.heights_only() + self._prior.stencil.heights_only()
         sigma = np.where(observed, np.sqrt(marginal_variances(information)), np.nan)
         colors = None
         if self._channels:
@@ -170,18 +176,19 @@ class HeightMapFusion:
         """Release what this fusion made in its context; the map can still be read."""
         self._renderer.release()
 
-    def _seed(self, T_world_camera: Float64, image: NDArray | None, depth: NDArray) -> int:
+    def _seed(self, T_world_camera: Float64, image: Float32 | None, depth: Float32) -> int:
         """Give cells about which little is known the heights and colours that this frame sees there."""
-        values = () if image is None else (image,)
-        seen = self.grid.means(self.camera, T_world_camera, depth, *values)
-        known = np.isfinite(seen[0])
-        seeds = np.concatenate([layer.reshape(*self.grid.shape, -1) for layer in seen], axis=-1)
-        fresh = known & ~self.observed
-        self._x[fresh, : seeds.shape[2]] = np.where(np.isfinite(seeds[fresh]), seeds[fresh], self._x[fresh, : seeds.shape[2]])
+        unsure = ~self.observed
+        if not unsure.any():
+            return 0
+        seen = self.grid.means(self.camera, T_world_camera, depth, image, wanted=unsure)
+        known = np.isfinite(seen[..., 0])
+        seeds = self._x[..., : seen.shape[2]]
+        np.copyto(seeds, seen, where=np.isfinite(seen))
         new = int(np.count_nonzero(known & ~self._seeded))
         if new:
             self._seeded |= known
-            self._x[~self._seeded] = fill_from_nearest(self._x, self._seeded)[~self._seeded]
+            self._x = fill_from_nearest(self._x, self._seeded)
         return new
 
     def _add_colors(self, channels: int) -> None:
@@ -194,6 +201,7 @@ class HeightMapFusion:
             data.stencil.matrix[..., 0] = self._data.stencil.matrix[..., 0]
             data.vector[..., 0] = self._data.vector[..., 0]
             self._data = replace(data, cost=self._data.cost, count=self._data.count)
+            self._prior = _prior(self.options, self.grid, channels)
         elif self._channels != channels:
             raise UsageError(f"integrate: received an image of {channels} channels, but images before had {self._channels}")
 
@@ -233,31 +241,35 @@ class HeightMapFusion:
         )
         return residuals, report
 
-    def _update(self, before: NormalEquations, frame: NormalEquations) -> NormalEquations:
-        """Add a linearised frame to the memory and solve."""
-        if frame.stencil.channels != before.stencil.channels:
-            raise AssertionError("a frame and the memory have the same unknowns")
-        absolute = replace(frame, vector=frame.vector + frame.matvec(self._x))
-        after = before + absolute
-        prior = self._prior_equations()
-        system = hold_unseen(after + prior)
-        self._x = self._solver.solve(system, guess=self._x).x
-        return after
+    def _update(self, before: NormalEquations, frame: NormalEquations) -> Float64:
+        """Add a linearised frame to the memory and move the estimate towards the solution of the sum."""
+        self._data = before + replace(frame, vector=frame.vector + frame.matvec(self._x))
+        return self._solve(self._solver)
 
-    def _prior_equations(self) -> NormalEquations:
-        """The prior's information, absolute (its vector is that of x = 0)."""
-        rows, cols = self.grid.shape
-        zero = np.zeros_like(self._x)
-        equations = NormalEquations.zeros(rows, cols, self._channels or 0)
-        equations = SmoothnessPrior(self.options.slope_sigma * self.grid.spacing).add_to(equations, zero)
-        if self._channels:
-            mean = np.concatenate([zero[..., :1], np.full_like(zero[..., 1:], _COLOR_MEAN)], axis=-1)
-            equations = GaussianPrior(mean, np.inf, _COLOR_PRIOR).add_to(equations, zero)
-        return equations
+    def _solve(self, solver: ConjugateGradient) -> Float64:
+        """Move the estimate; returns the step."""
+        total = self._data + self._prior
+        # In increments, so that the solver's tolerance is one on what is still to be gained.
+        increment = replace(total, vector=total.vector - total.matvec(self._x))
+        step = solver.solve(hold_unseen(increment)).x
+        self._x = self._x + step
+        return step
 
 
+def _prior(options: FusionOptions, grid: Grid, channels: int) -> NormalEquations:
+    """The prior's information; its vector is that of heights and colours 0."""
+    zero = np.zeros((*grid.shape, 1 + channels))
+    equations = NormalEquations.zeros(*grid.shape, channels)
+    equations = SmoothnessPrior(options.slope_sigma * grid.spacing).add_to(equations, zero)
+    if channels:
+        mean = np.concatenate([zero[..., :1], np.full_like(zero[..., 1:], _COLOR_MEAN)], axis=-1)
+        equations = GaussianPrior(mean, np.inf, _COLOR_PRIOR).add_to(equations, zero)
+    return equations
+
+
+_RELINEARISE = 0.1  # of the spacing: a step shorter than this leaves the linearisation as good as it was
 _COLOR_MEAN, _COLOR_PRIOR = 0.5, 0.5  # all that is known of a colour that nobody has seen
 
 
 def _widened(loss: Loss, scale: float) -> Loss:
-    return replace(loss, k=loss.k * scale) if hasattr(loss, "k") else loss
+    return loss if isinstance(loss, Squared) else replace(loss, k=loss.k * scale)

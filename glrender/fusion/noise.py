@@ -15,10 +15,10 @@ class DepthNoise:
 
     A structured-light camera measures disparity, so its error grows with z². The defaults are those of a
     first Kinect: about 1.4e-3 z² metres (Khoshelham and Oude Elberink, *Accuracy and Resolution of Kinect
-    Depth Data*, Sensors 2012), and 1 mm for what does not depend on distance.
+    Depth Data*, Sensors 2012), and half a millimetre for what does not depend on distance.
     """
 
-    base: float = 0.001
+    base: float = 0.0005
     """Metres."""
     quadratic: float = 0.0014
     """1/metres."""

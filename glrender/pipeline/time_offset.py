@@ -1,0 +1,128 @@
+"""How far the clock of a trajectory is from the clock of the depth images."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.fusion.noise import DepthNoise
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
+
+Float64 = NDArray[np.float64]
+
+_FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
+_COARSE = np.arange(-0.1, 0.1001, 0.01)  # seconds
+_FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
+
+
+@dataclass(frozen=True)
+class TimeOffset:
+    """An estimate of a time offset, and whether the motion determines it."""
+
+    seconds: float
+    """To be added to a frame's time before its pose is looked up; 0 where the estimate is not significant."""
+    estimate: float
+    """What was found, seconds; NaN where nothing could be."""
+    spread_at_zero: float
+    """Metres: how far the depth points of one cell scatter about their median (mean distance), at offset 0."""
+    spread: float
+    """The same at the estimate."""
+    reason: str
+    """Why `seconds` is what it is."""
+
+
+def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_world_map: Float64) -> TimeOffset:
+    """The offset at which the frames' depth points agree best on one height a cell.
+
+    With the right offset the points that fall into one cell of the map scatter least, so the mean distance to
+    the cell's median is minimised over offsets, by search. It needs a motion in which a shift in time moves
+    points across the slope of the ground or up and down; where the spread hardly depends on the offset, the
+    offset is left at 0 and the reason says so.
+    """
+    sight = _look(sequence, entries)
+    coarse = [_spread(sight, offset, T_world_map) for offset in _COARSE]
+    if not np.isfinite(coarse).any():
+        return TimeOffset(0.0, np.nan, np.nan, np.nan, "kept at 0: the trajectory covers too few of the frames")
+    around = _COARSE[int(np.nanargmin(coarse))] + _FINE
+    fine = np.array([_spread(sight, offset, T_world_map) for offset in around])
+    usable = np.isfinite(fine)
+    a, b, _ = np.polyfit(around[usable], fine[usable], 2) if usable.sum() >= 3 else (0.0, 0.0, 0.0)
+    best = float(np.clip(-b / (2 * a), around[0], around[-1])) if a > 0 else float(around[int(np.nanargmin(fine))])
+    at_zero, at_best = _spread(sight, 0.0, T_world_map), _spread(sight, best, T_world_map)
+    found = TimeOffset(best, best, at_zero, at_best, f"the depth points agree best, within {1e3 * at_best:.2f} mm")
+    # Independent noise alone moves the minimum about; only a gain that shows is an offset.
+    if np.isfinite(at_zero) and at_best > (1 - _LEAST_GAIN) * at_zero:
+        gain = 100 * (1 - at_best / at_zero)
+        return replace(found, seconds=0.0, reason=f"kept at 0: {1e3 * best:+.1f} ms would bring {gain:.1f} % less spread")
+    return found
+
+
+_LEAST_GAIN = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """Some depth points of some frames."""
+
+    sequence: Sequence
+    times: list[float]
+    points: list[Float64]
+    """(n, 3) camera coordinates for each time."""
+    cell: float
+    """Metres: side of the cells in which the points are compared."""
+
+
+def _look(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> _Sight:
+    if sequence.trajectory is None:
+        raise InputError(f"{sequence.folder}: no trajectory whose time offset could be estimated")
+    deep = [entry for entry in entries if entry.depth_path is not None]
+    if not deep:
+        raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give --time-offset SECONDS")
+    camera = sequence.camera
+    step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
+    rays = camera.rays()[::step, ::step].reshape(-1, 3)
+    times, points = [], []
+    for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int)):
+        try:
+            depth = sequence.read(replace(deep[k], color_path=None)).depth
+        except FrameError:
+            continue
+        assert depth is not None
+        z = depth[::step, ::step].astype(np.float64).ravel()
+        seen = np.isfinite(z) & (z > 0)
+        # Beyond twice the usual distance a depth camera's noise hides everything.
+        seen &= z < 2 * np.median(z[seen]) if seen.any() else seen
+        times.append(deep[k].time)
+        points.append(rays[seen] * z[seen, None])
+    if not points or not sum(map(len, points)):
+        raise InputError(f"{sequence.folder}: the depth images measured nothing to estimate a time offset from")
+    footprint = np.median(np.concatenate(points)[:, 2]) / camera.fx
+    return _Sight(sequence, times, points, float(footprint * step))
+
+
+def _spread(sight: _Sight, offset: float, T_world_map: Float64) -> float:
+    """Mean distance, metres, of points to the median of their cell; NaN if half of the frames have no pose."""
+    trajectory = sight.sequence.trajectory
+    assert trajectory is not None
+    T_map_world = np.linalg.inv(T_world_map)
+    world = []
+    for time, points in zip(sight.times, sight.points, strict=True):
+        if trajectory.covers(time + offset):
+            T = T_map_world @ trajectory.at(time + offset)
+            world.append(points @ T[:3, :3].T + T[:3, 3])
+    if len(world) < max(2, len(sight.times) / 2):
+        return float("nan")
+    x, y, z = np.concatenate(world).T
+    cells = np.stack([np.floor(x / sight.cell), np.floor(y / sight.cell)]).astype(np.int64)
+    cells -= cells.min(axis=1, keepdims=True)
+    cell = cells[0] * (cells[1].max() + 1) + cells[1]
+    order = np.lexsort((z, cell))
+    cell, z = cell[order], z[order]
+    first = np.flatnonzero(np.diff(cell, prepend=-1))
+    count = np.diff(first, append=len(cell))
+    median = z[first + count // 2]
+    enough = count >= 5
+    distance = np.abs(z - np.repeat(median, count))
+    return float(distance[np.repeat(enough, count)].mean()) if enough.any() else float("nan")
