@@ -24,8 +24,10 @@ from glrender.io.figure import (
 ERROR_COLORS = colormaps["RdBu_r"]
 
 
-def write_error_picture(path: Path, surface: HeightMap, error: NDArray[np.floating], title: str) -> None:
-    """Draw `error` (rows, cols), estimate minus truth in metres, NaN where unknown: a map and a histogram.
+def write_error_picture(
+    path: Path, surface: HeightMap, error: NDArray[np.floating], title: str, reference: str = "truth"
+) -> None:
+    """Draw `error` (rows, cols), estimate minus `reference` in metres, NaN where unknown: a map and a histogram.
 
     Colours are centred at zero and reach to the 98th percentile of |error|.
     """
@@ -38,7 +40,8 @@ def write_error_picture(path: Path, surface: HeightMap, error: NDArray[np.floati
     figure = new_figure(13, float(np.clip(6 * surface.shape[0] / surface.shape[1], 4, 8)) + 1, title)
     columns = figure.add_gridspec(1, 2, width_ratios=[1.25, 1])
     axes = figure.add_subplot(columns[0])
-    show_map(axes, surface, color_picture(millimetres, scale, ERROR_COLORS), "height error, estimate minus truth")
+    picture = color_picture(millimetres, scale, ERROR_COLORS)
+    show_map(axes, surface, picture, f"height error, estimate minus {reference}")
     add_color_bar(axes, scale, ERROR_COLORS, "error [mm]", extend_of(known, -reach, reach))
 
     histogram = figure.add_subplot(columns[1])

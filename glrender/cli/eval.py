@@ -1,0 +1,189 @@
+"""`glrender eval`: how good a map is, against the truth or against frames held out."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from tyro.conf import Positional, arg
+
+from glrender.cli.eval_tables import print_tables
+from glrender.cli.progress import progress
+from glrender.errors import InputError, UsageError
+from glrender.fusion.noise import DepthNoise
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.io.error_picture import write_error_picture
+from glrender.io.files import output_folder
+from glrender.io.report import read_report, to_json
+from glrender.io.sequence import Sequence, open_sequence
+from glrender.pipeline.evaluate import (
+    Evaluation,
+    FrameEvaluation,
+    Protocol,
+    evaluate_against_frames,
+    evaluate_against_truth,
+)
+
+REPORT = "report.json"
+NOISE = DepthNoise()
+PROTOCOL = ("step", "depth_range", "region", "time_offset", "depth_noise")
+FOR_SEQUENCES = ("frames", *PROTOCOL)
+"""Options that mean nothing against a truth."""
+
+INTRINSICS = ("fx", "fy", "cx", "cy")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Judge a height map: give either --truth or --sequence.
+
+    Against a truth, errors are the map's height less the true one, at every cell of the map. Against a sequence,
+    they are the map's depth less the measured depth along the camera's z, at every judged pixel; choose frames that
+    the map was not made of. Completeness is the share of the truth's cells, or of the judged pixels, for which
+    the map has a height. A picture of the height errors is written beside the map.
+    """
+
+    map: Positional[Path]
+    """The map.npz to judge."""
+    truth: Path | None = None
+    """The true height map, on any grid whose vertical is the map's, such as a simulation's truth.npz."""
+    sequence: Path | None = None
+    """A folder of depth images with poses."""
+    frames: Annotated[str, arg(metavar="even|odd|first|second|A:B:C")] = ":"
+    """Which frames of the sequence, counted as in fuse; all unless given."""
+    step: int = 1
+    """Judge every STEP-th pixel in u and in v."""
+    depth_range: Annotated[tuple[float, float] | None, arg(metavar="NEAR FAR")] = None
+    """Judge measured depths from NEAR to FAR metres only."""
+    region: Annotated[tuple[float, float, float, float, float, float] | None, arg(metavar="X0 X1 Y0 Y1 Z0 Z1")] = None
+    """Judge measured points in this box only, world metres."""
+    time_offset: Annotated[
+        float | None, arg(metavar="S", help_behavior_hint="(default: what the map's report.json says, else 0)")
+    ] = None
+    """Seconds to add to a frame's time before its pose is looked up."""
+    depth_noise: Annotated[tuple[float, float], arg(metavar="A B")] = (NOISE.base, NOISE.quadratic)
+    """Standard deviation A + B z² of a measured depth z, metres; it counts beside the map's sigma."""
+    out: Annotated[Path | None, arg(help_behavior_hint="(default: the map's own folder)")] = None
+    """Folder for the picture."""
+    json: bool = False
+    """Print one JSON object instead of the table."""
+
+
+def run(options: Options) -> int:
+    """Judge, write the picture, print the outcome."""
+    _check(options)
+    estimate = HeightMap.load(options.map)
+    folder = output_folder(options.out or options.map.parent)
+    if options.truth is not None:
+        evaluation = evaluate_against_truth(estimate, HeightMap.load(options.truth))
+        account: dict[str, Any] = {
+            "truth": options.truth,
+            "error": "height of the map minus true height",
+            "cells": int(np.isfinite(estimate.heights).sum()),
+        }
+        against, reference, kind = options.truth, "truth", "truth"
+    else:
+        assert options.sequence is not None
+        evaluation, account = _judge_by_frames(options, estimate, options.sequence)
+        against, reference, kind = options.sequence, "measured (mean of each cell)", "frames"
+    picture = folder / f"{options.map.stem}_error_{kind}.png"
+    title = f"{options.map} against {against}"
+    write_error_picture(picture, estimate, evaluation.height_errors, title, reference)
+
+    result = _result(evaluation, {"map": options.map} | account | {"picture": picture})
+    if options.json:
+        print(json.dumps(to_json(result), indent=2, allow_nan=False))
+    else:
+        print_tables(title, result)
+    return 0
+
+
+def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tuple[FrameEvaluation, dict[str, Any]]:
+    """The evaluation, and an account of what was judged in what way."""
+    sequence = open_sequence(folder)
+    camera, time_offset, source = _calibration(options.map.parent / REPORT, sequence)
+    protocol = Protocol(
+        step=options.step,
+        depth_range=options.depth_range or (0.0, math.inf),
+        region=options.region,
+        time_offset=time_offset if options.time_offset is None else options.time_offset,
+        depth_noise=DepthNoise(*options.depth_noise),
+    )
+    with Context() as context, progress("judging") as advance:
+        evaluation = evaluate_against_frames(context, estimate, sequence, options.frames, protocol, camera, advance)
+    account = {
+        "sequence": folder,
+        "error": "depth of the map minus measured depth, along the camera's z",
+        "selection": options.frames,
+        **{name: getattr(protocol, name) for name in PROTOCOL},
+        "camera": {name: getattr(camera, name) for name in INTRINSICS},
+        "calibration": source,
+    }
+    return evaluation, account
+
+
+def _calibration(path: Path, sequence: Sequence) -> tuple[Camera, float, str]:
+    """The depth camera and the time offset to judge with, and in words where they are from.
+
+    They are what the map was made with, so those of its report; a map of another sequence says nothing about
+    this one's camera and clock.
+    """
+    nominal = sequence.folder / "camera.yaml"
+    if not path.exists():
+        return sequence.camera, 0.0, str(nominal)
+    report = read_report(path)
+    made_of = report["options"].get("sequence") if isinstance(report["options"], Mapping) else None
+    if made_of is not None and Path(made_of).resolve() != sequence.folder.resolve():
+        return sequence.camera, 0.0, f"{nominal}; the map was made of another sequence, {made_of}"
+    try:
+        fx, fy, cx, cy = (float(report["camera"][name]) for name in INTRINSICS)
+        time_offset = float(report["time_offset"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{path}: received camera {report['camera']!r} and time_offset {report['time_offset']!r}, "
+            f"expected a camera with {', '.join(INTRINSICS)} (pixels), and seconds"
+        ) from None
+    return replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy), time_offset, str(path)
+
+
+def _result(evaluation: Evaluation, account: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is known: what `--json` prints."""
+    numbers = {f.name: getattr(evaluation, f.name) for f in fields(evaluation)}
+    del numbers["summary"], numbers["height_errors"]
+    return {**account, **asdict(evaluation.summary), **numbers}
+
+
+def _check(options: Options) -> None:
+    if (options.truth is None) == (options.sequence is None):
+        received = "neither" if options.truth is None else "both"
+        raise UsageError(f"received {received} of --truth and --sequence; give one of them to judge the map by")
+    if options.truth is not None:
+        for name in FOR_SEQUENCES:
+            if getattr(options, name) != getattr(Options, name):
+                raise UsageError(f"{_flag(name)} belongs to --sequence; against a truth every cell is judged")
+    if options.step < 1:
+        raise UsageError(f"--step: received {options.step}, expected at least 1")
+    if options.time_offset is not None and not math.isfinite(options.time_offset):
+        raise UsageError(f"--time-offset: received {options.time_offset}, expected a finite number of seconds")
+    base, quadratic = options.depth_noise
+    if not (0 < base < math.inf and 0 <= quadratic < math.inf):
+        raise UsageError(f"--depth-noise: received {base:g} {quadratic:g}, expected A > 0 and B >= 0")
+    if options.depth_range is not None and not 0 <= options.depth_range[0] < options.depth_range[1]:
+        raise UsageError(f"--depth-range: received {_words(options.depth_range)}, expected 0 <= NEAR < FAR (metres)")
+    if options.region is not None:
+        low, high = options.region[0::2], options.region[1::2]
+        if not all(a < b for a, b in zip(low, high, strict=True)):  # NaN is refused as well
+            raise UsageError(f"--region: received {_words(options.region)}, expected X0 < X1, Y0 < Y1 and Z0 < Z1")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _words(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:g}" for value in values)
