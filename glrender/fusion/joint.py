@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.assembly.residuals import Measurements, Residuals, weigh
 from glrender.assembly.stencil import normal_equations
 from glrender.checks import check_array
-from glrender.errors import UsageError
+from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
@@ -91,8 +91,8 @@ class JointProblem:
     ) -> None:
         """`renderer` has the compact layout and the camera of the frames.
 
-        InputError if x is not finite or a frame's arrays have another shape than the camera and x ask for; UsageError
-        if no frame has anything to compare with x.
+        InputError if x is not finite, a frame's arrays have another shape than the camera and x ask for, or nothing that
+        was measured falls on the map; UsageError if no frame has anything to compare with x.
         """
         if renderer.layout != "compact":
             raise UsageError(f"renderer: received the layout {renderer.layout!r}, expected 'compact'")
@@ -104,6 +104,8 @@ class JointProblem:
         self._choices = [self._choose(surface, frame) for frame in frames]
         if not any(self._choices):
             raise UsageError("frames: none has a depth image, or an image where colours are unknowns; give some")
+        if self.count == 0:
+            raise InputError("frames: no measurement falls on the map; check its bounds, T_world_map and the poses")
 
     @property
     def count(self) -> int:

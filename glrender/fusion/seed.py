@@ -27,9 +27,7 @@ def seed_heights(grid: Grid, camera: Camera, frames: Iterable[PosedFrame]) -> Fl
     for frame in frames:
         if frame.depth is not None:
             samples.add(grid.means(camera, frame.T_world_camera, frame.depth))
-    heights: Float64 = samples.median()[..., 0]
-    known = np.isfinite(heights)
-    return fill_from_nearest(heights, known) if known.any() else None
+    return fill_from_nearest(samples.median()[..., 0], samples.known) if samples.known.any() else None
 
 
 def seed_colors(
@@ -46,9 +44,9 @@ def seed_colors(
         if frame.image is not None:
             depth = renderer.render(surface, frame.T_world_camera).depth
             samples.add(grid.means(renderer.camera, frame.T_world_camera, depth, frame.image)[..., 1:])
-    colors = samples.median()
-    known = np.isfinite(colors).all(axis=-1)
-    return fill_from_nearest(colors, known) if known.any() else np.full(colors.shape, UNKNOWN_COLOR)
+    if not samples.known.any():
+        return np.full((*grid.shape, channels), UNKNOWN_COLOR)
+    return fill_from_nearest(samples.median(), samples.known)
 
 
 class _Samples:
@@ -57,6 +55,11 @@ class _Samples:
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self._values = np.full((_SAMPLES, *shape), np.nan, np.float32)
         self._counts = np.zeros(shape[:2], np.int64)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(rows, cols): vertices with a value."""
+        return self._counts > 0
 
     def add(self, values: Float64) -> None:
         """Keep `values` (rows, cols, n) of the vertices where all n are finite and there is room."""
@@ -67,6 +70,5 @@ class _Samples:
     def median(self) -> Float64:
         """(rows, cols, n), NaN where nothing was added."""
         result = np.full(self._values.shape[1:], np.nan)
-        seen = self._counts > 0
-        result[seen] = np.nanmedian(self._values[:, seen], axis=0)
+        result[self.known] = np.nanmedian(self._values[:, self.known], axis=0)
         return result
