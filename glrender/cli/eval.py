@@ -138,17 +138,16 @@ def _calibration(path: Path, sequence: Sequence) -> tuple[Camera, float, str]:
         return sequence.camera, 0.0, str(nominal)
     report = read_report(path)
     made_of = report["options"].get("sequence") if isinstance(report["options"], Mapping) else None
-    if made_of is not None and Path(made_of).resolve() != sequence.folder.resolve():
+    if isinstance(made_of, str) and Path(made_of).resolve() != sequence.folder.resolve():
         return sequence.camera, 0.0, f"{nominal}; the map was made of another sequence, {made_of}"
     try:
         fx, fy, cx, cy = (float(report["camera"][name]) for name in INTRINSICS)
-        time_offset = float(report["time_offset"])
+        return replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy), float(report["time_offset"]), str(path)
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: received camera {report['camera']!r} and time_offset {report['time_offset']!r}, "
             f"expected a camera with {', '.join(INTRINSICS)} (pixels), and seconds"
         ) from None
-    return replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy), time_offset, str(path)
 
 
 def _result(evaluation: Evaluation, account: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,10 @@ def sample_heights(surface: HeightMap, x: ArrayLike, y: ArrayLike) -> NDArray[np
     vertex only its own height counts, on a line between two vertices only theirs.
     """
     rows, cols = surface.shape
-    column = _snapped((np.asarray(x, np.float64) - surface.origin[0]) / surface.spacing)
-    row = _snapped((np.asarray(y, np.float64) - surface.origin[1]) / surface.spacing)
-    with np.errstate(invalid="ignore"):
-        inside = (column >= 0) & (column <= cols - 1) & (row >= 0) & (row <= rows - 1)
-    column, row = np.where(inside, column, 0), np.where(inside, row, 0)
+    column = (np.asarray(x, np.float64) - surface.origin[0]) / surface.spacing
+    row = (np.asarray(y, np.float64) - surface.origin[1]) / surface.spacing
+    inside = (column > -SNAP) & (column < cols - 1 + SNAP) & (row > -SNAP) & (row < rows - 1 + SNAP)
+    column, row = (_snapped(np.where(inside, coordinate, 0)) for coordinate in (column, row))
     j = np.minimum(column.astype(np.int64), cols - 2)
     i = np.minimum(row.astype(np.int64), rows - 2)
     s, t = column - j, row - i

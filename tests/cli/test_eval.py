@@ -1,0 +1,184 @@
+"""`glrender eval`: against a truth, against a sequence, what it takes from a report, and bad use."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glrender.cli.main import main
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.io.images import read_color
+from glrender.io.report import KEYS, write_report
+from glrender.io.sequence_writer import SequenceWriter
+from glrender.io.trajectory import Trajectory
+
+PROMISED = {"median_abs_mm", "rmse_5cm_band_mm", "completeness", "within_1_sigma", "within_2_sigma"}
+CAMERA = Camera(20, 16, 20.0, 20.0, 9.5, 7.5)
+RISE = 0.1
+"""m/s: the speed at which the camera leaves the ground, from a height of 1 m at time 0."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """`map.npz`, 4 mm above the flat ground of `truth.npz` and of `sequence`, with a sigma of 3 mm."""
+    truth = HeightMap(np.zeros((41, 51)), 0.05, (-1.25, -1.0), sigma=np.zeros((41, 51)))
+    truth.save(tmp_path / "truth.npz")
+    replace(truth, heights=np.full((41, 51), 0.004), sigma=np.full((41, 51), 0.003)).save(tmp_path / "map.npz")
+    replace(truth, heights=np.full((41, 51), np.nan)).save(tmp_path / "empty.npz")
+    times = 0.1 * np.arange(10)
+    writer = SequenceWriter(tmp_path / "sequence", CAMERA, 20000)
+    for time in times:
+        writer.add(time, None, np.full(CAMERA.shape, 1 + RISE * time))
+    poses = np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (12, 1, 1))
+    around = np.array([-1.0, *times, 2.0])
+    poses[:, 2, 3] = 1 + RISE * around
+    writer.finish(Trajectory(around, poses))
+    return tmp_path
+
+
+def report(path: Path, time_offset: object = 0.0, fx: object = 20.0, **options: object) -> None:
+    camera = {"fx": fx, "fy": 20.0, "cx": 9.5, "cy": 7.5}
+    values = dict.fromkeys(KEYS) | {"camera": camera, "time_offset": time_offset, "options": options}
+    write_report(path, values)
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    """The one JSON object that `glrender eval … --json` prints."""
+    assert main(["eval", *map(str, arguments), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result) >= PROMISED
+    return result
+
+
+def test_against_the_truth(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = evaluated(capsys, folder / "map.npz", "--truth", folder / "truth.npz")
+    assert result["median_abs_mm"] == pytest.approx(4)
+    assert result["rmse_mm"] == result["mae_mm"] == result["offset_mm"] == result["rmse_5cm_band_mm"]
+    assert result["rmse_without_offset_mm"] == pytest.approx(0, abs=1e-4)
+    assert (result["completeness"], result["within_1_sigma"], result["within_2_sigma"]) == (1, 0, 1)
+    assert len(result["sigma_quartiles"]) == 4
+    assert result["picture"] == str(folder / "map_error_truth.png")
+    assert read_color(Path(result["picture"])).shape[1] > 1000
+
+
+def test_against_a_sequence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The map lies too high, so its depth is too small, at every pixel of the odd frames."""
+    options = ["--frames", "odd", "--step", "2", "--depth-noise", "0.001", "0", "--depth-range", "0.3", "3"]
+    region = ["--region", "-0.2", "0.2", "-1", "1", "-0.1", "0.1"]
+    result = evaluated(capsys, folder / "map.npz", "--sequence", folder / "sequence", *options, *region)
+    assert (result["offset_mm"], result["median_abs_mm"]) == pytest.approx((-4, 4), abs=0.03)
+    assert result["error"] == "depth of the map minus measured depth, along the camera's z"
+    assert (result["completeness"], result["within_1_sigma"], result["within_2_sigma"]) == (1, 0, 1)
+    assert (result["map_sigma_median_mm"], result["sensor_sigma_median_mm"]) == pytest.approx((3, 1), rel=1e-3)
+    assert (result["frames"], result["skipped"], result["time_offset"], result["step"]) == (5, [], 0, 2)
+    assert 5 * 8 * 2 < result["pixels"] < 5 * 8 * 6
+    assert result["region"] == [-0.2, 0.2, -1, 1, -0.1, 0.1]
+    assert result["camera"] == {"fx": 20, "fy": 20, "cx": 9.5, "cy": 7.5}
+    assert Path(result["picture"]) == folder / "map_error_frames.png"
+    assert Path(result["picture"]).is_file()
+
+
+def test_tables_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "sequence/depth/0.200000.png").unlink()
+    out = folder / "new" / "pictures"
+    for reference in ("truth.npz", "sequence"):
+        kind = reference.removesuffix(".npz")
+        assert main(["eval", str(folder / "map.npz"), f"--{kind}", str(folder / reference), "--out", str(out)]) == 0
+        printed = capsys.readouterr().out
+        for text in ("4.00 mm", "completeness", "100.0%", "within 2 sigma", "quarter by sigma", "offset"):
+            assert text in printed
+        assert f"picture: {out}/map_error_" in printed
+    assert "skipped frame 2, depth/0.200000.png: no such file" in printed
+    assert f"camera from {folder}/sequence/camera.yaml; time offset +0.0 ms" in printed
+    assert sorted(path.name for path in out.iterdir()) == ["map_error_frames.png", "map_error_truth.png"]
+    assert not list(folder.glob("*.png"))
+
+
+def test_without_sigma(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with np.load(folder / "map.npz") as data:
+        arrays = dict(data) | {"sigma": np.full((41, 51), np.nan, np.float32)}
+    np.savez(folder / "plain.npz", **arrays)
+    arguments = [folder / "plain.npz", "--truth", folder / "truth.npz"]
+    result = evaluated(capsys, *arguments)
+    assert (result["within_1_sigma"], result["within_2_sigma"], result["sigma_quartiles"]) == (None, None, [])
+    assert main(["eval", *map(str, arguments)]) == 0
+    assert "unknown" in capsys.readouterr().out
+
+
+def test_camera_and_clock_are_those_of_the_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [folder / "map.npz", "--sequence", folder / "sequence", "--frames", ":8"]
+    report(folder / "report.json", 0.15, fx=25.0, sequence=str(folder / "sequence"))
+    result = evaluated(capsys, *arguments)
+    assert (result["time_offset"], result["camera"]["fx"]) == (0.15, 25)
+    assert result["offset_mm"] == pytest.approx(-4 + 1000 * RISE * 0.15, abs=0.03)
+    assert result["calibration"] == str(folder / "report.json")
+    result = evaluated(capsys, *arguments, "--time-offset", "-0.02")
+    assert (result["time_offset"], result["camera"]["fx"]) == (-0.02, 25)
+    assert result["offset_mm"] == pytest.approx(-6, abs=0.03)
+
+    report(folder / "report.json", 0.15, fx=25.0, sequence=str(folder / "elsewhere"))
+    result = evaluated(capsys, *arguments)
+    assert (result["time_offset"], result["camera"]["fx"]) == (0, 20)
+    assert "the map was made of another sequence" in result["calibration"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["map.npz"], 2, "received neither of --truth and --sequence"),
+        (["map.npz", "--truth", "truth.npz", "--sequence", "sequence"], 2, "received both of --truth and --sequence"),
+        (["nothing.npz", "--truth", "truth.npz"], 1, "nothing.npz: no such file; expected a map.npz"),
+        (["map.npz", "--truth", "nothing.npz"], 1, "nothing.npz: no such file"),
+        (["noise.npz", "--truth", "truth.npz"], 1, "noise.npz: not a readable map.npz"),
+        (["map.npz", "--truth", "array.npz"], 1, "array.npz: no key height"),
+        (["empty.npz", "--truth", "truth.npz"], 1, "map: every height is NaN"),
+        (["empty.npz", "--sequence", "sequence"], 1, "map: every height is NaN"),
+        (["map.npz", "--truth", "empty.npz"], 1, "truth: every height is NaN"),
+        (["map.npz", "--sequence", "nowhere"], 1, "nowhere: no such folder"),
+        (["map.npz", "--sequence", "sequence", "--frames", "70:"], 2, "'70:' selects none of the 10 frames"),
+        (["map.npz", "--sequence", "sequence", "--frames", "some"], 2, "frames: received 'some', expected even"),
+        (["map.npz", "--sequence", "sequence", "--region", *"112233"], 2, "--region: received 1 1 2 2 3 3"),
+        (["map.npz", "--sequence", "sequence", "--region", *"565656"], 1, "none of these in the region"),
+        (["map.npz", "--sequence", "sequence", "--depth-range", "3", "1"], 2, "--depth-range: received 3 1"),
+        (["map.npz", "--sequence", "sequence", "--depth-range", "nan", "1"], 2, "expected 0 <= NEAR < FAR"),
+        (["map.npz", "--sequence", "sequence", "--step", "0"], 2, "--step: received 0, expected at least 1"),
+        (["map.npz", "--sequence", "sequence", "--time-offset", "nan"], 2, "--time-offset: received nan"),
+        (["map.npz", "--sequence", "sequence", "--time-offset", "9"], 1, "no frame lies within the trajectory"),
+        (["map.npz", "--sequence", "sequence", "--depth-noise", "0", "1"], 2, "--depth-noise: received 0 1"),
+        (["map.npz", "--truth", "truth.npz", "--step", "2"], 2, "--step belongs to --sequence"),
+        (["map.npz", "--truth", "truth.npz", "--time-offset", "0"], 2, "--time-offset belongs to --sequence"),
+        (["map.npz", "--truth", "truth.npz", "--out", "truth.npz"], 1, "truth.npz: cannot be written to"),
+        (["map.npz", "--thruth", "truth.npz"], 2, "--thruth"),
+    ],
+)
+def test_bad_use(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("noise.npz").write_bytes(b"nothing of the kind")
+    np.savez("array.npz", heights=np.zeros((3, 3)))
+    assert main(["eval", *arguments]) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("glrender: error: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert not list(folder.glob("*.png"))
+
+
+@pytest.mark.parametrize(("time_offset", "fx"), [("soon", 20.0), (None, 20.0), (0.0, None), (0.0, -3.0)])
+def test_a_report_without_camera_or_clock(
+    folder: Path, capsys: pytest.CaptureFixture[str], time_offset: object, fx: object
+) -> None:
+    report(folder / "report.json", time_offset, fx)
+    assert main(["eval", str(folder / "map.npz"), "--sequence", str(folder / "sequence")]) == 1
+    assert f"glrender: error: {folder / 'report.json'}: received camera" in capsys.readouterr().err
