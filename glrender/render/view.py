@@ -21,6 +21,10 @@ VIEW_BLOCK = np.dtype(
 )
 
 
+DEPTH_RATIO = 1e-3
+"""Nearest over farthest depth from which on 24 bits will do: even the farthest depths are told apart at 6e-5."""
+
+
 @dataclass(frozen=True)
 class View:
     """A camera over a height map, in a grid frame whose origin is a vertex near the camera.
@@ -77,7 +81,7 @@ def make_view(
     origin = np.array([surface.origin[0] + column * surface.spacing, surface.origin[1] + row * surface.spacing])
     # R (origin - eye): both are large far from the origin, their difference is not.
     T_camera_grid[:3, 3] = T_camera_map[:3, :3] @ (np.array([*origin, height_origin]) - eye)
-    depth_range = _visible_depths(boxes - eye, T_camera_map[:3, :3], camera, near)
+    depth_range = _visible_depths(surface, eye, T_camera_map[:3, :3], boxes, camera, near)
     return View(T_camera_grid, (column, row), depth_range, camera, surface)
 
 
@@ -105,15 +109,20 @@ def bounding_boxes(surface: HeightMap, *, block: int = 32) -> NDArray[np.float64
 
 
 def _visible_depths(
-    boxes: NDArray[np.float64], R_camera_map: NDArray[np.float64], camera: Camera, near: float
+    surface: HeightMap,
+    eye: NDArray[np.float64],
+    R_camera_map: NDArray[np.float64],
+    boxes: NDArray[np.float64],
+    camera: Camera,
+    near: float,
 ) -> tuple[float, float]:
-    """The range of camera z inside the boxes (relative to the eye, map axes) that the image can see.
+    """The range of camera z inside the boxes (map coordinates) that the image can see from `eye` (3,).
 
     The depth buffer has 24 bits for this range: leaving out what is outside the frustum, such as the
     ground under a rover that looks ahead, is what keeps far hills from fighting over it.
     """
     choice = np.array([[(k >> axis) & 1 for axis in range(3)] for k in range(8)])
-    corners = boxes[:, choice, np.arange(3)] @ R_camera_map.T
+    corners = (boxes - eye)[:, choice, np.arange(3)] @ R_camera_map.T
     x, y, z = np.moveaxis(corners, -1, 0)
     left, right = (-0.5 - camera.cx) / camera.fx, (camera.width - 0.5 - camera.cx) / camera.fx
     top, bottom = (-0.5 - camera.cy) / camera.fy, (camera.height - 0.5 - camera.cy) / camera.fy
@@ -122,4 +131,42 @@ def _visible_depths(
     if seen.size == 0:
         return near, 2 * near
     nearest = max(near, 0.99 * float(seen.min()))
-    return nearest, max(1.01 * float(seen.max()), 1.01 * nearest)
+    farthest = max(1.01 * float(seen.max()), 1.01 * nearest)
+    if nearest < DEPTH_RATIO * farthest:
+        # Boxes that the camera stands in say nothing, but what is d away from the eye has z >= d / |longest ray|.
+        longest = float(np.linalg.norm([max(-left, right), max(-top, bottom), 1.0]))
+        wanted = DEPTH_RATIO * farthest
+        nearest = max(nearest, 0.99 * clearance(surface, eye, wanted * longest) / longest)
+    return nearest, farthest
+
+
+def clearance(surface: HeightMap, eye: NDArray[np.float64], reach: float) -> float:
+    """What the upper side of the surface is at least away from `eye` (3,), map coordinates; at most `reach`. Metres."""
+    columns, rows = (
+        _cells_within(reach, float(eye[axis] - surface.origin[axis]), surface.spacing, count)
+        for axis, count in ((0, surface.shape[1]), (1, surface.shape[0]))
+    )
+    x, y = surface.axes()
+    x, y, z = x[columns] - eye[0], y[rows] - eye[1], surface.heights[rows, columns] - eye[2]
+    if min(z.shape) < 2:
+        return reach
+    # A triangle is at least as far away as its plane, and as its quad is along the ground.
+    beside_x, beside_y = (np.maximum(np.maximum(axis[:-1], -axis[1:]), 0) for axis in (x, y))
+    along_ground = np.hypot(beside_x, beside_y[:, None])
+    along_x, along_y = np.diff(z, axis=1) / surface.spacing, np.diff(z, axis=0) / surface.spacing
+    distances = [np.array([reach])]
+    for corner, low, high in (
+        (slice(None, -1), along_x[:-1], along_y[:, :-1]),
+        (slice(1, None), along_x[1:], along_y[:, 1:]),
+    ):
+        below = low * x[corner] + high * y[corner, None] - z[corner, corner]
+        from_plane = below / np.sqrt(1 + low**2 + high**2)
+        # What has the eye on its lower side, or a NaN height, is not seen.
+        distances.append(np.maximum(from_plane, along_ground)[below > 0])
+    return float(np.concatenate(distances).min())
+
+
+def _cells_within(reach: float, place: float, spacing: float, count: int) -> slice:
+    """The vertices of all cells less than `reach` away from `place` along an axis; fewer than two for none."""
+    first, last = np.floor((place - reach) / spacing), np.ceil((place + reach) / spacing)
+    return slice(int(np.clip(first, 0, count)), int(np.clip(last + 1, 0, count)))
