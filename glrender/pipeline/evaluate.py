@@ -126,7 +126,7 @@ def evaluate_against_frames(
     68 % lie within 1 sigma. A reading's noise is in: where it dominates, these shares judge it rather than the map.
 
     `advance` is called with (frames done, frames in all). Frames without a pose, or whose file is missing or
-    damaged, are skipped and told of. Memory: 12 bytes a judged pixel. InputError if the map has no height, the
+    damaged, are skipped and told of. Memory: 50 bytes a judged pixel. InputError if the map has no height, the
     sequence no depth, or no pixel is judged or sees the map; UsageError if `selection` selects nothing.
     """
     _check_has_heights(estimate, "map")
