@@ -54,9 +54,9 @@ class FusionOptions:
     slope_sigma: float = 1.0
     """Prior: standard deviation of the slope between neighbouring vertices. 1, that is 45 degrees, hardly
     smooths anything, but keeps cells between sparse measurements from being thrown about by noise."""
-    observed_ratio: float = 10.0
+    observed_ratio: float = 5.0
     """A cell counts as observed once the data say this many times more about its height than the prior."""
-    max_depth_slope: float = 10.0
+    max_depth_slope: float = 20.0
     """Pixels whose depth changes by more than this many metres a metre of height see the ground at a
     grazing angle, where a linearisation holds over too short a distance; they are left out."""
     window: int = 5

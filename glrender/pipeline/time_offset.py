@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.fusion.noise import DepthNoise
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
 
@@ -14,6 +13,7 @@ Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
 _COARSE = np.arange(-0.1, 0.1001, 0.01)  # seconds
+_LEAST_GAIN = 0.02  # of the spread; see below
 _FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
 
 
@@ -55,11 +55,9 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     # Independent noise alone moves the minimum about; only a gain that shows is an offset.
     if np.isfinite(at_zero) and at_best > (1 - _LEAST_GAIN) * at_zero:
         gain = 100 * (1 - at_best / at_zero)
-        return replace(found, seconds=0.0, reason=f"kept at 0: {1e3 * best:+.1f} ms would bring {gain:.1f} % less spread")
+        reason = f"kept at 0: {1e3 * best:+.1f} ms would bring only {gain:.1f} % less spread"
+        return replace(found, seconds=0.0, reason=reason)
     return found
-
-
-_LEAST_GAIN = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,7 @@ def _look(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> _Sight:
         raise InputError(f"{sequence.folder}: no trajectory whose time offset could be estimated")
     deep = [entry for entry in entries if entry.depth_path is not None]
     if not deep:
-        raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give --time-offset SECONDS")
+        raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give it in seconds")
     camera = sequence.camera
     step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
     rays = camera.rays()[::step, ::step].reshape(-1, 3)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from glrender.errors import InputError
 from glrender.io.report import write_json
-from glrender.simulate.interrupt import interruptible_after
+from glrender.interrupt import interruptible_after
 
 RECORD = "simulation.json"
 GENERATOR = "glrender simulate"

@@ -1,0 +1,117 @@
+"""`glrender fuse`: a sequence becomes a height map, frame by frame."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from tyro.conf import Positional, arg
+
+from glrender.cli.progress import progress
+from glrender.errors import UsageError
+from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.noise import DepthNoise
+from glrender.gl.context import Context
+from glrender.io.files import output_folder
+from glrender.io.sequence import open_sequence
+from glrender.io.trajectory import read_pose
+from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
+
+
+def _option(metavar: str, default: str) -> Any:
+    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
+@dataclass(frozen=True)
+class FuseOptions:
+    """Fuse a sequence's depth images, and its photographs beside them, into a height map with error bars.
+
+    Writes map.npz, map.ply, preview.png (look at it first) and report.json into the folder --out, replacing those
+    of an earlier run. Frames that cannot be used are skipped, counted and named in the report. Ctrl-C keeps the map
+    of the frames so far; the report then says that it is partial, and the exit status is 1.
+    """
+
+    sequence: Positional[Path]
+    """Folder in the TUM RGB-D format with a camera.yaml."""
+    out: Path
+    """Folder to write."""
+    frames: str = "::"
+    """even, odd, first, second, or a:b:c: lines of depth.txt, counted from 0."""
+    spacing: Annotated[float | None, _option("M", "4 pixels on the ground, rounded")] = None
+    """Metres between the vertices of the map."""
+    bounds: Annotated[tuple[float, float, float, float] | None, _option("X0 X1 Y0 Y1", "what the frames see")] = None
+    """Extent of the map, metres in its own frame."""
+    use: Literal["depth", "color", "both"] = "both"
+    """What to fuse; heights come from depth, so color alone is refused."""
+    T_world_map: Annotated[Path | None, arg(name="T-world-map"), _option("FILE", "level ground: the world's frame")] = (
+        None
+    )
+    """4 x 4 matrix that takes map to world coordinates; without it the sequence's T_world_map.txt, else the world's
+    own frame where the ground is level in it within 15 degrees, else the dominant plane."""
+    time_offset: Annotated[str, _option("S|auto", "auto")] = "auto"
+    """Seconds added to a frame's time before its pose is looked up; auto finds it where the motion tells."""
+    trajectory: Annotated[Path | None, _option("FILE", "the sequence's groundtruth.txt")] = None
+    """Poses in the TUM format."""
+    depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
+    """Standard deviation A + B z² of a depth z, metres."""
+    strict: bool = False
+    """Fail if any frame cannot be used."""
+
+
+def run(options: FuseOptions) -> int:
+    """Fuse, write the results and say what they are."""
+    if options.use == "color":
+        raise UsageError(
+            "--use: received color, but heights are fused from depth; expected depth or both "
+            "(glrender fit --use color fits heights to photographs)"
+        )
+    sequence = open_sequence(options.sequence, options.trajectory)
+    chosen = SequenceOptions(
+        frames=options.frames,
+        use=options.use,
+        spacing=options.spacing,
+        bounds=options.bounds,
+        T_world_map=None if options.T_world_map is None else read_pose(options.T_world_map),
+        time_offset=read_time_offset(options.time_offset),
+        strict=options.strict,
+        fusion=FusionOptions(depth_noise=DepthNoise(*options.depth_noise)),
+    )
+    folder = output_folder(options.out)
+    with Context() as context, progress("fusing") as advance:
+        finished = fuse_sequence(context, sequence, chosen, advance)
+    write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
+    _print_summary(folder, finished)
+    return 1 if finished.partial else 0
+
+
+def read_time_offset(text: str) -> float | None:
+    """Seconds, or None for auto; UsageError for anything else."""
+    if text == "auto":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = np.nan
+    if not np.isfinite(seconds):
+        raise UsageError(f"--time-offset: received {text!r}, expected a number of seconds or auto")
+    return seconds
+
+
+def _print_summary(folder: Path, finished: FinishedMap) -> None:
+    report, surface = finished.report, finished.surface
+    rows, cols = surface.shape
+    skipped = report["frames_skipped"]
+    print(
+        f"{folder}: {report['frames_used']} frames fused{' (interrupted: partial)' if finished.partial else ''}, "
+        f"{report['frames_per_second']:.1f} a second\n"
+        f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
+        + (f", median sigma {1e3 * report['median_sigma']:.2f} mm" if report["median_sigma"] else "")
+        + f"\n  time offset {1e3 * report['time_offset']:+.1f} ms ({report['time_offset_from']})\n"
+        f"  frame: {report['placement']['T_world_map_from']}"
+    )
+    for frame in skipped[:5]:
+        print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")
+    if len(skipped) > 5:
+        print(f"  … and {len(skipped) - 5} more, see report.json")
+    print("  wrote " + ", ".join(FILES) + ": look at " + str(folder / "preview.png"))

@@ -1,0 +1,54 @@
+"""What a finished map leaves in its folder: the map, a mesh, a picture to look at first, and a report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.io.ply import write_ply
+from glrender.io.preview import write_preview
+from glrender.io.report import write_report
+from glrender.render.forward import ForwardRenderer
+
+Image = NDArray[np.float32]
+
+FILES = ("map.npz", "map.ply", "preview.png", "report.json")
+"""What `write_outputs` writes, in this order: a folder with a report is complete."""
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedMap:
+    """A map and all that is told about it."""
+
+    surface: HeightMap
+    """With sigma; NaN where nothing was observed."""
+    prediction: Image | None
+    """One view of the map as a camera of the sequence saw it, (height, width, 1 or 3) linear; None without colours."""
+    photograph: Image | None
+    """The photograph of that view."""
+    report: Mapping[str, Any]
+    """What `report.json` holds, see `glrender.io.report`."""
+    partial: bool
+    """Whether the work was interrupted before its end."""
+
+
+def predict_view(context: Context, camera: Camera, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> Image:
+    """The image (height, width, 1 or 3) of a map from a pose."""
+    renderer = ForwardRenderer(context, camera)
+    image = renderer.render(surface, T_world_camera).image
+    renderer.release()
+    return image
+
+
+def write_outputs(folder: Path, finished: FinishedMap, title: str) -> None:
+    """Write `FILES` into a folder that exists; what an earlier run left there is replaced, each file as a whole."""
+    finished.surface.save(folder / "map.npz")
+    write_ply(folder / "map.ply", finished.surface)
+    write_preview(folder / "preview.png", finished.surface, finished.prediction, finished.photograph, title)
+    write_report(folder / "report.json", finished.report)
