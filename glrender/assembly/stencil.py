@@ -1,23 +1,27 @@
 """The normal equations as a block stencil, made by a compiled loop on the host from the compact buffers.
 
 Each pixel adds b_k b_l times one scalar a block to the six pairs of its triangle's vertices. Neighbouring
-pixels mostly see the same triangle, so sums are kept in registers until the triangle changes. The image is
-cut into a fixed number of bands with sums of their own, added in order: the result does not depend on how
-many threads there are.
+pixels of a row mostly see the same triangle, so a run of them is summed up before it is added to the vertices.
+Each core looks at every pixel, but adds to the rows of vertices that are its own: a sum is made in the order of
+the image, whatever the number of cores, and nothing larger than the result is needed.
 """
 
+from itertools import pairwise
+
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.lanes import add_scaled
+from glrender.assembly.parallel import CORES, run_parts
 from glrender.assembly.residuals import Residuals
 from glrender.errors import UsageError
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
 
-BANDS = 4
-"""Bands of image rows; more would keep more cores busy, but each has its own sums, as large as the stencil."""
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 
 def normal_equations(
@@ -32,143 +36,173 @@ def normal_equations(
         raise UsageError("normal_equations: received buffers of the full layout; render with layout='compact'")
     channels = buffers.channels
     rows, cols = buffers.surface.shape
-    entries = 2 + channels if channels else 1
-    matrix = np.zeros((BANDS, rows, cols, 4, entries))
-    vector = np.zeros((BANDS, rows, cols, 1 + channels))
-    factor = buffers.image_factor
-    if residuals.color.shape[2] != channels or not heights_from_color:
-        factor = np.zeros((1, 1, channels), np.float32)
-    color = residuals.color if residuals.color.shape[2] == channels else factor
-    touched = np.empty((BANDS, 2), np.int64)
-    _accumulate(
-        buffers.attachments["geometry"],
+    matrix = np.zeros((rows, cols, 4, 2 + channels if channels else 1))
+    vector = np.zeros((rows, cols, 1 + channels))
+    triangles = buffers.attachments["geometry"][..., 3]
+    with_color = channels > 0 and residuals.color.shape[2] == channels
+    run_parts(
+        _accumulate,
+        _shares(triangles, rows, cols),
+        triangles,
         buffers.geometry,
-        factor,
+        buffers.image_factor,
         residuals.depth,
         residuals.depth_weight,
-        color,
+        residuals.color,
         residuals.color_weight,
+        with_color,
+        with_color and heights_from_color,
         matrix,
         vector,
-        touched,
+        tuple(range(channels)),
     )
-    for band in range(1, BANDS):
-        low, high = touched[band]
-        if low <= high:
-            matrix[0, low : high + 1] += matrix[band, low : high + 1]
-            vector[0, low : high + 1] += vector[band, low : high + 1]
-    return NormalEquations(BlockStencil(matrix[0]), vector[0], residuals.cost, residuals.count)
+    return NormalEquations(BlockStencil(matrix), vector, residuals.cost, residuals.count)
 
 
-@njit(cache=True, parallel=True, fastmath={"contract"})
+def _shares(triangles: NDArray[np.uint32], rows: int, cols: int) -> list[tuple[int, int]]:
+    """(first, last) rows of vertices for each core, such that all see about as many pixels; some may be empty."""
+    sample = triangles[8::16, ::4]
+    quad_rows = (sample[sample > 0] - 1) // (2 * (cols - 1))
+    below = np.cumsum(np.bincount(quad_rows, minlength=rows))
+    cuts = np.searchsorted(below, below[-1] * np.arange(1, CORES) / CORES)
+    edges = [0, *(int(cut) for cut in cuts), rows]
+    return list(pairwise(edges))
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _accumulate(
-    raw: NDArray[np.uint32],
-    geometry: NDArray[np.float32],
-    factor: NDArray[np.float32],
-    depth: NDArray[np.float32],
-    depth_weight: NDArray[np.float32],
-    color: NDArray[np.float32],
-    color_weight: NDArray[np.float32],
-    matrix: NDArray[np.float64],
-    vector: NDArray[np.float64],
-    touched: NDArray[np.int64],
+    triangles: NDArray[np.uint32],
+    geometry: Float32,
+    factor: Float32,
+    depth: Float32,
+    depth_weight: Float32,
+    color: Float32,
+    color_weight: Float32,
+    with_color: bool,
+    with_slope: bool,
+    matrix: Float64,
+    vector: Float64,
+    channels: tuple[int, ...],
+    first: int,
+    last: int,
 ) -> None:
+    """Add all pixels to the rows first … last - 1 of vertices; `channels` is a tuple so that its length is compiled in.
+
+    The sums of a run: for each pair of vertices 00 11 22 01 12 20 a row (cc, hc_0, hc_1, hc_2), for each vertex a row
+    of the vector, and two rows with the hh of the pairs, three each.
+    """
     height, width = depth.shape
-    bands, rows, cols, _, entries = matrix.shape
-    channels = vector.shape[3] - 1
-    with_color = channels > 0 and color.shape[0] == height
-    with_slope = channels > 0 and factor.shape[0] == height
-    for band in prange(bands):
-        pair_sums = np.zeros((6, entries))
-        vertex_sums = np.zeros((3, 1 + channels))
-        scalar = np.zeros(entries)
-        pull = np.zeros(1 + channels)
-        current = np.int64(-1)
-        low, high = rows, -1
-        for v in range(band * height // bands, (band + 1) * height // bands):
-            for u in range(width):
-                wd = np.float64(depth_weight[v, u])
-                wc = np.float64(color_weight[v, u])
+    cols = matrix.shape[1]
+    # A row of vertices is touched by the quads above and below it.
+    lowest = 2 * max(first - 1, 0) * (cols - 1) + 1
+    beyond = 2 * last * (cols - 1) + 1
+    sums = np.zeros((11, 4))
+    for v in range(height):
+        u = 0
+        while u < width:
+            triangle = np.int64(triangles[v, u])
+            end = u + 1
+            while end < width and np.int64(triangles[v, end]) == triangle:
+                end += 1
+            if triangle < lowest or triangle >= beyond:
+                u = end
+                continue
+            sums[:] = 0.0
+            while u < end:
+                wd, wc = np.float64(depth_weight[v, u]), np.float64(color_weight[v, u])
                 if wd == 0.0 and wc == 0.0:
+                    u += 1
                     continue
-                triangle = np.int64(raw[v, u, 3]) - 1
-                if triangle != current:
-                    if current >= 0:
-                        i = _flush(matrix[band], vector[band], pair_sums, vertex_sums, current, cols)
-                        low, high = min(low, i), max(high, i + 1)
-                    current = triangle
-                b1 = np.float64(geometry[v, u, 0])
-                b2 = np.float64(geometry[v, u, 1])
                 m_u = np.float64(geometry[v, u, 2])
-                scalar[0] = wd * m_u * m_u
-                pull[0] = wd * m_u * depth[v, u]
+                hh = wd * m_u * m_u
+                pull = wd * m_u * np.float64(depth[v, u])
+                slope0 = slope1 = slope2 = pull0 = pull1 = pull2 = 0.0
                 if with_color:
-                    scalar[1] = wc
-                    for k in range(channels):
-                        pull[1 + k] = wc * color[v, u, k]
-                        if with_slope:
-                            slope = np.float64(factor[v, u, k])
-                            scalar[2 + k] = wc * slope
-                            scalar[0] += wc * slope * slope
-                            pull[0] += slope * pull[1 + k]
+                    if len(channels) > 0:
+                        pull0 = wc * np.float64(color[v, u, 0])
+                    if len(channels) > 1:
+                        pull1 = wc * np.float64(color[v, u, 1])
+                        pull2 = wc * np.float64(color[v, u, 2])
+                if with_slope:
+                    if len(channels) > 0:
+                        slope0 = np.float64(factor[v, u, 0])
+                    if len(channels) > 1:
+                        slope1 = np.float64(factor[v, u, 1])
+                        slope2 = np.float64(factor[v, u, 2])
+                hc0, hc1, hc2 = wc * slope0, wc * slope1, wc * slope2
+                hh += hc0 * slope0 + hc1 * slope1 + hc2 * slope2
+                pull += pull0 * slope0 + pull1 * slope1 + pull2 * slope2
+                b1, b2 = np.float64(geometry[v, u, 0]), np.float64(geometry[v, u, 1])
                 b0 = 1.0 - b1 - b2
-                for e in range(entries):
-                    s = scalar[e]
-                    pair_sums[0, e] += b0 * b0 * s
-                    pair_sums[1, e] += b1 * b1 * s
-                    pair_sums[2, e] += b2 * b2 * s
-                    pair_sums[3, e] += b0 * b1 * s
-                    pair_sums[4, e] += b1 * b2 * s
-                    pair_sums[5, e] += b2 * b0 * s
-                for e in range(1 + channels):
-                    vertex_sums[0, e] += b0 * pull[e]
-                    vertex_sums[1, e] += b1 * pull[e]
-                    vertex_sums[2, e] += b2 * pull[e]
-        if current >= 0:
-            i = _flush(matrix[band], vector[band], pair_sums, vertex_sums, current, cols)
-            low, high = min(low, i), max(high, i + 1)
-        touched[band, 0] = low
-        touched[band, 1] = high
+                b00, b11, b22, b01, b12, b20 = b0 * b0, b1 * b1, b2 * b2, b0 * b1, b1 * b2, b2 * b0
+                if len(channels) > 0:
+                    add_scaled(sums, 0, b00, wc, hc0, hc1, hc2)
+                    add_scaled(sums, 1, b11, wc, hc0, hc1, hc2)
+                    add_scaled(sums, 2, b22, wc, hc0, hc1, hc2)
+                    add_scaled(sums, 3, b01, wc, hc0, hc1, hc2)
+                    add_scaled(sums, 4, b12, wc, hc0, hc1, hc2)
+                    add_scaled(sums, 5, b20, wc, hc0, hc1, hc2)
+                add_scaled(sums, 6, b0, pull, pull0, pull1, pull2)
+                add_scaled(sums, 7, b1, pull, pull0, pull1, pull2)
+                add_scaled(sums, 8, b2, pull, pull0, pull1, pull2)
+                add_scaled(sums, 9, hh, b00, b11, b22, 0.0)
+                add_scaled(sums, 10, hh, b01, b12, b20, 0.0)
+                u += 1
+            _add_run(matrix, vector, sums, triangle - 1, channels, first, last)
 
 
-@njit(cache=True)
-def _flush(
-    matrix: NDArray[np.float64],
-    vector: NDArray[np.float64],
-    pair_sums: NDArray[np.float64],
-    vertex_sums: NDArray[np.float64],
-    triangle: int,
-    cols: int,
-) -> int:
-    """Add a triangle's sums to its vertices, clear them, and return the row of quads that it lies in."""
+@njit(cache=True, nogil=True)
+def _add_run(
+    matrix: Float64,
+    vector: Float64,
+    sums: Float64,
+    triangle: np.int64,
+    channels: tuple[int, ...],
+    first: int,
+    last: int,
+) -> None:
+    """Add a run's sums to those of its triangle's vertices that lie in rows first … last - 1."""
     quad = triangle >> 1
-    i = quad // (cols - 1)
-    j = quad - i * (cols - 1)
-    entries, unknowns = pair_sums.shape[1], vertex_sums.shape[1]
-    if triangle & 1:  # (b, d, c): right of a, diagonal from a, above a
-        for e in range(entries):
-            matrix[i, j + 1, 0, e] += pair_sums[0, e]
-            matrix[i + 1, j + 1, 0, e] += pair_sums[1, e]
-            matrix[i + 1, j, 0, e] += pair_sums[2, e]
-            matrix[i, j + 1, 2, e] += pair_sums[3, e]
-            matrix[i + 1, j, 1, e] += pair_sums[4, e]
-            matrix[i, j + 1, 3, e] += pair_sums[5, e]
-        for e in range(unknowns):
-            vector[i, j + 1, e] += vertex_sums[0, e]
-            vector[i + 1, j + 1, e] += vertex_sums[1, e]
-            vector[i + 1, j, e] += vertex_sums[2, e]
+    i = quad // (matrix.shape[1] - 1)
+    j = quad - i * (matrix.shape[1] - 1)
+    upper, lower = i >= first, i + 1 < last
+    if triangle & 1:  # (b, d, c): right of a, diagonal from a, below a
+        if upper:
+            _add_pair(matrix, i, j + 1, 0, sums, 0, channels)
+            _add_pair(matrix, i, j + 1, 2, sums, 3, channels)
+            _add_pair(matrix, i, j + 1, 3, sums, 5, channels)
+            _add_vertex(vector, i, j + 1, sums, 6, channels)
+        if lower:
+            _add_pair(matrix, i + 1, j + 1, 0, sums, 1, channels)
+            _add_pair(matrix, i + 1, j, 0, sums, 2, channels)
+            _add_pair(matrix, i + 1, j, 1, sums, 4, channels)
+            _add_vertex(vector, i + 1, j + 1, sums, 7, channels)
+            _add_vertex(vector, i + 1, j, sums, 8, channels)
     else:  # (a, b, c)
-        for e in range(entries):
-            matrix[i, j, 0, e] += pair_sums[0, e]
-            matrix[i, j + 1, 0, e] += pair_sums[1, e]
-            matrix[i + 1, j, 0, e] += pair_sums[2, e]
-            matrix[i, j, 1, e] += pair_sums[3, e]
-            matrix[i, j + 1, 3, e] += pair_sums[4, e]
-            matrix[i, j, 2, e] += pair_sums[5, e]
-        for e in range(unknowns):
-            vector[i, j, e] += vertex_sums[0, e]
-            vector[i, j + 1, e] += vertex_sums[1, e]
-            vector[i + 1, j, e] += vertex_sums[2, e]
-    pair_sums[:] = 0.0
-    vertex_sums[:] = 0.0
-    return i
+        if upper:
+            _add_pair(matrix, i, j, 0, sums, 0, channels)
+            _add_pair(matrix, i, j + 1, 0, sums, 1, channels)
+            _add_pair(matrix, i, j, 1, sums, 3, channels)
+            _add_pair(matrix, i, j + 1, 3, sums, 4, channels)
+            _add_pair(matrix, i, j, 2, sums, 5, channels)
+            _add_vertex(vector, i, j, sums, 6, channels)
+            _add_vertex(vector, i, j + 1, sums, 7, channels)
+        if lower:
+            _add_pair(matrix, i + 1, j, 0, sums, 2, channels)
+            _add_vertex(vector, i + 1, j, sums, 8, channels)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add_pair(
+    matrix: Float64, i: int, j: int, offset: int, sums: Float64, pair: int, channels: tuple[int, ...]
+) -> None:
+    matrix[i, j, offset, 0] += sums[9 + pair // 3, pair % 3]
+    if len(channels) > 0:
+        for e in range(1 + len(channels)):
+            matrix[i, j, offset, 1 + e] += sums[pair, e]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _add_vertex(vector: Float64, i: int, j: int, sums: Float64, row: int, channels: tuple[int, ...]) -> None:
+    for e in range(1 + len(channels)):
+        vector[i, j, e] += sums[row, e]
