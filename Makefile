@@ -28,7 +28,7 @@ $(BENCH_READY): $(READY)
 
 demo: $(READY)
 	$(BIN)/glrender simulate $(DEMO)/sequence
-	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map
+	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --spacing 0.01 --bounds -1 1 -1 1 --depth-noise 0.001 0.0015
 	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz
 	@echo "The pictures:"
 	@find $(DEMO) -maxdepth 2 -name '*.png'

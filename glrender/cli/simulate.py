@@ -97,7 +97,7 @@ def run(options: SimulateOptions) -> int:
             print(f"interrupted: the earlier simulation in {options.out} is left as it was")
             return 1
         folder.publish(_account(options, scene, noise, recording))
-    _print_summary(options, scene, recording)
+    _print_summary(options, scene, noise, recording)
     return 1 if partial else 0
 
 
@@ -156,12 +156,14 @@ def _account(options: SimulateOptions, scene: Scene, noise: NoiseModel, recordin
     }
 
 
-def _print_summary(options: SimulateOptions, scene: Scene, recording: Recording) -> None:
+def _print_summary(options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: Recording) -> None:
     truth, out = scene.truth, options.out
     x, y = truth.axes()
     relief = np.nanmax(truth.heights) - np.nanmin(truth.heights)
     extent = f"{x[-1] - x[0]:g} x {y[-1] - y[0]:g} m"
     grid = f"--spacing {truth.spacing:g} --bounds {x[0]:g} {x[-1]:g} {y[0]:g} {y[-1]:g}"
+    if noise.depth_constant > 0:
+        grid += f" --depth-noise {noise.depth_constant:g} {noise.depth_quadratic:g}"
     partial = f" of {options.frames} (interrupted)" if recording.frames < options.frames else ""
     print(
         f"{out}: {recording.frames} frames{partial} of {options.width} x {options.height}, path {options.path}\n"
@@ -169,5 +171,5 @@ def _print_summary(options: SimulateOptions, scene: Scene, recording: Recording)
         f"  depth in counts of {1000 / recording.depth_scale:g} mm\n"
         f"  truth.npz: the true heights, {truth.shape[0]} x {truth.shape[1]} vertices {truth.spacing:g} m apart\n"
         f"  truth_trajectory.txt: the true poses\n"
-        f"to fuse it on the grid of the truth: glrender fuse {out} --out DIR {grid}"
+        f"to fuse it on the grid of the truth, with the noise it has: glrender fuse {out} --out DIR {grid}"
     )
