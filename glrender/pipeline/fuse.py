@@ -112,7 +112,8 @@ def fuse_sequence(
             "observed": float(np.isfinite(surface.heights).mean()),
             "median_sigma": float(np.nanmedian(surface.sigma)) if np.isfinite(surface.heights).any() else None,
             "partial": partial,
-            "options": {key: value for key, value in asdict(options).items() if key != "fusion"}
+            "options": {"sequence": str(sequence.folder.resolve())}
+            | {key: value for key, value in asdict(options).items() if key != "fusion"}
             | {"fusion": options.fusion},
         }
         fusion.release()
@@ -182,9 +183,12 @@ def _time_offset(sequence: Sequence, selected: tuple[FrameEntry, ...], options: 
 
 
 def _missing(sequence: Sequence, frames: str) -> list[Skipped]:
-    """Of the files that are listed and not there, those of the selected frames."""
-    lines = selected_lines(frames, sequence.line_count)
-    return [problem for problem in sequence.problems if problem.index in lines]
+    """The selected frames whose file is listed and not there; a photograph that is missing only leaves out colour."""
+    there = {entry.index for entry in sequence.frames}
+    lines = [line for line in selected_lines(frames, sequence.line_count) if line not in there]
+    # Of two files of one number the depth image comes last, and it is what makes a frame.
+    reasons = {problem.index: problem for problem in sequence.problems}
+    return [reasons.get(line, Skipped(line, f"line {line}", "not there")) for line in lines]
 
 
 def _told(skipped: Skipped) -> str:
