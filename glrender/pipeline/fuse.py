@@ -186,8 +186,8 @@ def _missing(sequence: Sequence, frames: str) -> list[Skipped]:
     """The selected frames whose file is listed and not there; a photograph that is missing only leaves out colour."""
     there = {entry.index for entry in sequence.frames}
     lines = [line for line in selected_lines(frames, sequence.line_count) if line not in there]
-    # Of two files of one number the depth image comes last, and it is what makes a frame.
-    reasons = {problem.index: problem for problem in sequence.problems}
+    # Of two files of one number the depth image comes first, and it is what makes a frame.
+    reasons = {problem.index: problem for problem in reversed(sequence.problems)}
     return [reasons.get(line, Skipped(line, f"line {line}", "not there")) for line in lines]
 
 
