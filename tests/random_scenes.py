@@ -32,6 +32,9 @@ class Scene:
     T_world_camera: NDArray[np.float64]
     """(4, 4) camera to world."""
 
+    def __str__(self) -> str:
+        return self.name
+
 
 def random_scene(
     seed: int,
@@ -121,3 +124,41 @@ def _random_pose(rng: np.random.Generator, view: str, surface: HeightMap) -> NDA
     roll = np.eye(4)
     roll[:3, :3] = Rotation.from_rotvec([0, 0, rng.uniform(-np.pi, np.pi)]).as_matrix()
     return T if view in ("away", "beside") else T @ roll
+
+
+SEEING_SCENES = (
+    random_scene(1),
+    random_scene(2, channels=1),
+    random_scene(3, channels=0),
+    random_scene(4, view="oblique", roughness=1.0),
+    random_scene(5, view="oblique", channels=1, smoothing=2.0),
+    random_scene(6, view="oblique", channels=0),
+    random_scene(7, view="inside"),
+    random_scene(8, view="inside", channels=1, holes=0.1),
+    random_scene(9, view="inside", channels=0, smoothing=1.0),
+    random_scene(10, holes=0.1),
+    random_scene(11, placed=True),
+    random_scene(12, view="oblique", channels=1, holes=0.1, placed=True),
+    random_scene(13, view="inside", placed=True),
+    random_scene(14, origin=UTM),
+    random_scene(15, view="inside", channels=1, origin=UTM),
+    random_scene(16, view="oblique", channels=0, origin=UTM, placed=True),
+    random_scene(17, roughness=2.0),
+    random_scene(18, roughness=0.02, channels=1),
+    random_scene(19, view="oblique", smoothing=3.0),
+    random_scene(20, image=(1, 1)),
+    random_scene(21, image=(50, 1), channels=1),
+    random_scene(22, shape=(2, 2)),
+    random_scene(23, shape=(2, 3), channels=0),
+    random_scene(24, shape=(2, 200)),
+    random_scene(25, shape=(150, 3), channels=1),
+    random_scene(26, shape=(60, 50)),
+    random_scene(27, shape=(60, 50), view="oblique", channels=1),
+)
+"""Scenes that are seen: every kind of colour, view, roughness, placement and of odd sizes."""
+
+UNSEEN_SCENES = tuple(
+    random_scene(seed, view=UNSEEING_VIEWS[seed % 3], channels=CHANNELS[seed // 3], placed=seed % 2 == 1)
+    for seed in range(9)
+)
+"""Scenes of which no pixel sees anything."""
