@@ -24,7 +24,7 @@ void main() {
     }
     float depth = texelFetch(image, here, 0).w;
     Triangle own = fetch_triangle(int(triangle) - 1);
-    vec3 normal = mat3(T_camera_grid) * vec3(-own.slope, 1.0);
+    vec3 normal = camera_normal(own);
     float incidence = dot(normal, pixel_ray(gl_FragCoord.xy));
     ivec2 last = textureSize(triangles, 0) - 1;
     for (int k = 0; k < 4; ++k) {

@@ -14,7 +14,7 @@ flat in uint triangle;
 layout(location = 0) out vec4 image;
 layout(location = 1) out vec4 normal;
 layout(location = 2) out uvec4 vertex_ids;
-layout(location = 3) out vec4 barycentric;
+layout(location = 3) out vec4 barycentric_weights;
 layout(location = 4) out vec4 depth_wrt_height;
 #if CHANNELS > 0
 layout(location = 5) out vec4 red_wrt_height;   // the grey channel of a grey map
@@ -25,21 +25,22 @@ layout(location = 7) out vec4 blue_wrt_height;
 #endif
 
 void main() {
-    vec3 ray = pixel_ray(gl_FragCoord.xy);
-    int id = int(triangle) - 1;
-    Triangle t = fetch_triangle(id);
-    Hit h = hit(t, ray);
-    settle(id, t, h, ray);
-    image = vec4(h.color, h.depth);
-    normal = vec4(normalize(mat3(T_camera_grid) * vec3(-t.slope, 1.0)), 0.0);
-    vertex_ids = uvec4(t.vertices, id + 1);
-    barycentric = vec4(h.b, 0.0);
-    depth_wrt_height = vec4(h.b * h.m_u, 0.0);
+    vec3 r = grid_ray(pixel_ray(gl_FragCoord.xy));
+    Triangle t = fetch_triangle(int(triangle) - 1);
+    Hit h = hit(t, r);
+    settle(t, h, r);
+    vec3 b = barycentric(t, h);
+    vec3 w_u = color_wrt_height(t, h, r);
+    image = vec4(color_at(t, h), h.depth);
+    normal = vec4(normalize(camera_normal(t)), 0.0);
+    vertex_ids = uvec4(triangle_vertices(t), triangle_id(t) + 1);
+    barycentric_weights = vec4(b, 0.0);
+    depth_wrt_height = vec4(b * h.m_u, 0.0);
 #if CHANNELS > 0
-    red_wrt_height = vec4(h.b * h.w_u.x, 0.0);
+    red_wrt_height = vec4(b * w_u.x, 0.0);
 #endif
 #if CHANNELS > 1
-    green_wrt_height = vec4(h.b * h.w_u.y, 0.0);
-    blue_wrt_height = vec4(h.b * h.w_u.z, 0.0);
+    green_wrt_height = vec4(b * w_u.y, 0.0);
+    blue_wrt_height = vec4(b * w_u.z, 0.0);
 #endif
 }

@@ -36,26 +36,27 @@ void main() {
     uint triangle = texelFetch(triangles, ivec2(gl_FragCoord.xy), 0).w;
     vec3 ray = pixel_ray(gl_FragCoord.xy);
     vec3 X = vec3(0.0), m = vec3(0.0);
-    mat3x2 color_slope = mat3x2(0.0);
+    vec4 by_x = vec4(0.0), by_y = vec4(0.0);
     if (triangle != 0u) {
         Triangle t = fetch_triangle(int(triangle) - 1);
-        Hit h = hit(t, ray);
+        Hit h = hit(t, grid_ray(ray));
         X = h.depth * ray;
-        m = mat3(T_camera_grid) * vec3(-t.slope, 1.0) * h.m_u;
-        color_slope = t.color_slope;
+        m = camera_normal(t) * h.m_u;
+        by_x = along_x(t);
+        by_y = along_y(t);
     }
     depth_wrt_translation = vec4(m, 0.0);
     depth_wrt_rotation = vec4(cross(X, m), 0.0);
 #if CHANNELS > 0
-    vec3 w = color_wrt_point(color_slope[0], m, ray);
+    vec3 w = color_wrt_point(vec2(by_x.y, by_y.y), m, ray);
     red_wrt_translation = vec4(w, 0.0);
     red_wrt_rotation = vec4(cross(X, w), 0.0);
 #endif
 #if CHANNELS > 1
-    w = color_wrt_point(color_slope[1], m, ray);
+    w = color_wrt_point(vec2(by_x.z, by_y.z), m, ray);
     green_wrt_translation = vec4(w, 0.0);
     green_wrt_rotation = vec4(cross(X, w), 0.0);
-    w = color_wrt_point(color_slope[2], m, ray);
+    w = color_wrt_point(vec2(by_x.w, by_y.w), m, ray);
     blue_wrt_translation = vec4(w, 0.0);
     blue_wrt_rotation = vec4(cross(X, w), 0.0);
 #endif
