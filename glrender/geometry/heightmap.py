@@ -17,7 +17,7 @@ class HeightMap:
 
     x runs along columns, y along rows, height along +z, all in metres. Each quad is split along
     the diagonal from (i, j+1) to (i+1, j); only the upper side is visible. A NaN height is a cell
-    that nobody has seen: no triangle that touches it is drawn.
+    that nobody has seen: no triangle that touches it is drawn. The arrays are copies and read-only.
     """
 
     heights: NDArray[np.float64]
@@ -57,6 +57,10 @@ class HeightMap:
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
+            if isinstance(value, np.ndarray):
+                # A copy that nobody can write to: what is on the GPU is known by the identity of this object.
+                value = value.copy()
+                value.flags.writeable = False
             object.__setattr__(self, name, value)
 
     @property

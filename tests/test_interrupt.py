@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from glrender.simulate.interrupt import interruptible_after
+from glrender.interrupt import interruptible_after
 
 
 def test_the_step_is_finished_first() -> None:
