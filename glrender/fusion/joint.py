@@ -16,7 +16,7 @@ from glrender.fusion.posed_frame import PosedFrame
 from glrender.geometry.heightmap import HeightMap
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.solve.losses import Cauchy, Loss
+from glrender.solve.losses import Cauchy, Huber, Loss
 from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
@@ -34,11 +34,11 @@ class Weighting:
     """Standard deviation of a depth reading."""
     color_noise: float = 0.05
     """Standard deviation of one linear colour channel; exposure and shading count as noise here."""
-    depth_loss: Loss = field(default_factory=Cauchy)
+    depth_loss: Loss = field(default_factory=lambda: Cauchy(3.5))
     """Robust loss of a depth residual over its standard deviation."""
-    color_loss: Loss = field(default_factory=Cauchy)
+    color_loss: Loss = field(default_factory=Huber)
     """Robust loss of the length of a pixel's colour residual over its standard deviation."""
-    max_depth_slope: float = 10.0
+    max_depth_slope: float = 20.0
     """Pixels whose depth changes by more than this many metres a metre of height see the ground at a grazing angle,
     where a linearisation holds over too short a distance; they are left out."""
 
@@ -91,8 +91,8 @@ class JointProblem:
     ) -> None:
         """`renderer` has the compact layout and the camera of the frames.
 
-        InputError if x is not finite, a frame's arrays have another shape than the camera and x ask for, or nothing that
-        was measured falls on the map; UsageError if no frame has anything to compare with x.
+        InputError if x is not finite, a frame's arrays have another shape than the camera and x ask for, or nothing
+        that was measured falls on the map; UsageError if no frame has anything to compare with x.
         """
         if renderer.layout != "compact":
             raise UsageError(f"renderer: received the layout {renderer.layout!r}, expected 'compact'")
