@@ -52,15 +52,15 @@ class DerivativeBuffers(ABC):
         """Colour channels with derivatives: 3, 1, or 0 for a map without colours."""
         return 0 if self.surface.colors is None else self.surface.channels
 
-    @property
+    @cached_property
     def image(self) -> Float32:
         """(height, width, 3 or 1) linear colour."""
-        return self.attachments["image"][..., : self.surface.channels]
+        return np.ascontiguousarray(self.attachments["image"][..., : self.surface.channels])
 
-    @property
+    @cached_property
     def depth(self) -> Float32:
         """(height, width) camera z in metres, 0 where nothing is visible."""
-        return self.attachments["image"][..., 3]
+        return np.ascontiguousarray(self.attachments["image"][..., 3])
 
     @property
     def visible(self) -> NDArray[np.bool_]:
@@ -178,17 +178,17 @@ class FullBuffers(DerivativeBuffers):
         ids = self.attachments["vertex_ids"][..., :3].astype(np.int32)
         return np.where(self.visible[..., None], ids, np.int32(-1))
 
-    @property
+    @cached_property
     def barycentric(self) -> Float32:
-        return self.attachments["barycentric"][..., :3]
+        return np.ascontiguousarray(self.attachments["barycentric"][..., :3])
 
-    @property
+    @cached_property
     def normal(self) -> Float32:
-        return self.attachments["normal"][..., :3]
+        return np.ascontiguousarray(self.attachments["normal"][..., :3])
 
-    @property
+    @cached_property
     def depth_wrt_height(self) -> Float32:
-        return self.attachments["depth_wrt_height"][..., :3]
+        return np.ascontiguousarray(self.attachments["depth_wrt_height"][..., :3])
 
     @cached_property
     def image_wrt_height(self) -> Float32:
