@@ -1,0 +1,125 @@
+"""Our own stages, from drawing the map to the normal equations on the host."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from glrender.assembly.residuals import Measurements, weigh
+from glrender.assembly.stencil import normal_equations
+from glrender.bench.gradient import Gradient
+from glrender.bench.scene import DEPTH_TARGET, IMAGE_TARGET, Scene
+from glrender.gl.context import Context, Owned
+from glrender.render.buffers import DerivativeBuffers
+from glrender.render.derivatives import DerivativeRenderer
+from glrender.render.forward import ForwardRenderer
+from glrender.render.surface import SurfaceTexture
+from glrender.solve.systems import NormalEquations
+
+PLAIN = "plain pass"
+COMPACT = "derivative pass"
+READ = "reading it back"
+RESIDUALS = "residuals, weights"
+STENCIL = "block stencil"
+TOTAL = "total"
+FULL = "full layout"
+UPLOAD = "upload of a changed map"
+
+PARTS = (COMPACT, READ, RESIDUALS, STENCIL)
+"""What the total is made of."""
+
+
+@dataclass(frozen=True)
+class FirstCalls:
+    """What is done once a process, or once a machine, and is in no other number: milliseconds."""
+
+    shaders: float
+    """Making the plain, the derivative and the full pass, and drawing once with each: shaders are compiled."""
+    loops: float
+    """Residuals and block stencil for the first time: loops are compiled, or read from Numba's cache."""
+
+
+class Stages:
+    """Each stage as something to time, on one scene; owned by `context`.
+
+    The map is on the GPU already, but for UPLOAD. TOTAL is one frame as a solver has it: image, depth and their
+    derivatives with respect to all heights and colours, read back, weighed against the targets, and summed up.
+    """
+
+    def __init__(self, context: Context, scene: Scene) -> None:
+        self.context = context
+        self.scene = scene
+        self._stack = ExitStack()
+        start = time.perf_counter()
+        self._forward = self._keep(ForwardRenderer(context, scene.camera))
+        self._compact = self._keep(DerivativeRenderer(context, scene.camera))
+        self._full = self._keep(DerivativeRenderer(context, scene.camera, layout="full"))
+        self._forward.draw(scene.surface, scene.T_world_camera)
+        self._full.draw(scene.surface, scene.T_world_camera)
+        self._finished = self._compact.draw(scene.surface, scene.T_world_camera)
+        context.mgl.finish()
+        shaders = time.perf_counter() - start
+
+        self._texture = self._keep(SurfaceTexture(context))
+        self._copies = [scene.surface.with_values(scene.surface.heights, scene.surface.colors) for _ in range(2)]
+        shape = scene.camera.shape
+        self._measurements = Measurements(
+            depth=np.full(shape, DEPTH_TARGET, np.float32), image=np.full((*shape, 3), IMAGE_TARGET, np.float32)
+        )
+        self._buffers = self._render()
+        start = time.perf_counter()
+        self._residuals = weigh(self._buffers, self._measurements)
+        normal_equations(self._buffers, self._residuals)
+        self.first_calls = FirstCalls(1000 * shaders, 1000 * (time.perf_counter() - start))
+
+    def _keep(self, made: Owned) -> Owned:
+        self._stack.callback(made.release)
+        return made
+
+    def candidates(self) -> dict[str, Callable[[], object]]:
+        """Each stage by its name."""
+        return {
+            PLAIN: lambda: self._draw(self._forward),
+            COMPACT: lambda: self._draw(self._compact),
+            READ: lambda: [self._finished.target.read(name) for name in self._finished.target.names],
+            RESIDUALS: lambda: weigh(self._buffers, self._measurements),
+            STENCIL: lambda: normal_equations(self._buffers, self._residuals),
+            TOTAL: self.total,
+            FULL: lambda: self._draw(self._full),
+            UPLOAD: self._upload,
+        }
+
+    def total(self) -> NormalEquations:
+        """One frame, down to the normal equations."""
+        buffers = self._render()
+        return normal_equations(buffers, weigh(buffers, self._measurements))
+
+    def gradient(self) -> Gradient:
+        """The loss's gradient, from the right side of the normal equations."""
+        vector = -2 * self.total().vector
+        return Gradient(vector[..., 0], vector[..., 1:])
+
+    def release(self) -> None:
+        """Release what was made in the context."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _render(self) -> DerivativeBuffers:
+        return self._compact.render(self.scene.surface, self.scene.T_world_camera, pose=False, edges=False)
+
+    def _draw(self, renderer: ForwardRenderer | DerivativeRenderer) -> None:
+        renderer.draw(self.scene.surface, self.scene.T_world_camera)
+        self.context.mgl.finish()
+
+    def _upload(self) -> None:
+        self._copies.reverse()
+        self._texture.upload(self._copies[0])
+        self.context.mgl.finish()

@@ -1,0 +1,90 @@
+"""A benchmark's report for people."""
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from glrender.bench.benchmark import Report, SizeReport
+from glrender.bench.peers import SIZES as PEER_SIZES
+from glrender.bench.solvers import ITERATIVE, SolverTimes
+from glrender.bench.stages import PARTS, PLAIN
+from glrender.bench.timing import Timing
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print every table of a report."""
+    before, after = report.load
+    console.print(f"{report.renderer}, {report.cores} cores, load {before:.1f} before and {after:.1f} after")
+    console.print(
+        f"milliseconds of {report.rounds} rounds in which all take turns; left out is what the first calls do: "
+        f"shaders {report.first_calls.shaders:.0f} ms, compiled loops {report.first_calls.loops:.0f} ms"
+    )
+    for peer, version in report.peers.items():
+        console.print(f"{peer}: {version}", highlight=False, markup=False)
+    for size in report.sizes:
+        console.print(_size_table(size, report))
+    console.print(_ratio_table(report))
+    if report.solvers:
+        console.print(_solver_table(report.solvers))
+    for line in _remarks(report):
+        console.print(line, highlight=False, markup=False)
+
+
+def _size_table(size: SizeReport, report: Report) -> Table:
+    n = size.vertices
+    table = _table(f"{n} x {n} vertices, 640 x 480 pixels, RGB")
+    for heading in ("stage", "median", "min", "x plain", "of the total"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    shares = size.shares
+    for stage, timing in size.timings.items():
+        share = f"{shares[stage]:.0%}" if stage in PARTS else ""
+        table.add_row(stage, *_times(timing), f"{timing.ratio(size.timings[PLAIN]):.2f}", share)
+    if n in PEER_SIZES:
+        for peer, version in report.peers.items():
+            if peer not in size.agreement:
+                table.add_row(peer, version)
+    return table
+
+
+def _ratio_table(report: Report) -> Table:
+    table = _table("ratios (medians over the rounds)")
+    table.add_column("vertices", justify="left")
+    for size in report.sizes:
+        table.add_column(str(size.vertices), justify="right")
+    for row in dict.fromkeys(name for size in report.sizes for name in size.ratios):
+        table.add_row(row, *(f"{size.ratios[row]:.2f}" if row in size.ratios else "" for size in report.sizes))
+    if any(size.agreement for size in report.sizes):
+        table.add_row("fastest peer", *(size.fastest_peer or "" for size in report.sizes))
+    for peer in dict.fromkeys(name for size in report.sizes for name in size.agreement):
+        for k, of in enumerate(("heights", "colours")):
+            errors = (f"{size.agreement[peer][k]:.0e}" if peer in size.agreement else "" for size in report.sizes)
+            table.add_row(f"{peer} gradient by {of}, relative difference", *errors)
+    return table
+
+
+def _solver_table(solvers: tuple[SolverTimes, ...]) -> Table:
+    table = _table("solvers, heights after one frame of depth and a weak prior")
+    for heading in ("vertices", "solver", "median", "min"):
+        table.add_column(heading, justify="left" if heading == "solver" else "right")
+    for size in solvers:
+        for name, timing in size.timings.items():
+            steps = f", {size.iterations} iterations" if name == ITERATIVE else ""
+            table.add_row(str(size.vertices), name + steps, *_times(timing))
+    return table
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    noisy = [f"{stage} ({size.vertices})" for size in report.sizes for stage, t in size.timings.items() if t.noisy]
+    if noisy:
+        yield f"Noisy: the median exceeds the minimum by more than a quarter in {', '.join(noisy)}."
+        yield "Something else wanted the cores; ratios within this run are worth more than milliseconds."
+
+
+def _times(timing: Timing) -> tuple[str, str]:
+    return f"{timing.median:.2f}", f"{timing.minimum:.2f}"
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

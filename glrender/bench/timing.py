@@ -1,0 +1,70 @@
+"""Timing candidates against each other on a machine that is not ours alone.
+
+They take turns, A B C A B C …, so that a slow spell of the machine falls on all of them, and ratios are taken
+round by round before the median is.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PAUSE = 0.003
+"""Seconds before each turn: the threads of the one before spin for a while when they are done."""
+
+NOISY = 1.25
+"""A median that exceeds the minimum by this factor is not the machine's alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """How long a candidate took in each round."""
+
+    milliseconds: NDArray[np.float64]
+    """(rounds,)"""
+
+    @property
+    def median(self) -> float:
+        """Milliseconds."""
+        return float(np.median(self.milliseconds))
+
+    @property
+    def minimum(self) -> float:
+        """Milliseconds."""
+        return float(self.milliseconds.min())
+
+    @property
+    def noisy(self) -> bool:
+        """Whether something else had the machine for part of the time."""
+        return self.median > NOISY * self.minimum
+
+    def ratio(self, other: "Timing") -> float:
+        """How many times longer than `other` this took: the median over the rounds."""
+        return float(np.median(self.milliseconds / other.milliseconds))
+
+
+def take_turns(
+    candidates: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 3, pause: float = PAUSE
+) -> dict[str, Timing]:
+    """Time each candidate once a round, after `warm_up` rounds that do not count.
+
+    A candidate returns when its work is done: whoever gives work to a GPU or to threads waits for them in it.
+    """
+    times = np.empty((warm_up + rounds, len(candidates)))
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in times:
+            for k, candidate in enumerate(candidates.values()):
+                time.sleep(pause)
+                start = time.perf_counter()
+                candidate()
+                turn[k] = time.perf_counter() - start
+            gc.collect()
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: Timing(1000 * times[warm_up:, k]) for k, name in enumerate(candidates)}

@@ -1,0 +1,57 @@
+"""`glrender bench`: how long each stage takes on this machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from tyro.conf import arg
+
+from glrender.bench.benchmark import SIZES, run_benchmark
+from glrender.bench.tables import print_report
+from glrender.cli.progress import progress
+from glrender.errors import InputError, UsageError
+from glrender.io.report import write_json
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time each stage on one scene: drawing with and without derivatives, reading back, the normal equations.
+
+    All stages take turns, so that their ratios hold on a busy machine too. The solvers are timed on maps of up to
+    257 x 257 vertices.
+    """
+
+    sizes: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = SIZES
+    """Vertices along each side of the maps: 65, 129, 257, 513."""
+    peers: bool = False
+    """Time DEODR and Mitsuba beside ours, up to 257 vertices; they come with `pip install glrender[bench]`."""
+    rounds: int = 30
+    """How often each stage is timed."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write all numbers, of every round, to this file."""
+
+
+def run(options: Options) -> int:
+    """Measure and print the tables."""
+    _check(options)
+    with progress("timing") as advance:
+        report = run_benchmark(options.sizes, peers=options.peers, rounds=options.rounds, advance=advance)
+    if options.json is not None:
+        write_json(options.json, report.account())
+    print_report(report, Console())
+    return 0
+
+
+def _check(options: Options) -> None:
+    unknown = [n for n in options.sizes if n not in SIZES]
+    if unknown or not options.sizes:
+        received = " ".join(map(str, unknown)) or "none"
+        raise UsageError(f"--sizes: received {received}, expected some of {' '.join(map(str, SIZES))}")
+    if len(set(options.sizes)) < len(options.sizes):
+        raise UsageError(f"--sizes: received {' '.join(map(str, options.sizes))}, expected each size once")
+    if options.rounds < 1:
+        raise UsageError(f"--rounds: received {options.rounds}, expected at least 1")
+    # Known before minutes are spent.
+    if options.json is not None and not options.json.parent.is_dir():
+        raise InputError(f"--json: {options.json.parent} is no folder; make it, or choose another file")
