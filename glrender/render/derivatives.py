@@ -92,8 +92,11 @@ class DerivativeRenderer:
 
     def release(self) -> None:
         """Release everything that this renderer made in its context."""
-        for part in (*self._rasters.values(), *self._screens.values(), self._surface, self._view):
-            part.release()
+        for made in (self._rasters, self._screens):
+            for each in made.values():
+                each.release()
+        self._surface.release()
+        self._view.release()
         self._rasters.clear()
         self._screens.clear()
 

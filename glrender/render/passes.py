@@ -7,7 +7,7 @@ import moderngl
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.gl.framebuffer import Framebuffer
-from glrender.gl.program import load_program
+from glrender.gl.program import load_program, set_uniform
 from glrender.gl.source import Define
 from glrender.render.surface import SurfaceTexture
 from glrender.render.view import VIEW_BLOCK, View
@@ -117,6 +117,8 @@ class ScreenPass:
 
 
 def _bind(program: moderngl.Program, units: Mapping[str, int]) -> None:
-    program["View"].binding = VIEW_BINDING
+    view = program["View"]
+    assert isinstance(view, moderngl.UniformBlock)
+    view.binding = VIEW_BINDING
     for name, unit in units.items():
-        program[name].value = unit
+        set_uniform(program, name, unit)
