@@ -23,10 +23,11 @@ from glrender.errors import UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.usable import usable_pixels
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.buffers import CompactBuffers, DerivativeBuffers
+from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.linear import ConjugateGradient
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared
@@ -233,14 +234,11 @@ class HeightMapFusion:
         buffers = self._renderer.render(
             self.grid.surface(self._heights, colors.estimate), frame.T_world_camera, pose=False
         )
-        measurements = replace(frame.measurements, depth=None, mask=self._usable(buffers))
+        measurements = replace(
+            frame.measurements, depth=None, mask=usable_pixels(buffers, self.options.max_depth_slope)
+        )
         residuals = weigh(buffers, measurements, color_loss=self.options.color_loss)
         return colors.with_frame(normal_equations(buffers, residuals, heights_from_color=False))
-
-    def _usable(self, buffers: DerivativeBuffers) -> NDArray[np.bool_]:
-        assert isinstance(buffers, CompactBuffers)
-        assert buffers.edges is not None
-        return buffers.visible & ~buffers.edges & (np.abs(buffers.depth_factor) <= self.options.max_depth_slope)
 
     def _weigh(
         self, buffers: DerivativeBuffers, measurements: Measurements, seeded: int
@@ -255,7 +253,7 @@ class HeightMapFusion:
         scale = max(1.0, 1.4826 * float(np.median(np.abs(residual) / sigma[measured]))) if residual.size else 1.0
         residuals = weigh(
             buffers,
-            replace(measurements, mask=self._usable(buffers)),
+            replace(measurements, mask=usable_pixels(buffers, self.options.max_depth_slope)),
             depth_loss=_widened(self.options.depth_loss, scale),
         )
         used = int(np.count_nonzero(residuals.depth_weight[measured] * np.square(sigma[measured]) >= 0.5))
