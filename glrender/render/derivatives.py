@@ -68,6 +68,7 @@ class DerivativeRenderer:
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass | ScreenPass:
         """Render without reading anything back; returns the pass whose target holds the layout's attachments."""
+        self._view.use()
         texture = self._surface
         texture.upload(surface)
         view = make_view(
@@ -91,7 +92,7 @@ class DerivativeRenderer:
         return compact
 
     def release(self) -> None:
-        """Release everything that this renderer made in its context."""
+        """Release everything that this renderer made in its context; may be called twice."""
         for made in (self._rasters, self._screens):
             for each in made.values():
                 each.release()

@@ -40,6 +40,7 @@ class ForwardRenderer:
         self._view = ViewBuffer(context)
         self._surface = SurfaceTexture(context)
         self._pass = RasterPass(context, camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})
+        self._parts: tuple[RasterPass | SurfaceTexture | ViewBuffer, ...] = (self._pass, self._surface, self._view)
 
     def render(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:
         """Image and depth of `surface` from a pose (4, 4), camera to world.
@@ -52,6 +53,7 @@ class ForwardRenderer:
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
         """Render without reading anything back."""
+        self._view.use()
         texture = self._surface
         texture.upload(surface)
         view = make_view(
@@ -66,6 +68,7 @@ class ForwardRenderer:
         self._pass.draw(texture)
 
     def release(self) -> None:
-        """Release everything that this renderer made in its context."""
-        for part in (self._pass, self._surface, self._view):
+        """Release everything that this renderer made in its context; may be called twice."""
+        for part in self._parts:
             part.release()
+        self._parts = ()

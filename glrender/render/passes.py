@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import moderngl
 
+from glrender.errors import GLError
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.gl.framebuffer import Framebuffer
@@ -21,15 +22,25 @@ class ViewBuffer:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._buffer = context.own(context.mgl.buffer(reserve=VIEW_BLOCK.itemsize))
+        self._buffer: moderngl.Buffer | None = context.own(context.mgl.buffer(reserve=VIEW_BLOCK.itemsize))
+
+    def use(self) -> moderngl.Buffer:
+        """Make its context current; raises GLError once it is released, and as `Context.use` does."""
+        if self._buffer is None:
+            raise GLError("this renderer was released; make a new one")
+        self.context.use()
+        return self._buffer
 
     def write(self, view: View) -> None:
         """Make `view` the one that the next passes use."""
-        self._buffer.write(view.block())
-        self._buffer.bind_to_uniform_block(VIEW_BINDING)
+        buffer = self.use()
+        buffer.write(view.block())
+        buffer.bind_to_uniform_block(VIEW_BINDING)
 
     def release(self) -> None:
-        self.context.release(self._buffer)
+        if self._buffer is not None:
+            self.context.release(self._buffer)
+        self._buffer = None
 
 
 class RasterPass:
