@@ -11,6 +11,7 @@ window, linearised where the frames after them have put the map.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,7 +31,7 @@ from glrender.gl.context import Context
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.linear import ConjugateGradient
-from glrender.solve.losses import Cauchy, Huber, Loss, Squared
+from glrender.solve.losses import Cauchy, Huber, Loss, Tukey
 from glrender.solve.marginals import marginal_variances
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations, hold_unseen
@@ -85,14 +86,14 @@ class FrameReport:
     """How many times its noise the frame scatters about the map; above 1 the robust loss is widened by it."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _HeldFrame:
     """A frame in the window."""
 
     T_world_camera: Float64
     measurements: Measurements
     equations: NormalEquations
-    """Its heights, linearised at the estimate of the moment; the vector is that of absolute heights."""
+    """Its heights, linearised at an estimate; the vector is that of absolute heights."""
 
 
 class HeightMapFusion:
@@ -135,8 +136,7 @@ class HeightMapFusion:
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        information = self._memory.diagonal() + sum(frame.equations.diagonal() for frame in self._window)
-        return (information > self.options.observed_ratio * self._prior.diagonal())[..., 0]
+        return self._observed(self._window)
 
     def integrate(
         self, T_world_camera: ArrayLike, image: ArrayLike | None = None, depth: ArrayLike | None = None
@@ -159,30 +159,27 @@ class HeightMapFusion:
             self._check_channels(image.shape[2])
         seeded = self._seed(T, image, depth)
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
-        frame = _HeldFrame(T, measurements, self._memory)
-        report = self._linearize(frame, seeded)
-        self._window.append(frame)
-        self._solve(_FEW_STEPS)
+        equations, report = self._linearize(T, measurements, seeded)
+        self._window.append(_HeldFrame(T, measurements, equations))
+        self._heights = self._solved(self._window, _FEW_STEPS)
         if len(self._window) > self.options.window:
             self._commit(self._window.popleft())
         return report
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
-        for frame in self._window:
-            self._linearize(frame)
-        self._solve(_TO_THE_END)
-        observed = self.observed
-        heights = np.where(observed, self._heights, np.nan)
-        information = self._total().stencil
-        sigma = np.where(observed, np.sqrt(marginal_variances(information)), np.nan)
+        # Nothing of this is kept: what comes out does not depend on how often it was asked for.
+        window = [self._linearized(frame) for frame in self._window]
+        heights = self._solved(window, _TO_THE_END)
+        observed = self._observed(window)
+        sigma = np.where(observed, np.sqrt(marginal_variances(self._total(window).stencil)), np.nan)
         colors = None
         if self._colors is not None:
             final = self._colors
-            for frame in self._window:
-                final = self._with_colors_of(frame, final)
+            for frame in window:
+                final = self._with_colors_of(frame, final, heights)
             colors = np.where(observed[..., None], final.solved(_TO_THE_END).known(), np.nan)
-        return self.grid.surface(heights, colors, sigma)
+        return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma)
 
     def release(self) -> None:
         """Release what this fusion made in its context; it can then no longer be used."""
@@ -212,28 +209,30 @@ class HeightMapFusion:
                 f"integrate: received an image of {channels} channels, but images before had {self._colors.channels}"
             )
 
-    def _linearize(self, frame: _HeldFrame, seeded: int = 0) -> FrameReport:
-        """Linearise a frame's depth at the current heights."""
-        bare = self.grid.surface(self._heights)
-        buffers = self._renderer.render(bare, frame.T_world_camera, pose=False)
-        residuals, report = self._weigh(buffers, replace(frame.measurements, image=None), seeded)
+    def _linearize(
+        self, T_world_camera: Float64, measurements: Measurements, seeded: int = 0
+    ) -> tuple[NormalEquations, FrameReport]:
+        """A frame's depth, linearised at the current heights."""
+        buffers = self._renderer.render(self.grid.surface(self._heights), T_world_camera, pose=False)
+        residuals, report = self._weigh(buffers, replace(measurements, image=None), seeded)
         equations = normal_equations(buffers, residuals)
-        frame.equations = replace(equations, vector=equations.vector + equations.matvec(self._heights[..., None]))
-        return report
+        absolute = equations.vector + equations.matvec(self._heights[..., None])
+        return replace(equations, vector=absolute), report
+
+    def _linearized(self, frame: _HeldFrame) -> _HeldFrame:
+        return replace(frame, equations=self._linearize(frame.T_world_camera, frame.measurements)[0])
 
     def _commit(self, frame: _HeldFrame) -> None:
-        """Move the oldest frame of the window into the memory."""
-        self._linearize(frame)
+        """Move a frame that has left the window into the memory."""
+        frame = self._linearized(frame)
         self._memory = self._memory + frame.equations
         if self._colors is not None:
-            self._colors = self._with_colors_of(frame, self._colors).solved(_FEW_STEPS)
+            self._colors = self._with_colors_of(frame, self._colors, self._heights).solved(_FEW_STEPS)
 
-    def _with_colors_of(self, frame: _HeldFrame, colors: ColorMemory) -> ColorMemory:
+    def _with_colors_of(self, frame: _HeldFrame, colors: ColorMemory, heights: Float64) -> ColorMemory:
         if frame.measurements.image is None:
             return colors
-        buffers = self._renderer.render(
-            self.grid.surface(self._heights, colors.estimate), frame.T_world_camera, pose=False
-        )
+        buffers = self._renderer.render(self.grid.surface(heights, colors.estimate), frame.T_world_camera, pose=False)
         measurements = replace(
             frame.measurements, depth=None, mask=usable_pixels(buffers, self.options.max_depth_slope)
         )
@@ -268,18 +267,20 @@ class HeightMapFusion:
         )
         return residuals, report
 
-    def _total(self) -> NormalEquations:
-        total = self._memory + self._prior
-        for frame in self._window:
-            total = total + frame.equations
-        return total
+    def _total(self, window: Iterable[_HeldFrame]) -> NormalEquations:
+        """All that is known about the heights: the memory, the prior, and the frames that are held back."""
+        return sum((frame.equations for frame in window), self._memory + self._prior)
 
-    def _solve(self, solver: ConjugateGradient) -> None:
-        """Move the heights towards the solution of everything that is known about them."""
-        total = self._total()
+    def _observed(self, window: Iterable[_HeldFrame]) -> NDArray[np.bool_]:
+        information = sum((frame.equations.diagonal() for frame in window), self._memory.diagonal())
+        return (information > self.options.observed_ratio * self._prior.diagonal())[..., 0]
+
+    def _solved(self, window: Iterable[_HeldFrame], solver: ConjugateGradient) -> Float64:
+        """The heights, moved to, or towards, the solution of all that is known about them."""
+        total = self._total(window)
         # In increments, so that the solver's tolerance is one on what is still to be gained.
         increment = replace(total, vector=total.vector - total.matvec(self._heights[..., None]))
-        self._heights = self._heights + solver.solve(hold_unseen(increment)).x[..., 0]
+        return self._heights + solver.solve(hold_unseen(increment)).x[..., 0]
 
 
 # A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
@@ -288,4 +289,4 @@ _TO_THE_END = ConjugateGradient(tolerance=1e-6)
 
 
 def _widened(loss: Loss, scale: float) -> Loss:
-    return loss if isinstance(loss, Squared) else replace(loss, k=loss.k * scale)
+    return replace(loss, k=loss.k * scale) if isinstance(loss, Huber | Cauchy | Tukey) else loss
