@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.assembly.residuals import Measurements, Residuals, weigh
 from glrender.assembly.stencil import normal_equations
 from glrender.checks import check_array, check_pose
-from glrender.errors import UsageError
+from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.noise import DepthNoise
@@ -202,6 +202,8 @@ class HeightMapFusion:
         return new
 
     def _check_channels(self, channels: int) -> None:
+        if channels not in (1, 3):
+            raise InputError(f"integrate: received an image of {channels} channels, expected 1 (grey) or 3")
         if self._colors is None:
             self._colors = ColorMemory.empty(self.grid.shape, channels)
         elif self._colors.channels != channels:
