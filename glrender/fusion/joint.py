@@ -13,6 +13,7 @@ from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
+from glrender.fusion.usable import usable_pixels
 from glrender.geometry.heightmap import HeightMap
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
@@ -147,9 +148,13 @@ class JointProblem:
             return None
         buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
         assert isinstance(buffers, CompactBuffers)
+        mask = usable_pixels(buffers, self.weighting.max_depth_slope)
         assert buffers.edges is not None
-        grazing = np.abs(buffers.depth_factor) > self.weighting.max_depth_slope
-        mask = buffers.visible & ~buffers.edges & ~grazing
+        inside = ~buffers.edges
+        # Beside the map's outline a photograph may show what lies beyond, which only a depth could tell.
+        if frame.depth is not None:
+            inside |= check_array("depth", frame.depth, inside.shape, np.float32) > 0
+        mask &= inside
         return _Choice(np.packbits(mask), self._compare(buffers, frame, mask).count)
 
     def _compare(self, buffers: CompactBuffers, frame: PosedFrame, mask: NDArray[np.bool_]) -> Residuals:

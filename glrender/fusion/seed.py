@@ -5,15 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.fusion import colors
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.geometry.camera import Camera
 from glrender.render.forward import ForwardRenderer
 
 Float64 = NDArray[np.float64]
-
-UNKNOWN_COLOR = 0.5
-"""The colour of what nobody has seen."""
 
 _SAMPLES = 9  # frames whose median is taken at a vertex: enough to outvote flying pixels, few enough to keep
 
@@ -45,7 +43,7 @@ def seed_colors(
             depth = renderer.render(surface, frame.T_world_camera).depth
             samples.add(grid.means(renderer.camera, frame.T_world_camera, depth, frame.image)[..., 1:])
     if not samples.known.any():
-        return np.full((*grid.shape, channels), UNKNOWN_COLOR)
+        return np.full((*grid.shape, channels), colors.MEAN)
     return fill_from_nearest(samples.median(), samples.known)
 
 
