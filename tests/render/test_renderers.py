@@ -1,0 +1,253 @@
+"""The life of a renderer: what it owns, what it may be asked for, and sizes at both ends."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from random_scenes import Scene, random_scene
+
+from glrender.errors import GLError, InputError, LimitError, UsageError
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.render import reference
+from glrender.render.buffers import DerivativeBuffers
+from glrender.render.derivatives import DerivativeRenderer
+from glrender.render.forward import ForwardRenderer
+
+CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
+SCENES = [random_scene(60 + k, channels=channels) for k, channels in enumerate((3, 1, 0, 3))]
+MAKERS = {
+    "forward": ForwardRenderer,
+    "compact": DerivativeRenderer,
+    "full": lambda context, camera: DerivativeRenderer(context, camera, "full"),
+}
+each_renderer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+Make = Callable[[Context, Camera], ForwardRenderer | DerivativeRenderer]
+LOOKING_DOWN = se3.look_at((0, 0, 2), (0, 0, 0))
+
+
+def level(rows: int, cols: int, spacing: float = 1.0) -> HeightMap:
+    """A level map around the origin."""
+    return HeightMap(np.zeros((rows, cols)), spacing, (-spacing * (cols - 1) / 2, -spacing * (rows - 1) / 2))
+
+
+@each_renderer
+def test_nothing_is_left_after_release(context: Context, make: Make) -> None:
+    before = context.live_objects
+    renderer = make(context, CAMERA)
+    for scene in SCENES:
+        renderer.render(scene.surface, scene.T_world_camera)
+    assert context.live_objects > before
+    renderer.release()
+    assert context.live_objects == before
+    renderer.release()
+
+
+@each_renderer
+def test_a_renderer_does_not_grow(context: Context, make: Make) -> None:
+    """Maps of other sizes, colours, holes and views come and go; what the first ones made is used again."""
+    renderer = make(context, CAMERA)
+    scenes = [*SCENES, random_scene(70, shape=(20, 9)), random_scene(71, holes=0.2), random_scene(72, view="away")]
+    live = []
+    for _ in range(3):
+        for scene in scenes:
+            renderer.render(scene.surface, scene.T_world_camera)
+        live.append(context.live_objects)
+    renderer.release()
+    assert live[0] == live[1] == live[2]
+
+
+@each_renderer
+def test_closing_the_context_closes_everything(make: Make) -> None:
+    with Context() as own:
+        renderer = make(own, CAMERA)
+        renderer.render(SCENES[0].surface, SCENES[0].T_world_camera)
+        assert own.live_objects > 0
+    assert own.live_objects == 0
+    with pytest.raises(GLError, match="context is closed"):
+        renderer.render(SCENES[0].surface, SCENES[0].T_world_camera)
+    renderer.release()
+
+
+@each_renderer
+def test_a_released_renderer_says_so(context: Context, make: Make) -> None:
+    renderer = make(context, CAMERA)
+    renderer.render(SCENES[0].surface, SCENES[0].T_world_camera)
+    renderer.release()
+    live = context.live_objects
+    for scene in SCENES[:2]:
+        with pytest.raises(GLError, match="released; make a new one"):
+            renderer.render(scene.surface, scene.T_world_camera)
+    assert context.live_objects == live
+
+
+def test_results_outlive_what_made_them() -> None:
+    scene = SCENES[0]
+    with Context() as own:
+        buffers = DerivativeRenderer(own, CAMERA).render(scene.surface, scene.T_world_camera)
+        kept = buffers.depth.copy()
+        DerivativeRenderer(own, CAMERA).render(SCENES[3].surface, SCENES[3].T_world_camera)
+    np.testing.assert_array_equal(buffers.depth, kept)
+    assert buffers.jacobian("image", "height").nnz
+    assert buffers.jacobian("depth", "pose").any()
+
+
+@each_renderer
+def test_rendering_again_gives_the_same_bits(context: Context, make: Make) -> None:
+    """Whatever was rendered in between: nothing of an earlier map, view or mask stays behind."""
+
+    def look(renderer: ForwardRenderer | DerivativeRenderer, scene: Scene) -> list[np.ndarray]:
+        result = renderer.render(scene.surface, scene.T_world_camera)
+        if not isinstance(result, DerivativeBuffers):
+            return [result.image, result.depth]
+        assert result.pose is not None
+        assert result.edges is not None
+        return [*result.attachments.values(), result.edges, result.pose.depth_wrt_pose, result.pose.image_wrt_pose]
+
+    scenes = [*SCENES, random_scene(73, holes=0.3), random_scene(74, view="below")]
+    fresh = []
+    for scene in scenes:
+        renderer = make(context, CAMERA)
+        fresh.append(look(renderer, scene))
+        renderer.release()
+    renderer = make(context, CAMERA)
+    for k in np.random.default_rng(0).integers(len(scenes), size=20):
+        for again, expected in zip(look(renderer, scenes[k]), fresh[k], strict=True):
+            np.testing.assert_array_equal(again, expected)
+    renderer.release()
+
+
+def test_two_contexts_do_not_disturb_each_other(context: Context) -> None:
+    scene = SCENES[0]
+    one = DerivativeRenderer(context, CAMERA)
+    expected = one.render(scene.surface, scene.T_world_camera).depth
+    with Context() as own:
+        other = DerivativeRenderer(own, CAMERA)
+        for _ in range(2):
+            for renderer in (one, other):
+                again = renderer.render(scene.surface, scene.T_world_camera)
+                np.testing.assert_array_equal(again.depth, expected)
+    np.testing.assert_array_equal(one.render(scene.surface, scene.T_world_camera).depth, expected)
+    one.release()
+
+
+def test_a_map_larger_than_a_texture_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    renderers = [make(context, CAMERA) for make in MAKERS.values()]
+    monkeypatch.setattr(context, "limits", dataclasses.replace(context.limits, max_texture_size=16))
+    for renderer in renderers:
+        renderer.render(level(16, 16), LOOKING_DOWN)
+        for rows, cols in ((17, 3), (3, 17)):
+            with pytest.raises(LimitError, match=f"height map: received {cols} x {rows}, but textures of .* end at 16"):
+                renderer.render(level(rows, cols), LOOKING_DOWN)
+        # … and the renderer goes on.
+        renderer.render(level(4, 4), LOOKING_DOWN)
+        renderer.release()
+
+
+def test_this_machines_own_limit_on_maps_holds(context: Context, renderer: Callable[..., DerivativeRenderer]) -> None:
+    largest = context.limits.max_texture_size
+    passes = renderer(CAMERA)
+    buffers = passes.render(level(2, largest, 1e-3), se3.look_at((0, 0, 2e-3), (0, 0, 0)))
+    assert buffers.visible.any()
+    np.testing.assert_allclose(buffers.depth[buffers.visible], 2e-3, rtol=1e-4)
+    with pytest.raises(LimitError, match=f"received {largest + 1} x 2"):
+        passes.render(level(2, largest + 1), LOOKING_DOWN)
+
+
+def test_an_image_larger_than_a_framebuffer_is_refused(context: Context) -> None:
+    live = context.live_objects
+    width, height = context.limits.max_framebuffer_size
+    for size in ((width + 1, 4), (4, height + 1)):
+        camera = Camera(*size, 100.0, 100.0, 0.0, 0.0)
+        with pytest.raises(LimitError, match="can render into at most"):
+            ForwardRenderer(context, camera)
+        for layout in ("compact", "full"):
+            renderer = DerivativeRenderer(context, camera, layout)
+            with pytest.raises(LimitError, match="can render into at most"):
+                renderer.render(level(3, 3), LOOKING_DOWN)
+            renderer.release()
+    assert context.live_objects == live
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 3)])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 300), (300, 2)])
+def test_tiny_images_and_thin_maps(
+    renderer: Callable[..., DerivativeRenderer], size: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    surface = level(*shape, spacing=0.1)
+    camera = Camera(*size, 10.0, 10.0, (size[0] - 1) / 2 + 0.01, (size[1] - 1) / 2 + 0.02)
+    T_world_camera = se3.look_at((0.003, 0.002, 0.1), (0, 0, 0))
+    truth = reference.render(surface, camera, T_world_camera)
+    for layout in ("compact", "full"):
+        buffers = renderer(camera, layout).render(surface, T_world_camera)
+        np.testing.assert_array_equal(buffers.triangle_ids, truth.triangle_ids)
+        np.testing.assert_allclose(buffers.depth, truth.depth, rtol=1e-5)
+        assert buffers.jacobian("depth", "height").shape == (size[0] * size[1], surface.heights.size)
+        assert buffers.visible.any()
+
+
+def test_a_wide_map(renderer: Callable[..., DerivativeRenderer]) -> None:
+    """2 x 5000 vertices, looked along: ids and derivatives at its far end as near the camera."""
+    rng = np.random.default_rng(0)
+    surface = HeightMap(0.02 * rng.normal(size=(2, 5000)), 0.1, (-3.0, -0.05), rng.uniform(size=(2, 5000, 3)))
+    camera = Camera(64, 16, 300.0, 300.0, 31.5, 7.5)
+    for eye in ((0.0, 0.0, 0.5), (400.0, 0.01, 1.0)):
+        T_world_camera = se3.look_at(eye, (eye[0] + 6, 0, 0))
+        truth = reference.render(surface, camera, T_world_camera)
+        buffers = renderer(camera).render(surface, T_world_camera)
+        differing = np.count_nonzero(buffers.triangle_ids != truth.triangle_ids)
+        same = (buffers.triangle_ids == truth.triangle_ids) & buffers.visible
+        assert same.sum() > 50
+        assert differing <= 4
+        np.testing.assert_allclose(buffers.depth[same], truth.depth[same], rtol=1e-5)
+        scale = np.abs(truth.depth_wrt_height).max()
+        np.testing.assert_allclose(buffers.depth_wrt_height[same], truth.depth_wrt_height[same], atol=1e-3 * scale)
+
+
+@each_renderer
+def test_a_map_that_nobody_has_seen_is_drawn_as_nothing(context: Context, make: Make) -> None:
+    renderer = make(context, CAMERA)
+    unseen = HeightMap(np.full((5, 6), np.nan), 1.0, (-2.5, -2.0), np.full((5, 6, 3), np.nan))
+    for surface, anything in ((level(5, 6), True), (unseen, False), (level(5, 6), True)):
+        result = renderer.render(surface, LOOKING_DOWN)
+        assert bool(result.depth.any()) == anything
+        assert np.isfinite(result.image).all()
+    renderer.release()
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.3])
+def test_the_camera_may_stand_exactly_on_a_vertex(renderer: Callable[..., DerivativeRenderer], holes: float) -> None:
+    """In the plane of some triangles, at the corner of others: nothing is infinite or NaN."""
+    for seed in range(8):
+        scene = random_scene(80 + seed, roughness=(0.0, 0.5, 2.0)[seed % 3] or 1e-300, holes=holes)
+        surface = dataclasses.replace(scene.surface, origin=(0.0, 0.0), heights=scene.surface.heights.round(1))
+        passes = renderer(scene.camera)
+        eye = surface.vertices()[np.isfinite(surface.heights.ravel())][seed * 7]
+        for gaze in ((1, 0, 0), (0, -1, 0), (0, 0, -1), (1, 1, -1), (0.3, -0.2, -0.1)):
+            buffers = passes.render(surface, se3.look_at(eye, eye + np.array(gaze, float)))
+            for values in (buffers.depth, buffers.image, buffers.barycentric, buffers.image_wrt_height):
+                assert np.isfinite(values).all()
+            assert buffers.pose is not None
+            assert np.isfinite(buffers.pose.image_wrt_pose).all()
+
+
+@each_renderer
+def test_wrong_poses_are_refused(context: Context, make: Make) -> None:
+    renderer = make(context, CAMERA)
+    for wrong in (np.eye(3), 2 * np.eye(4), np.full((4, 4), np.nan), np.diag([1.0, 1, -1, 1])):
+        with pytest.raises(InputError, match="T_world_camera"):
+            renderer.render(level(3, 3), wrong)
+    renderer.release()
+
+
+def test_wrong_options_are_refused_by_name(context: Context) -> None:
+    with pytest.raises(UsageError, match="layout: received 'tiny', expected one of 'compact', 'full'"):
+        DerivativeRenderer(context, CAMERA, "tiny")
+    for near in (0.0, -1.0, np.nan):
+        with pytest.raises(InputError, match="near: received"):
+            DerivativeRenderer(context, CAMERA, near=near)
+        with pytest.raises(InputError, match="near: received"):
+            ForwardRenderer(context, CAMERA, near=near)
