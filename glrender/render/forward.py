@@ -37,9 +37,9 @@ class ForwardRenderer:
     def __init__(self, context: Context, camera: Camera, near: float = NEAR) -> None:
         self.camera = camera
         self.near = check_positive("near", near)
+        self._pass = RasterPass(context, camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})
         self._view = ViewBuffer(context)
         self._surface = SurfaceTexture(context)
-        self._pass = RasterPass(context, camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})
         self._parts: tuple[RasterPass | SurfaceTexture | ViewBuffer, ...] = (self._pass, self._surface, self._view)
 
     def render(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:

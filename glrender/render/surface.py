@@ -93,10 +93,10 @@ class SurfaceTexture:
 def triangle_indices(unseen: NDArray[np.bool_]) -> NDArray[np.uint32]:
     """(triangles, 3) vertex numbers as shaders/heightmap.vert counts them, provoking vertex last."""
     rows, cols = unseen.shape
-    i, j = np.meshgrid(np.arange(rows - 1), np.arange(cols - 1), indexing="ij")
-    a = 2 * (i * cols + j)
+    i, j = np.arange(rows - 1, dtype=np.uint32)[:, None], np.arange(cols - 1, dtype=np.uint32)
+    a = 2 * (i * np.uint32(cols) + j)
     c, b, d = a + 1, a + 2, a + 3
-    indices = np.stack([b, c, a, c, b, d], axis=-1).astype(np.uint32).reshape(rows - 1, cols - 1, 2, 3)
+    indices = np.stack([b, c, a, c, b, d], axis=-1).reshape(rows - 1, cols - 1, 2, 3)
     diagonal = unseen[:-1, 1:] | unseen[1:, :-1]
     hidden = np.stack([diagonal | unseen[:-1, :-1], diagonal | unseen[1:, 1:]], axis=-1)
-    return np.ascontiguousarray(indices[~hidden])
+    return indices[~hidden] if hidden.any() else indices.reshape(-1, 3)
