@@ -10,7 +10,7 @@ from glrender.bench.benchmark import Report, SizeReport
 from glrender.bench.peers import SIZES as PEER_SIZES
 from glrender.bench.solvers import ITERATIVE, SolverTimes
 from glrender.bench.stages import PARTS, PLAIN
-from glrender.bench.timing import Timing
+from glrender.bench.timing import NOISY, Timing
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -29,7 +29,7 @@ def print_report(report: Report, console: Console) -> None:
     if report.solvers:
         console.print(_solver_table(report.solvers))
     for line in _remarks(report):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False)
 
 
 def _size_table(size: SizeReport, report: Report) -> Table:
@@ -49,7 +49,7 @@ def _size_table(size: SizeReport, report: Report) -> Table:
 
 
 def _ratio_table(report: Report) -> Table:
-    table = _table("ratios (medians over the rounds)")
+    table = _table("ratios (medians over the rounds); difference of gradients to ours (relative L2)")
     table.add_column("vertices", justify="left")
     for size in report.sizes:
         table.add_column(str(size.vertices), justify="right")
@@ -58,9 +58,9 @@ def _ratio_table(report: Report) -> Table:
     if any(size.agreement for size in report.sizes):
         table.add_row("fastest peer", *(size.fastest_peer or "" for size in report.sizes))
     for peer in dict.fromkeys(name for size in report.sizes for name in size.agreement):
-        for k, of in enumerate(("heights", "colours")):
+        for k, of in enumerate(("heights", "colours")):  # as Gradient has them
             errors = (f"{size.agreement[peer][k]:.0e}" if peer in size.agreement else "" for size in report.sizes)
-            table.add_row(f"{peer} gradient by {of}, relative difference", *errors)
+            table.add_row(f"{peer} gradient by {of}", *errors)
     return table
 
 
@@ -76,10 +76,13 @@ def _solver_table(solvers: tuple[SolverTimes, ...]) -> Table:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    noisy = [f"{stage} ({size.vertices})" for size in report.sizes for stage, t in size.timings.items() if t.noisy]
+    timings = [timing for size in report.sizes for timing in size.timings.values()]
+    noisy = sum(timing.noisy for timing in timings)
     if noisy:
-        yield f"Noisy: the median exceeds the minimum by more than a quarter in {', '.join(noisy)}."
-        yield "Something else wanted the cores; ratios within this run are worth more than milliseconds."
+        yield (
+            f"noisy: {noisy} of {len(timings)} medians exceed the minimum by more than {NOISY - 1:.0%}. Something else "
+            "wanted the cores; ratios within this run are worth more than milliseconds"
+        )
 
 
 def _times(timing: Timing) -> tuple[str, str]:

@@ -55,3 +55,5 @@ def _check(options: Options) -> None:
     # Known before minutes are spent.
     if options.json is not None and not options.json.parent.is_dir():
         raise InputError(f"--json: {options.json.parent} is no folder; make it, or choose another file")
+    if options.json is not None and options.json.is_dir():
+        raise InputError(f"--json: {options.json} is a folder, expected a file to write")

@@ -1,0 +1,57 @@
+"""How candidates take turns, and what is made of their times."""
+
+import gc
+import time
+
+import numpy as np
+import pytest
+
+from glrender.bench.timing import Timing, take_turns
+
+
+def test_candidates_take_turns_after_a_warm_up() -> None:
+    calls: list[str] = []
+    candidates = {name: lambda name=name: calls.append(name) for name in "abc"}
+    timings = take_turns(candidates, 4, warm_up=2, pause=0)
+    assert "".join(calls) == "abc" * 6
+    assert list(timings) == ["a", "b", "c"]
+    assert all(timing.milliseconds.shape == (4,) for timing in timings.values())
+
+
+def test_times_are_milliseconds_of_the_candidate_alone() -> None:
+    timings = take_turns({"sleep": lambda: time.sleep(0.01), "nothing": lambda: None}, 3, warm_up=0, pause=0.02)
+    assert timings["sleep"].minimum >= 10
+    assert timings["nothing"].minimum < 5
+
+
+def test_the_warm_up_does_not_count() -> None:
+    waits = iter([0.05, 0.0, 0.0])
+    timing = take_turns({"first call compiles": lambda: time.sleep(next(waits))}, 2, warm_up=1, pause=0)
+    assert timing["first call compiles"].milliseconds.max() < 40
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_collection_is_left_as_it_was(collecting: bool) -> None:
+    seen = []
+    before = gc.isenabled()
+    try:
+        gc.enable() if collecting else gc.disable()
+        with pytest.raises(ZeroDivisionError):
+            take_turns({"fails": lambda: [seen.append(gc.isenabled()), 1 / 0]}, 1, warm_up=0, pause=0)
+        assert gc.isenabled() == collecting
+        assert seen == [False]
+    finally:
+        gc.enable() if before else gc.disable()
+
+
+def test_a_slow_spell_does_not_change_a_ratio() -> None:
+    quiet = np.full(9, 2.0)
+    spell = np.where(np.arange(9) < 4, 1.0, 7.0)
+    assert Timing(3 * quiet * spell).ratio(Timing(quiet * spell)) == pytest.approx(3)
+    assert Timing(quiet * spell).median == 14
+    assert Timing(quiet * spell).minimum == 2
+
+
+def test_noise_is_a_median_far_above_the_minimum() -> None:
+    assert not Timing(np.array([10.0, 11.0, 30.0])).noisy
+    assert Timing(np.array([10.0, 13.0, 13.0])).noisy
