@@ -7,7 +7,8 @@ IROS 2016). The estimate is the solution of the sum, and its covariance the inve
 
 What is forgotten cannot be linearised again, and the first frames are linearised at a poor estimate. So the
 last few frames are held back: they count at once, but enter the memory for good only when they leave this
-window, linearised where the frames after them have put the map.
+window, linearised where the frames after them have put the map. And a cell that the first frame to see it saw
+wrongly, because somebody walked by, is put right by the others while that frame is in the window.
 """
 
 from collections import deque
@@ -24,6 +25,7 @@ from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.sightings import disputed
 from glrender.fusion.usable import usable_pixels
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -92,6 +94,8 @@ class _HeldFrame:
 
     T_world_camera: Float64
     measurements: Measurements
+    sighting: Float64
+    """(rows, cols): mean height that it saw around each vertex; NaN where it saw nothing, or was not asked."""
     equations: NormalEquations
     """Its heights, linearised at an estimate; the vector is that of absolute heights."""
 
@@ -157,20 +161,24 @@ class HeightMapFusion:
         if image is not None:
             image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
             self._check_channels(image.shape[2])
-        seeded = self._seed(T, image, depth)
+        unsure = ~self.observed
+        seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
+        seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
-        equations, report = self._linearize(T, measurements, seeded)
-        self._window.append(_HeldFrame(T, measurements, equations))
-        self._heights = self._solved(self._window, _FEW_STEPS)
+        equations, report = self._linearize(T, measurements, self._heights, seeded)
+        self._window.append(_HeldFrame(T, measurements, seen[..., 0], equations))
+        self._heights = self._solved(self._window, _FEW_STEPS, self._heights)
         if len(self._window) > self.options.window:
+            self._heights = self._settled()
             self._commit(self._window.popleft())
         return report
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
-        window = [self._linearized(frame) for frame in self._window]
-        heights = self._solved(window, _TO_THE_END)
+        start = self._settled()
+        window = [self._linearized(frame, start) for frame in self._window]
+        heights = self._solved(window, _TO_THE_END, start)
         observed = self._observed(window)
         sigma = np.where(observed, np.sqrt(marginal_variances(self._total(window).stencil)), np.nan)
         colors = None
@@ -185,21 +193,27 @@ class HeightMapFusion:
         """Release what this fusion made in its context; it can then no longer be used."""
         self._renderer.release()
 
-    def _seed(self, T_world_camera: Float64, image: Float32 | None, depth: Float32) -> int:
-        """Give cells about which little is known the heights and colours that this frame sees there."""
-        unsure = ~self.observed
-        if not unsure.any():
-            return 0
-        seen = self.grid.means(self.camera, T_world_camera, depth, image, wanted=unsure)
+    @property
+    def _new(self) -> NDArray[np.bool_]:
+        """(rows, cols): cells that the memory knows nothing of yet."""
+        return self._memory.diagonal()[..., 0] == 0
+
+    def _seed(self, seen: Float64) -> int:
+        """Take over what is finite of heights and colours (rows, cols, 1 + C); how many cells are seen first so."""
         known = np.isfinite(seen[..., 0])
         self._heights = np.where(known, seen[..., 0], self._heights)
-        if self._colors is not None and image is not None:
+        if self._colors is not None and seen.shape[2] > 1:
             self._colors = self._colors.seeded(seen[..., 1:])
-        new = int(np.count_nonzero(known & ~self._seeded))
-        if new:
+        first = int(np.count_nonzero(known & ~self._seeded))
+        if first:
             self._seeded |= known
             self._heights = fill_from_nearest(self._heights, self._seeded)
-        return new
+        return first
+
+    def _settled(self) -> Float64:
+        """The heights, but for new cells what most of the held frames say where they contradict them."""
+        said = disputed(self._heights, [frame.sighting for frame in self._window], self._new, self.grid.spacing)
+        return np.where(np.isfinite(said), said, self._heights)
 
     def _check_channels(self, channels: int) -> None:
         if channels not in (1, 3):
@@ -212,21 +226,20 @@ class HeightMapFusion:
             )
 
     def _linearize(
-        self, T_world_camera: Float64, measurements: Measurements, seeded: int = 0
+        self, T_world_camera: Float64, measurements: Measurements, heights: Float64, seeded: int = 0
     ) -> tuple[NormalEquations, FrameReport]:
-        """A frame's depth, linearised at the current heights."""
-        buffers = self._renderer.render(self.grid.surface(self._heights), T_world_camera, pose=False)
+        """A frame's depth, linearised at `heights`."""
+        buffers = self._renderer.render(self.grid.surface(heights), T_world_camera, pose=False)
         residuals, report = self._weigh(buffers, replace(measurements, image=None), seeded)
         equations = normal_equations(buffers, residuals)
-        absolute = equations.vector + equations.matvec(self._heights[..., None])
-        return replace(equations, vector=absolute), report
+        return replace(equations, vector=equations.vector + equations.matvec(heights[..., None])), report
 
-    def _linearized(self, frame: _HeldFrame) -> _HeldFrame:
-        return replace(frame, equations=self._linearize(frame.T_world_camera, frame.measurements)[0])
+    def _linearized(self, frame: _HeldFrame, heights: Float64) -> _HeldFrame:
+        return replace(frame, equations=self._linearize(frame.T_world_camera, frame.measurements, heights)[0])
 
     def _commit(self, frame: _HeldFrame) -> None:
         """Move a frame that has left the window into the memory."""
-        frame = self._linearized(frame)
+        frame = self._linearized(frame, self._heights)
         self._memory = self._memory + frame.equations
         if self._colors is not None:
             self._colors = self._with_colors_of(frame, self._colors, self._heights).solved(_FEW_STEPS)
@@ -277,12 +290,12 @@ class HeightMapFusion:
         information = sum((frame.equations.diagonal() for frame in window), self._memory.diagonal())
         return (information > self.options.observed_ratio * self._prior.diagonal())[..., 0]
 
-    def _solved(self, window: Iterable[_HeldFrame], solver: ConjugateGradient) -> Float64:
-        """The heights, moved to, or towards, the solution of all that is known about them."""
+    def _solved(self, window: Iterable[_HeldFrame], solver: ConjugateGradient, heights: Float64) -> Float64:
+        """`heights`, moved to, or towards, the solution of all that is known about them."""
         total = self._total(window)
         # In increments, so that the solver's tolerance is one on what is still to be gained.
-        increment = replace(total, vector=total.vector - total.matvec(self._heights[..., None]))
-        return self._heights + solver.solve(hold_unseen(increment)).x[..., 0]
+        increment = replace(total, vector=total.vector - total.matvec(heights[..., None]))
+        return heights + solver.solve(hold_unseen(increment)).x[..., 0]
 
 
 # A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
