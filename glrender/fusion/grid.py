@@ -35,8 +35,15 @@ class Grid:
         spacing = check_positive("spacing", spacing)
         if not (x1 > x0 and y1 > y0):
             raise InputError(f"bounds: received {tuple(bounds)}, expected x0 < x1 and y0 < y1 (metres)")
+        with np.errstate(over="ignore"):
+            steps = np.array([x1 - x0, y1 - y0]) / spacing
+        if not (steps < 2**31).all():
+            raise InputError(
+                f"bounds: received {tuple(bounds)} at a spacing of {spacing:g} m, which no map has the vertices for; "
+                "expected a larger spacing or closer bounds (metres)"
+            )
         # A hair of tolerance, so that (0, 1) at 0.1 has 11 vertices although 1 / 0.1 is not 10 in binary.
-        cols, rows = (int(np.ceil((high - low) / spacing - 1e-6)) + 1 for low, high in ((x0, x1), (y0, y1)))
+        cols, rows = (int(count) + 1 for count in np.ceil(steps - 1e-6))
         pose = np.eye(4) if T_world_map is None else T_world_map
         return Grid((max(rows, 2), max(cols, 2)), spacing, (float(x0), float(y0)), pose)
 
