@@ -180,7 +180,9 @@ class HeightMapFusion:
         window = [self._linearized(frame, start) for frame in self._window]
         heights = self._solved(window, _TO_THE_END, start)
         observed = self._observed(window)
-        sigma = np.where(observed, np.sqrt(marginal_variances(self._total(window).stencil)), np.nan)
+        sigma = np.full(self.grid.shape, np.nan)
+        if observed.any():  # without any data, the prior alone has no covariance
+            sigma[observed] = np.sqrt(marginal_variances(self._total(window).stencil))[observed]
         colors = None
         if self._colors is not None:
             final = self._colors
@@ -260,7 +262,7 @@ class HeightMapFusion:
         measured_depth, sigma = measurements.depth, measurements.depth_sigma
         assert measured_depth is not None
         assert isinstance(sigma, np.ndarray)
-        measured = buffers.visible & np.isfinite(measured_depth) & (measured_depth > 0)
+        measured = buffers.visible & np.isfinite(sigma) & (measured_depth > 0)
         residual = (measured_depth - buffers.depth)[measured]
         # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
         # without this, the frames that happen to come first would win against all others.

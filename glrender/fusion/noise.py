@@ -31,4 +31,5 @@ class DepthNoise:
     def sigma(self, depth: ArrayLike) -> NDArray[np.float32]:
         """Standard deviation in metres of readings in metres, same shape; NaN and infinity pass through."""
         z = np.asarray(depth, dtype=np.float32)
-        return np.float32(self.base) + np.float32(self.quadratic) * np.square(z)
+        with np.errstate(over="ignore"):  # some sensors say "nothing" by the largest number there is
+            return np.float32(self.base) + np.float32(self.quadratic) * np.square(z)
