@@ -4,6 +4,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.errors import GLError, LimitError
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.view import bounding_boxes
@@ -39,7 +40,7 @@ class SurfaceTexture:
     def upload(self, surface: HeightMap) -> bool:
         """Put `surface` on the GPU; returns whether the list of triangles is another buffer than before.
 
-        Raises LimitError if the map is larger than a texture can be.
+        Raises LimitError if the map is larger than a texture can be, or than the GPU's memory.
         """
         if surface is self._surface:
             return False
@@ -56,17 +57,18 @@ class SurfaceTexture:
         np.nan_to_num(texels[..., 1:], copy=False, nan=GREY)
 
         same_shape = self._surface is not None and self._surface.shape == surface.shape
+        self._surface = None  # until all of it is there
         if not same_shape:
             self._replace_texture(cols, rows)
         self.texture.write(texels)
         self.boxes = bounding_boxes(surface)
-        self._surface = surface
         mask = unseen.tobytes() if unseen.any() else b""
-        if same_shape and mask == self._unseen:
-            return False
-        self._unseen = mask
-        self._replace_indices(unseen)
-        return True
+        others = not same_shape or mask != self._unseen
+        if others:
+            self._unseen = mask
+            self._replace_indices(unseen)
+        self._surface = surface
+        return others
 
     def release(self) -> None:
         """Release the texture and the triangles."""
@@ -76,9 +78,18 @@ class SurfaceTexture:
     def _replace_texture(self, cols: int, rows: int) -> None:
         if self._texture is not None:
             self.context.release(self._texture)
-        self._texture = self.context.own(self.context.mgl.texture((cols, rows), 4, dtype="f4"))
-        self._texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        self.context.check(f"making a texture of {cols} x {rows} texels for the height map")
+            self._texture = None
+        texture = self.context.own(self.context.mgl.texture((cols, rows), 4, dtype="f4"))
+        texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        try:
+            self.context.check(f"making a texture of {cols} x {rows} texels")
+        except GLError as error:
+            self.context.release(texture)
+            raise LimitError(
+                f"height map: received {cols} x {rows} vertices, expected as many as {self.context.renderer} can hold "
+                f"({error}); take a coarser spacing or a smaller map"
+            ) from None
+        self._texture = texture
 
     def _replace_indices(self, unseen: NDArray[np.bool_]) -> None:
         if self.indices is not None:

@@ -157,6 +157,23 @@ def test_this_machines_own_limit_on_maps_holds(context: Context, renderer: Calla
         passes.render(level(2, largest + 1), LOOKING_DOWN)
 
 
+def test_a_map_larger_than_the_gpus_memory_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = context.live_objects
+    renderer = ForwardRenderer(context, CAMERA)
+    expected = renderer.render(level(4, 4), LOOKING_DOWN).depth
+
+    def fail(doing: str) -> None:
+        raise GLError(f"{doing}: GL_OUT_OF_MEMORY")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(context, "check", fail)
+        with pytest.raises(LimitError, match="received 6 x 5 vertices.*GL_OUT_OF_MEMORY.*a coarser spacing"):
+            renderer.render(level(5, 6), LOOKING_DOWN)
+    np.testing.assert_array_equal(renderer.render(level(4, 4), LOOKING_DOWN).depth, expected)
+    renderer.release()
+    assert context.live_objects == live
+
+
 def test_an_image_larger_than_a_framebuffer_is_refused(context: Context) -> None:
     live = context.live_objects
     width, height = context.limits.max_framebuffer_size
