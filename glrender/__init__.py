@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from glrender import errors
-    from glrender.fusion.heightmap import HeightMapFusion
+    from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+    from glrender.fusion.noise import DepthNoise
     from glrender.geometry.camera import Camera
     from glrender.geometry.heightmap import HeightMap
     from glrender.gl.context import Context
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Camera",
     "Context",
+    "DepthNoise",
     "DerivativeBuffers",
     "DerivativeRenderer",
     "ForwardRenderer",
+    "FusionOptions",
     "HeightMap",
     "HeightMapFusion",
     "errors",
@@ -32,9 +35,11 @@ __all__ = [
 _HOMES = {
     "Camera": "glrender.geometry.camera",
     "Context": "glrender.gl.context",
+    "DepthNoise": "glrender.fusion.noise",
     "DerivativeBuffers": "glrender.render.buffers",
     "DerivativeRenderer": "glrender.render.derivatives",
     "ForwardRenderer": "glrender.render.forward",
+    "FusionOptions": "glrender.fusion.heightmap",
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",
 }
