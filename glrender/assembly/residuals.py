@@ -63,8 +63,9 @@ def weigh(
     shape = buffers.camera.shape
     if measurements.depth is None and (measurements.image is None or buffers.channels == 0):
         raise UsageError("measurements: received neither depth nor an image of a coloured map; give at least one")
-    everywhere = np.broadcast_to(True, shape)
-    mask = everywhere if measurements.mask is None else check_array("mask", measurements.mask, shape, np.bool_)
+    # Arrays of one kind, also where a number would do: the loops are compiled anew for every other kind.
+    mask = np.ones(shape, bool) if measurements.mask is None else measurements.mask
+    mask = check_array("mask", mask, shape, np.bool_)
     depth, depth_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     color, color_weight = np.zeros((*shape, 0), np.float32), np.zeros(shape, np.float32)
     rendered = buffers.attachments["image"]
@@ -75,7 +76,7 @@ def weigh(
         if sigma.shape not in ((), shape):
             raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
         kind, k = loss_parameters(depth_loss or Squared())
-        sigma = np.broadcast_to(sigma, shape)
+        sigma = np.array(np.broadcast_to(sigma, shape))
         cost, count, bad = weigh_depth(rendered, measured, sigma, mask, kind, k, depth, depth_weight)
         if bad:
             raise InputError(f"depth_sigma: {bad} measured pixels have a value that is not greater than 0")
