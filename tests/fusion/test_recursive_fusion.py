@@ -1,0 +1,192 @@
+"""Fusing frame by frame is least squares over all frames, at a cost that does not depend on how many there were."""
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+
+import numpy as np
+import pytest
+from flights import Flight, fly, fused, rough_ground
+from least_squares import depth_equations, smoothness
+from scipy.sparse.linalg import spsolve
+
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.noise import DepthNoise
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.solve.losses import Squared
+
+LEVEL = HeightMap(np.zeros((17, 21)), 0.05, (-0.5, -0.4), np.full((17, 21, 3), 0.5))
+
+
+def around(camera: Camera) -> np.ndarray:
+    """Eight views of the level ground, two of them straight down."""
+    eyes = [(0.4 * np.cos(a), 0.4 * np.sin(a), 0.6) for a in np.linspace(0, 5, 6)] + [(0, 0, 1.0), (0.02, -0.01, 1.1)]
+    return np.stack([se3.look_at(eye, (0.3 * eye[0], 0.3 * eye[1], 0), (0, 1, 0.01)) for eye in eyes])
+
+
+@pytest.fixture(scope="module")
+def rough(context: Context) -> Flight:
+    return fly(context, rough_ground())
+
+
+@pytest.fixture(scope="module")
+def level(context: Context) -> Flight:
+    """Level ground and noise of a tenth of a millimetre: every frame is linearised at, in effect, one estimate."""
+    return fly(context, LEVEL, path=around, noise=DepthNoise(1e-4, 0.0))
+
+
+@pytest.fixture(scope="module")
+def joint(context: Context, level: Flight) -> HeightMap:
+    """All frames of `level` at once, by a sparse direct solver."""
+    information, vector = depth_equations(context, level, LEVEL)
+    total = (information + smoothness(LEVEL.shape, LEVEL.spacing)).tocsc()
+    sigma = np.sqrt(np.diag(np.linalg.inv(total.toarray())))
+    return replace(LEVEL, heights=spsolve(total, vector).reshape(LEVEL.shape), sigma=sigma.reshape(LEVEL.shape))
+
+
+def off(found: HeightMap, expected: HeightMap) -> np.ndarray:
+    """How many sigmas apart two maps are at the cells that the first has; almost all."""
+    known = np.isfinite(found.heights)
+    assert known.mean() > 0.98
+    return ((found.heights - expected.heights) / expected.sigma)[known]
+
+
+class TestLeastSquares:
+    @pytest.mark.parametrize("window", [0, 5, 20], ids=["at once", "a few held back", "all held back"])
+    def test_recursive_is_joint(self, context: Context, level: Flight, joint: HeightMap, window: int) -> None:
+        fusion = level.fusion(context, window=window, depth_loss=Squared())
+        found = fused(fusion, level)
+        fusion.release()
+        assert np.abs(off(found, replace(LEVEL, sigma=joint.sigma))).max() > 2, "the noise shows"
+        assert np.abs(off(found, joint)).max() < 0.02
+        known = np.isfinite(found.heights)
+        np.testing.assert_allclose(found.sigma[known], joint.sigma[known], rtol=5e-3)
+
+    def test_the_order_of_the_frames_does_not_matter(self, context: Context, level: Flight, joint: HeightMap) -> None:
+        backwards = replace(level, poses=level.poses[::-1], depths=level.depths[::-1])
+        assert np.abs(off(fused(level.fusion(context, depth_loss=Squared()), backwards), joint)).max() < 0.02
+
+    def test_a_robust_loss_takes_almost_all_of_it(self, context: Context, level: Flight, joint: HeightMap) -> None:
+        found = fused(level.fusion(context), level)
+        assert np.sqrt(np.mean(np.square(off(found, joint)))) < 0.3
+        assert 1 < np.nanmedian(found.sigma / joint.sigma) < 1.06
+
+
+class TestMemory:
+    def test_it_does_not_grow_with_the_frames(self, context: Context, rough: Flight) -> None:
+        fusion = rough.fusion(context)
+        sizes, objects = [], []
+        for k in range(60):
+            n = k % len(rough.poses)
+            fusion.integrate(rough.poses[n], depth=rough.depths[n], image=rough.images[n])
+            if k in (9, 29, 59):
+                sizes.append(array_bytes(fusion))
+                objects.append(context.live_objects)
+        assert sizes[0] > 5 * rough.depths[0].nbytes
+        assert len(set(sizes)) == 1
+        assert len(set(objects)) == 1
+        fusion.release()
+
+    def test_a_frame_is_drawn_as_often_however_many_there_were(
+        self, context: Context, rough: Flight, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fusion = rough.fusion(context)
+        drawn = []
+        render = fusion._renderer.render
+        monkeypatch.setattr(fusion._renderer, "render", lambda *a, **k: (drawn.append(0), render(*a, **k))[1])
+        counts = []
+        for k in range(30):
+            n = k % len(rough.poses)
+            fusion.integrate(rough.poses[n], depth=rough.depths[n], image=rough.images[n])
+            counts.append(len(drawn))
+        assert set(np.diff(counts)[10:]) == {3}
+        fusion.release()
+
+    def test_everything_in_the_context_is_released(self, context: Context, rough: Flight) -> None:
+        before = context.live_objects
+        fusion = rough.fusion(context)
+        fused(fusion, rough, color=True)
+        assert context.live_objects > before
+        fusion.release()
+        assert context.live_objects == before
+
+
+def array_bytes(fusion: HeightMapFusion) -> int:
+    """Bytes of all arrays that can be reached from a fusion, the context aside."""
+    return sum(array.nbytes for array in {id(array): array for array in reachable_arrays(fusion, set())}.values())
+
+
+def reachable_arrays(thing: object, seen: set[int]) -> Iterator[np.ndarray]:
+    if id(thing) in seen or isinstance(thing, Context | str | bytes | int | float | type(None)):
+        return
+    seen.add(id(thing))
+    if isinstance(thing, np.ndarray):
+        yield thing if thing.base is None or not isinstance(thing.base, np.ndarray) else thing.base
+        return
+    parts: list[object] = []
+    if isinstance(thing, dict):
+        parts += thing.values()
+    elif isinstance(thing, list | tuple | set) or type(thing).__name__ == "deque":
+        parts += thing  # type: ignore[misc]
+    elif type(thing).__module__.startswith("glrender"):
+        parts += vars(thing).values()
+        if is_dataclass(thing):
+            parts += [getattr(thing, field.name) for field in fields(thing)]
+    for part in parts:
+        yield from reachable_arrays(part, seen)
+
+
+class TestTheMapSoFar:
+    def test_asked_for_twice_it_is_the_same(self, context: Context, rough: Flight) -> None:
+        fusion = rough.fusion(context)
+        first, second = fused(fusion, rough, color=True), fusion.map()
+        for name in ("heights", "sigma", "colors"):
+            np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+        fusion.release()
+
+    def test_asking_changes_nothing_of_what_follows(self, context: Context, rough: Flight) -> None:
+        asked, left_alone = rough.fusion(context), rough.fusion(context)
+        for k, (pose, depth) in enumerate(zip(rough.poses, rough.depths, strict=True)):
+            asked.integrate(pose, depth=depth)
+            left_alone.integrate(pose, depth=depth)
+            if k in (2, 7):
+                asked.map()
+        np.testing.assert_array_equal(asked.map().heights, left_alone.map().heights)
+        asked.release()
+        left_alone.release()
+
+    def test_it_gets_better(self, context: Context, rough: Flight) -> None:
+        fusion = rough.fusion(context)
+        known, errors = [], []
+        for pose, depth in zip(rough.poses, rough.depths, strict=True):
+            fusion.integrate(pose, depth=depth)
+            found = fusion.map()
+            known.append(np.isfinite(found.heights).mean())
+            errors.append(np.nanmedian(np.abs(found.heights - rough.truth.heights)))
+        assert (np.diff(known) > -0.01).all()
+        assert known[-1] > 0.95 > 0.6 > known[0]
+        assert errors[-1] < 0.6 * errors[0]
+        fusion.release()
+
+    def test_before_any_frame_it_is_empty(self, context: Context, rough: Flight) -> None:
+        found = rough.fusion(context).map()
+        assert found.shape == rough.truth.shape
+        assert np.isnan(found.heights).all()
+        assert found.sigma is not None
+        assert np.isnan(found.sigma).all()
+
+
+def test_the_map_frame_does_not_matter(context: Context, rough: Flight) -> None:
+    """A fusion in a turned and shifted map frame, far from the world's origin, is the same fusion."""
+    T_world_map = se3.exp([0, 0, 0, 0.4, -0.3, 2.0])
+    T_world_map[:3, 3] = (448_262.75, 5_411_932.5, 120.0)
+    elsewhere = replace(
+        rough, truth=replace(rough.truth, T_world_map=T_world_map), poses=T_world_map @ rough.poses
+    )
+    here, there = (fused(flight.fusion(context), flight) for flight in (rough, elsewhere))
+    np.testing.assert_array_equal(there.T_world_map, T_world_map)
+    both = np.isfinite(here.heights) & np.isfinite(there.heights)
+    assert both.mean() > 0.95
+    assert np.median(np.abs(here.heights - there.heights)[both] / here.sigma[both]) < 0.02
