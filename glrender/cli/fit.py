@@ -12,8 +12,8 @@ from tyro.conf import Positional, arg
 from glrender.cli.fuse import read_time_offset
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
-from glrender.fusion.joint import Weighting
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.files import output_folder

@@ -13,7 +13,7 @@ wrongly, because somebody walked by, is put right by the others while that frame
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,9 +24,9 @@ from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.grid import Grid, fill_from_nearest
-from glrender.fusion.noise import DepthNoise
 from glrender.fusion.sightings import disputed
 from glrender.fusion.usable import usable_pixels
+from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -43,26 +43,14 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FusionOptions:
+class FusionOptions(Weighting):
     """How frames are weighed against each other and against what is expected of any ground."""
 
-    depth_noise: DepthNoise = field(default_factory=DepthNoise)
-    """Noise of one depth reading."""
-    color_noise: float = 0.05
-    """Standard deviation of one linear colour channel; exposure and shading count as noise here."""
-    depth_loss: Loss = field(default_factory=lambda: Cauchy(3.5))
-    """Robust loss of depth residuals in units of their standard deviation; this one keeps 98 % of the
-    efficiency of least squares where the noise is Gaussian."""
-    color_loss: Loss = field(default_factory=Huber)
-    """Robust loss of a pixel's colour residual."""
     slope_sigma: float = 1.0
     """Prior: standard deviation of the slope between neighbouring vertices. 1, that is 45 degrees, hardly
     smooths anything, but keeps cells between sparse measurements from being thrown about by noise."""
     observed_ratio: float = 5.0
     """A cell counts as observed once the data say this many times more about its height than the prior."""
-    max_depth_slope: float = 20.0
-    """Pixels whose depth changes by more than this many metres a metre of height see the ground at a
-    grazing angle, where a linearisation holds over too short a distance; they are left out."""
     window: int = 5
     """Frames that are linearised again before they enter the memory for good. On simulated rough ground the
     error is 1.20 times the Cramer-Rao bound without a window, 1.09 with 5 frames and 1.08 with 10."""

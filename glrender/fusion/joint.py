@@ -1,7 +1,7 @@
 """All frames at once: the robust least-squares problem of a map's heights and colours."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,13 +11,12 @@ from glrender.assembly.stencil import normal_equations
 from glrender.checks import check_array
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
-from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.usable import usable_pixels
+from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.solve.losses import Cauchy, Huber, Loss
 from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
@@ -25,23 +24,6 @@ Float64 = NDArray[np.float64]
 LOST_PIXEL = 4.5
 """Cost of a pixel that saw the map when the pixels were chosen and no longer does: that of 3 standard deviations.
 Were it 0, it would pay to move the map's border out of the images."""
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """How measurements are weighed."""
-
-    depth_noise: DepthNoise = field(default_factory=DepthNoise)
-    """Standard deviation of a depth reading."""
-    color_noise: float = 0.05
-    """Standard deviation of one linear colour channel; exposure and shading count as noise here."""
-    depth_loss: Loss = field(default_factory=lambda: Cauchy(3.5))
-    """Robust loss of a depth residual over its standard deviation."""
-    color_loss: Loss = field(default_factory=Huber)
-    """Robust loss of the length of a pixel's colour residual over its standard deviation."""
-    max_depth_slope: float = 20.0
-    """Pixels whose depth changes by more than this many metres a metre of height see the ground at a grazing angle,
-    where a linearisation holds over too short a distance; they are left out."""
 
 
 @dataclass(frozen=True)

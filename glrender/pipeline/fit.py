@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from glrender.fusion import colors
 from glrender.fusion.certainty import certain_map
-from glrender.fusion.joint import FrameResiduals, JointProblem, Weighting
+from glrender.fusion.joint import FrameResiduals, JointProblem
 from glrender.fusion.posed_frame import PosedFrame
+from glrender.fusion.weighting import Weighting
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence

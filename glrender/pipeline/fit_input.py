@@ -11,8 +11,8 @@ from glrender.checks import check_choice, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.heightmap import FusionOptions
-from glrender.fusion.joint import Weighting
 from glrender.fusion.seed import seed_colors, seed_heights
+from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.selection import selected_lines

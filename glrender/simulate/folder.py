@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from glrender.errors import InputError
-from glrender.io.report import write_json
 from glrender.interrupt import interruptible_after
+from glrender.io.report import write_json
 
 RECORD = "simulation.json"
 GENERATOR = "glrender simulate"

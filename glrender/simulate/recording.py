@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from glrender.gl.context import Context
+from glrender.interrupt import interruptible_after
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.render.forward import ForwardRenderer
-from glrender.interrupt import interruptible_after
 from glrender.simulate.noise import NoiseModel, NoiseSource, choose_depth_scale
 from glrender.simulate.scene import Scene
 

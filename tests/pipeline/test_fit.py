@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
 from glrender.errors import InputError, UsageError
-from glrender.fusion.joint import Weighting
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
