@@ -107,7 +107,7 @@ class HeightMapFusion:
     ) -> None:
         self.camera = camera
         self.options = options or FusionOptions()
-        pose = None if T_world_map is None else check_pose("T_world_map", T_world_map)
+        pose = None if T_world_map is None else check_pose("T_world_map", T_world_map).copy()
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])
         self._renderer = DerivativeRenderer(context, camera)
@@ -139,12 +139,12 @@ class HeightMapFusion:
         finite where a pixel measured nothing. Raises InputError for arrays of another shape or a pose that is
         not rigid, UsageError for neither image nor depth, or an image with other channels than the ones before.
         """
-        T = check_pose("T_world_camera", T_world_camera)
+        T = check_pose("T_world_camera", T_world_camera).copy()
         if depth is None and image is None:
             raise UsageError("integrate: received neither image nor depth; give at least one")
         if depth is None:
             depth = np.zeros(self.camera.shape)
-        # Copies: the frame is held for a while, and the caller may reuse its arrays.
+        # Copies, of the pose too: the frame is held for a while, and the caller may reuse its arrays.
         depth = check_array("depth", depth, self.camera.shape, np.float32).copy()
         if image is not None:
             image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
