@@ -5,11 +5,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from glrender.cli.fuse import read_time_offset
+from glrender.cli.options import option, read_time_offset
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.fusion.noise import DepthNoise
@@ -24,10 +24,6 @@ from glrender.pipeline.fit import fit_sequence
 from glrender.pipeline.fit_input import FitOptions
 from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
 from glrender.solve.losses import make_loss
-
-
-def _option(metavar: str, default: str) -> Any:
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
@@ -46,21 +42,21 @@ class FitCommand:
     """Folder to write."""
     frames: str = "::"
     """even, odd, first, second, or a:b:c: lines of depth.txt (of rgb.txt without depth), counted from 0."""
-    spacing: Annotated[float | None, _option("M", "4 pixels on the ground, rounded")] = None
+    spacing: Annotated[float | None, option("M", "4 pixels on the ground, rounded")] = None
     """Metres between the vertices of the map."""
-    bounds: Annotated[tuple[float, float, float, float] | None, _option("X0 X1 Y0 Y1", "what the frames see")] = None
+    bounds: Annotated[tuple[float, float, float, float] | None, option("X0 X1 Y0 Y1", "what the frames see")] = None
     """Extent of the map, metres in its own frame."""
-    use: Annotated[Literal["depth", "color", "both"] | None, _option("depth|color|both", "what the frames have")] = None
+    use: Annotated[Literal["depth", "color", "both"] | None, option("depth|color|both", "what the frames have")] = None
     """What to fit to: depth gives heights alone; color and both give heights and colours."""
-    T_world_map: Annotated[Path | None, arg(name="T-world-map"), _option("FILE", "level ground: the world's frame")] = (
+    T_world_map: Annotated[Path | None, arg(name="T-world-map"), option("FILE", "level ground: the world's frame")] = (
         None
     )
     """4 x 4 matrix that takes map to world coordinates."""
-    start: Annotated[Path | None, _option("MAP.npz", "what the depth images see, else a plane")] = None
+    start: Annotated[Path | None, option("MAP.npz", "what the depth images see, else a plane")] = None
     """Map whose heights to start from, on whose grid; needed for photographs of ground that is not flat."""
-    time_offset: Annotated[str, _option("S|auto", "auto")] = "auto"
+    time_offset: Annotated[str, option("S|auto", "auto")] = "auto"
     """Seconds added to a frame's time before its pose is looked up; auto finds it where the motion tells."""
-    trajectory: Annotated[Path | None, _option("FILE", "the sequence's groundtruth.txt")] = None
+    trajectory: Annotated[Path | None, option("FILE", "the sequence's groundtruth.txt")] = None
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
     """Standard deviation A + B z² of a depth z, metres."""
@@ -68,7 +64,7 @@ class FitCommand:
     """Standard deviation of a linear colour channel; exposure and shading count as noise here."""
     loss: Annotated[
         Literal["squared", "huber", "cauchy", "tukey"] | None,
-        _option("squared|huber|cauchy|tukey", "cauchy for depth, huber for colour"),
+        option("squared|huber|cauchy|tukey", "cauchy for depth, huber for colour"),
     ] = None
     """Robust loss of the residuals."""
     smoothness: float = FitOptions.slope_sigma

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 from tyro.conf import Positional, arg
 
+from glrender.cli.options import option, read_time_offset
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.fusion.heightmap import FusionOptions
@@ -17,10 +17,6 @@ from glrender.io.sequence import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
-
-
-def _option(metavar: str, default: str) -> Any:
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
@@ -38,20 +34,20 @@ class FuseOptions:
     """Folder to write."""
     frames: str = "::"
     """even, odd, first, second, or a:b:c: lines of depth.txt, counted from 0."""
-    spacing: Annotated[float | None, _option("M", "4 pixels on the ground, rounded")] = None
+    spacing: Annotated[float | None, option("M", "4 pixels on the ground, rounded")] = None
     """Metres between the vertices of the map."""
-    bounds: Annotated[tuple[float, float, float, float] | None, _option("X0 X1 Y0 Y1", "what the frames see")] = None
+    bounds: Annotated[tuple[float, float, float, float] | None, option("X0 X1 Y0 Y1", "what the frames see")] = None
     """Extent of the map, metres in its own frame."""
     use: Literal["depth", "color", "both"] = "both"
     """What to fuse; heights come from depth, so color alone is refused."""
-    T_world_map: Annotated[Path | None, arg(name="T-world-map"), _option("FILE", "level ground: the world's frame")] = (
+    T_world_map: Annotated[Path | None, arg(name="T-world-map"), option("FILE", "level ground: the world's frame")] = (
         None
     )
     """4 x 4 matrix that takes map to world coordinates; without it the sequence's T_world_map.txt, else the world's
     own frame where the ground is level in it within 15 degrees, else the dominant plane."""
-    time_offset: Annotated[str, _option("S|auto", "auto")] = "auto"
+    time_offset: Annotated[str, option("S|auto", "auto")] = "auto"
     """Seconds added to a frame's time before its pose is looked up; auto finds it where the motion tells."""
-    trajectory: Annotated[Path | None, _option("FILE", "the sequence's groundtruth.txt")] = None
+    trajectory: Annotated[Path | None, option("FILE", "the sequence's groundtruth.txt")] = None
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
     """Standard deviation A + B z² of a depth z, metres."""
@@ -83,19 +79,6 @@ def run(options: FuseOptions) -> int:
     write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
     _print_summary(folder, finished)
     return 1 if finished.partial else 0
-
-
-def read_time_offset(text: str) -> float | None:
-    """Seconds, or None for auto; UsageError for anything else."""
-    if text == "auto":
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = np.nan
-    if not np.isfinite(seconds):
-        raise UsageError(f"--time-offset: received {text!r}, expected a number of seconds or auto")
-    return seconds
 
 
 def _print_summary(folder: Path, finished: FinishedMap) -> None:

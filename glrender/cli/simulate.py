@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from tyro.conf import Positional, arg
 
+from glrender.cli.options import option
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
@@ -22,11 +23,6 @@ from glrender.simulate.scene import Scene, with_texture
 from glrender.simulate.terrain import make_terrain
 
 NOISES = ("image_noise", "depth_noise", "offset_noise", "pose_noise")
-
-
-def _option(metavar: str, default: str) -> Any:
-    """An option whose default depends on others, and is told in words."""
-    return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True)
@@ -43,15 +39,15 @@ class SimulateOptions:
     """Folder to write: new, empty, or one that holds an earlier simulation."""
     terrain: str = BUILTIN
     """'builtin', or a file of elevations: .npz (a map or an array), .npy, 16-bit .png, or GeoTIFF (rasterio)."""
-    size: Annotated[tuple[float, float] | None, _option("X Y", "2 2; a map's own")] = None
+    size: Annotated[tuple[float, float] | None, option("X Y", "2 2; a map's own")] = None
     """Extent in metres; the largest middle part of the elevations that has this shape is used."""
-    relief: Annotated[float | None, _option("M", "1/8 of the shorter side; a map's own")] = None
+    relief: Annotated[float | None, option("M", "1/8 of the shorter side; a map's own")] = None
     """Highest less lowest height, metres."""
-    spacing: Annotated[float | None, _option("M", "1/200 of the shorter side; a map's own")] = None
+    spacing: Annotated[float | None, option("M", "1/200 of the shorter side; a map's own")] = None
     """Distance between the vertices of the true map, metres."""
-    origin: Annotated[tuple[float, float] | None, _option("X Y", "a vertex in the middle is 0 0; a map's own")] = None
+    origin: Annotated[tuple[float, float] | None, option("X Y", "a vertex in the middle is 0 0; a map's own")] = None
     """Where vertex (0, 0) of the true map lies, metres."""
-    texture: Annotated[Path | None, _option("IMAGE", "a map's own colours, else soil, stone and grass")] = None
+    texture: Annotated[Path | None, option("IMAGE", "a map's own colours, else soil, stone and grass")] = None
     """An image to lay over the ground, its top in the north."""
     texture_detail: int = 4
     """How many times finer than the true map the texture is; 1 makes a scene that a coloured map describes exactly."""
@@ -61,9 +57,9 @@ class SimulateOptions:
     """How many frames."""
     rate: float = 10.0
     """Frames per second."""
-    altitude: Annotated[float | None, _option("M", "half the shorter side; rover 3/20")] = None
+    altitude: Annotated[float | None, option("M", "half the shorter side; rover 3/20")] = None
     """Metres between every camera and the ground below it, at least."""
-    pitch: Annotated[float | None, _option("DEGREES", "flyover 70, orbit 55, rover 40")] = None
+    pitch: Annotated[float | None, option("DEGREES", "flyover 70, orbit 55, rover 40")] = None
     """How far below the horizontal the camera looks."""
     width: int = 320
     """Image width, pixels."""
@@ -73,7 +69,7 @@ class SimulateOptions:
     """Horizontal field of view, degrees."""
     image_noise: float = 2.0
     """Noise of the images, standard deviation in grey levels of 255."""
-    depth_noise: Annotated[tuple[float, float] | None, _option("A B", "0.001 0.0015 for a terrain of 2 m")] = None
+    depth_noise: Annotated[tuple[float, float] | None, option("A B", "0.001 0.0015 for a terrain of 2 m")] = None
     """Standard deviation A + B z² of a depth z, metres; the default is in proportion to the terrain."""
     offset_noise: float = 0.0
     """Standard deviation of an error that all depths of a frame share, metres."""

@@ -15,11 +15,11 @@ from glrender.fusion.seed import seed_colors, seed_heights
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.io.selection import selected_lines
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
-from glrender.pipeline.placement import Bounds, Placement, place_map
+from glrender.pipeline.chosen_frames import choose_frames, refuse_skipped
+from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.posed_frames import LoadedFrames, load_frames
-from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
+from glrender.pipeline.time_offset import TimeOffset
 from glrender.render.forward import ForwardRenderer
 
 Float64 = NDArray[np.float64]
@@ -82,23 +82,33 @@ def read_input(sequence: Sequence, options: FitOptions, advance: Callable[[int, 
     """Select the frames, find what is not given, and read the images; `advance` has (frames read, frames in all)."""
     selected = sequence.select(options.frames)
     use = _settle_use(sequence, selected, options.use)
-    offset = _time_offset(sequence, selected, options)
-    posed, without_pose = sequence.with_poses(selected, offset.seconds)
-    entries, without_photograph = _with_files(posed, use, options)
-    lines = selected_lines(options.frames, sequence.line_count)
-    missing = [problem for problem in sequence.problems if problem.index in lines]
-    skipped = [*missing, *without_pose, *without_photograph]
-    if options.strict and skipped:
-        index, name, reason = skipped[0].index, skipped[0].name, skipped[0].reason
-        raise InputError(
-            f"{sequence.folder}: {len(skipped)} frames cannot be used, the first is frame {index} ({name}): {reason}"
-        )
     start = options.start
+    chosen = choose_frames(
+        sequence,
+        options.frames,
+        time_offset=options.time_offset,
+        T_world_map=options.T_world_map if start is None else start.pose,
+        bounds=options.bounds,
+        spacing=options.spacing,
+        strict=options.strict,
+    )
+    posed, offset = chosen.posed, chosen.offset
+    entries, without_photograph = _with_files(posed, use, options)
+    skipped = (*chosen.skipped, *without_photograph)
+    if options.strict:
+        refuse_skipped(sequence, skipped)
     if start is not None:
         grid = Grid(start.shape, start.spacing, start.origin, start.pose)
         placement: dict[str, Any] = {"T_world_map": start.pose, "T_world_map_from": "the map to start from"}
     else:
-        placed = _place(sequence, posed, options, offset.seconds)
+        placed = place_map(
+            sequence,
+            posed,
+            T_world_map=options.T_world_map,
+            bounds=options.bounds,
+            spacing=options.spacing,
+            time_offset=offset.seconds,
+        )
         grid = Grid.covering(placed.bounds, placed.spacing, placed.T_world_map)
         placement = placed.description
     loaded = load_frames(sequence, entries, offset.seconds, strict=options.strict, advance=advance)
@@ -145,28 +155,6 @@ def _settle_use(sequence: Sequence, selected: tuple[FrameEntry, ...], use: str |
                 f"frames has {images}"
             )
     return use
-
-
-def _time_offset(sequence: Sequence, selected: tuple[FrameEntry, ...], options: FitOptions) -> TimeOffset:
-    if options.time_offset is not None:
-        return TimeOffset(options.time_offset, options.time_offset, np.nan, np.nan, "given")
-    if not any(entry.depth_path is not None for entry in selected):
-        return TimeOffset(0.0, np.nan, np.nan, np.nan, "kept at 0: no depth images to estimate it from")
-    if options.start is not None:
-        return estimate_time_offset(sequence, selected, options.start.pose)
-    posed, _ = sequence.with_poses(selected)
-    return estimate_time_offset(sequence, selected, _place(sequence, posed, options, 0.0).T_world_map)
-
-
-def _place(sequence: Sequence, posed: tuple[FrameEntry, ...], options: FitOptions, time_offset: float) -> Placement:
-    return place_map(
-        sequence,
-        posed,
-        T_world_map=options.T_world_map,
-        bounds=options.bounds,
-        spacing=options.spacing,
-        time_offset=time_offset,
-    )
 
 
 def _with_files(

@@ -15,11 +15,10 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
-from glrender.io.selection import selected_lines
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
+from glrender.pipeline.chosen_frames import choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, place_map
-from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
 
 USES = ("depth", "both")
 
@@ -62,19 +61,10 @@ def fuse_sequence(
             f"{sequence.folder}: none of the {len(selected)} selected frames has a depth image, and heights are fused "
             "from depth; `glrender fit --use color` fits heights to photographs from a good start"
         )
-    offset = _time_offset(sequence, selected, options)
-    posed, without_pose = sequence.with_poses(selected, offset.seconds)
-    skipped = [*_missing(sequence, options.frames), *without_pose]
-    if options.strict and skipped:
-        raise InputError(f"{sequence.folder}: {len(skipped)} frames cannot be used, the first is {_told(skipped[0])}")
-    placement = place_map(
-        sequence,
-        posed,
-        T_world_map=options.T_world_map,
-        bounds=options.bounds,
-        spacing=options.spacing,
-        time_offset=offset.seconds,
-    )
+    where: dict[str, Any] = {"T_world_map": options.T_world_map, "bounds": options.bounds, "spacing": options.spacing}
+    chosen = choose_frames(sequence, options.frames, time_offset=options.time_offset, strict=options.strict, **where)
+    offset, skipped = chosen.offset, list(chosen.skipped)
+    placement = place_map(sequence, chosen.posed, time_offset=offset.seconds, **where)
     fusion = HeightMapFusion(
         context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, options.fusion
     )
@@ -82,7 +72,7 @@ def fuse_sequence(
     started = perf_counter()
     partial = False
     try:
-        for done, entry in enumerate(posed):
+        for done, entry in enumerate(chosen.posed):
             with interruptible_after():
                 try:
                     run.add(entry)
@@ -90,14 +80,18 @@ def fuse_sequence(
                     if options.strict:
                         raise
                     skipped.append(Skipped(entry.index, str(entry.depth_path), str(error)))
-            advance(done + 1, len(posed))
+            advance(done + 1, len(chosen.posed))
     except KeyboardInterrupt:
+        if not run.reports:
+            raise
         partial = True
     with interruptible_after():
         elapsed = perf_counter() - started
         if not run.reports:
-            raise InputError(f"{sequence.folder}: no frame could be fused; the first problem: {_told(skipped[0])}")
+            raise InputError(f"{sequence.folder}: no frame could be fused, the first is {describe_skipped(skipped[0])}")
         surface = run.finish()
+        assert surface.sigma is not None
+        sigma = surface.sigma[np.isfinite(surface.sigma)]
         view = run.best_view
         prediction = None
         if view is not None and surface.colors is not None:
@@ -109,8 +103,8 @@ def fuse_sequence(
             "time_offset_from": offset.reason,
             "renderer": context.renderer,
             "placement": placement.description,
-            "observed": float(np.isfinite(surface.heights).mean()),
-            "median_sigma": float(np.nanmedian(surface.sigma)) if np.isfinite(surface.heights).any() else None,
+            "observed": sigma.size / surface.sigma.size,
+            "median_sigma": float(np.median(sigma)) if sigma.size else None,
             "partial": partial,
             "options": {"sequence": str(sequence.folder.resolve())}
             | {key: value for key, value in asdict(options).items() if key != "fusion"}
@@ -169,27 +163,3 @@ class _Run:
             },
             "camera": {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
         }
-
-
-def _time_offset(sequence: Sequence, selected: tuple[FrameEntry, ...], options: SequenceOptions) -> TimeOffset:
-    if options.time_offset is not None:
-        return TimeOffset(options.time_offset, options.time_offset, np.nan, np.nan, "given")
-    posed, _ = sequence.with_poses(selected)
-    # Any map frame will do here that has about the right vertical.
-    placement = place_map(
-        sequence, posed, T_world_map=options.T_world_map, bounds=options.bounds, spacing=options.spacing
-    )
-    return estimate_time_offset(sequence, selected, placement.T_world_map)
-
-
-def _missing(sequence: Sequence, frames: str) -> list[Skipped]:
-    """The selected frames whose file is listed and not there; a photograph that is missing only leaves out colour."""
-    there = {entry.index for entry in sequence.frames}
-    lines = [line for line in selected_lines(frames, sequence.line_count) if line not in there]
-    # Of two files of one number the depth image comes first, and it is what makes a frame.
-    reasons = {problem.index: problem for problem in reversed(sequence.problems)}
-    return [reasons.get(line, Skipped(line, f"line {line}", "not there")) for line in lines]
-
-
-def _told(skipped: Skipped) -> str:
-    return f"frame {skipped.index} ({skipped.name}): {skipped.reason}"
