@@ -105,7 +105,9 @@ class TestObserved:
 
 
 class TestFramesThatSayNothing:
-    def unchanged_by(self, fusion: HeightMapFusion, flight: Flight, found: HeightMap, add: Callable[[], object]) -> None:
+    def unchanged_by(
+        self, fusion: HeightMapFusion, flight: Flight, found: HeightMap, add: Callable[[], object]
+    ) -> None:
         """`add` in the middle of a flight leaves the map what it is without."""
         for k, (pose, depth) in enumerate(zip(flight.poses, flight.depths, strict=True)):
             if k == 4:
@@ -119,9 +121,7 @@ class TestFramesThatSayNothing:
         np.testing.assert_allclose(np.nanmedian(after.sigma), np.nanmedian(found.sigma), rtol=0.01)
 
     @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf, -np.inf, -1.0, np.finfo(np.float32).max])
-    def test_no_depth_anywhere(
-        self, fusion: HeightMapFusion, flight: Flight, found: HeightMap, nothing: float
-    ) -> None:
+    def test_no_depth_anywhere(self, fusion: HeightMapFusion, flight: Flight, found: HeightMap, nothing: float) -> None:
         depth = np.full(flight.camera.shape, nothing, np.float32)
 
         def add() -> None:

@@ -182,9 +182,7 @@ def test_the_map_frame_does_not_matter(context: Context, rough: Flight) -> None:
     """A fusion in a turned and shifted map frame, far from the world's origin, is the same fusion."""
     T_world_map = se3.exp([0, 0, 0, 0.4, -0.3, 2.0])
     T_world_map[:3, 3] = (448_262.75, 5_411_932.5, 120.0)
-    elsewhere = replace(
-        rough, truth=replace(rough.truth, T_world_map=T_world_map), poses=T_world_map @ rough.poses
-    )
+    elsewhere = replace(rough, truth=replace(rough.truth, T_world_map=T_world_map), poses=T_world_map @ rough.poses)
     here, there = (fused(flight.fusion(context), flight) for flight in (rough, elsewhere))
     np.testing.assert_array_equal(there.T_world_map, T_world_map)
     both = np.isfinite(here.heights) & np.isfinite(there.heights)
