@@ -21,7 +21,6 @@ from glrender.render.layouts import (
 )
 from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
 from glrender.render.surface import SurfaceTexture
-from glrender.render.view import make_view
 
 LAYOUTS = ("compact", "full")
 
@@ -71,15 +70,7 @@ class DerivativeRenderer:
         self._view.use()
         texture = self._surface
         texture.upload(surface)
-        view = make_view(
-            surface,
-            self.camera,
-            T_world_camera,
-            height_origin=texture.height_origin,
-            boxes=texture.boxes,
-            near=self.near,
-        )
-        self._view.write(view)
+        self._view.write(texture.view(self.camera, T_world_camera, self.near))
         channels = _channels(surface)
         if self.layout == "full":
             full = self._raster("full.frag", full_attachments(channels), {"CHANNELS": channels})

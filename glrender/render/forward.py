@@ -12,7 +12,6 @@ from glrender.gl.context import Context
 from glrender.render.layouts import FORWARD
 from glrender.render.passes import RasterPass, ViewBuffer
 from glrender.render.surface import SurfaceTexture
-from glrender.render.view import make_view
 
 NEAR = 1e-3
 """Nearest visible depth in metres, unless said otherwise."""
@@ -56,15 +55,7 @@ class ForwardRenderer:
         self._view.use()
         texture = self._surface
         texture.upload(surface)
-        view = make_view(
-            surface,
-            self.camera,
-            T_world_camera,
-            height_origin=texture.height_origin,
-            boxes=texture.boxes,
-            near=self.near,
-        )
-        self._view.write(view)
+        self._view.write(texture.view(self.camera, T_world_camera, self.near))
         self._pass.draw(texture)
 
     def release(self) -> None:

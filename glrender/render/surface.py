@@ -5,9 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import GLError, LimitError
+from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.view import bounding_boxes
+from glrender.render.view import View, bounding_boxes, make_view
 
 GREY = 0.5
 """What an unknown colour renders as."""
@@ -69,6 +70,12 @@ class SurfaceTexture:
             self._replace_indices(unseen)
         self._surface = surface
         return others
+
+    def view(self, camera: Camera, T_world_camera: NDArray[np.float64], near: float) -> View:
+        """The uploaded surface as `camera` sees it from a pose; nothing nearer than `near` metres."""
+        assert self._surface is not None, "upload a surface first"
+        height_origin, boxes = self.height_origin, self.boxes
+        return make_view(self._surface, camera, T_world_camera, height_origin=height_origin, boxes=boxes, near=near)
 
     def release(self) -> None:
         """Release the texture and the triangles."""
