@@ -48,8 +48,9 @@ class SurfaceTexture:
         rows, cols = surface.shape
         self.context.check_texture_size("height map", cols, rows)
         unseen = np.isnan(surface.heights)
-        low, high = (np.nanmin(surface.heights), np.nanmax(surface.heights)) if not unseen.all() else (0.0, 0.0)
-        self.height_origin = 0.5 * (float(low) + float(high))
+        # float32 has seven digits for what is left; the mean, unlike the middle, leaves them where most heights are.
+        seen = surface.heights[~unseen] if unseen.any() else surface.heights
+        self.height_origin = float(seen.mean()) if seen.size else 0.0
         texels = np.empty((rows, cols, 4), np.float32)
         texels[..., 0] = surface.heights - self.height_origin
         texels[..., 1:] = GREY if surface.colors is None else surface.colors

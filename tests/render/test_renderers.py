@@ -268,3 +268,18 @@ def test_wrong_options_are_refused_by_name(context: Context) -> None:
             DerivativeRenderer(context, CAMERA, near=near)
         with pytest.raises(InputError, match="near: received"):
             ForwardRenderer(context, CAMERA, near=near)
+
+
+def test_one_wild_height_does_not_spoil_the_others(renderer: Callable[..., DerivativeRenderer]) -> None:
+    """float32 is kept for what the map's heights differ by: a spike in a corner must not take its digits."""
+    scene = random_scene(90, shape=(60, 60))
+    spike = scene.surface.heights.copy()
+    spike[0, 0] = 1e4
+    passes = renderer(scene.camera)
+    here = passes.render(scene.surface, scene.T_world_camera)
+    there = passes.render(scene.surface.with_values(spike, scene.surface.colors), scene.T_world_camera)
+    same = here.triangle_ids == there.triangle_ids
+    assert same.mean() > 0.99
+    np.testing.assert_allclose(there.depth[same], here.depth[same], rtol=1e-6)
+    scale = np.abs(here.depth_wrt_height).max()
+    np.testing.assert_allclose(there.depth_wrt_height[same], here.depth_wrt_height[same], atol=1e-4 * scale)
