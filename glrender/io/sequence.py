@@ -40,6 +40,12 @@ class FrameEntry:
     color_path: Path | None
     depth_path: Path | None
 
+    @property
+    def name(self) -> str:
+        """The file that makes it a frame, with its folder: the depth image, or the photograph where there is none."""
+        path = self.depth_path or self.color_path
+        return f"{path.parent.name}/{path.name}" if path else ""
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -85,6 +91,8 @@ class Sequence:
     """(4, 4) from `T_world_map.txt`; None: not given."""
     problems: tuple[Skipped, ...]
     """Files that the lists name and that are not there."""
+    missing_photographs: tuple[Skipped, ...]
+    """Of these, the photographs; a depth image is then a frame without one."""
     color_resampling: Resampling | None
     """From the photographs on file to `camera`; None: they fit pixel by pixel."""
     depth_resampling: Resampling | None
@@ -121,7 +129,7 @@ class Sequence:
             )
         kept = {entry.index for entry in posed}
         reason = "no pose: outside the trajectory"
-        return posed, tuple(Skipped(e.index, _name(e), reason) for e in entries if e.index not in kept)
+        return posed, tuple(Skipped(e.index, e.name, reason) for e in entries if e.index not in kept)
 
     def read(self, entry: FrameEntry) -> Frame:
         """Decode one frame; FrameError if a file is damaged or has another size than the camera."""
@@ -152,6 +160,10 @@ def open_sequence(folder: str | Path, trajectory: str | Path | None = None) -> S
         raise InputError(f"{folder}: neither rgb.txt nor depth.txt; expected a sequence in the TUM RGB-D format")
     cameras = read_camera(folder / "camera.yaml")
     present = {kind: [line for line in lines if line.path.is_file()] for kind, lines in listed.items()}
+    missing = {
+        kind: tuple(Skipped(line.index, line.name, "no such file") for line in lines if line not in present[kind])
+        for kind, lines in listed.items()
+    }
     for kind, lines in present.items():
         if not lines:
             raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
@@ -168,12 +180,8 @@ def open_sequence(folder: str | Path, trajectory: str | Path | None = None) -> S
         frames=_frames(folder, present),
         trajectory=read_trajectory(poses) if trajectory is not None or poses.exists() else None,
         T_world_map=read_pose(placement) if placement.exists() else None,
-        problems=tuple(
-            Skipped(line.index, line.name, "no such file")
-            for lines in listed.values()
-            for line in lines
-            if not line.path.is_file()
-        ),
+        problems=sum(missing.values(), ()),
+        missing_photographs=missing.get("rgb", ()),
         color_resampling=color_resampling,
         depth_resampling=depth_resampling,
     )
@@ -249,8 +257,3 @@ def _sized(path: Path, pixels: NDArray[Any], camera: Camera) -> NDArray[Any]:
         height, width = pixels.shape[:2]
         raise FrameError(f"{path}: {width} x {height} pixels, but camera.yaml says {camera.width} x {camera.height}")
     return pixels
-
-
-def _name(entry: FrameEntry) -> str:
-    path = entry.depth_path or entry.color_path
-    return f"{path.parent.name}/{path.name}" if path else ""
