@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.io.files import remove_file
 from glrender.io.ply import write_ply
 from glrender.io.preview import write_preview
 from glrender.io.report import write_report
@@ -48,6 +49,7 @@ def predict_view(context: Context, camera: Camera, surface: HeightMap, T_world_c
 
 def write_outputs(folder: Path, finished: FinishedMap, title: str) -> None:
     """Write `FILES` into a folder that exists; what an earlier run left there is replaced, each file as a whole."""
+    remove_file(folder / FILES[-1])  # before the map that it no longer tells of
     finished.surface.save(folder / "map.npz")
     write_ply(folder / "map.ply", finished.surface)
     write_preview(folder / "preview.png", finished.surface, finished.prediction, finished.photograph, title)
