@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from glrender.cli.options import option, read_time_offset
+from glrender.cli.options import check_grid, option, read_depth_noise, read_time_offset
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.fusion.heightmap import FusionOptions
@@ -62,7 +62,7 @@ def run(options: FuseOptions) -> int:
             "--use: received color, but heights are fused from depth; expected depth or both "
             "(glrender fit --use color fits heights to photographs)"
         )
-    sequence = open_sequence(options.sequence, options.trajectory)
+    check_grid(options.spacing, options.bounds)
     chosen = SequenceOptions(
         frames=options.frames,
         use=options.use,
@@ -71,12 +71,16 @@ def run(options: FuseOptions) -> int:
         T_world_map=None if options.T_world_map is None else read_pose(options.T_world_map),
         time_offset=read_time_offset(options.time_offset),
         strict=options.strict,
-        fusion=FusionOptions(depth_noise=DepthNoise(*options.depth_noise)),
+        fusion=FusionOptions(depth_noise=read_depth_noise(options.depth_noise)),
     )
+    sequence = open_sequence(options.sequence, options.trajectory)
     folder = output_folder(options.out)
+
+    def keep(finished: FinishedMap) -> None:
+        write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
+
     with Context() as context, progress("fusing") as advance:
-        finished = fuse_sequence(context, sequence, chosen, advance)
-    write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
+        finished = fuse_sequence(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
     return 1 if finished.partial else 0
 
@@ -97,4 +101,6 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")
     if len(skipped) > 5:
         print(f"  … and {len(skipped) - 5} more, see report.json")
+    if report["photographs_missing"]:
+        print(f"  {len(report['photographs_missing'])} photographs that rgb.txt names are not there")
     print("  wrote " + ", ".join(FILES) + ": look at " + str(folder / "preview.png"))

@@ -5,7 +5,8 @@ from typing import Any
 
 from tyro.conf import arg
 
-from glrender.errors import UsageError
+from glrender.errors import InputError, UsageError
+from glrender.fusion.noise import DepthNoise
 
 
 def option(metavar: str, default: str) -> Any:
@@ -24,3 +25,22 @@ def read_time_offset(text: str) -> float | None:
     if not math.isfinite(seconds):
         raise UsageError(f"--time-offset: received {text!r}, expected a number of seconds or auto")
     return seconds
+
+
+def check_grid(spacing: float | None, bounds: tuple[float, float, float, float] | None) -> None:
+    """UsageError unless what is given of a map's grid, metres, makes one."""
+    if spacing is not None and not 0 < spacing < math.inf:
+        raise UsageError(f"--spacing: received {spacing:g}, expected a finite number greater than 0")
+    if bounds is not None:
+        x0, x1, y0, y1 = bounds
+        if not (all(map(math.isfinite, bounds)) and x0 < x1 and y0 < y1):
+            received = " ".join(f"{number:g}" for number in bounds)
+            raise UsageError(f"--bounds: received {received}, expected X0 X1 Y0 Y1 with X0 < X1 and Y0 < Y1")
+
+
+def read_depth_noise(noise: tuple[float, float]) -> DepthNoise:
+    """A + B z²; UsageError for numbers that are no noise."""
+    try:
+        return DepthNoise(*noise)
+    except InputError as error:
+        raise UsageError(f"--depth-noise: {error}") from None

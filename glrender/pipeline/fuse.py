@@ -1,7 +1,7 @@
 """A sequence becomes a height map, frame by frame."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +16,7 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
-from glrender.pipeline.chosen_frames import choose_frames, describe_skipped
+from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, place_map
 
@@ -49,10 +49,13 @@ def fuse_sequence(
     sequence: Sequence,
     options: SequenceOptions,
     advance: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[FinishedMap], None] = lambda finished: None,
 ) -> FinishedMap:
     """Fuse a sequence's frames; a KeyboardInterrupt between two frames ends it with the map so far.
 
-    Raises InputError where there is no depth, no pose, or (with `strict`) any frame that cannot be used.
+    `advance` is called with (frames done, frames in all), `keep` with what is returned: no KeyboardInterrupt comes
+    between the last frame and its end, so that what it writes is written. Raises InputError where there is no depth,
+    no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
     """
     check_choice("use", options.use, USES)
     selected = sequence.select(options.frames)
@@ -61,100 +64,106 @@ def fuse_sequence(
             f"{sequence.folder}: none of the {len(selected)} selected frames has a depth image, and heights are fused "
             "from depth; `glrender fit --use color` fits heights to photographs from a good start"
         )
+    missing_photographs = sequence.missing_photographs if options.use == "both" else ()
+    if options.strict and missing_photographs:
+        raise InputError(
+            f"{sequence.folder}: {len(missing_photographs)} photographs that rgb.txt names are not there, "
+            f"the first is {missing_photographs[0].name}"
+        )
     where: dict[str, Any] = {"T_world_map": options.T_world_map, "bounds": options.bounds, "spacing": options.spacing}
     chosen = choose_frames(sequence, options.frames, time_offset=options.time_offset, strict=options.strict, **where)
-    offset, skipped = chosen.offset, list(chosen.skipped)
-    placement = place_map(sequence, chosen.posed, time_offset=offset.seconds, **where)
+    placement = place_map(sequence, chosen.posed, time_offset=chosen.offset.seconds, **where)
     fusion = HeightMapFusion(
         context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, options.fusion
     )
-    run = _Run(sequence, fusion, offset.seconds, with_color=options.use == "both")
-    started = perf_counter()
-    partial = False
     try:
-        for done, entry in enumerate(chosen.posed):
-            with interruptible_after():
-                try:
-                    run.add(entry)
-                except FrameError as error:
-                    if options.strict:
-                        raise
-                    skipped.append(Skipped(entry.index, str(entry.depth_path), str(error)))
-            advance(done + 1, len(chosen.posed))
-    except KeyboardInterrupt:
-        if not run.reports:
-            raise
-        partial = True
-    with interruptible_after():
-        elapsed = perf_counter() - started
-        if not run.reports:
-            raise InputError(f"{sequence.folder}: no frame could be fused, the first is {describe_skipped(skipped[0])}")
-        surface = run.finish()
-        assert surface.sigma is not None
-        sigma = surface.sigma[np.isfinite(surface.sigma)]
-        view = run.best_view
-        prediction = None
-        if view is not None and surface.colors is not None:
-            prediction = predict_view(context, sequence.camera, surface, run.pose(view))
-        report = run.report() | {
-            "frames_skipped": skipped,
-            "frames_per_second": len(run.reports) / elapsed,
-            "time_offset": offset.seconds,
-            "time_offset_from": offset.reason,
-            "renderer": context.renderer,
-            "placement": placement.description,
-            "observed": sigma.size / surface.sigma.size,
-            "median_sigma": float(np.median(sigma)) if sigma.size else None,
-            "partial": partial,
-            "options": {"sequence": str(sequence.folder.resolve())}
-            | {key: value for key, value in asdict(options).items() if key != "fusion"}
-            | {"fusion": options.fusion},
-        }
+        run = _Run(sequence, fusion, chosen, options)
+        run.add_all(advance)
+        with interruptible_after():
+            surface = run.finish()
+            assert surface.sigma is not None
+            prediction = photograph = None
+            if surface.colors is not None and run.best_view is not None:
+                prediction = predict_view(context, sequence.camera, surface, run.pose(run.best_view))
+                photograph = run.best_view.image
+            report = run.report() | {
+                "photographs_missing": missing_photographs,
+                "renderer": context.renderer,
+                "placement": placement.description,
+                "observed": float(np.isfinite(surface.heights).mean()),
+                "median_sigma": float(np.nanmedian(surface.sigma)),
+                "options": {"sequence": str(sequence.folder.resolve())}
+                | {key: value for key, value in asdict(options).items() if key != "fusion"}
+                | {"fusion": options.fusion},
+            }
+            finished = FinishedMap(surface, prediction, photograph, report, run.partial)
+            keep(finished)
+    finally:
         fusion.release()
-    photograph = view.image if view is not None and prediction is not None else None
-    return FinishedMap(surface, prediction, photograph, report, partial)
+    return finished
 
 
 class _Run:
     """The frames on their way into the map, and what became of them."""
 
-    def __init__(self, sequence: Sequence, fusion: HeightMapFusion, time_offset: float, *, with_color: bool) -> None:
-        self.sequence, self.fusion, self.time_offset, self.with_color = sequence, fusion, time_offset, with_color
+    def __init__(
+        self, sequence: Sequence, fusion: HeightMapFusion, chosen: ChosenFrames, options: SequenceOptions
+    ) -> None:
+        self.sequence, self.fusion, self.chosen, self.options = sequence, fusion, chosen, options
+        self.skipped = list(chosen.skipped)
         self.reports: dict[int, FrameReport] = {}
         self.best_view: Frame | None = None
         self.stages: dict[str, list[float]] = {"read": [], "fuse": [], "finish": []}
+        self.seconds = 0.0
+        self.partial = False
 
-    def pose(self, frame: Frame | FrameEntry) -> NDArray[np.float64]:
-        assert self.sequence.trajectory is not None
-        return self.sequence.trajectory.at(frame.time + self.time_offset)
-
-    def add(self, entry: FrameEntry) -> None:
-        start = perf_counter()
-        frame = self.sequence.read(entry)
-        read = perf_counter()
-        image = frame.image if self.with_color else None
-        if frame.depth is None and image is None:
-            return
-        report = self.fusion.integrate(self.pose(frame), image=image, depth=frame.depth)
-        self.stages["read"].append(1e3 * (read - start))
-        self.stages["fuse"].append(1e3 * (perf_counter() - read))
-        # The view to show is the photograph that sees most of the map.
-        best = self.best_view
-        if image is not None and (best is None or report.measured > self.reports[best.index].measured):
-            self.best_view = frame
-        self.reports[entry.index] = report
+    def add_all(self, advance: Callable[[int, int], None]) -> None:
+        """Fuse frame after frame; KeyboardInterrupt ends it, and is passed on where no frame was fused yet."""
+        started = perf_counter()
+        try:
+            for done, entry in enumerate(self.chosen.posed, start=1):
+                with interruptible_after():
+                    try:
+                        self._add(entry)
+                    except FrameError as error:
+                        if self.options.strict:
+                            raise
+                        self.skipped.append(Skipped(entry.index, entry.name, str(error)))
+                    self.seconds = perf_counter() - started
+                advance(done, len(self.chosen.posed))
+        except KeyboardInterrupt:
+            if not self.reports:
+                raise
+            self.partial = True
 
     def finish(self) -> HeightMap:
+        """The map of all frames that were added; InputError if there is nothing on it."""
+        if not self.reports:
+            first = describe_skipped(self.skipped[0])
+            raise InputError(f"{self.sequence.folder}: no frame could be fused, the first is {first}")
         start = perf_counter()
         surface = self.fusion.map()
         self.stages["finish"].append(1e3 * (perf_counter() - start))
+        if np.isnan(surface.heights).all():
+            raise InputError(f"{self.sequence.folder}: {self._why_nothing(surface)}")
         return surface
 
+    def pose(self, frame: Frame) -> NDArray[np.float64]:
+        """T_world_camera (4, 4)."""
+        assert self.sequence.trajectory is not None
+        return self.sequence.trajectory.at(frame.time + self.chosen.offset.seconds)
+
     def report(self) -> dict[str, Any]:
+        """What became of the frames."""
         camera = self.sequence.camera
         frames = list(self.reports.values())
         return {
             "frames_used": len(frames),
+            "frames_skipped": self.skipped,
+            "frames_per_second": len(frames) / self.seconds,
+            "partial": self.partial,
+            "time_offset": self.chosen.offset.seconds,
+            "time_offset_from": self.chosen.offset.reason,
             "stages": {f"{name}_ms": float(np.median(times)) for name, times in self.stages.items()},
             "residuals": {
                 "median_abs_m": float(np.nanmedian([frame.median_abs_residual for frame in frames])),
@@ -163,3 +172,30 @@ class _Run:
             },
             "camera": {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
         }
+
+    def _why_nothing(self, surface: HeightMap) -> str:
+        if any(report.measured for report in self.reports.values()):
+            return (
+                f"the frames say too little about any cell of a map with a spacing of {surface.spacing:g} m; "
+                "choose a larger spacing"
+            )
+        x, y = surface.axes()
+        return (
+            f"none of the {len(self.reports)} frames sees the map, which covers x {x[0]:g} to {x[-1]:g} and "
+            f"y {y[0]:g} to {y[-1]:g} m in its frame; check the bounds and T_world_map, or leave them to be found"
+        )
+
+    def _add(self, entry: FrameEntry) -> None:
+        start = perf_counter()
+        if self.options.use == "depth":
+            entry = replace(entry, color_path=None)
+        frame = self.sequence.read(entry)
+        read = perf_counter()
+        report = self.fusion.integrate(self.pose(frame), image=frame.image, depth=frame.depth)
+        self.stages["read"].append(1e3 * (read - start))
+        self.stages["fuse"].append(1e3 * (perf_counter() - read))
+        # The view to show is the photograph that sees most of the map.
+        best = self.best_view
+        if frame.image is not None and (best is None or report.measured > self.reports[best.index].measured):
+            self.best_view = frame
+        self.reports[entry.index] = report
