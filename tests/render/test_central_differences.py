@@ -131,8 +131,9 @@ def test_one_vertex_is_one_column(renderer: MakeRenderer) -> None:
     for vertex in range(heights.size):
         differences = Differences(here, lambda step, vertex=vertex: changed(0, vertex, step), STEP * surface.spacing)
         if by_height["depth"][:, vertex].any():
-            differences.assert_are(f"vertex {vertex}", by_height["depth"][:, vertex], differences.depth)
-            differences.assert_are(f"vertex {vertex}", by_height["image"][:, vertex], differences.image)
+            # A vertex at the rim tells on a few pixels alone, whose rounding nothing averages out.
+            differences.assert_are(f"vertex {vertex}", by_height["depth"][:, vertex], differences.depth, 2e-2)
+            differences.assert_are(f"vertex {vertex}", by_height["image"][:, vertex], differences.image, 2e-2)
         else:
             np.testing.assert_allclose(differences.depth[differences.steady], 0, atol=1e-3)
     for unknown in range(colors.size):
