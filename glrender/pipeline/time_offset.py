@@ -1,5 +1,6 @@
 """How far the clock of a trajectory is from the clock of the depth images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from glrender.io.sequence import FrameEntry, Sequence
 Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
-_COARSE = np.arange(-0.1, 0.1001, 0.01)  # seconds
+_STEP, _NEAR, _FAR = 0.01, 10, 50  # seconds; steps to each side that are tried, and as far as it gets better
 _LEAST_GAIN = 0.02  # of the spread; see below
 _FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
 
@@ -39,13 +40,19 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     With the right offset the points that fall into one cell of the map scatter least, so the mean distance to
     the cell's median is minimised over offsets, by search. It needs a motion in which a shift in time moves
     points across the slope of the ground or up and down; where the spread hardly depends on the offset, the
-    offset is left at 0 and the reason says so.
+    offset is left at 0 and the reason says so. Offsets up to 0.1 s are tried, and larger ones, up to 0.5 s,
+    as long as the agreement gets better.
     """
     sight = _look(sequence, entries)
-    coarse = [_spread(sight, offset, T_world_map) for offset in _COARSE]
-    if not np.isfinite(coarse).any():
-        return TimeOffset(0.0, np.nan, np.nan, np.nan, "kept at 0: the trajectory covers too few of the frames")
-    around = _COARSE[int(np.nanargmin(coarse))] + _FINE
+    steps = {k: _spread(sight, k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
+    if not np.isfinite(list(steps.values())).any():
+        reason = "kept at 0: too few frames have a pose, or see the same ground, to compare them"
+        return TimeOffset(0.0, np.nan, np.nan, np.nan, reason)
+    nearest = _follow(steps, lambda k: _spread(sight, k * _STEP, T_world_map))
+    if abs(nearest) == _FAR:
+        reason = f"kept at 0: the depth points agree ever better up to {nearest * _STEP:+g} s, where the search ends"
+        return TimeOffset(0.0, nearest * _STEP, steps[0], steps[nearest], reason)
+    around = nearest * _STEP + _FINE
     fine = np.array([_spread(sight, offset, T_world_map) for offset in around])
     usable = np.isfinite(fine)
     a, b, _ = np.polyfit(around[usable], fine[usable], 2) if usable.sum() >= 3 else (0.0, 0.0, 0.0)
@@ -54,10 +61,22 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     found = TimeOffset(best, best, at_zero, at_best, f"the depth points agree best, within {1e3 * at_best:.2f} mm")
     # Independent noise alone moves the minimum about; only a gain that shows is an offset.
     if np.isfinite(at_zero) and at_best > (1 - _LEAST_GAIN) * at_zero:
-        gain = 100 * (1 - at_best / at_zero)
+        gain = 100 * max(0.0, 1 - at_best / at_zero)
         reason = f"kept at 0: {1e3 * best:+.1f} ms would bring only {gain:.1f} % less spread"
         return replace(found, seconds=0.0, reason=reason)
     return found
+
+
+def _follow(spreads: dict[int, float], spread: Callable[[int], float]) -> int:
+    """The step with the least spread; where that is the last one tried, further steps for as long as it gets less."""
+    best = min(spreads, key=lambda k: spreads[k] if np.isfinite(spreads[k]) else np.inf)
+    while best in (min(spreads), max(spreads)) and abs(best) < _FAR:
+        beyond = best + (1 if best > 0 else -1)
+        spreads[beyond] = spread(beyond)
+        if not spreads[beyond] < spreads[best]:
+            break
+        best = beyond
+    return best
 
 
 @dataclass(frozen=True, eq=False)

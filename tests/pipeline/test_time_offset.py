@@ -1,0 +1,156 @@
+"""A trajectory whose clock is off: found where the motion tells, kept at 0 where it does not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flights import DEPTH_SCALE, NOISE, camera_of, rough_ground
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.geometry import se3
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.io.images import write_depth
+from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence_writer import SequenceWriter
+from glrender.io.trajectory import Trajectory
+from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
+from glrender.render.forward import ForwardRenderer
+
+CAMERA = camera_of(96)
+ROUGH = rough_ground((1.6, 1.2), 0.2, 0.04)
+LEVEL = HeightMap(np.zeros((31, 41)), 0.04)
+Motion = Callable[[float], NDArray[np.float64]]
+
+
+def bobbing(t: float) -> NDArray[np.float64]:
+    """Over the ground and up and down, at up to 0.3 m/s and some degrees a second."""
+    x, y = 0.8 + 0.35 * np.sin(0.7 * t), 0.6 + 0.2 * np.cos(1.1 * t)
+    return se3.look_at((x, y, 0.8 + 0.06 * np.sin(5 * t)), (x + 0.1 * np.sin(1.3 * t), y + 0.15, 0.0))
+
+
+def straight(t: float) -> NDArray[np.float64]:
+    """At one height over the ground, at 0.3 m/s."""
+    return se3.look_at((0.3 + 0.3 * t, 0.6, 0.8), (0.3 + 0.3 * t, 0.65, 0.0))
+
+
+def swinging(t: float) -> NDArray[np.float64]:
+    """At one place, slowly up and down."""
+    return se3.look_at((0.8, 0.6, 0.8 + 0.2 * np.sin(0.8 * t)), (0.8, 0.65, 0.0))
+
+
+def still(t: float) -> NDArray[np.float64]:
+    return straight(1.0)
+
+
+def record(
+    context: Context,
+    folder: Path,
+    motion: Motion,
+    ground: HeightMap,
+    lag: float,
+    frames: int = 30,
+    poses: tuple[float, float] = (-0.7, 3.7),
+) -> Sequence:
+    """Frames from 0 to 3 s whose pose stands in the trajectory `lag` seconds later; 100 `poses` a second, from … to."""
+    renderer = ForwardRenderer(context, CAMERA)
+    writer = SequenceWriter(folder, CAMERA, DEPTH_SCALE)
+    rng = np.random.default_rng(4)
+    for time in np.linspace(0, 3, frames):
+        z = renderer.render(ground, motion(time)).depth
+        scatter = NOISE.sigma(z) * rng.normal(size=z.shape)
+        writer.add(time, None, np.where(z > 0, z + scatter, 0))
+    renderer.release()
+    times = np.arange(*poses, 0.01)
+    writer.finish(Trajectory(times, np.stack([motion(time - lag) for time in times])))
+    return open_sequence(folder)
+
+
+def estimate(sequence: Sequence) -> TimeOffset:
+    return estimate_time_offset(sequence, sequence.frames, np.eye(4))
+
+
+@pytest.mark.parametrize("lag", [0.03, -0.061, 0.17])
+def test_it_is_found(context: Context, tmp_path: Path, lag: float) -> None:
+    found = estimate(record(context, tmp_path, bobbing, ROUGH, lag))
+    assert found.seconds == pytest.approx(lag, abs=0.002)
+    assert found.seconds == found.estimate
+    assert found.spread < 0.6 * found.spread_at_zero
+    assert found.reason == f"the depth points agree best, within {1e3 * found.spread:.2f} mm"
+
+
+def test_up_and_down_over_level_ground(context: Context, tmp_path: Path) -> None:
+    assert estimate(record(context, tmp_path, bobbing, LEVEL, 0.03)).seconds == pytest.approx(0.03, abs=0.002)
+
+
+def test_in_the_frame_of_a_tilted_map(context: Context, tmp_path: Path) -> None:
+    """The scatter that counts is that across the ground, wherever the world's z points."""
+    sequence = record(context, tmp_path, bobbing, ROUGH, 0.03)
+    assert sequence.trajectory is not None
+    T_world_map = se3.exp([0.3, -2.0, 1.0, 1.5, 0.4, 0.0])
+    tilted = replace(sequence, trajectory=replace(sequence.trajectory, poses=T_world_map @ sequence.trajectory.poses))
+    assert estimate_time_offset(tilted, tilted.frames, T_world_map).estimate == pytest.approx(0.03, abs=0.002)
+
+
+def test_an_offset_of_nothing_stays_so(context: Context, tmp_path: Path) -> None:
+    found = estimate(record(context, tmp_path, bobbing, ROUGH, 0.0))
+    assert found.seconds == 0
+    assert abs(found.estimate) < 0.002
+    assert found.reason.startswith("kept at 0: ")
+
+
+@pytest.mark.parametrize(
+    ("motion", "ground"),
+    [(straight, ROUGH), (straight, LEVEL), (still, ROUGH)],
+    ids=["steady, which moves all of the map alike", "steady and level", "still"],
+)
+def test_a_motion_that_does_not_tell(context: Context, tmp_path: Path, motion: Motion, ground: HeightMap) -> None:
+    found = estimate(record(context, tmp_path, motion, ground, 0.03))
+    assert found.seconds == 0
+    assert "% less spread" in found.reason
+    assert found.spread > 0.98 * found.spread_at_zero
+
+
+def test_where_the_search_ends(context: Context, tmp_path: Path) -> None:
+    """A clock that is off by most of a second is not taken for one that is off by half of it."""
+    found = estimate(record(context, tmp_path, swinging, LEVEL, 0.8, poses=(-1.0, 5.0)))
+    assert found.seconds == 0
+    assert "agree ever better up to +0.5 s" in found.reason
+
+
+class TestFewFrames:
+    def test_a_trajectory_of_another_time_says_nothing(self, context: Context, tmp_path: Path) -> None:
+        found = estimate(record(context, tmp_path, bobbing, ROUGH, 0.0, poses=(2.8, 8.0)))
+        assert found.seconds == 0
+        assert np.isnan(found.estimate)
+        assert found.reason == "kept at 0: too few frames have a pose, or see the same ground, to compare them"
+
+    def test_damaged_ones_are_left_out(self, context: Context, tmp_path: Path) -> None:
+        sequence = record(context, tmp_path, bobbing, ROUGH, 0.03)
+        for entry in sequence.frames[::3]:
+            assert entry.depth_path is not None
+            entry.depth_path.write_bytes(entry.depth_path.read_bytes()[:300])
+        assert estimate(sequence).seconds == pytest.approx(0.03, abs=0.002)
+
+    def test_a_single_one(self, context: Context, tmp_path: Path) -> None:
+        sequence = record(context, tmp_path, bobbing, ROUGH, 0.03)
+        found = estimate_time_offset(sequence, sequence.frames[:1], np.eye(4))
+        assert found.seconds == 0
+        assert found.reason.startswith("kept at 0: ")
+
+
+def test_without_what_it_needs(context: Context, tmp_path: Path) -> None:
+    sequence = record(context, tmp_path, bobbing, ROUGH, 0.0, frames=3)
+    with pytest.raises(InputError, match="no trajectory whose time offset could be estimated"):
+        estimate(replace(sequence, trajectory=None))
+    photographs = tuple(replace(entry, depth_path=None) for entry in sequence.frames)
+    with pytest.raises(InputError, match="no depth images to estimate a time offset from; give it in seconds"):
+        estimate_time_offset(sequence, photographs, np.eye(4))
+    for entry in sequence.frames:
+        assert entry.depth_path is not None
+        write_depth(entry.depth_path, np.zeros(CAMERA.shape, np.uint16))
+    with pytest.raises(InputError, match="measured nothing to estimate a time offset from"):
+        estimate(sequence)
