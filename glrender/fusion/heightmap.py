@@ -149,7 +149,7 @@ class HeightMapFusion:
         if image is not None:
             image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
             self._check_channels(image.shape[2])
-        unsure = ~self.observed
+        unsure = ~self._observed(self._window, _SETTLED)
         seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
         seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
@@ -276,9 +276,9 @@ class HeightMapFusion:
         """All that is known about the heights: the memory, the prior, and the frames that are held back."""
         return sum((frame.equations for frame in window), self._memory + self._prior)
 
-    def _observed(self, window: Iterable[_HeldFrame]) -> NDArray[np.bool_]:
+    def _observed(self, window: Iterable[_HeldFrame], times: float = 1.0) -> NDArray[np.bool_]:
         information = sum((frame.equations.diagonal() for frame in window), self._memory.diagonal())
-        return (information > self.options.observed_ratio * self._prior.diagonal())[..., 0]
+        return (information > times * self.options.observed_ratio * self._prior.diagonal())[..., 0]
 
     def _solved(self, window: Iterable[_HeldFrame], solver: ConjugateGradient, heights: Float64) -> Float64:
         """`heights`, moved to, or towards, the solution of all that is known about them."""
@@ -289,6 +289,9 @@ class HeightMapFusion:
 
 
 # A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
+# A cell takes its height from each frame's points again until the data say this many times more than makes it
+# observed: one that a first glance across a ridge put centimetres off would find no way back by small steps.
+_SETTLED = 8.0
 _FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
 _TO_THE_END = ConjugateGradient(tolerance=1e-6)
 
