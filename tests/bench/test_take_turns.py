@@ -1,6 +1,7 @@
 """How candidates take turns, and what is made of their times."""
 
 import gc
+import threading
 import time
 
 import numpy as np
@@ -12,22 +13,40 @@ from glrender.bench.timing import Timing, take_turns
 def test_candidates_take_turns_after_a_warm_up() -> None:
     calls: list[str] = []
     candidates = {name: lambda name=name: calls.append(name) for name in "abc"}
-    timings = take_turns(candidates, 4, warm_up=2, pause=0)
+    timings = take_turns(candidates, 4, warm_up=2)
     assert "".join(calls) == "abc" * 6
     assert list(timings) == ["a", "b", "c"]
     assert all(timing.milliseconds.shape == (4,) for timing in timings.values())
 
 
 def test_times_are_milliseconds_of_the_candidate_alone() -> None:
-    timings = take_turns({"sleep": lambda: time.sleep(0.01), "nothing": lambda: None}, 3, warm_up=0, pause=0.02)
+    timings = take_turns({"sleep": lambda: time.sleep(0.01), "nothing": lambda: None}, 3, warm_up=0)
     assert timings["sleep"].minimum >= 10
     assert timings["nothing"].minimum < 5
 
 
 def test_the_warm_up_does_not_count() -> None:
     waits = iter([0.05, 0.0, 0.0])
-    timing = take_turns({"first call compiles": lambda: time.sleep(next(waits))}, 2, warm_up=1, pause=0)
+    timing = take_turns({"first call compiles": lambda: time.sleep(next(waits))}, 2, warm_up=1)
     assert timing["first call compiles"].milliseconds.max() < 40
+
+
+def test_a_candidate_waits_for_the_threads_of_the_one_before() -> None:
+    spinning = threading.Event()
+
+    def spin() -> None:
+        end = time.perf_counter() + 0.04
+        while time.perf_counter() < end:
+            pass
+        spinning.clear()
+
+    def leave_a_thread_spinning() -> None:
+        spinning.set()
+        threading.Thread(target=spin).start()
+
+    seen: list[bool] = []
+    take_turns({"spins": leave_a_thread_spinning, "looks": lambda: seen.append(spinning.is_set())}, 2, warm_up=0)
+    assert seen == [False, False]
 
 
 @pytest.mark.parametrize("collecting", [True, False])
@@ -37,7 +56,7 @@ def test_garbage_collection_is_left_as_it_was(collecting: bool) -> None:
     try:
         gc.enable() if collecting else gc.disable()
         with pytest.raises(ZeroDivisionError):
-            take_turns({"fails": lambda: [seen.append(gc.isenabled()), 1 / 0]}, 1, warm_up=0, pause=0)
+            take_turns({"fails": lambda: [seen.append(gc.isenabled()), 1 / 0]}, 1, warm_up=0)
         assert gc.isenabled() == collecting
         assert seen == [False]
     finally:
