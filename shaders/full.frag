@@ -29,6 +29,9 @@ void main() {
     Triangle t = fetch_triangle(int(triangle) - 1);
     Hit h = hit(t, r);
     settle(t, h, r);
+    if (!(h.depth > 0.0)) {
+        discard;    // a sliver at the eye itself may end up behind it, and then is not seen
+    }
     vec3 b = barycentric(t, h);
     vec3 w_u = color_wrt_height(t, h, r);
     image = vec4(color_at(t, h), h.depth);
