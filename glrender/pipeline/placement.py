@@ -120,10 +120,12 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
     pixels = np.s_[step // 2 :: step, step // 2 :: step]
     directions = camera.rays()[pixels]
     rays, points, depths = [], [], []
+    damaged: list[FrameError] = []
     for k in np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _FRAMES)).round().astype(int)):
         try:
             depth = sequence.read(replace(deep[k], color_path=None)).depth
-        except FrameError:
+        except FrameError as error:
+            damaged.append(error)
             continue
         assert depth is not None
         z = depth[pixels].astype(np.float64)
@@ -133,6 +135,8 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
         rays.append(ray)
         points.append(ray + T_world_camera[:3, 3])
         depths.append(z[seen])
+    if not points:
+        raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
     if sum(map(len, points)) < 3:
         raise InputError(
             f"{sequence.folder}: the depth images measured next to nothing, so the map cannot be placed from them; "

@@ -16,6 +16,7 @@ _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
 _STEP, _NEAR, _FAR = 0.01, 10, 50  # seconds; steps to each side that are tried, and as far as it gets better
 _LEAST_GAIN = 0.02  # of the spread; see below
 _FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
+_TOO_FEW = "kept at 0: too few frames have a pose, or see the same ground, to compare them"
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,22 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     sight = _look(sequence, entries)
     steps = {k: _spread(sight, k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
     if not np.isfinite(list(steps.values())).any():
-        reason = "kept at 0: too few frames have a pose, or see the same ground, to compare them"
-        return TimeOffset(0.0, np.nan, np.nan, np.nan, reason)
+        return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
     nearest = _follow(steps, lambda k: _spread(sight, k * _STEP, T_world_map))
     if abs(nearest) == _FAR:
         reason = f"kept at 0: the depth points agree ever better up to {nearest * _STEP:+g} s, where the search ends"
         return TimeOffset(0.0, nearest * _STEP, steps[0], steps[nearest], reason)
     around = nearest * _STEP + _FINE
-    fine = np.array([_spread(sight, offset, T_world_map) for offset in around])
-    usable = np.isfinite(fine)
-    a, b, _ = np.polyfit(around[usable], fine[usable], 2) if usable.sum() >= 3 else (0.0, 0.0, 0.0)
-    best = float(np.clip(-b / (2 * a), around[0], around[-1])) if a > 0 else float(around[int(np.nanargmin(fine))])
-    at_zero, at_best = _spread(sight, 0.0, T_world_map), _spread(sight, best, T_world_map)
+    # Compared over the same frames: to lose the first or last one for lack of a pose is no gain.
+    inside = _with_poses(sight, around[0], around[-1])
+    fine = np.array([_spread(inside, offset, T_world_map) for offset in around])
+    if not np.isfinite(fine).all():
+        return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
+    a, b, _ = np.polyfit(around, fine, 2)
+    best = float(np.clip(-b / (2 * a), around[0], around[-1])) if a > 0 else float(around[int(np.argmin(fine))])
+    both = _with_poses(sight, min(best, 0.0), max(best, 0.0))
+    at_zero = _spread(both, 0.0, T_world_map)
+    at_best = _spread(both if np.isfinite(at_zero) else inside, best, T_world_map)
     found = TimeOffset(best, best, at_zero, at_best, f"the depth points agree best, within {1e3 * at_best:.2f} mm")
     # Independent noise alone moves the minimum about; only a gain that shows is an offset.
     if np.isfinite(at_zero) and at_best > (1 - _LEAST_GAIN) * at_zero:
@@ -101,10 +106,12 @@ def _look(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> _Sight:
     step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
     rays = camera.rays()[::step, ::step].reshape(-1, 3)
     times, points = [], []
+    damaged: list[FrameError] = []
     for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int)):
         try:
             depth = sequence.read(replace(deep[k], color_path=None)).depth
-        except FrameError:
+        except FrameError as error:
+            damaged.append(error)
             continue
         assert depth is not None
         z = depth[::step, ::step].astype(np.float64).ravel()
@@ -113,10 +120,20 @@ def _look(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> _Sight:
         seen &= z < 2 * np.median(z[seen]) if seen.any() else seen
         times.append(deep[k].time)
         points.append(rays[seen] * z[seen, None])
-    if not points or not sum(map(len, points)):
+    if not points:
+        raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
+    if not sum(map(len, points)):
         raise InputError(f"{sequence.folder}: the depth images measured nothing to estimate a time offset from")
     footprint = np.median(np.concatenate(points)[:, 2]) / camera.fx
     return _Sight(sequence, times, points, float(footprint * step))
+
+
+def _with_poses(sight: _Sight, first: float, last: float) -> _Sight:
+    """What is seen of the frames that have a pose at all offsets from `first` to `last` seconds."""
+    trajectory = sight.sequence.trajectory
+    assert trajectory is not None
+    covered = [k for k, t in enumerate(sight.times) if trajectory.covers(t + first) and trajectory.covers(t + last)]
+    return replace(sight, times=[sight.times[k] for k in covered], points=[sight.points[k] for k in covered])
 
 
 def _spread(sight: _Sight, offset: float, T_world_map: Float64) -> float:
