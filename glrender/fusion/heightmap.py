@@ -288,10 +288,11 @@ class HeightMapFusion:
         return heights + solver.solve(hold_unseen(increment)).x[..., 0]
 
 
-# A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
 # A cell takes its height from each frame's points again until the data say this many times more than makes it
 # observed: one that a first glance across a ridge put centimetres off would find no way back by small steps.
 _SETTLED = 8.0
+
+# A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
 _FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
 _TO_THE_END = ConjugateGradient(tolerance=1e-6)
 
