@@ -1,10 +1,17 @@
 """What all tests share: one OpenGL context, and a watch over its errors."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from glrender.gl.context import Context
+
+
+def pytest_configure() -> None:
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and the processes that they start too;
+    # what Ctrl-C does is among the things tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
