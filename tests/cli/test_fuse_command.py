@@ -1,15 +1,10 @@
-"""`glrender fuse` as a user runs it: the files, the summary, bad input in one line, and Ctrl-C."""
+"""`glrender fuse` as a user runs it: the files, the summary, and bad input in one line."""
 
-import json
 import os
-import pty
 import re
-import select
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +16,6 @@ from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.report import read_report
-from glrender.pipeline import chosen_frames
 from glrender.pipeline.outputs import FILES
 
 FRAMES = 8
@@ -356,81 +350,3 @@ class TestBadInput:
         assert "apt-get install -y --no-install-recommends libegl1 libgl1" in done.stderr
         assert done.stderr.count("\n") == 1
         assert done.stdout == ""
-
-
-class TestCtrlC:
-    LONG = 3000
-
-    @pytest.fixture
-    def long(self, copy: Path) -> Path:
-        """A recording of minutes: a camera at rest that takes the same picture again and again."""
-        times = [f"{k / 10:.6f}" for k in range(self.LONG)]
-        for kind in ("rgb", "depth"):
-            (copy / f"{kind}.txt").write_text("".join(f"{time} {kind}/0.300000.png\n" for time in times))
-        pose = (copy / "groundtruth.txt").read_text().splitlines()[5].partition(" ")[2]
-        (copy / "groundtruth.txt").write_text("".join(f"{time} {pose}\n" for time in (times[0], times[-1])))
-        return copy
-
-    def interrupted(self, command: list[str], name: signal.Signals) -> tuple[int, str, str]:
-        """Exit status, stdout and what the terminal showed, of a command that is stopped after a few frames."""
-        terminal, end = pty.openpty()
-        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, text=True)
-        os.close(end)
-        shown, sent, deadline = "", False, time.monotonic() + 120
-        while time.monotonic() < deadline:
-            if not select.select([terminal], [], [], 0.1)[0]:
-                if running.poll() is not None:
-                    break
-                continue
-            try:
-                shown += os.read(terminal, 4096).decode(errors="replace")
-            except OSError:  # the last writer has closed the terminal
-                break
-            if not sent and re.search(rf"\b([4-9]|\d\d+)/{self.LONG}\b", shown):
-                running.send_signal(name)
-                sent = True
-        assert sent
-        printed, _ = running.communicate(timeout=60)
-        os.close(terminal)
-        return running.returncode, printed, shown
-
-    @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
-    def test_the_map_so_far_is_written_and_marked_partial(self, long: Path, out: Path, name: signal.Signals) -> None:
-        command = [sys.executable, "-m", "glrender", "fuse", str(long), "--out", str(out), *QUICK]
-        status, printed, shown = self.interrupted(command, name)
-        assert status == 1
-        assert "frames fused (interrupted: partial)" in printed
-        assert "Traceback" not in shown
-        assert {path.name for path in out.iterdir()} == set(FILES)
-        report = read_report(out / "report.json")
-        assert report["partial"]
-        assert 4 <= report["frames_used"] < self.LONG
-        assert len(report["residuals"]["frames"]) == report["frames_used"]
-        assert np.isfinite(HeightMap.load(out / "map.npz").heights).mean() > 0.2
-
-    def test_before_the_first_frame_nothing_is_written(
-        self, sequence: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def interrupted(*_: object) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(1)
-
-        monkeypatch.setattr(chosen_frames, "estimate_time_offset", interrupted)
-        assert main(["fuse", str(sequence), "--out", str(out), "--spacing", "0.05"]) == 1
-        assert complaint(capsys) == "interrupted"
-        assert not any(out.iterdir())
-
-    def test_while_files_are_written_they_are_finished(
-        self, sequence: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        save = HeightMap.save
-
-        def interrupted(surface: HeightMap, path: Path) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
-            save(surface, path)
-
-        monkeypatch.setattr(HeightMap, "save", interrupted)
-        assert main(["fuse", str(sequence), "--out", str(out), *QUICK]) == 1
-        assert complaint(capsys) == "interrupted"
-        assert {path.name for path in out.iterdir()} == set(FILES)
-        assert json.loads((out / "report.json").read_text())["frames_used"] == FRAMES

@@ -1,10 +1,8 @@
 """A sequence becomes a height map: the map, and what is told about how it came to be."""
 
-import os
 import shutil
-import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from flights import NOISE, Flight, fly, rough_ground
 
 from glrender.errors import InputError, LimitError, UsageError
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import FusionOptions
 from glrender.geometry import se3
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
@@ -320,108 +318,3 @@ class TestDamage:
         assert finished.surface.colors is None
         assert finished.prediction is None
         assert finished.report["frames_used"] == FRAMES
-
-
-def ctrl_c() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-class TestInterruption:
-    """A real SIGINT, wherever it may arrive."""
-
-    def when(self, monkeypatch: pytest.MonkeyPatch, where: type | str, name: str, count: int) -> None:
-        """Send SIGINT from within the count-th call of a function or method."""
-        calls = []
-        owner = __import__(where, fromlist=["_"]) if isinstance(where, str) else where
-        function = getattr(owner, name)
-
-        def interrupting(*args: object, **kwargs: object) -> object:
-            calls.append(0)
-            if len(calls) == count:
-                ctrl_c()
-            return function(*args, **kwargs)
-
-        monkeypatch.setattr(owner, name, interrupting)
-
-    @pytest.mark.parametrize("frame", [1, 5, FRAMES])
-    def test_within_a_frame(
-        self,
-        context: Context,
-        sequence: Sequence,
-        options: SequenceOptions,
-        monkeypatch: pytest.MonkeyPatch,
-        frame: int,
-    ) -> None:
-        """The frame is finished, and the map is that of the frames so far."""
-        self.when(monkeypatch, HeightMapFusion, "integrate", frame)
-        kept: list[FinishedMap] = []
-        finished = fuse_sequence(context, sequence, options, keep=kept.append)
-        assert kept == [finished]
-        assert finished.partial
-        assert finished.report["partial"]
-        assert finished.report["frames_used"] == frame
-        monkeypatch.undo()
-        expected = fuse_sequence(context, sequence, replace(options, frames=f"0:{frame}"))
-        np.testing.assert_array_equal(finished.surface.heights, expected.surface.heights)
-
-    def test_between_frames(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
-        finished = fuse_sequence(context, sequence, options, lambda done, total: ctrl_c() if done == 3 else None)
-        assert finished.partial
-        assert finished.report["frames_used"] == 3
-
-    def test_again_while_the_map_is_finished(
-        self, context: Context, sequence: Sequence, options: SequenceOptions, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """An impatient second one costs nothing: what was fused is kept first."""
-        self.when(monkeypatch, HeightMapFusion, "map", 1)
-        kept: list[FinishedMap] = []
-        with pytest.raises(KeyboardInterrupt):
-            fuse_sequence(
-                context, sequence, options, lambda done, total: ctrl_c() if done == 3 else None, keep=kept.append
-            )
-        (finished,) = kept
-        assert finished.partial
-        assert finished.report["frames_used"] == 3
-
-    def test_while_it_is_kept(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
-        kept: list[FinishedMap] = []
-
-        def keep(finished: FinishedMap) -> None:
-            ctrl_c()
-            kept.append(finished)
-
-        with pytest.raises(KeyboardInterrupt):
-            fuse_sequence(context, sequence, options, keep=keep)
-        assert not kept[0].partial
-        assert kept[0].report["frames_used"] == FRAMES
-
-    @pytest.mark.parametrize(
-        ("module", "function"),
-        [
-            ("glrender.pipeline.chosen_frames", "estimate_time_offset"),
-            ("glrender.pipeline.chosen_frames", "place_map"),
-            ("glrender.pipeline.fuse", "place_map"),
-            ("glrender.pipeline.fuse", "HeightMapFusion"),
-        ],
-    )
-    def test_before_the_first_frame(
-        self,
-        context: Context,
-        sequence: Sequence,
-        monkeypatch: pytest.MonkeyPatch,
-        module: str,
-        function: str,
-    ) -> None:
-        """There is nothing to keep."""
-        self.when(monkeypatch, module, function, 1)
-        kept: list[FinishedMap] = []
-        with pytest.raises(KeyboardInterrupt):
-            fuse_sequence(context, sequence, SequenceOptions(), keep=kept.append)
-        assert kept == []
-
-    def test_while_all_frames_so_far_were_damaged(self, context: Context, copy: Path, options: SequenceOptions) -> None:
-        for k in range(4):
-            cut_off(copy / f"depth/0.{k}00000.png")
-        stop: Callable[[int, int], None] = lambda done, total: ctrl_c() if done == 2 else None  # noqa: E731
-        with pytest.raises(KeyboardInterrupt):
-            fuse_sequence(context, open_sequence(copy), options, stop)

@@ -1,0 +1,155 @@
+"""A real SIGINT while a sequence becomes a height map, wherever it may arrive."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flights import NOISE, Flight, fly, rough_ground
+
+from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.gl.context import Context
+from glrender.io.sequence import Sequence, open_sequence
+from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.outputs import FinishedMap
+
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def flight(context: Context) -> Flight:
+    return fly(context, rough_ground(), frames=FRAMES)
+
+
+@pytest.fixture
+def folder(flight: Flight, tmp_path: Path) -> Path:
+    return flight.write(tmp_path / "flight")
+
+
+@pytest.fixture
+def sequence(folder: Path) -> Sequence:
+    return open_sequence(folder)
+
+
+@pytest.fixture
+def options(flight: Flight) -> SequenceOptions:
+    fusion = FusionOptions(depth_noise=NOISE)
+    return SequenceOptions(spacing=flight.truth.spacing, bounds=flight.bounds, time_offset=0.0, fusion=fusion)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(context: Context) -> Iterator[None]:
+    before = context.live_objects
+    yield
+    assert context.live_objects == before
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def ctrl_c() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def when(monkeypatch: pytest.MonkeyPatch, where: type | str, name: str, count: int) -> None:
+    """Send SIGINT from within the count-th call of a function or method."""
+    calls = []
+    owner = __import__(where, fromlist=["_"]) if isinstance(where, str) else where
+    function = getattr(owner, name)
+
+    def interrupting(*args: object, **kwargs: object) -> object:
+        calls.append(0)
+        if len(calls) == count:
+            ctrl_c()
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, interrupting)
+
+
+@pytest.mark.parametrize("frame", [1, 5, FRAMES])
+def test_within_a_frame(
+    context: Context,
+    sequence: Sequence,
+    options: SequenceOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    frame: int,
+) -> None:
+    """The frame is finished, and the map is that of the frames so far."""
+    when(monkeypatch, HeightMapFusion, "integrate", frame)
+    kept: list[FinishedMap] = []
+    finished = fuse_sequence(context, sequence, options, keep=kept.append)
+    assert kept == [finished]
+    assert finished.partial
+    assert finished.report["partial"]
+    assert finished.report["frames_used"] == frame
+    monkeypatch.undo()
+    expected = fuse_sequence(context, sequence, replace(options, frames=f"0:{frame}"))
+    np.testing.assert_array_equal(finished.surface.heights, expected.surface.heights)
+
+
+def test_between_frames(context: Context, sequence: Sequence, options: SequenceOptions) -> None:
+    finished = fuse_sequence(context, sequence, options, lambda done, total: ctrl_c() if done == 3 else None)
+    assert finished.partial
+    assert finished.report["frames_used"] == 3
+
+
+def test_again_while_the_map_is_finished(
+    context: Context, sequence: Sequence, options: SequenceOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An impatient second one costs nothing: what was fused is kept first."""
+    when(monkeypatch, HeightMapFusion, "map", 1)
+    kept: list[FinishedMap] = []
+    with pytest.raises(KeyboardInterrupt):
+        fuse_sequence(context, sequence, options, lambda done, total: ctrl_c() if done == 3 else None, keep=kept.append)
+    (finished,) = kept
+    assert finished.partial
+    assert finished.report["frames_used"] == 3
+
+
+def test_while_it_is_kept(context: Context, sequence: Sequence, options: SequenceOptions) -> None:
+    kept: list[FinishedMap] = []
+
+    def keep(finished: FinishedMap) -> None:
+        ctrl_c()
+        kept.append(finished)
+
+    with pytest.raises(KeyboardInterrupt):
+        fuse_sequence(context, sequence, options, keep=keep)
+    assert not kept[0].partial
+    assert kept[0].report["frames_used"] == FRAMES
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("glrender.pipeline.chosen_frames", "estimate_time_offset"),
+        ("glrender.pipeline.chosen_frames", "place_map"),
+        ("glrender.pipeline.fuse", "place_map"),
+        ("glrender.pipeline.fuse", "HeightMapFusion"),
+    ],
+)
+def test_before_the_first_frame(
+    context: Context,
+    sequence: Sequence,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    function: str,
+) -> None:
+    """There is nothing to keep."""
+    when(monkeypatch, module, function, 1)
+    kept: list[FinishedMap] = []
+    with pytest.raises(KeyboardInterrupt):
+        fuse_sequence(context, sequence, SequenceOptions(), keep=kept.append)
+    assert kept == []
+
+
+def test_while_all_frames_so_far_were_damaged(context: Context, folder: Path, options: SequenceOptions) -> None:
+    for k in range(4):
+        cut_off(folder / f"depth/0.{k}00000.png")
+    stop: Callable[[int, int], None] = lambda done, total: ctrl_c() if done == 2 else None  # noqa: E731
+    with pytest.raises(KeyboardInterrupt):
+        fuse_sequence(context, open_sequence(folder), options, stop)
