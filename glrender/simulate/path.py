@@ -82,7 +82,10 @@ class _Ground:
 
     def __init__(self, surface: HeightMap, smoothing: float) -> None:
         heights = fill_unknown(surface.heights)
-        self._heights = ndimage.gaussian_filter(heights, smoothing / surface.spacing, mode="nearest")
+        # Beyond the size of the terrain more smoothing changes nothing, but its kernel would take all memory.
+        self._heights = ndimage.gaussian_filter(
+            heights, min(smoothing / surface.spacing, max(surface.shape)), mode="nearest"
+        )
         self._along_y, self._along_x = np.gradient(self._heights, surface.spacing)
         self.bump = float(np.max(heights - self._heights))
         """By how much the ground itself rises above the smoothed one, metres."""
