@@ -1,7 +1,6 @@
 """How candidates take turns, and what is made of their times."""
 
 import gc
-import threading
 import time
 
 import numpy as np
@@ -31,22 +30,24 @@ def test_the_warm_up_does_not_count() -> None:
     assert timing["first call compiles"].milliseconds.max() < 40
 
 
-def test_a_candidate_waits_for_the_threads_of_the_one_before() -> None:
-    spinning = threading.Event()
+def test_a_candidate_waits_until_the_threads_of_the_one_before_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"processor": 0.0, "left to spin": 0.0}
+    left: list[float] = []
 
-    def spin() -> None:
-        end = time.perf_counter() + 0.04
-        while time.perf_counter() < end:
-            pass
-        spinning.clear()
+    def sleep(seconds: float) -> None:
+        spun = min(seconds, clock["left to spin"])
+        clock["processor"] += spun
+        clock["left to spin"] -= spun
 
-    def leave_a_thread_spinning() -> None:
-        spinning.set()
-        threading.Thread(target=spin).start()
-
-    seen: list[bool] = []
-    take_turns({"spins": leave_a_thread_spinning, "looks": lambda: seen.append(spinning.is_set())}, 2, warm_up=0)
-    assert seen == [False, False]
+    monkeypatch.setattr(time, "process_time", lambda: clock["processor"])
+    monkeypatch.setattr(time, "sleep", sleep)
+    candidates = {
+        "spins for 16 ms": lambda: clock.update({"left to spin": 0.016}),
+        "looks": lambda: left.append(clock["left to spin"]),
+        "spins for ever": lambda: clock.update({"left to spin": 1e9}),
+    }
+    take_turns(candidates, 2, warm_up=0)
+    assert left == pytest.approx([0, 0])
 
 
 @pytest.mark.parametrize("collecting", [True, False])
