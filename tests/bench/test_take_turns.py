@@ -25,9 +25,9 @@ def test_times_are_milliseconds_of_the_candidate_alone() -> None:
 
 
 def test_the_warm_up_does_not_count() -> None:
-    waits = iter([0.05, 0.0, 0.0])
+    waits = iter([0.5, 0.0, 0.0])
     timing = take_turns({"first call compiles": lambda: time.sleep(next(waits))}, 2, warm_up=1)
-    assert timing["first call compiles"].milliseconds.max() < 40
+    assert timing["first call compiles"].milliseconds.max() < 400
 
 
 def test_a_candidate_waits_until_the_threads_of_the_one_before_rest(monkeypatch: pytest.MonkeyPatch) -> None:
