@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_choice
 from glrender.errors import GLError, InputError, LimitError, UsageError
 from glrender.gl.context import Context, GLObject, Owned
+from glrender.recycle import Recycler
 
 
 class PixelFormat(NamedTuple):
@@ -56,6 +57,7 @@ class Framebuffer:
     def _build(self, depth: bool) -> None:
         mgl = self.context.mgl
         self._textures: dict[str, moderngl.Texture] = {}
+        self._recycler = Recycler()
         for name, (channels, dtype) in self._formats.items():
             texture = self._own(mgl.texture(self.size, channels, dtype=dtype))
             # Buffers hold values, not colours: nothing is ever interpolated between their pixels.
@@ -98,7 +100,7 @@ class Framebuffer:
         self._use_context()
         index = self.names.index(check_choice("attachment", name, self.names))
         channels, dtype = self._formats[name]
-        pixels = np.empty((self.size[1], self.size[0], channels), dtype=dtype)
+        pixels = self._recycler.empty((self.size[1], self.size[0], channels), np.dtype(dtype))
         self._fbo.read_into(pixels, components=channels, attachment=index, dtype=dtype)
         self.context.check(f"reading attachment {name!r}")
         return pixels
