@@ -25,6 +25,12 @@ def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *argum
     return [future.result() for future in futures]
 
 
+def even_parts(count: int) -> list[tuple[int, int]]:
+    """(first, last) of as many equal parts of `count` rows as there are cores."""
+    parts = min(CORES, count)
+    return [(k * count // parts, (k + 1) * count // parts) for k in range(parts)]
+
+
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
     # One a process: the threads do not follow it through a fork.

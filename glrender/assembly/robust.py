@@ -4,9 +4,10 @@ The formulas are those of `glrender.solve.losses`, which a test holds them to.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.parallel import even_parts, run_parts
 from glrender.errors import UsageError
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
 
@@ -39,7 +40,6 @@ def rho_and_weight(kind: int, k: float, r: float) -> tuple[float, float]:
     return 0.5 * r * r, 1.0
 
 
-@njit(cache=True, parallel=True)
 def weigh_depth(
     rendered: Float32,
     measured: Float32,
@@ -54,45 +54,12 @@ def weigh_depth(
 
     `rendered` is the image attachment (depth in channel 3); `sigma` and `mask` are (h, w).
     """
-    height = measured.shape[0]
-    cost, used, bad = np.zeros(height), np.zeros(height, np.int64), np.zeros(height, np.int64)
-    for v in prange(height):
-        cost[v], used[v], bad[v] = _depth_row(
-            rendered[v], measured[v], sigma[v], mask[v], kind, k, residual[v], weight[v]
-        )
-    return cost.sum(), used.sum(), bad.sum()
+    sums = np.zeros((len(measured), 3))
+    run_parts(_depth_rows, even_parts(len(measured)), rendered, measured, sigma, mask, kind, k, residual, weight, sums)
+    cost, used, bad = sums.sum(axis=0)
+    return float(cost), int(used), int(bad)
 
 
-@njit(cache=True)
-def _depth_row(
-    rendered: Float32,
-    measured: Float32,
-    sigma: Float32,
-    mask: NDArray[np.bool_],
-    kind: int,
-    k: float,
-    residual: Float32,
-    weight: Float32,
-) -> tuple[float, int, int]:
-    cost, used, bad = 0.0, 0, 0
-    for u in range(measured.size):
-        z, predicted, s = np.float64(measured[u]), np.float64(rendered[u, 3]), np.float64(sigma[u])
-        residual[u] = 0
-        weight[u] = 0
-        if not (z > 0 and z < np.inf and predicted > 0 and mask[u]):
-            continue
-        if not s > 0:
-            bad += 1
-            continue
-        rho, w = rho_and_weight(kind, k, abs(z - predicted) / s)
-        residual[u] = z - predicted
-        weight[u] = w / (s * s)
-        cost += rho
-        used += 1
-    return cost, used, bad
-
-
-@njit(cache=True, parallel=True)
 def weigh_color(
     rendered: Float32,
     measured: Float32,
@@ -104,15 +71,54 @@ def weigh_color(
     weight: Float32,
 ) -> tuple[float, int]:
     """Fill residual (h, w, C) and weight (h, w); returns the cost and the pixels used."""
-    height = measured.shape[0]
-    cost, used = np.zeros(height), np.zeros(height, np.int64)
-    for v in prange(height):
-        cost[v], used[v] = _color_row(rendered[v], measured[v], sigma, mask[v], kind, k, residual[v], weight[v])
-    return cost.sum(), used.sum()
+    sums = np.zeros((len(measured), 2))
+    channels = tuple(range(measured.shape[2]))
+    run_parts(
+        _color_rows,
+        even_parts(len(measured)),
+        *(rendered, measured, sigma, mask, kind, k, residual, weight, sums, channels),
+    )
+    cost, used = sums.sum(axis=0)
+    return float(cost), int(used)
 
 
-@njit(cache=True)
-def _color_row(
+@njit(cache=True, nogil=True)
+def _depth_rows(
+    rendered: Float32,
+    measured: Float32,
+    sigma: Float32,
+    mask: NDArray[np.bool_],
+    kind: int,
+    k: float,
+    residual: Float32,
+    weight: Float32,
+    sums: NDArray[np.float64],
+    first: int,
+    last: int,
+) -> None:
+    """Rows first … last - 1 of the image; their cost, used and bad pixels go to `sums`."""
+    for v in range(first, last):
+        cost, used, bad = 0.0, 0, 0
+        for u in range(measured.shape[1]):
+            z, predicted, s = np.float64(measured[v, u]), np.float64(rendered[v, u, 3]), np.float64(sigma[v, u])
+            residual[v, u] = 0
+            weight[v, u] = 0
+            if not (z > 0 and z < np.inf and predicted > 0 and mask[v, u]):
+                continue
+            if not s > 0:
+                bad += 1
+                continue
+            e = z - predicted
+            rho, w = rho_and_weight(kind, k, abs(e) / s)
+            residual[v, u] = e
+            weight[v, u] = w / (s * s)
+            cost += rho
+            used += 1
+        sums[v, 0], sums[v, 1], sums[v, 2] = cost, used, bad
+
+
+@njit(cache=True, nogil=True)
+def _color_rows(
     rendered: Float32,
     measured: Float32,
     sigma: float,
@@ -121,21 +127,27 @@ def _color_row(
     k: float,
     residual: Float32,
     weight: Float32,
-) -> tuple[float, int]:
-    cost, used = 0.0, 0
-    channels = measured.shape[1]
-    for u in range(measured.shape[0]):
-        square = 0.0
-        for c in range(channels):
-            e = np.float64(measured[u, c]) - np.float64(rendered[u, c])
-            residual[u, c] = e
-            square += e * e
-        weight[u] = 0
-        if not (rendered[u, 3] > 0 and mask[u] and square < np.inf):
-            residual[u] = 0
-            continue
-        rho, w = rho_and_weight(kind, k, np.sqrt(square) / sigma)
-        weight[u] = w / (sigma * sigma)
-        cost += rho
-        used += 1
-    return cost, used
+    sums: NDArray[np.float64],
+    channels: tuple[int, ...],
+    first: int,
+    last: int,
+) -> None:
+    """The same for colours; `channels` is a tuple so that its length is compiled in."""
+    for v in range(first, last):
+        cost, used = 0.0, 0
+        for u in range(measured.shape[1]):
+            square = 0.0
+            for c in range(len(channels)):
+                e = np.float64(measured[v, u, c]) - np.float64(rendered[v, u, c])
+                residual[v, u, c] = e
+                square += e * e
+            if rendered[v, u, 3] > 0 and mask[v, u] and square < np.inf:
+                rho, w = rho_and_weight(kind, k, np.sqrt(square) / sigma)
+                weight[v, u] = w / (sigma * sigma)
+                cost += rho
+                used += 1
+            else:
+                weight[v, u] = 0
+                for c in range(len(channels)):
+                    residual[v, u, c] = 0
+        sums[v, 0], sums[v, 1] = cost, used
