@@ -300,7 +300,12 @@ class TestBadInput:
             (["--trajectory", "nowhere.txt"], 1, "nowhere.txt: no such file"),
             (["--time-offset", "100"], 1, "no frame lies within the trajectory, which covers 0.000000 to 0.700000 s"),
             (["--bounds", "7", "8", "0", "1"], 1, "none of the 8 frames sees the map, which covers x 7 to 8"),
-            (["--spacing", "0.00001"], 1, "height map: received 100001 x 80001, but textures of"),
+            (
+                ["--spacing", "0.00001", "--bounds", "0", "1", "0", "0.0001"],
+                1,
+                "height map: received 100001 x 11, but textures of",
+            ),
+            (["--spacing", "0.000001"], 1, "map: 800001 x 1000001 vertices need about"),
         ],
     )
     def test_options_that_make_no_sense(

@@ -206,7 +206,12 @@ class TestOptions:
                 InputError,
                 "with a spacing of 0.001 m; choose a larger spacing",
             ),
-            ({"spacing": 1e-5}, LimitError, "height map: received 100001 x 80001, but textures of"),
+            (
+                {"spacing": 1e-5, "bounds": (0, 1, 0, 1e-4)},
+                LimitError,
+                "height map: received 100001 x 11, but textures of",
+            ),
+            ({"spacing": 1e-6}, InputError, "but this machine has"),
             (
                 {"time_offset": 50.0},
                 InputError,
