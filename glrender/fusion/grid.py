@@ -35,7 +35,7 @@ class Grid:
     def covering(bounds: tuple[float, float, float, float], spacing: float, T_world_map: Float64 | None) -> "Grid":
         """The grid from (x0, y0) that reaches at least to (x1, y1); bounds are (x0, x1, y0, y1) in map metres.
 
-        Raises InputError where they are no bounds, or where the map would not fit into this machine's memory.
+        Raises InputError where they are no bounds.
         """
         x0, x1, y0, y1 = check_array("bounds", bounds, (4,), finite=True)
         spacing = check_positive("spacing", spacing)
@@ -50,9 +50,18 @@ class Grid:
             )
         # A hair of tolerance, so that (0, 1) at 0.1 has 11 vertices although 1 / 0.1 is not 10 in binary.
         cols, rows = (int(count) + 1 for count in np.ceil(steps - 1e-6))
-        _check_memory(rows, cols)
         pose = np.eye(4) if T_world_map is None else T_world_map
         return Grid((max(rows, 2), max(cols, 2)), spacing, (float(x0), float(y0)), pose)
+
+    def check_memory(self) -> None:
+        """Raise InputError where a map of this grid would not fit into this machine's memory."""
+        rows, cols = self.shape
+        needed, there = rows * cols * _BYTES_PER_VERTEX, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > there:
+            raise InputError(
+                f"map: {rows} x {cols} vertices need about {needed / 2**30:,.0f} GiB, but this machine has "
+                f"{there / 2**30:,.0f}; take a larger spacing or closer bounds (metres)"
+            )
 
     def surface(self, heights: Float64, colors: Float64 | None = None, sigma: Float64 | None = None) -> HeightMap:
         """A height map on this grid."""
@@ -85,15 +94,6 @@ class Grid:
         _add_pixels(depth, image, lens, T_map_camera, place, wanted, sums, counts)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.concatenate([sums[..., :1] / counts[..., :1], sums[..., 1:] / counts[..., 1:]], axis=-1)
-
-
-def _check_memory(rows: int, cols: int) -> None:
-    needed, there = rows * cols * _BYTES_PER_VERTEX, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise InputError(
-            f"map: {rows} x {cols} vertices need about {needed / 2**30:,.0f} GiB, but this machine has "
-            f"{there / 2**30:,.0f}; take a larger spacing or closer bounds (metres)"
-        )
 
 
 @njit(cache=True)

@@ -110,6 +110,7 @@ class HeightMapFusion:
         pose = None if T_world_map is None else check_pose("T_world_map", T_world_map).copy()
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])
+        self.grid.check_memory()
         self._renderer = DerivativeRenderer(context, camera)
         self._heights = np.zeros(self.grid.shape)
         self._seeded = np.zeros(self.grid.shape, bool)
@@ -136,12 +137,15 @@ class HeightMapFusion:
         """Fuse one frame; what it says about unseen cells seeds them.
 
         `image` is (height, width, 3 or 1) linear colour, `depth` (height, width) camera z in metres; 0 or not
-        finite where a pixel measured nothing. Raises InputError for arrays of another shape or a pose that is
-        not rigid, UsageError for neither image nor depth, or an image with other channels than the ones before.
+        finite where a pixel measured nothing. Raises InputError for arrays of another shape or of whole numbers
+        (bytes, millimetres) or a pose that is not rigid, UsageError for neither image nor depth, or an image with
+        other channels than the ones before.
         """
         T = check_pose("T_world_camera", T_world_camera).copy()
         if depth is None and image is None:
             raise UsageError("integrate: received neither image nor depth; give at least one")
+        _check_floats("depth", depth, "metres as float")
+        _check_floats("image", image, "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)")
         if depth is None:
             depth = np.zeros(self.camera.shape)
         # Copies, of the pose too: the frame is held for a while, and the caller may reuse its arrays.
@@ -295,6 +299,12 @@ _SETTLED = 8.0
 # A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
 _FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
 _TO_THE_END = ConjugateGradient(tolerance=1e-6)
+
+
+def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:
+    """Refuse whole numbers: they are bytes or millimetres, which no shape gives away."""
+    if values is not None and np.issubdtype(np.asarray(values).dtype, np.integer):
+        raise InputError(f"{name}: received {np.asarray(values).dtype}, expected {expected}")
 
 
 def _widened(loss: Loss, scale: float) -> Loss:

@@ -42,6 +42,7 @@ def fit_sequence(
     started = perf_counter()
     task = read_input(sequence, options, advance)
     context.check_texture_size("height map", *task.grid.shape[::-1])
+    task.grid.check_memory()
     read = perf_counter()
     x, start_source = first_estimate(context, sequence, task, options.start)
     seeded = perf_counter()

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from glrender.errors import InputError
 from glrender.fusion.grid import Grid, fill_from_nearest
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.sightings import disputed
 from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context
 
 ABOVE = se3.look_at((0.3, 0.2, 1.0), (0.3, 0.2, 0.0), (0, 1, 0))
 
@@ -166,3 +169,20 @@ class TestNoise:
     def test_wrong_ones_are_refused(self, noise: tuple[float, float]) -> None:
         with pytest.raises(InputError, match="depth noise"):
             DepthNoise(*noise)
+
+
+def test_a_map_beyond_the_memory_is_refused() -> None:
+    grid = Grid.covering((0.0, 1000.0, 0.0, 1000.0), 1e-3, None)
+    with pytest.raises(InputError, match=r"1000001 x 1000001 vertices need about .* GiB, but this machine has"):
+        grid.check_memory()
+    Grid.covering((0.0, 1.0, 0.0, 1.0), 0.01, None).check_memory()
+
+
+@pytest.mark.parametrize(("values", "kind"), [("depth", np.uint16), ("image", np.uint8)])
+def test_whole_numbers_are_no_measurements(context: Context, values: str, kind: type) -> None:
+    camera = Camera(8, 6, 8.0, 8.0, 3.5, 2.5)
+    fusion = HeightMapFusion(context, camera, 0.5, (-1.0, 1.0, -1.0, 1.0))
+    frame = {values: np.ones((6, 8) if values == "depth" else (6, 8, 3), kind)}
+    with pytest.raises(InputError, match=f"{values}: received {np.dtype(kind)}, expected"):
+        fusion.integrate(np.eye(4), **frame)
+    fusion.release()

@@ -211,7 +211,7 @@ class TestOptions:
                 LimitError,
                 "height map: received 100001 x 11, but textures of",
             ),
-            ({"spacing": 1e-6}, InputError, "but this machine has"),
+            ({"spacing": 1e-6}, LimitError, "but textures of"),
             (
                 {"time_offset": 50.0},
                 InputError,
