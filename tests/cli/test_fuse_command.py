@@ -305,7 +305,7 @@ class TestBadInput:
                 1,
                 "height map: received 100001 x 11, but textures of",
             ),
-            (["--spacing", "0.000001"], 1, "map: 800001 x 1000001 vertices need about"),
+            (["--spacing", "0.000001"], 1, "height map: received 1000001 x 800001, but textures of"),
         ],
     )
     def test_options_that_make_no_sense(
