@@ -52,8 +52,8 @@ class FusionOptions(Weighting):
     observed_ratio: float = 5.0
     """A cell counts as observed once the data say this many times more about its height than the prior."""
     window: int = 5
-    """Frames that are linearised again before they enter the memory for good. On simulated rough ground the
-    error is 1.20 times the Cramer-Rao bound without a window, 1.09 with 5 frames and 1.08 with 10."""
+    """Frames that are linearised again before they enter the memory for good. Without a window, rough ground comes
+    out with errors well above the Cramer-Rao bound; more than 5 frames bring next to nothing."""
 
 
 @dataclass(frozen=True)
