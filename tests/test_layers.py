@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "glrender"
 FLOORS = (
     {"errors", "interrupt", "recycle"},
-    {"checks"},
+    {"checks", "parallel"},
     {"geometry", "solve"},
     {"gl", "io"},
     {"render"},

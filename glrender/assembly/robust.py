@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.assembly.parallel import even_parts, run_parts
+from glrender.parallel import even_parts, run_parts
 from glrender.errors import UsageError
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
 

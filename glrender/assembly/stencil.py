@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.assembly.lanes import add_scaled
-from glrender.assembly.parallel import CORES, run_parts
+from glrender.parallel import CORES, run_parts
 from glrender.assembly.residuals import Residuals
 from glrender.errors import UsageError
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
