@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from passes import WAYS, derivative_renderer
 from random_scenes import UTM, random_scene
 
 from glrender import Camera, DerivativeBuffers, DerivativeRenderer, ForwardRenderer, HeightMap
@@ -22,9 +23,9 @@ def render(context: Context) -> Iterator[Render]:
     made: list[DerivativeRenderer] = []
 
     def render(
-        surface: HeightMap, camera: Camera, T_world_camera: np.ndarray, layout: str = "compact", near: float = 1e-3
+        surface: HeightMap, camera: Camera, T_world_camera: np.ndarray, way: str = "host", near: float = 1e-3
     ) -> DerivativeBuffers:
-        made.append(DerivativeRenderer(context, camera, layout, near))
+        made.append(derivative_renderer(context, camera, way, near=near))
         return made[-1].render(surface, T_world_camera)
 
     yield render
@@ -71,8 +72,8 @@ def test_row_0_is_the_top_row_and_column_0_the_left_one(render: Render) -> None:
     camera = Camera(8, 6, 10.0, 10.0, 3.5, 2.5)
     y, x = np.mgrid[:9, :9] / 8
     surface = plain(colors=np.stack([x, y, 0 * x], axis=-1))
-    for layout in ("compact", "full"):
-        image = render(surface, camera, above(0, 0, 5), layout).image
+    for way in WAYS:
+        image = render(surface, camera, above(0, 0, 5), way).image
         assert (np.diff(image[..., 0], axis=1) > 0).all()
         assert (np.diff(image[..., 1], axis=0) < 0).all()
 
@@ -109,8 +110,8 @@ def test_depth_of_a_slanted_view_is_not_the_length_of_the_ray(render: Render) ->
 def test_where_nothing_is_seen_all_is_zero_and_the_triangle_minus_one(render: Render) -> None:
     surface = plain(cells=2, colors=np.ones((3, 3, 3)))
     camera = Camera(21, 21, 10.0, 10.0, 10.0, 10.0)
-    for layout in ("compact", "full"):
-        buffers = render(surface, camera, above(0, 0, 3), layout)
+    for way in WAYS:
+        buffers = render(surface, camera, above(0, 0, 3), way)
         corner = 0, 0
         assert buffers.visible[10, 10]
         assert not buffers.visible[corner]
@@ -128,8 +129,8 @@ def test_arrays_have_their_documented_layout(render: Render, context: Context) -
     camera = Camera(7, 5, 10.0, 10.0, 3.0, 2.0)
     for channels in (3, 1):
         surface = HeightMap(np.zeros((4, 6)), 1.0, (-3, -2), np.full((4, 6, channels), 0.5))
-        for layout in ("compact", "full"):
-            buffers = render(surface, camera, above(0, 0, 5), layout)
+        for way in WAYS:
+            buffers = render(surface, camera, above(0, 0, 5), way)
             assert buffers.image.shape == (5, 7, channels)
             assert buffers.depth.shape == (5, 7)
             assert buffers.normal.shape == buffers.barycentric.shape == buffers.depth_wrt_height.shape == (5, 7, 3)
@@ -152,12 +153,12 @@ def test_arrays_are_c_contiguous(render: Render) -> None:
     names = ("image", "depth", "triangle_ids", "vertex_ids", "barycentric", "normal", "edges", "visible")
     for channels in (3, 1, 0):
         scene = random_scene(0, channels=channels)
-        for layout in ("compact", "full"):
-            buffers = render(scene.surface, scene.camera, scene.T_world_camera, layout)
+        for way in WAYS:
+            buffers = render(scene.surface, scene.camera, scene.T_world_camera, way)
             arrays = {name: getattr(buffers, name) for name in (*names, "depth_wrt_height", "image_wrt_height")}
             assert buffers.pose is not None
             arrays |= {name: getattr(buffers.pose, name) for name in ("depth_wrt_pose", "image_wrt_pose")}
-            assert {name for name, array in arrays.items() if not array.flags.c_contiguous} == set(), layout
+            assert {name for name, array in arrays.items() if not array.flags.c_contiguous} == set(), way
 
 
 def test_colours_are_linear_and_not_clipped(render: Render) -> None:
@@ -224,12 +225,12 @@ def test_a_twist_moves_the_camera_the_other_way(render: Render) -> None:
 def test_from_below_nothing_is_seen(render: Render) -> None:
     surface = plain(colors=np.ones((9, 9, 3)))
     camera = Camera(8, 8, 10.0, 10.0, 3.5, 3.5)
-    for layout in ("compact", "full"):
-        assert render(surface, camera, above(0, 0, 4), layout).visible.all()
-        assert not render(surface, camera, se3.look_at((0, 0, -4), (0, 0, 0)), layout).visible.any()
+    for way in WAYS:
+        assert render(surface, camera, above(0, 0, 4), way).visible.all()
+        assert not render(surface, camera, se3.look_at((0, 0, -4), (0, 0, 0)), way).visible.any()
         turned = plain(colors=np.ones((9, 9, 3)), T_world_map=np.diag([1.0, -1.0, -1.0, 1.0]))
-        assert not render(turned, camera, above(0, 0, 4), layout).visible.any()
-        assert render(turned, camera, se3.look_at((0, 0, -4), (0, 0, 0)), layout).visible.all()
+        assert not render(turned, camera, above(0, 0, 4), way).visible.any()
+        assert render(turned, camera, se3.look_at((0, 0, -4), (0, 0, 0)), way).visible.all()
 
 
 def test_normals_point_at_the_camera_in_its_own_axes(render: Render) -> None:

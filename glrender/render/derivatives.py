@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_choice, check_pose, check_positive
+from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -14,15 +15,19 @@ from glrender.render.forward import NEAR
 from glrender.render.layouts import (
     COLORS,
     EDGES,
+    JUMP,
     VISIBILITY,
     compact_attachments,
     full_attachments,
     pose_attachments,
 )
+from glrender.render.on_host import HostEvaluator
 from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
 from glrender.render.surface import SurfaceTexture
+from glrender.render.view import View
 
 LAYOUTS = ("compact", "full")
+EVALUATIONS = ("gpu", "host")
 
 
 class DerivativeRenderer:
@@ -31,15 +36,31 @@ class DerivativeRenderer:
     Both layouts say the same. "compact" draws triangle ids and evaluates every pixel once from them;
     "full" writes up to eight attachments while it draws, each value as itself. `camera` is rendered as a
     pinhole; its distortion, if any, is that of files. What is nearer than `near` metres is not visible.
+
+    `evaluation` is where the compact layout is evaluated: on the "gpu" by a full-screen pass, or on the "host" by
+    a compiled loop in float64. None takes the host where the processor renders anyway, which is faster there.
     """
 
-    def __init__(self, context: Context, camera: Camera, layout: str = "compact", near: float = NEAR) -> None:
+    def __init__(
+        self,
+        context: Context,
+        camera: Camera,
+        layout: str = "compact",
+        near: float = NEAR,
+        evaluation: str | None = None,
+    ) -> None:
         self.context = context
         self.camera = camera
         self.layout = check_choice("layout", layout, LAYOUTS)
         self.near = check_positive("near", near)
+        if evaluation is None:
+            evaluation = "host" if context.is_software and layout == "compact" else "gpu"
+        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
+        if (self.layout, self.evaluation) == ("full", "host"):
+            raise UsageError("evaluation: received 'host' with the full layout, which is evaluated while it is drawn")
         self._view = ViewBuffer(context)
         self._surface = SurfaceTexture(context)
+        self._host = HostEvaluator()
         self._rasters: dict[str, RasterPass] = {}
         self._screens: dict[str, ScreenPass] = {}
 
@@ -53,6 +74,8 @@ class DerivativeRenderer:
         texture can be.
         """
         T = check_pose("T_world_camera", T_world_camera)
+        if self.evaluation == "host":
+            return self._render_on_host(surface, T, pose=pose, edges=edges)
         finished = self.draw(surface, T)
         attachments = {name: finished.target.read(name) for name in finished.target.names}
         kind = CompactBuffers if self.layout == "compact" else FullBuffers
@@ -66,20 +89,16 @@ class DerivativeRenderer:
         )
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass | ScreenPass:
-        """Render without reading anything back; returns the pass whose target holds the layout's attachments."""
-        self._view.use()
-        texture = self._surface
-        texture.upload(surface)
-        self._view.write(texture.view(self.camera, T_world_camera, self.near))
+        """Render on the GPU and read nothing back; returns the pass whose target holds the layout's attachments."""
+        self._set_view(surface, T_world_camera)
         channels = _channels(surface)
         if self.layout == "full":
             full = self._raster("full.frag", full_attachments(channels), {"CHANNELS": channels})
-            full.draw(texture)
+            full.draw(self._surface)
             return full
-        visibility = self._raster("visibility.frag", VISIBILITY, {})
-        visibility.draw(texture)
+        visibility = self._draw_visibility()
         compact = self._screen("compact.frag", compact_attachments(channels), {"CHANNELS": channels}, ("visibility",))
-        compact.draw(texture, {"visibility": visibility.target.texture("visibility")})
+        compact.draw(self._surface, {"visibility": visibility.target.texture("visibility")})
         return compact
 
     def release(self) -> None:
@@ -92,8 +111,36 @@ class DerivativeRenderer:
         self._rasters.clear()
         self._screens.clear()
 
+    def _set_view(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> View:
+        self._view.use()
+        self._surface.upload(surface)
+        view = self._surface.view(self.camera, T_world_camera, self.near)
+        self._view.write(view)
+        return view
+
+    def _draw_visibility(self) -> RasterPass:
+        visibility = self._raster("visibility.frag", VISIBILITY, {})
+        visibility.draw(self._surface)
+        return visibility
+
+    def _render_on_host(
+        self, surface: HeightMap, T_world_camera: NDArray[np.float64], *, pose: bool, edges: bool
+    ) -> CompactBuffers:
+        view = self._set_view(surface, T_world_camera)
+        triangles = self._draw_visibility().target.read("visibility")[..., 0]
+        texels, channels = self._surface.texels, _channels(surface)
+        attachments = self._host.evaluate(triangles, texels, view, channels)
+        return CompactBuffers(
+            surface,
+            self.camera,
+            T_world_camera,
+            attachments,
+            self._host.find_edges(attachments, texels, view) if edges else None,
+            self._host.differentiate_by_pose(attachments, texels, view, channels) if pose else None,
+        )
+
     def _find_edges(self, finished: RasterPass | ScreenPass) -> NDArray[np.bool_]:
-        edges = self._screen("edges.frag", EDGES, {}, ("triangles", "image"))
+        edges = self._screen("edges.frag", EDGES, {"JUMP": JUMP}, ("triangles", "image"))
         inputs = {"triangles": self._triangles(finished), "image": finished.target.texture("image")}
         edges.draw(self._surface, inputs)
         return edges.target.read("edge")[..., 0].astype(bool)

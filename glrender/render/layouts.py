@@ -57,3 +57,6 @@ FORWARD = {"image": "rgba32f"}
 
 EDGES = {"edge": "r8ui"}
 """1 at occlusion boundaries."""
+
+JUMP = 0.02
+"""Of the nearer depth: by how much the depths of neighbouring pixels differ at an occlusion boundary."""

@@ -27,6 +27,7 @@ class SurfaceTexture:
         self.context = context
         self.height_origin = 0.0
         self.boxes: NDArray[np.float64] = np.empty((0, 2, 3))
+        self.texels: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
         self.indices: moderngl.Buffer | None = None
         self._texture: moderngl.Texture | None = None
         self._surface: HeightMap | None = None
@@ -63,6 +64,7 @@ class SurfaceTexture:
         if not same_shape:
             self._replace_texture(cols, rows)
         self.texture.write(texels)
+        self.texels = texels
         self.boxes = bounding_boxes(surface)
         mask = unseen.tobytes() if unseen.any() else b""
         others = not same_shape or mask != self._unseen

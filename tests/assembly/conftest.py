@@ -6,12 +6,12 @@ from functools import cache
 
 import numpy as np
 import pytest
+from passes import derivative_renderer
 from random_scenes import Scene
 
 from glrender.assembly.residuals import Measurements
 from glrender.gl.context import Context
 from glrender.render.buffers import DerivativeBuffers
-from glrender.render.derivatives import DerivativeRenderer
 
 DEPTH_SIGMA, COLOR_SIGMA = 0.01, 0.05
 
@@ -43,11 +43,11 @@ def measure(buffers: DerivativeBuffers) -> Measurements:
 
 @pytest.fixture(scope="session")
 def frame(context: Context) -> Callable[..., Frame]:
-    """A scene as it is rendered and as it is measured; `layout` is that of the buffers."""
+    """A scene as it is rendered and as it is measured; `way` is one of the WAYS."""
 
     @cache
-    def make(scene: Scene, layout: str = "compact") -> Frame:
-        renderer = DerivativeRenderer(context, scene.camera, layout)
+    def make(scene: Scene, way: str = "compact") -> Frame:
+        renderer = derivative_renderer(context, scene.camera, way)
         buffers = renderer.render(scene.surface, scene.T_world_camera, pose=False, edges=False)
         renderer.release()
         return Frame(buffers, measure(buffers))

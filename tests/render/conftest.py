@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
+from passes import derivative_renderer
 from random_scenes import Scene
 
 from glrender.geometry.camera import Camera
@@ -23,11 +24,11 @@ def twin() -> Callable[[Scene], ReferenceBuffers]:
 
 @pytest.fixture(scope="session")
 def differentiate(context: Context) -> Callable[..., DerivativeBuffers]:
-    """A scene by the derivative pass, in the compact layout unless told otherwise."""
+    """A scene by the derivative pass, in one of the WAYS."""
 
     @cache
-    def render(scene: Scene, layout: str = "compact") -> DerivativeBuffers:
-        renderer = DerivativeRenderer(context, scene.camera, layout)
+    def render(scene: Scene, way: str = "host") -> DerivativeBuffers:
+        renderer = derivative_renderer(context, scene.camera, way)
         buffers = renderer.render(scene.surface, scene.T_world_camera)
         renderer.release()
         return buffers
@@ -54,8 +55,8 @@ def renderer(context: Context) -> Iterator[Callable[..., DerivativeRenderer]]:
     """Makes derivative renderers that are released after the test."""
     made: list[DerivativeRenderer] = []
 
-    def make(camera: Camera, layout: str = "compact", **options: float) -> DerivativeRenderer:
-        made.append(DerivativeRenderer(context, camera, layout, **options))
+    def make(camera: Camera, way: str = "host", **options: float) -> DerivativeRenderer:
+        made.append(derivative_renderer(context, camera, way, **options))
         return made[-1]
 
     yield make

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from passes import WAYS
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene
 
 from glrender.geometry import se3
@@ -24,7 +25,7 @@ Twin = Callable[[Scene], ReferenceBuffers]
 Differentiate = Callable[..., DerivativeBuffers]
 each_scene = pytest.mark.parametrize("scene", SEEING_SCENES, ids=str)
 each_unseen_scene = pytest.mark.parametrize("scene", UNSEEN_SCENES, ids=str)
-each_layout = pytest.mark.parametrize("layout", ["compact", "full"])
+each_way = pytest.mark.parametrize("way", WAYS)
 
 
 def values(buffers: DerivativeBuffers, name: str) -> np.ndarray:
@@ -38,9 +39,9 @@ def relative_errors(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 @each_scene
-@each_layout
-def test_every_value_is_that_of_the_twin(scene: Scene, layout: str, twin: Twin, differentiate: Differentiate) -> None:
-    truth, buffers = twin(scene), differentiate(scene, layout)
+@each_way
+def test_every_value_is_that_of_the_twin(scene: Scene, way: str, twin: Twin, differentiate: Differentiate) -> None:
+    truth, buffers = twin(scene), differentiate(scene, way)
     differing = np.count_nonzero(buffers.triangle_ids != truth.triangle_ids)
     assert differing <= max(2, DIFFERING * truth.triangle_ids.size), f"{differing} pixels see another triangle"
     same = (buffers.triangle_ids == truth.triangle_ids) & buffers.visible
@@ -83,9 +84,9 @@ def test_hardly_any_pixel_sees_another_triangle(twin: Twin, differentiate: Diffe
 
 
 @each_unseen_scene
-@each_layout
-def test_where_nothing_is_seen_everything_is_zero(scene: Scene, layout: str, differentiate: Differentiate) -> None:
-    buffers = differentiate(scene, layout)
+@each_way
+def test_where_nothing_is_seen_everything_is_zero(scene: Scene, way: str, differentiate: Differentiate) -> None:
+    buffers = differentiate(scene, way)
     assert (buffers.triangle_ids == -1).all()
     assert (buffers.vertex_ids == -1).all()
     assert not buffers.visible.any()
@@ -95,9 +96,9 @@ def test_where_nothing_is_seen_everything_is_zero(scene: Scene, layout: str, dif
 
 
 @each_scene
-@each_layout
-def test_pixels_beside_the_map_are_zero(scene: Scene, layout: str, differentiate: Differentiate) -> None:
-    buffers = differentiate(scene, layout)
+@each_way
+def test_pixels_beside_the_map_are_zero(scene: Scene, way: str, differentiate: Differentiate) -> None:
+    buffers = differentiate(scene, way)
     outside = buffers.triangle_ids == -1
     np.testing.assert_array_equal(outside, buffers.depth == 0)
     assert (buffers.vertex_ids[outside] == -1).all()
@@ -107,10 +108,10 @@ def test_pixels_beside_the_map_are_zero(scene: Scene, layout: str, differentiate
 
 
 @each_scene
-@each_layout
-def test_no_block_of_derivatives_is_silently_zero(scene: Scene, layout: str, differentiate: Differentiate) -> None:
+@each_way
+def test_no_block_of_derivatives_is_silently_zero(scene: Scene, way: str, differentiate: Differentiate) -> None:
     """Every vertex of the triangle, channel and axis of motion tells on almost every pixel that sees the map."""
-    buffers = differentiate(scene, layout)
+    buffers = differentiate(scene, way)
     seen = buffers.visible
     blocks = {"depth by vertex": buffers.depth_wrt_height, "depth by pose": buffers.pose.depth_wrt_pose}
     blocks |= {"barycentric": buffers.barycentric, "normal": buffers.normal}

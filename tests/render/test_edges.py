@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from passes import WAYS
 from random_scenes import SEEING_SCENES, Scene
 
 from glrender.geometry import se3
@@ -48,11 +49,11 @@ def beside(region: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scene", SEEING_SCENES, ids=str)
-@pytest.mark.parametrize("layout", ["compact", "full"])
+@pytest.mark.parametrize("way", WAYS)
 def test_edges_are_those_of_the_definition(
-    scene: Scene, layout: str, differentiate: Callable[..., DerivativeBuffers]
+    scene: Scene, way: str, differentiate: Callable[..., DerivativeBuffers]
 ) -> None:
-    buffers = differentiate(scene, layout)
+    buffers = differentiate(scene, way)
     differing = np.count_nonzero(buffers.edges != edges_by_hand(buffers))
     assert differing <= 1e-3 * buffers.edges.size, f"{differing} flags differ, by rounding only very few may"
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from passes import derivative_renderer
 
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -74,14 +75,14 @@ def scene(size: int) -> tuple[HeightMap, np.ndarray]:
     return HeightMap(z, 2 / (size - 1), (-1, -1), colors), T_world_camera
 
 
-@pytest.fixture(scope="module")
-def losses(context: Context) -> Evaluate:
-    """The losses of the scene at a size, and their gradients by this renderer."""
+@pytest.fixture(scope="module", params=["host", "compact"])
+def losses(context: Context, request: pytest.FixtureRequest) -> Evaluate:
+    """The losses of the scene at a size, and their gradients by this renderer, evaluated on the host and the GPU."""
 
     @cache
     def evaluate(size: int) -> Losses:
         surface, T_world_camera = scene(size)
-        renderer = DerivativeRenderer(context, CAMERA)
+        renderer = derivative_renderer(context, CAMERA, request.param)
         buffers = renderer.render(surface, T_world_camera)
         renderer.release()
         image_error = buffers.image.astype(np.float64) - 0.5

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from passes import WAYS
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene, random_scene
 from scipy.sparse import csr_array
 
@@ -51,12 +52,12 @@ def test_three_entries_in_rows_that_see_and_none_in_others(scene: Scene, differe
 
 
 @pytest.mark.parametrize("scene", [RGB, GREY], ids=str)
-@pytest.mark.parametrize("layout", ["compact", "full"])
+@pytest.mark.parametrize("way", WAYS)
 def test_rows_and_columns_are_in_the_order_of_ravel(
-    scene: Scene, layout: str, differentiate: Differentiate, twin: Callable[[Scene], ReferenceBuffers]
+    scene: Scene, way: str, differentiate: Differentiate, twin: Callable[[Scene], ReferenceBuffers]
 ) -> None:
     """Entry by entry, against dense arrays that are indexed by pixel, channel and vertex."""
-    buffers, truth = differentiate(scene, layout), twin(scene)
+    buffers, truth = differentiate(scene, way), twin(scene)
     (height, width), (rows, cols), C = scene.camera.shape, scene.surface.shape, buffers.channels
     depth_height = np.zeros((height, width, rows, cols))
     image_height = np.zeros((height, width, C, rows, cols))
@@ -126,8 +127,8 @@ def test_a_higher_map_is_nearer_by_as_much_as_a_camera_moved_down(differentiate:
 
 
 def test_a_map_without_colours_renders_grey_and_has_no_image_derivatives(differentiate: Differentiate) -> None:
-    for layout in ("compact", "full"):
-        buffers = differentiate(BARE, layout)
+    for way in WAYS:
+        buffers = differentiate(BARE, way)
         assert buffers.image.shape == (*BARE.camera.shape, 1)
         np.testing.assert_allclose(buffers.image[..., 0], np.where(buffers.visible, 0.5, 0), atol=1e-6)
         assert buffers.channels == 0
@@ -150,8 +151,8 @@ def test_unknown_names_are_refused_with_the_valid_ones(differentiate: Differenti
 
 
 def test_pose_and_edges_are_made_only_if_asked_for(renderer: Callable[..., DerivativeRenderer]) -> None:
-    for layout in ("compact", "full"):
-        buffers = renderer(RGB.camera, layout).render(RGB.surface, RGB.T_world_camera, pose=False, edges=False)
+    for way in WAYS:
+        buffers = renderer(RGB.camera, way).render(RGB.surface, RGB.T_world_camera, pose=False, edges=False)
         assert buffers.pose is None
         assert buffers.edges is None
         for of in ("depth", "image"):

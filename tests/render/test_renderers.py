@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
+from passes import WAYS, derivative_renderer
 from random_scenes import Scene, random_scene
 
 from glrender.errors import GLError, InputError, LimitError, UsageError
@@ -19,11 +21,7 @@ from glrender.render.forward import ForwardRenderer
 
 CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
 SCENES = [random_scene(60 + k, channels=channels) for k, channels in enumerate((3, 1, 0, 3))]
-MAKERS = {
-    "forward": ForwardRenderer,
-    "compact": DerivativeRenderer,
-    "full": lambda context, camera: DerivativeRenderer(context, camera, "full"),
-}
+MAKERS = {"forward": ForwardRenderer} | {way: partial(derivative_renderer, way=way) for way in WAYS}
 each_renderer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 Make = Callable[[Context, Camera], ForwardRenderer | DerivativeRenderer]
 LOOKING_DOWN = se3.look_at((0, 0, 2), (0, 0, 0))
@@ -181,8 +179,8 @@ def test_an_image_larger_than_a_framebuffer_is_refused(context: Context) -> None
         camera = Camera(*size, 100.0, 100.0, 0.0, 0.0)
         with pytest.raises(LimitError, match="can render into at most"):
             ForwardRenderer(context, camera)
-        for layout in ("compact", "full"):
-            renderer = DerivativeRenderer(context, camera, layout)
+        for way in WAYS:
+            renderer = derivative_renderer(context, camera, way)
             with pytest.raises(LimitError, match="can render into at most"):
                 renderer.render(level(3, 3), LOOKING_DOWN)
             renderer.release()
@@ -198,8 +196,8 @@ def test_tiny_images_and_thin_maps(
     camera = Camera(*size, 10.0, 10.0, (size[0] - 1) / 2 + 0.01, (size[1] - 1) / 2 + 0.02)
     T_world_camera = se3.look_at((0.003, 0.002, 0.1), (0, 0, 0))
     truth = reference.render(surface, camera, T_world_camera)
-    for layout in ("compact", "full"):
-        buffers = renderer(camera, layout).render(surface, T_world_camera)
+    for way in WAYS:
+        buffers = renderer(camera, way).render(surface, T_world_camera)
         np.testing.assert_array_equal(buffers.triangle_ids, truth.triangle_ids)
         np.testing.assert_allclose(buffers.depth, truth.depth, rtol=1e-5)
         assert buffers.jacobian("depth", "height").shape == (size[0] * size[1], surface.heights.size)
@@ -263,6 +261,10 @@ def test_wrong_poses_are_refused(context: Context, make: Make) -> None:
 def test_wrong_options_are_refused_by_name(context: Context) -> None:
     with pytest.raises(UsageError, match="layout: received 'tiny', expected one of 'compact', 'full'"):
         DerivativeRenderer(context, CAMERA, "tiny")
+    with pytest.raises(UsageError, match="evaluation: received 'cpu', expected one of 'gpu', 'host'"):
+        DerivativeRenderer(context, CAMERA, evaluation="cpu")
+    with pytest.raises(UsageError, match="received 'host' with the full layout, which is evaluated while it is drawn"):
+        DerivativeRenderer(context, CAMERA, "full", evaluation="host")
     for near in (0.0, -1.0, np.nan):
         with pytest.raises(InputError, match="near: received"):
             DerivativeRenderer(context, CAMERA, near=near)
