@@ -1,6 +1,7 @@
 """Arrays whose memory is used again once nobody holds them."""
 
 import sys
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,22 +16,34 @@ class Recycler:
     """Gives out arrays like numpy.empty, of the memory of earlier ones that have been let go.
 
     The system takes back what a process frees of some megabytes, and a frame's buffers come to 20 MB: fetching them
-    again page by page took 5 of the 23 ms of a frame. A view keeps the array that it looks at in use. For one
-    thread at a time.
+    again page by page took 5 of the 23 ms of a frame. A view keeps the array that it looks at in use. At most `alike`
+    arrays of a shape and type are kept, and 32 in all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, alike: int = 4) -> None:
+        self._alike = alike
         self._arrays: list[NDArray[Any]] = []
+        self._lock = Lock()
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An array of undefined content."""
-        for array in self._arrays:
-            if array.shape == shape and array.dtype == dtype and sys.getrefcount(array) == _UNHELD:
-                return array
-        array = np.empty(shape, dtype)
-        # Two of a kind are what a loop needs that holds one frame while it makes the next.
-        alike = [k for k, other in enumerate(self._arrays) if other.shape == shape and other.dtype == dtype]
-        if len(alike) >= 2:
-            del self._arrays[alike[0]]
-        self._arrays.append(array)
+        with self._lock:
+            for array in self._arrays:
+                if array.shape == shape and array.dtype == dtype and sys.getrefcount(array) == _UNHELD:
+                    return array
+            array = np.empty(shape, dtype)
+            alike = [k for k, other in enumerate(self._arrays) if other.shape == shape and other.dtype == dtype]
+            if len(alike) >= self._alike:
+                del self._arrays[alike[0]]
+            self._arrays.append(array)
+            del self._arrays[:-_MOST]
+            return array
+
+    def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """An array of zeros."""
+        array = self.empty(shape, dtype)
+        array.fill(0)
         return array
+
+
+_MOST = 32

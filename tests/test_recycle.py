@@ -41,8 +41,17 @@ def test_other_shapes_and_types_are_other_arrays() -> None:
     assert recycler.empty((30, 40), np.int32).dtype == np.int32
 
 
-def test_it_keeps_no_more_than_two_of_a_kind() -> None:
-    recycler = Recycler()
+def test_it_keeps_no_more_than_it_was_told() -> None:
+    recycler = Recycler(alike=2)
     held = [recycler.empty((30, 40), np.float32) for _ in range(6)]
     assert len({address(array) for array in held}) == 6
     assert len(recycler._arrays) == 2
+    for side in range(1, 50):
+        recycler.empty((side, side), np.float32)
+    assert len(recycler._arrays) == 32
+
+
+def test_zeros_are_zero_again() -> None:
+    recycler = Recycler()
+    recycler.zeros((30, 40), np.float64)[:] = 7
+    assert not recycler.zeros((30, 40), np.float64).any()

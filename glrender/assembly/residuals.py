@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from glrender.assembly.robust import loss_parameters, weigh_color, weigh_depth
 from glrender.checks import check_array, check_positive
 from glrender.errors import InputError, UsageError
+from glrender.recycle import Recycler
 from glrender.render.buffers import DerivativeBuffers
 from glrender.solve.losses import Loss, Squared
 
@@ -66,8 +67,9 @@ def weigh(
     # Arrays of one kind, also where a number would do: the loops are compiled anew for every other kind.
     mask = np.ones(shape, bool) if measurements.mask is None else measurements.mask
     mask = check_array("mask", mask, shape, np.bool_)
-    depth, depth_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    color, color_weight = np.zeros((*shape, 0), np.float32), np.zeros(shape, np.float32)
+    has_depth, has_color = measurements.depth is not None, measurements.image is not None and buffers.channels > 0
+    depth, depth_weight = _room(shape, has_depth), _room(shape, has_depth)
+    color, color_weight = _room((*shape, buffers.channels if has_color else 0), has_color), _room(shape, has_color)
     rendered = buffers.attachments["image"]
     cost, count = 0.0, 0
     if measurements.depth is not None:
@@ -84,7 +86,14 @@ def weigh(
         measured = check_array("image", measurements.image, (*shape, buffers.channels), np.float32)
         color_sigma = check_positive("color_sigma", measurements.color_sigma)
         kind, k = loss_parameters(color_loss or Squared())
-        color = np.empty_like(measured)
         color_cost, used = weigh_color(rendered, measured, color_sigma, mask, kind, k, color, color_weight)
         cost, count = cost + color_cost, count + used
     return Residuals(depth, depth_weight, color, color_weight, float(cost), int(count))
+
+
+_recycler = Recycler(alike=8)
+
+
+def _room(shape: tuple[int, ...], filled: bool) -> Float32:
+    """An array that is about to be filled, or zeros."""
+    return _recycler.empty(shape, np.float32) if filled else np.zeros(shape, np.float32)

@@ -7,8 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.parallel import even_parts, run_parts
 from glrender.errors import UsageError
+from glrender.parallel import even_parts, run_parts
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
 
 Float32 = NDArray[np.float32]
@@ -26,18 +26,20 @@ def loss_parameters(loss: Loss) -> tuple[int, float]:
 
 
 @njit(cache=True, inline="always")
-def rho_and_weight(kind: int, k: float, r: float) -> tuple[float, float]:
-    """rho(r) and rho'(r) / r of a normalised residual r >= 0."""
+def rho_and_weight(kind: int, k: float, square: float) -> tuple[float, float]:
+    """rho(r) and rho'(r) / r of a normalised residual, from its square."""
     if kind == 1:
-        inside = min(r, k)
-        return inside * (r - 0.5 * inside), k / max(r, k)
+        if square <= k * k:
+            return 0.5 * square, 1.0
+        r = np.sqrt(square)
+        return k * (r - 0.5 * k), k / r
     if kind == 2:
-        u = (r / k) * (r / k)
+        u = square / (k * k)
         return 0.5 * k * k * np.log1p(u), 1 / (1 + u)
     if kind == 3:
-        u = min((r / k) * (r / k), 1.0)
+        u = min(square / (k * k), 1.0)
         return k * k / 6 * u * (3 - u * (3 - u)), (1 - u) * (1 - u)
-    return 0.5 * r * r, 1.0
+    return 0.5 * square, 1.0
 
 
 def weigh_depth(
@@ -109,9 +111,10 @@ def _depth_rows(
                 bad += 1
                 continue
             e = z - predicted
-            rho, w = rho_and_weight(kind, k, abs(e) / s)
+            information = 1.0 / (s * s)
+            rho, w = rho_and_weight(kind, k, e * e * information)
             residual[v, u] = e
-            weight[v, u] = w / (s * s)
+            weight[v, u] = w * information
             cost += rho
             used += 1
         sums[v, 0], sums[v, 1], sums[v, 2] = cost, used, bad
@@ -133,6 +136,7 @@ def _color_rows(
     last: int,
 ) -> None:
     """The same for colours; `channels` is a tuple so that its length is compiled in."""
+    information = 1.0 / (sigma * sigma)
     for v in range(first, last):
         cost, used = 0.0, 0
         for u in range(measured.shape[1]):
@@ -142,8 +146,8 @@ def _color_rows(
                 residual[v, u, c] = e
                 square += e * e
             if rendered[v, u, 3] > 0 and mask[v, u] and square < np.inf:
-                rho, w = rho_and_weight(kind, k, np.sqrt(square) / sigma)
-                weight[v, u] = w / (sigma * sigma)
+                rho, w = rho_and_weight(kind, k, square * information)
+                weight[v, u] = w * information
                 cost += rho
                 used += 1
             else:

@@ -13,15 +13,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.assembly.lanes import add_scaled
-from glrender.parallel import CORES, run_parts
 from glrender.assembly.residuals import Residuals
 from glrender.errors import UsageError
+from glrender.parallel import CORES, run_parts
+from glrender.recycle import Recycler
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+_recycler = Recycler()
 
 
 def normal_equations(
@@ -36,7 +39,7 @@ def normal_equations(
         raise UsageError("normal_equations: received buffers of the full layout; render with layout='compact'")
     channels = buffers.channels
     rows, cols = buffers.surface.shape
-    matrix = np.zeros((rows, cols, 4, 2 + channels if channels else 1))
+    matrix = _recycler.zeros((rows, cols, 4, 2 + channels if channels else 1), np.float64)
     vector = np.zeros((rows, cols, 1 + channels))
     triangles = buffers.attachments["geometry"][..., 3]
     with_color = channels > 0 and residuals.color.shape[2] == channels

@@ -277,30 +277,44 @@ def _edge_rows(
     last: int,
 ) -> None:
     height, width = triangles.shape
-    R = eye.R_grid_camera
     for v in range(first, last):
+        above, below = max(v - 1, 0), min(v + 1, height - 1)
         for u in range(width):
             edges[v, u] = False
             if triangles[v, u] == 0:
                 continue
-            depth = np.float64(image[v, u, 3])
-            for k in range(4):
-                dv, du = (0, 1 - 2 * k) if k < 2 else (2 * k - 5, 0)
-                if not (0 <= v + dv < height and 0 <= u + du < width):
-                    continue
-                beyond = np.float64(image[v + dv, u + du, 3])
-                step = abs(beyond - depth)
-                if beyond != 0.0 and step <= jump * min(depth, beyond):
-                    continue
-                # On one plane depth goes with 1 / (n . r).
-                t = _numbered(texels, triangles[v, u], eye)
-                here = _to_grid(R, (u - eye.cx) / eye.fx, (v - eye.cy) / eye.fy)
-                there = _to_grid(R, (u + du - eye.cx) / eye.fx, (v + dv - eye.cy) / eye.fy)
-                incidence = here[2] - t.slope_x * here[0] - t.slope_y * here[1]
-                extended = depth * incidence / (there[2] - t.slope_x * there[0] - t.slope_y * there[1])
-                if beyond == 0.0 or not (extended > 0.0 and abs(extended - beyond) < 0.5 * step):
-                    edges[v, u] = True
-                    break
+            left, right = max(u - 1, 0), min(u + 1, width - 1)
+            depth = image[v, u, 3]
+            a, b, c, d = image[v, right, 3], image[v, left, 3], image[below, u, 3], image[above, u, 3]
+            # Nearly everywhere all four are close, and 0 is far from any depth.
+            nearest, farthest = min(min(a, b), min(c, d)), max(max(a, b), max(c, d))
+            if farthest - depth <= jump * depth and depth - nearest <= jump * nearest:
+                continue
+            t = _numbered(texels, triangles[v, u], eye)
+            edges[v, u] = (
+                _jumps(t, eye, u, v, depth, right, v, a, jump)
+                or _jumps(t, eye, u, v, depth, left, v, b, jump)
+                or _jumps(t, eye, u, v, depth, u, below, c, jump)
+                or _jumps(t, eye, u, v, depth, u, above, d, jump)
+            )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _jumps(
+    t: _Triangle, eye: _Eye, u: int, v: int, depth: float, other_u: int, other_v: int, beyond: float, jump: float
+) -> bool:
+    """Whether there is an occlusion boundary between a pixel and its neighbour at (other_u, other_v)."""
+    if beyond == 0.0:
+        return True
+    step = abs(beyond - depth)
+    if step <= jump * min(depth, beyond):
+        return False
+    # On one plane depth goes with 1 / (n . r).
+    here = _to_grid(eye.R_grid_camera, (u - eye.cx) / eye.fx, (v - eye.cy) / eye.fy)
+    there = _to_grid(eye.R_grid_camera, (other_u - eye.cx) / eye.fx, (other_v - eye.cy) / eye.fy)
+    incidence = here[2] - t.slope_x * here[0] - t.slope_y * here[1]
+    extended = depth * incidence / (there[2] - t.slope_x * there[0] - t.slope_y * there[1])
+    return not (extended > 0.0 and abs(extended - beyond) < 0.5 * step)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
