@@ -35,7 +35,7 @@ class SizeReport:
     @property
     def shares(self) -> dict[str, float]:
         """What each part takes of the total; parts are timed one by one, so they need not add up to 1."""
-        return {part: self.timings[part].ratio(self.timings[TOTAL]) for part in PARTS}
+        return {part: self.timings[part].ratio(self.timings[TOTAL]) for part in PARTS if part in self.timings}
 
     @property
     def fastest_peer(self) -> str | None:

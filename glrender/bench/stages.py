@@ -21,12 +21,17 @@ from glrender.solve.systems import NormalEquations
 
 PLAIN = "plain pass"
 COMPACT = "derivative pass"
+"""Image, depth and derivatives of the compact layout, where they are evaluated: on the host, or left on the GPU."""
 READ = "reading it back"
+"""Only where they are evaluated on the GPU."""
 RESIDUALS = "residuals, weights"
 STENCIL = "block stencil"
 TOTAL = "total"
 FULL = "full layout"
 UPLOAD = "upload of a changed map"
+
+GPU = "derivative pass on the GPU"
+"""The full-screen pass in place of the host's loop, where that is what is used."""
 
 PARTS = (COMPACT, READ, RESIDUALS, STENCIL)
 """What the total is made of."""
@@ -60,6 +65,7 @@ class Stages:
         self._forward.draw(scene.surface, scene.T_world_camera)
         self._full.draw(scene.surface, scene.T_world_camera)
         self._finished = self._compact.draw(scene.surface, scene.T_world_camera)
+        self._on_host = self._compact.evaluation == "host"
         context.mgl.finish()
         shaders = time.perf_counter() - start
 
@@ -81,10 +87,15 @@ class Stages:
 
     def candidates(self) -> dict[str, Callable[[], object]]:
         """Each stage by its name."""
-        return {
-            PLAIN: lambda: self._draw(self._forward),
+        draw: dict[str, Callable[[], object]] = {
             COMPACT: lambda: self._draw(self._compact),
             READ: lambda: [self._finished.target.read(name) for name in self._finished.target.names],
+        }
+        if self._on_host:
+            draw = {COMPACT: self._render, GPU: lambda: self._draw(self._compact)}
+        return {
+            PLAIN: lambda: self._draw(self._forward),
+            **draw,
             RESIDUALS: lambda: weigh(self._buffers, self._measurements),
             STENCIL: lambda: normal_equations(self._buffers, self._residuals),
             TOTAL: self.total,

@@ -9,7 +9,7 @@ from rich.table import Table
 from glrender.bench.benchmark import Report, SizeReport
 from glrender.bench.peers import SIZES as PEER_SIZES
 from glrender.bench.solvers import ITERATIVE, SolverTimes
-from glrender.bench.stages import PARTS, PLAIN
+from glrender.bench.stages import PLAIN
 from glrender.bench.timing import NOISY, Timing
 
 
@@ -39,7 +39,7 @@ def _size_table(size: SizeReport, report: Report) -> Table:
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     shares = size.shares
     for stage, timing in size.timings.items():
-        share = f"{shares[stage]:.0%}" if stage in PARTS else ""
+        share = f"{shares[stage]:.0%}" if stage in shares else ""
         table.add_row(stage, *_times(timing), f"{timing.ratio(size.timings[PLAIN]):.2f}", share)
     if n in PEER_SIZES:
         for peer, version in report.peers.items():
