@@ -3,31 +3,36 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from glrender.solve.linear import ConjugateGradient
-from glrender.solve.priors import GaussianPrior
-from glrender.solve.systems import NormalEquations, hold_unseen
+from glrender.solve.stencil import BlockStencil
+from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
 
 MEAN, SIGMA = 0.5, 0.5
 """All that is known of a colour that nobody has seen."""
 
+_CONVERGED, _MOST_SWEEPS = 1e-6, 1000
+
 
 @dataclass(frozen=True, eq=False)
 class ColorMemory:
     """What all frames so far said about the colours, and the estimate that follows from it."""
 
-    data: NormalEquations
-    """Information and information vector of absolute colours, 1 + C unknowns a vertex; those of the heights are 0."""
+    data: BlockStencil
+    """Information about each colour channel, the same for all; (rows, cols, 4, 1)."""
+    vector: Float64
+    """(rows, cols, C): information vector of absolute colours."""
     estimate: Float64
     """(rows, cols, C) linear."""
 
     @staticmethod
     def empty(shape: tuple[int, int], channels: int) -> "ColorMemory":
         """Nothing seen yet."""
-        return ColorMemory(NormalEquations.zeros(*shape, channels), np.full((*shape, channels), MEAN))
+        nothing = np.zeros((*shape, channels))
+        return ColorMemory(BlockStencil.zeros(*shape, 0), nothing, nothing + MEAN)
 
     @property
     def channels(self) -> int:
@@ -40,18 +45,58 @@ class ColorMemory:
 
     def with_frame(self, frame: NormalEquations) -> "ColorMemory":
         """With a frame added that was linearised at the estimate; the colours are linear, so any estimate will do."""
-        x = np.concatenate([np.zeros((*frame.stencil.shape, 1)), self.estimate], axis=-1)
-        return replace(self, data=self.data + replace(frame, vector=frame.vector + frame.matvec(x)))
+        data = BlockStencil(frame.stencil.matrix[..., 1:2])
+        at_estimate = [data.matvec(self.estimate[..., c, None]) for c in range(self.channels)]
+        absolute = frame.vector[..., 1:] + np.concatenate(at_estimate, axis=-1)
+        return replace(self, data=self.data + data, vector=self.vector + absolute)
 
-    def solved(self, solver: ConjugateGradient) -> "ColorMemory":
-        """With the estimate moved to, or towards, the solution."""
-        x = np.concatenate([np.zeros((*self.data.stencil.shape, 1)), self.estimate], axis=-1)
-        zero = np.zeros_like(x)
-        total = GaussianPrior(zero + MEAN, np.inf, SIGMA).add_to(self.data, zero)
-        increment = replace(total, vector=total.vector - total.matvec(x))
-        return replace(self, estimate=self.estimate + solver.solve(hold_unseen(increment)).x[..., 1:])
+    def relaxed(self) -> "ColorMemory":
+        """With the estimate moved towards the solution: neighbours share few pixels, so one sweep goes most of it."""
+        estimate = self.estimate.copy()
+        _sweep(self.data.matrix, self.vector, SIGMA**-2, estimate)
+        return replace(self, estimate=estimate)
+
+    def solved(self) -> "ColorMemory":
+        """With the estimate moved to the solution."""
+        estimate = self.estimate.copy()
+        for _ in range(_MOST_SWEEPS):
+            if _sweep(self.data.matrix, self.vector, SIGMA**-2, estimate) < _CONVERGED:
+                break
+        return replace(self, estimate=estimate)
 
     def known(self) -> Float64:
         """(rows, cols, C): the colours in [0, 1], NaN where the data say less than the prior."""
-        seen = self.data.diagonal()[..., 1] > SIGMA**-2
-        return np.where(seen[..., None], np.clip(self.estimate, 0, 1), np.nan)
+        seen = self.data.diagonal() > SIGMA**-2
+        return np.where(seen, np.clip(self.estimate, 0, 1), np.nan)
+
+
+@njit(cache=True, nogil=True)
+def _sweep(matrix: Float64, vector: Float64, prior: float, x: Float64) -> float:
+    """A Gauss-Seidel sweep down the map and one up over the colours that any data touch; the largest change."""
+    rows, cols, channels = x.shape
+    largest = 0.0
+    for half in range(2):
+        for step in range(rows * cols):
+            vertex = step if half == 0 else rows * cols - 1 - step
+            i, j = vertex // cols, vertex % cols
+            own = matrix[i, j, 0, 0]
+            if own == 0.0:
+                continue
+            for c in range(channels):
+                total = vector[i, j, c] + prior * MEAN
+                if j + 1 < cols:
+                    total -= matrix[i, j, 1, 0] * x[i, j + 1, c]
+                if i + 1 < rows:
+                    total -= matrix[i, j, 2, 0] * x[i + 1, j, c]
+                    if j > 0:
+                        total -= matrix[i, j, 3, 0] * x[i + 1, j - 1, c]
+                if j > 0:
+                    total -= matrix[i, j - 1, 1, 0] * x[i, j - 1, c]
+                if i > 0:
+                    total -= matrix[i - 1, j, 2, 0] * x[i - 1, j, c]
+                    if j + 1 < cols:
+                        total -= matrix[i - 1, j + 1, 3, 0] * x[i - 1, j + 1, c]
+                value = total / (own + prior)
+                largest = max(largest, abs(value - x[i, j, c]))
+                x[i, j, c] = value
+    return largest

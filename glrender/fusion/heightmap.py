@@ -169,18 +169,18 @@ class HeightMapFusion:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         start = self._settled()
-        window = [self._linearized(frame, start) for frame in self._window]
+        window, final = [], self._colors
+        for frame in self._window:
+            equations, final = self._linearized(frame, start, final)
+            window.append(replace(frame, equations=equations))
         heights = self._solved(window, _TO_THE_END, start)
         observed = self._observed(window)
         sigma = np.full(self.grid.shape, np.nan)
         if observed.any():  # without any data, the prior alone has no covariance
             sigma[observed] = np.sqrt(marginal_variances(self._total(window).stencil))[observed]
         colors = None
-        if self._colors is not None:
-            final = self._colors
-            for frame in window:
-                final = self._with_colors_of(frame, final, heights)
-            colors = np.where(observed[..., None], final.solved(_TO_THE_END).known(), np.nan)
+        if final is not None:
+            colors = np.where(observed[..., None], final.solved().known(), np.nan)
         return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma)
 
     def release(self) -> None:
@@ -222,59 +222,39 @@ class HeightMapFusion:
     def _linearize(
         self, T_world_camera: Float64, measurements: Measurements, heights: Float64, seeded: int = 0
     ) -> tuple[NormalEquations, FrameReport]:
-        """A frame's depth, linearised at `heights`."""
+        """A frame's depth, linearised at `heights`; the vector is that of absolute heights."""
         buffers = self._renderer.render(self.grid.surface(heights), T_world_camera, pose=False)
-        residuals, report = self._weigh(buffers, replace(measurements, image=None), seeded)
-        equations = normal_equations(buffers, residuals)
-        return replace(equations, vector=equations.vector + equations.matvec(heights[..., None])), report
+        scatter = _Scatter.of(buffers, measurements)
+        residuals = self._weigh(buffers, replace(measurements, image=None), scatter)
+        report = scatter.report(residuals, measurements, seeded)
+        return _absolute(normal_equations(buffers, residuals), heights), report
 
-    def _linearized(self, frame: _HeldFrame, heights: Float64) -> _HeldFrame:
-        return replace(frame, equations=self._linearize(frame.T_world_camera, frame.measurements, heights)[0])
+    def _linearized(
+        self, frame: _HeldFrame, heights: Float64, colors: ColorMemory | None
+    ) -> tuple[NormalEquations, ColorMemory | None]:
+        """A frame's depth linearised at `heights`, and `colors` with its image added."""
+        in_color = colors is not None and frame.measurements.image is not None
+        surface = self.grid.surface(heights, colors.estimate if colors is not None and in_color else None)
+        buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
+        residuals = self._weigh(buffers, frame.measurements, _Scatter.of(buffers, frame.measurements))
+        equations = normal_equations(buffers, residuals, heights_from_color=False)
+        if colors is not None and in_color:
+            colors = colors.with_frame(equations)
+        return _absolute(equations.heights_only(), heights), colors
 
     def _commit(self, frame: _HeldFrame) -> None:
         """Move a frame that has left the window into the memory."""
-        frame = self._linearized(frame, self._heights)
-        self._memory = self._memory + frame.equations
-        if self._colors is not None:
-            self._colors = self._with_colors_of(frame, self._colors, self._heights).solved(_FEW_STEPS)
+        equations, colors = self._linearized(frame, self._heights, self._colors)
+        self._memory = self._memory + equations
+        self._colors = colors.relaxed() if colors is not None else None
 
-    def _with_colors_of(self, frame: _HeldFrame, colors: ColorMemory, heights: Float64) -> ColorMemory:
-        if frame.measurements.image is None:
-            return colors
-        buffers = self._renderer.render(self.grid.surface(heights, colors.estimate), frame.T_world_camera, pose=False)
-        measurements = replace(
-            frame.measurements, depth=None, mask=usable_pixels(buffers, self.options.max_depth_slope)
-        )
-        residuals = weigh(buffers, measurements, color_loss=self.options.color_loss)
-        return colors.with_frame(normal_equations(buffers, residuals, heights_from_color=False))
-
-    def _weigh(
-        self, buffers: DerivativeBuffers, measurements: Measurements, seeded: int
-    ) -> tuple[Residuals, FrameReport]:
-        measured_depth, sigma = measurements.depth, measurements.depth_sigma
-        assert measured_depth is not None
-        assert isinstance(sigma, np.ndarray)
-        measured = buffers.visible & np.isfinite(sigma) & (measured_depth > 0)
-        residual = (measured_depth - buffers.depth)[measured]
-        # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
-        # without this, the frames that happen to come first would win against all others.
-        scale = max(1.0, 1.4826 * float(np.median(np.abs(residual) / sigma[measured]))) if residual.size else 1.0
-        residuals = weigh(
+    def _weigh(self, buffers: DerivativeBuffers, measurements: Measurements, scatter: "_Scatter") -> Residuals:
+        return weigh(
             buffers,
             replace(measurements, mask=usable_pixels(buffers, self.options.max_depth_slope)),
-            depth_loss=_widened(self.options.depth_loss, scale),
+            depth_loss=_widened(self.options.depth_loss, scatter.robust_scale),
+            color_loss=self.options.color_loss,
         )
-        used = int(np.count_nonzero(residuals.depth_weight[measured] * np.square(sigma[measured]) >= 0.5))
-        report = FrameReport(
-            measured=residual.size,
-            used=used,
-            rejected=residual.size - used,
-            seeded=seeded,
-            median_residual=float(np.median(residual)) if residual.size else np.nan,
-            median_abs_residual=float(np.median(np.abs(residual))) if residual.size else np.nan,
-            robust_scale=scale,
-        )
-        return residuals, report
 
     def _total(self, window: Iterable[_HeldFrame]) -> NormalEquations:
         """All that is known about the heights: the memory, the prior, and the frames that are held back."""
@@ -299,6 +279,55 @@ _SETTLED = 8.0
 # A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
 _FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
 _TO_THE_END = ConjugateGradient(tolerance=1e-6)
+
+
+def _absolute(equations: NormalEquations, heights: Float64) -> NormalEquations:
+    """The equations of increments about `heights` as those of the heights themselves."""
+    return replace(equations, vector=equations.vector + equations.matvec(heights[..., None]))
+
+
+@dataclass(frozen=True)
+class _Scatter:
+    """How a frame's depth differs from the map, from every other row and column of its pixels."""
+
+    robust_scale: float
+    median: float
+    """Metres; NaN where nothing was measured."""
+    median_abs: float
+    measured: NDArray[np.bool_]
+    """(height, width): depth pixels that fall on the map's prediction."""
+
+    @staticmethod
+    def of(buffers: DerivativeBuffers, measurements: Measurements) -> "_Scatter":
+        depth, sigma = measurements.depth, measurements.depth_sigma
+        assert depth is not None
+        assert isinstance(sigma, np.ndarray)
+        predicted = buffers.attachments["image"][..., 3]
+        measured = (predicted > 0) & (depth > 0) & np.isfinite(sigma)
+        some = np.s_[::2, ::2]
+        among = measured[some]
+        residual = (depth[some] - predicted[some])[among]
+        if not residual.size:
+            return _Scatter(1.0, np.nan, np.nan, measured)
+        away = np.abs(residual)
+        # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
+        # without this, the frames that happen to come first would win against all others.
+        scale = max(1.0, 1.4826 * float(np.median(away / sigma[some][among])))
+        return _Scatter(scale, float(np.median(residual)), float(np.median(away)), measured)
+
+    def report(self, residuals: Residuals, measurements: Measurements, seeded: int) -> FrameReport:
+        measured = int(np.count_nonzero(self.measured))
+        with np.errstate(invalid="ignore"):  # a weight of 0 times the sigma of no measurement
+            used = int(np.count_nonzero(residuals.depth_weight * np.square(measurements.depth_sigma) >= 0.5))
+        return FrameReport(
+            measured=measured,
+            used=used,
+            rejected=measured - used,
+            seeded=seeded,
+            median_residual=self.median,
+            median_abs_residual=self.median_abs,
+            robust_scale=self.robust_scale,
+        )
 
 
 def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:

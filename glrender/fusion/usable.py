@@ -1,8 +1,10 @@
 """Which pixels of a rendered frame may say something about the map."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from glrender.parallel import even_parts, run_parts
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 
 
@@ -16,18 +18,45 @@ def usable_pixels(buffers: DerivativeBuffers, max_depth_slope: float) -> NDArray
     """
     assert isinstance(buffers, CompactBuffers)
     assert buffers.edges is not None
-    usable = buffers.visible & ~buffers.edges
-    usable[_beside_outline(buffers, buffers.edges)] = True
-    return usable & (np.abs(buffers.depth_factor) <= max_depth_slope)
+    usable = np.empty(buffers.camera.shape, np.bool_)
+    triangles = buffers.attachments["geometry"][..., 3]
+    arguments = (triangles, buffers.depth_factor, buffers.edges, buffers.surface.shape, max_depth_slope, usable)
+    run_parts(_usable_rows, even_parts(len(usable)), *arguments)
+    return usable
 
 
-def _beside_outline(buffers: CompactBuffers, edges: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(v, u) of the edge pixels that see a cell at the map's border and have a neighbour that sees nothing."""
-    rows, cols = buffers.surface.shape
-    v, u = np.nonzero(edges)
-    i, j = np.divmod(buffers.triangle_ids[v, u] // 2, cols - 1)
-    outermost = (i == 0) | (i == rows - 2) | (j == 0) | (j == cols - 2)
-    v, u = v[outermost], u[outermost]
-    seen = np.pad(buffers.visible, 1, constant_values=True)  # pixel (v, u) is at (v + 1, u + 1)
-    ends = ~(seen[v, u + 1] & seen[v + 2, u + 1] & seen[v + 1, u] & seen[v + 1, u + 2])
-    return v[ends], u[ends]
+@njit(cache=True, nogil=True)
+def _usable_rows(
+    triangles: NDArray[np.uint32],
+    depth_factor: NDArray[np.float32],
+    edges: NDArray[np.bool_],
+    shape: tuple[int, int],
+    max_depth_slope: float,
+    usable: NDArray[np.bool_],
+    first: int,
+    last: int,
+) -> None:
+    for v in range(first, last):
+        for u in range(edges.shape[1]):
+            usable[v, u] = (
+                triangles[v, u] > 0
+                and abs(depth_factor[v, u]) <= max_depth_slope
+                and (not edges[v, u] or _beside_outline(triangles, shape, v, u))
+            )
+
+
+@njit(cache=True, nogil=True)
+def _beside_outline(triangles: NDArray[np.uint32], shape: tuple[int, int], v: int, u: int) -> bool:
+    """Whether a pixel sees a cell at the map's border and has a neighbour that sees nothing."""
+    rows, cols = shape
+    quad = (np.int64(triangles[v, u]) - 1) // 2
+    i, j = quad // (cols - 1), quad % (cols - 1)
+    if not (i == 0 or i == rows - 2 or j == 0 or j == cols - 2):
+        return False
+    height, width = triangles.shape
+    return (
+        (v > 0 and triangles[v - 1, u] == 0)
+        or (v + 1 < height and triangles[v + 1, u] == 0)
+        or (u > 0 and triangles[v, u - 1] == 0)
+        or (u + 1 < width and triangles[v, u + 1] == 0)
+    )

@@ -27,7 +27,8 @@ def test_a_small_run() -> None:
     report = run_benchmark((65,), peers=False, rounds=2, solver_rounds=1, advance=lambda *step: steps.append(step))
     assert steps == [(1, 2), (2, 2)]
     (size,) = report.sizes
-    assert {PLAIN, *PARTS, TOTAL, FULL} <= set(size.timings)
+    assert {PLAIN, COMPACT, RESIDUALS, STENCIL, TOTAL, FULL} <= set(size.timings)
+    assert set(size.shares) == set(PARTS) & set(size.timings)
     assert all((timing.milliseconds > 0).all() and len(timing.milliseconds) == 2 for timing in size.timings.values())
     assert list(size.ratios) == ["derivative pass / plain pass"]
     assert size.fastest_peer is None

@@ -101,7 +101,7 @@ class TestMemory:
             n = k % len(rough.poses)
             fusion.integrate(rough.poses[n], depth=rough.depths[n], image=rough.images[n])
             counts.append(len(drawn))
-        assert set(np.diff(counts)[10:]) == {3}
+        assert set(np.diff(counts)[10:]) == {2}
         fusion.release()
 
     def test_everything_in_the_context_is_released(self, context: Context, rough: Flight) -> None:
