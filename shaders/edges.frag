@@ -1,41 +1,14 @@
 // Occlusion boundaries: pixels beside which the depth jumps, from a finished derivative pass.
-//
-// A pixel is flagged if a 4-neighbour inside the image sees nothing, or if the depth to it jumps by more
-// than JUMP of the nearer depth and the pixel's own plane, extended to there, does not explain half of that.
 
 #include "view.glsl"
 #include "surface.glsl"
-
-#ifndef JUMP
-#define JUMP 0.02
-#endif
-
-uniform usampler2D triangles;   // triangle id + 1 in its fourth channel
-uniform sampler2D image;        // depth in its fourth channel
+#include "edges.glsl"
 
 layout(location = 0) out uint edge;
 
 void main() {
     ivec2 here = ivec2(gl_FragCoord.xy);
     uint triangle = texelFetch(triangles, here, 0).w;
-    edge = 0u;
-    if (triangle == 0u) {
-        return;
-    }
-    float depth = texelFetch(image, here, 0).w;
-    Triangle own = fetch_triangle(int(triangle) - 1);
-    vec3 normal = camera_normal(own);
-    float incidence = dot(normal, pixel_ray(gl_FragCoord.xy));
-    ivec2 last = textureSize(triangles, 0) - 1;
-    for (int k = 0; k < 4; ++k) {
-        ivec2 there = here + ivec2(k == 0 ? 1 : k == 1 ? -1 : 0, k == 2 ? 1 : k == 3 ? -1 : 0);
-        float beyond = texelFetch(image, clamp(there, ivec2(0), last), 0).w;
-        float jump = abs(beyond - depth);
-        // On one plane depth goes with 1 / (n . r).
-        float extended = depth * incidence / dot(normal, pixel_ray(vec2(there) + 0.5));
-        bool explained = extended > 0.0 && abs(extended - beyond) < 0.5 * jump;
-        if (beyond == 0.0 || (jump > JUMP * min(depth, beyond) && !explained)) {
-            edge = 1u;
-        }
-    }
+    bool ends;
+    edge = triangle != 0u && occlusion_edge(here, fetch_triangle(int(triangle) - 1), ends) ? 1u : 0u;
 }
