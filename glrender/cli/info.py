@@ -50,3 +50,4 @@ def _gl_lines(gl: GLInfo) -> Iterator[str]:
     yield f"          textures up to {gl.limits.max_texture_size} wide, {gl.limits.max_texture_units} texture units"
     for path, enabled in gl.paths.items():
         yield f"{'yes' if enabled else 'no ':<9} {PATHS[path]}"
+    yield f"{gl.normal_equations.where:<9} normal equations, because {gl.normal_equations.reason}"

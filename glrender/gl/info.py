@@ -7,6 +7,8 @@ from importlib.metadata import version
 from glrender.errors import ContextError
 from glrender.gl.context import Context, Limits
 from glrender.gl.egl import INSTALL_ADVICE, INSTALL_COMMAND, Device, devices
+from glrender.gl.path import EquationsPath, equations_path
+from glrender.gl.program import COMPUTE_VERSION
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class GLInfo:
     """The largest that it can do."""
     paths: dict[str, bool]
     """Whether it is enough for each of: forward, derivatives_compact, derivatives_full, compute."""
+    normal_equations: EquationsPath
+    """Where residuals, robust weights and normal equations are made here, and why."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,14 @@ def _gl_info(context: Context) -> GLInfo:
         "forward": True,
         "derivatives_compact": context.limits.max_draw_buffers >= 3,
         "derivatives_full": context.limits.max_draw_buffers >= 8,
-        "compute": context.version_code >= 430,
+        "compute": context.version_code >= COMPUTE_VERSION,
     }
-    return GLInfo(context.vendor, context.renderer, context.version, context.is_software, context.limits, paths)
+    return GLInfo(
+        context.vendor,
+        context.renderer,
+        context.version,
+        context.is_software,
+        context.limits,
+        paths,
+        equations_path(context),
+    )

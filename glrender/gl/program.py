@@ -14,6 +14,9 @@ from glrender.gl.context import Context
 from glrender.gl.log import rewrite_log
 from glrender.gl.source import Define, ShaderSource, check_defines, load_source
 
+COMPUTE_VERSION = 430
+"""The OpenGL, and GLSL, that has compute shaders."""
+
 _DTYPES = {"f": np.float32, "i": np.int32, "I": np.uint32}
 
 # (rows, columns) of GL_FLOAT_MAT2 … GL_FLOAT_MAT4x3; GLSL's mat3x4 has three columns and four rows.
@@ -57,7 +60,28 @@ def load_program(
         raise ShaderError(f"{names}: {_explain(str(error), stages)}") from None
 
 
-def set_uniform(program: moderngl.Program, name: str, value: ArrayLike) -> None:
+def load_compute(
+    context: Context, name: str, defines: Mapping[str, Define] | None = None, *, folder: Path | None = None
+) -> moderngl.ComputeShader:
+    """Compile and link a compute shader file; the program is owned by `context`. Errors are those of `load_program`."""
+    defines = {} if defines is None else defines
+    source = load_source(name, folder)
+    check_defines(defines, {name: source})
+    check_compute(context, name)
+    stage = source.configured(defines, COMPUTE_VERSION)
+    try:
+        return context.own(context.mgl.compute_shader(stage.text))
+    except moderngl.Error as error:
+        raise ShaderError(f"{name}: {_explain(str(error), {'compute_shader': stage})}") from None
+
+
+def check_compute(context: Context, what: str) -> None:
+    """Raise LimitError if the context has no compute shaders, which `what` needs."""
+    if context.version_code < COMPUTE_VERSION:
+        raise LimitError(f"{what}: compute shaders need OpenGL 4.3, but this context has OpenGL {context.version}")
+
+
+def set_uniform(program: moderngl.Program | moderngl.ComputeShader, name: str, value: ArrayLike) -> None:
     """Set a uniform from a number or array; a matrix as numpy has it, so that GLSL's `M * x` is `M @ x`.
 
     Shapes: a vector (n,), a matrix (rows, columns), an array of k of them (k, …). Raises UsageError if

@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from glrender.cli.main import main
+from glrender.gl.context import Context
+from glrender.gl.path import equations_path
 
 
 def test_it_names_the_renderer_and_the_paths(context, capsys):
@@ -16,6 +18,8 @@ def test_it_names_the_renderer_and_the_paths(context, capsys):
     assert context.renderer in out
     assert "EGL device 0" in out
     assert "yes       derivatives, full layout" in out
+    path = equations_path(context)
+    assert f"{path.where:<9} normal equations, because {path.reason}" in out
     assert "apt-get" not in out
 
 
@@ -24,6 +28,13 @@ def test_as_json_it_can_be_read_back(context, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["devices"][0]["gl"]["renderer"] == context.renderer
     assert report["devices"][0]["gl"]["limits"]["max_draw_buffers"] >= 8
+    assert report["devices"][0]["gl"]["normal_equations"]["where"] in ("gpu", "host")
+
+
+def test_a_gpu_is_said_to_make_the_normal_equations_itself(context, capsys, monkeypatch):
+    monkeypatch.setattr(Context, "is_software", property(lambda _: False))
+    assert main(["info"]) == 0
+    assert equations_path(context).where in capsys.readouterr().out.splitlines()[-1].split()[:1]
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

@@ -4,6 +4,7 @@ import json
 
 from glrender.gl.egl import INSTALL_COMMAND
 from glrender.gl.info import machine_info
+from glrender.gl.path import equations_path
 
 
 def test_it_reports_what_a_context_on_each_device_has(context):
@@ -22,6 +23,7 @@ def test_it_reports_what_a_context_on_each_device_has(context):
         "derivatives_full": True,
         "compute": context.version_code >= 430,
     }
+    assert gl.normal_equations == equations_path(context)
 
 
 def test_without_a_driver_it_says_what_to_install(without_gl):
