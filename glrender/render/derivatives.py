@@ -101,6 +101,11 @@ class DerivativeRenderer:
         compact.draw(self._surface, {"visibility": visibility.target.texture("visibility")})
         return compact
 
+    @property
+    def surface_texture(self) -> moderngl.Texture:
+        """Heights and colours of the map that was drawn last, see `SurfaceTexture.texture`."""
+        return self._surface.texture
+
     def release(self) -> None:
         """Release everything that this renderer made in its context; may be called twice."""
         for made in (self._rasters, self._screens):
