@@ -18,13 +18,28 @@ _CONVERGED, _MOST_SWEEPS = 1e-6, 1000
 
 
 @dataclass(frozen=True, eq=False)
+class ColorEquations:
+    """What a frame said about the colours themselves, not about increments: they are linear."""
+
+    information: BlockStencil
+    """Of each colour channel, the same for all; (rows, cols, 4, 1)."""
+    vector: Float64
+    """(rows, cols, C)."""
+
+    @staticmethod
+    def linearized(equations: NormalEquations, colors: Float64) -> "ColorEquations":
+        """From a frame's normal equations at `colors` (rows, cols, C)."""
+        information = BlockStencil(equations.stencil.matrix[..., 1:2])
+        at_colors = [information.matvec(colors[..., c, None]) for c in range(colors.shape[2])]
+        return ColorEquations(information, equations.vector[..., 1:] + np.concatenate(at_colors, axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
 class ColorMemory:
     """What all frames so far said about the colours, and the estimate that follows from it."""
 
-    data: BlockStencil
-    """Information about each colour channel, the same for all; (rows, cols, 4, 1)."""
-    vector: Float64
-    """(rows, cols, C): information vector of absolute colours."""
+    data: ColorEquations
+    """Of all frames together."""
     estimate: Float64
     """(rows, cols, C) linear."""
 
@@ -32,7 +47,7 @@ class ColorMemory:
     def empty(shape: tuple[int, int], channels: int) -> "ColorMemory":
         """Nothing seen yet."""
         nothing = np.zeros((*shape, channels))
-        return ColorMemory(BlockStencil.zeros(*shape, 0), nothing, nothing + MEAN)
+        return ColorMemory(ColorEquations(BlockStencil.zeros(*shape, 0), nothing), nothing + MEAN)
 
     @property
     def channels(self) -> int:
@@ -43,30 +58,30 @@ class ColorMemory:
         """With the estimate (rows, cols, C) replaced by what is finite of `seen`."""
         return replace(self, estimate=np.where(np.isfinite(seen), seen, self.estimate))
 
-    def with_frame(self, frame: NormalEquations) -> "ColorMemory":
-        """With a frame added that was linearised at the estimate; the colours are linear, so any estimate will do."""
-        data = BlockStencil(frame.stencil.matrix[..., 1:2])
-        at_estimate = [data.matvec(self.estimate[..., c, None]) for c in range(self.channels)]
-        absolute = frame.vector[..., 1:] + np.concatenate(at_estimate, axis=-1)
-        return replace(self, data=self.data + data, vector=self.vector + absolute)
+    def with_frame(self, frame: ColorEquations | None) -> "ColorMemory":
+        """With what a frame said added; None: it had no image."""
+        if frame is None:
+            return self
+        data = self.data
+        return replace(self, data=ColorEquations(data.information + frame.information, data.vector + frame.vector))
 
     def relaxed(self) -> "ColorMemory":
         """With the estimate moved towards the solution: neighbours share few pixels, so one sweep goes most of it."""
         estimate = self.estimate.copy()
-        _sweep(self.data.matrix, self.vector, SIGMA**-2, estimate)
+        _sweep(self.data.information.matrix, self.data.vector, SIGMA**-2, estimate)
         return replace(self, estimate=estimate)
 
     def solved(self) -> "ColorMemory":
         """With the estimate moved to the solution."""
         estimate = self.estimate.copy()
         for _ in range(_MOST_SWEEPS):
-            if _sweep(self.data.matrix, self.vector, SIGMA**-2, estimate) < _CONVERGED:
+            if _sweep(self.data.information.matrix, self.data.vector, SIGMA**-2, estimate) < _CONVERGED:
                 break
         return replace(self, estimate=estimate)
 
     def known(self) -> Float64:
         """(rows, cols, C): the colours in [0, 1], NaN where the data say less than the prior."""
-        seen = self.data.diagonal() > SIGMA**-2
+        seen = self.data.information.diagonal() > SIGMA**-2
         return np.where(seen, np.clip(self.estimate, 0, 1), np.nan)
 
 

@@ -18,22 +18,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.assembly.residuals import Measurements, Residuals, weigh
-from glrender.assembly.stencil import normal_equations
+from glrender.assembly.residuals import Measurements
 from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.grid import Grid, fill_from_nearest
+from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
 from glrender.fusion.sightings import disputed
-from glrender.fusion.usable import usable_pixels
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.buffers import DerivativeBuffers
-from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.linear import ConjugateGradient
-from glrender.solve.losses import Cauchy, Huber, Loss, Tukey
 from glrender.solve.marginals import marginal_variances
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations, hold_unseen
@@ -56,36 +52,14 @@ class FusionOptions(Weighting):
     out with errors well above the Cramer-Rao bound; more than 5 frames bring next to nothing."""
 
 
-@dataclass(frozen=True)
-class FrameReport:
-    """What one frame did to the map. Residuals are measured minus predicted depth before the frame was added."""
-
-    measured: int
-    """Depth pixels that fall on the map's prediction."""
-    used: int
-    """Of these, pixels that went in with a robust weight of at least one half."""
-    rejected: int
-    """Of these, pixels that did not: outliers by their weight, occlusion edges and grazing views."""
-    seeded: int
-    """Cells that got their first height from this frame."""
-    median_residual: float
-    """Metres; NaN where nothing was measured."""
-    median_abs_residual: float
-    """Metres; NaN where nothing was measured."""
-    robust_scale: float
-    """How many times its noise the frame scatters about the map; above 1 the robust loss is widened by it."""
-
-
 @dataclass(frozen=True, eq=False)
 class _HeldFrame:
     """A frame in the window."""
 
-    T_world_camera: Float64
-    measurements: Measurements
+    frame: MeasuredFrame
     sighting: Float64
     """(rows, cols): mean height that it saw around each vertex; NaN where it saw nothing, or was not asked."""
-    equations: NormalEquations
-    """Its heights, linearised at an estimate; the vector is that of absolute heights."""
+    said: Linearized
 
 
 class HeightMapFusion:
@@ -111,7 +85,7 @@ class HeightMapFusion:
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])
         self.grid.check_memory()
-        self._renderer = DerivativeRenderer(context, camera)
+        self._linearizer = FrameLinearizer(context, camera, self.grid, self.options)
         self._heights = np.zeros(self.grid.shape)
         self._seeded = np.zeros(self.grid.shape, bool)
         self._memory = NormalEquations.zeros(*self.grid.shape, 0)
@@ -157,40 +131,45 @@ class HeightMapFusion:
         seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
         seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
-        equations, report = self._linearize(T, measurements, self._heights, seeded)
-        self._window.append(_HeldFrame(T, measurements, seen[..., 0], equations))
+        frame = MeasuredFrame(T, measurements)
+        said = self._linearizer.linearize(frame, self._heights)
+        self._window.append(_HeldFrame(frame, seen[..., 0], said))
         self._heights = self._solved(self._window, _FEW_STEPS, self._heights)
         if len(self._window) > self.options.window:
             self._heights = self._settled()
             self._commit(self._window.popleft())
-        return report
+        return replace(said.report, seeded=seeded)
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         start = self._settled()
-        window, final = [], self._colors
-        for frame in self._window:
-            equations, final = self._linearized(frame, start, final)
-            window.append(replace(frame, equations=equations))
+        window = [replace(held, said=self._linearized_again(held, start)) for held in self._window]
         heights = self._solved(window, _TO_THE_END, start)
         observed = self._observed(window)
         sigma = np.full(self.grid.shape, np.nan)
         if observed.any():  # without any data, the prior alone has no covariance
             sigma[observed] = np.sqrt(marginal_variances(self._total(window).stencil))[observed]
         colors = None
-        if final is not None:
+        if self._colors is not None:
+            final = self._colors
+            for held in window:
+                final = final.with_frame(held.said.colors)
             colors = np.where(observed[..., None], final.solved().known(), np.nan)
         return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma)
 
     def release(self) -> None:
         """Release what this fusion made in its context; it can then no longer be used."""
-        self._renderer.release()
+        self._linearizer.release()
 
     @property
     def _new(self) -> NDArray[np.bool_]:
         """(rows, cols): cells that the memory knows nothing of yet."""
         return self._memory.diagonal()[..., 0] == 0
+
+    @property
+    def _estimated_colors(self) -> Float64 | None:
+        return None if self._colors is None else self._colors.estimate
 
     def _seed(self, seen: Float64) -> int:
         """Take over what is finite of heights and colours (rows, cols, 1 + C); how many cells are seen first so."""
@@ -206,7 +185,7 @@ class HeightMapFusion:
 
     def _settled(self) -> Float64:
         """The heights, but for new cells what most of the held frames say where they contradict them."""
-        said = disputed(self._heights, [frame.sighting for frame in self._window], self._new, self.grid.spacing)
+        said = disputed(self._heights, [held.sighting for held in self._window], self._new, self.grid.spacing)
         return np.where(np.isfinite(said), said, self._heights)
 
     def _check_channels(self, channels: int) -> None:
@@ -219,49 +198,22 @@ class HeightMapFusion:
                 f"integrate: received an image of {channels} channels, but images before had {self._colors.channels}"
             )
 
-    def _linearize(
-        self, T_world_camera: Float64, measurements: Measurements, heights: Float64, seeded: int = 0
-    ) -> tuple[NormalEquations, FrameReport]:
-        """A frame's depth, linearised at `heights`; the vector is that of absolute heights."""
-        buffers = self._renderer.render(self.grid.surface(heights), T_world_camera, pose=False)
-        scatter = _Scatter.of(buffers, measurements)
-        residuals = self._weigh(buffers, replace(measurements, image=None), scatter)
-        report = scatter.report(residuals, measurements, seeded)
-        return _absolute(normal_equations(buffers, residuals), heights), report
+    def _linearized_again(self, held: _HeldFrame, heights: Float64) -> Linearized:
+        return self._linearizer.linearize(held.frame, heights, self._estimated_colors)
 
-    def _linearized(
-        self, frame: _HeldFrame, heights: Float64, colors: ColorMemory | None
-    ) -> tuple[NormalEquations, ColorMemory | None]:
-        """A frame's depth linearised at `heights`, and `colors` with its image added."""
-        in_color = colors is not None and frame.measurements.image is not None
-        surface = self.grid.surface(heights, colors.estimate if colors is not None and in_color else None)
-        buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
-        residuals = self._weigh(buffers, frame.measurements, _Scatter.of(buffers, frame.measurements))
-        equations = normal_equations(buffers, residuals, heights_from_color=False)
-        if colors is not None and in_color:
-            colors = colors.with_frame(equations)
-        return _absolute(equations.heights_only(), heights), colors
-
-    def _commit(self, frame: _HeldFrame) -> None:
+    def _commit(self, held: _HeldFrame) -> None:
         """Move a frame that has left the window into the memory."""
-        equations, colors = self._linearized(frame, self._heights, self._colors)
-        self._memory = self._memory + equations
-        self._colors = colors.relaxed() if colors is not None else None
-
-    def _weigh(self, buffers: DerivativeBuffers, measurements: Measurements, scatter: "_Scatter") -> Residuals:
-        return weigh(
-            buffers,
-            replace(measurements, mask=usable_pixels(buffers, self.options.max_depth_slope)),
-            depth_loss=_widened(self.options.depth_loss, scatter.robust_scale),
-            color_loss=self.options.color_loss,
-        )
+        said = self._linearized_again(held, self._heights)
+        self._memory = self._memory + said.heights
+        if self._colors is not None:
+            self._colors = self._colors.with_frame(said.colors).relaxed()
 
     def _total(self, window: Iterable[_HeldFrame]) -> NormalEquations:
         """All that is known about the heights: the memory, the prior, and the frames that are held back."""
-        return sum((frame.equations for frame in window), self._memory + self._prior)
+        return sum((held.said.heights for held in window), self._memory + self._prior)
 
     def _observed(self, window: Iterable[_HeldFrame], times: float = 1.0) -> NDArray[np.bool_]:
-        information = sum((frame.equations.diagonal() for frame in window), self._memory.diagonal())
+        information = sum((held.said.heights.diagonal() for held in window), self._memory.diagonal())
         return (information > times * self.options.observed_ratio * self._prior.diagonal())[..., 0]
 
     def _solved(self, window: Iterable[_HeldFrame], solver: ConjugateGradient, heights: Float64) -> Float64:
@@ -281,60 +233,7 @@ _FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True
 _TO_THE_END = ConjugateGradient(tolerance=1e-6)
 
 
-def _absolute(equations: NormalEquations, heights: Float64) -> NormalEquations:
-    """The equations of increments about `heights` as those of the heights themselves."""
-    return replace(equations, vector=equations.vector + equations.matvec(heights[..., None]))
-
-
-@dataclass(frozen=True)
-class _Scatter:
-    """How a frame's depth differs from the map, from every other row and column of its pixels."""
-
-    robust_scale: float
-    median: float
-    """Metres; NaN where nothing was measured."""
-    median_abs: float
-    measured: NDArray[np.bool_]
-    """(height, width): depth pixels that fall on the map's prediction."""
-
-    @staticmethod
-    def of(buffers: DerivativeBuffers, measurements: Measurements) -> "_Scatter":
-        depth, sigma = measurements.depth, measurements.depth_sigma
-        assert depth is not None
-        assert isinstance(sigma, np.ndarray)
-        predicted = buffers.attachments["image"][..., 3]
-        measured = (predicted > 0) & (depth > 0) & np.isfinite(sigma)
-        some = np.s_[::2, ::2]
-        among = measured[some]
-        residual = (depth[some] - predicted[some])[among]
-        if not residual.size:
-            return _Scatter(1.0, np.nan, np.nan, measured)
-        away = np.abs(residual)
-        # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
-        # without this, the frames that happen to come first would win against all others.
-        scale = max(1.0, 1.4826 * float(np.median(away / sigma[some][among])))
-        return _Scatter(scale, float(np.median(residual)), float(np.median(away)), measured)
-
-    def report(self, residuals: Residuals, measurements: Measurements, seeded: int) -> FrameReport:
-        measured = int(np.count_nonzero(self.measured))
-        with np.errstate(invalid="ignore"):  # a weight of 0 times the sigma of no measurement
-            used = int(np.count_nonzero(residuals.depth_weight * np.square(measurements.depth_sigma) >= 0.5))
-        return FrameReport(
-            measured=measured,
-            used=used,
-            rejected=measured - used,
-            seeded=seeded,
-            median_residual=self.median,
-            median_abs_residual=self.median_abs,
-            robust_scale=self.robust_scale,
-        )
-
-
 def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:
     """Refuse whole numbers: they are bytes or millimetres, which no shape gives away."""
     if values is not None and np.issubdtype(np.asarray(values).dtype, np.integer):
         raise InputError(f"{name}: received {np.asarray(values).dtype}, expected {expected}")
-
-
-def _widened(loss: Loss, scale: float) -> Loss:
-    return replace(loss, k=loss.k * scale) if isinstance(loss, Huber | Cauchy | Tukey) else loss

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from glrender.checks import check_choice
 from glrender.errors import InputError
-from glrender.fusion.heightmap import FrameReport, FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after

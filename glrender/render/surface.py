@@ -54,10 +54,9 @@ class SurfaceTexture:
         self.height_origin = float(seen.mean()) if seen.size else 0.0
         texels = np.empty((rows, cols, 4), np.float32)
         texels[..., 0] = surface.heights - self.height_origin
-        texels[..., 1:] = GREY if surface.colors is None else surface.colors
+        texels[..., 1:] = GREY if surface.colors is None else np.nan_to_num(surface.colors, nan=GREY)
         # OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead.
         texels[unseen, 0] = UNSEEN
-        np.nan_to_num(texels[..., 1:], copy=False, nan=GREY)
 
         same_shape = self._surface is not None and self._surface.shape == surface.shape
         self._surface = None  # until all of it is there

@@ -15,6 +15,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Squared
 
 LEVEL = HeightMap(np.zeros((17, 21)), 0.05, (-0.5, -0.4), np.full((17, 21, 3), 0.5))
@@ -94,8 +95,8 @@ class TestMemory:
     ) -> None:
         fusion = rough.fusion(context)
         drawn = []
-        render = fusion._renderer.render
-        monkeypatch.setattr(fusion._renderer, "render", lambda *a, **k: (drawn.append(0), render(*a, **k))[1])
+        render = DerivativeRenderer.render
+        monkeypatch.setattr(DerivativeRenderer, "render", lambda *a, **k: (drawn.append(0), render(*a, **k))[1])
         counts = []
         for k in range(30):
             n = k % len(rough.poses)
