@@ -1,0 +1,93 @@
+"""One frame's measurements on the GPU, uploaded once however often the frame is linearised."""
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.assembly.residuals import Measurements
+from glrender.checks import check_array, check_positive
+from glrender.errors import GLError, InputError, LimitError, UsageError
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context
+
+NOTHING = np.full((1, 1, 1), np.nan, np.float32)
+"""One texel that stands for a whole frame without measurements."""
+
+
+class MeasuredFrame:
+    """Measurements of a frame as textures of their bits; owned by `context`.
+
+    Where a depth z was measured its standard deviation is `measurements.depth_sigma` + `sigma_quadratic` z²
+    (1/m), so that a sensor's noise model need not be uploaded pixel by pixel.
+
+    Raises InputError for arrays of another shape than the camera's, UsageError if there is neither depth nor image,
+    LimitError if the GPU's memory does not hold it.
+    """
+
+    def __init__(
+        self, context: Context, camera: Camera, measurements: Measurements, *, sigma_quadratic: float = 0.0
+    ) -> None:
+        if measurements.depth is None and measurements.image is None:
+            raise UsageError("measurements: received neither depth nor an image; give at least one")
+        if not (np.isfinite(sigma_quadratic) and sigma_quadratic >= 0):
+            raise InputError(f"sigma_quadratic: received {sigma_quadratic!r}, expected a number of at least 0")
+        self.context = context
+        self.camera = camera
+        self.has_depth = measurements.depth is not None
+        self.sigma_quadratic = float(sigma_quadratic)
+        self.color_sigma = check_positive("color_sigma", measurements.color_sigma)
+        fields = _fields(measurements, camera.shape)
+        self.channels = 0 if measurements.image is None else fields["measured_color"].shape[2]
+        self._textures: dict[str, moderngl.Texture] = {}
+        try:
+            for name, field in fields.items():
+                self._textures[name] = context.own(_texture(context.mgl, field))
+            context.check("making its textures")
+        except (GLError, moderngl.Error) as error:
+            self.release()
+            raise LimitError(
+                f"measured frame: {camera.width} x {camera.height} pixels do not fit into the memory of "
+                f"{context.renderer} ({error})"
+            ) from None
+
+    @property
+    def textures(self) -> dict[str, moderngl.Texture]:
+        """By the names that shaders/include/measured.glsl has."""
+        if not self._textures:
+            raise GLError("this measured frame was released; upload it again")
+        return self._textures
+
+    def release(self) -> None:
+        """Release the textures; may be called twice."""
+        self.context.release(*self._textures.values())
+        self._textures = {}
+
+
+def _fields(measurements: Measurements, shape: tuple[int, int]) -> dict[str, NDArray[np.uint8 | np.uint32]]:
+    """(h, w, channels) of each texture; (1, 1, 1) where one value counts for all pixels."""
+    depth = image = NOTHING
+    if measurements.depth is not None:
+        depth = check_array("depth", measurements.depth, shape, np.float32)[..., None]
+    if measurements.image is not None:
+        image = check_array("image", measurements.image, (*shape, None), np.float32)
+        if image.shape[2] not in (1, 3):
+            raise InputError(f"image: received {image.shape[2]} channels, expected 1 (grey) or 3")
+    sigma = np.asarray(measurements.depth_sigma, np.float32, order="C")
+    if sigma.shape not in ((), shape):
+        raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
+    mask = np.ones((1, 1), bool)
+    if measurements.mask is not None:
+        mask = check_array("mask", measurements.mask, shape, np.bool_)
+    return {
+        "measured_depth": depth.view(np.uint32),
+        "measured_sigma": np.atleast_2d(sigma)[..., None].view(np.uint32),
+        "measured_color": image.view(np.uint32),
+        "measured_mask": mask[..., None].view(np.uint8),
+    }
+
+
+def _texture(mgl: moderngl.Context, field: NDArray[np.uint8 | np.uint32]) -> moderngl.Texture:
+    height, width, channels = field.shape
+    texture = mgl.texture((width, height), channels, field, alignment=1, dtype=f"u{field.itemsize}")
+    texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    return texture

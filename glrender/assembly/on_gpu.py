@@ -1,0 +1,278 @@
+"""The normal equations made on the GPU, from the finished derivative pass and an uploaded frame.
+
+No buffer of the image's size comes back: what is read is the stencil, the vector, and a few numbers for each tile of
+the image. Each vertex collects its sums from the pixels around it in a fixed order, so they are the same to the last
+bit whenever the same driver makes them, and no integers have to stand in for floats that could overflow.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.assembly.measured_frame import MeasuredFrame
+from glrender.assembly.robust import loss_parameters
+from glrender.checks import check_pose, check_positive
+from glrender.errors import GLError, InputError, LimitError, UsageError
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.compute import ComputePass, read_buffer, storage_buffer
+from glrender.gl.context import Context
+from glrender.gl.program import check_compute
+from glrender.gl.source import Define
+from glrender.render.derivatives import DerivativeRenderer
+from glrender.render.layouts import JUMP
+from glrender.solve.losses import Loss, Squared
+from glrender.solve.stencil import BlockStencil
+from glrender.solve.systems import NormalEquations
+
+TILE_WIDTH, TILE_HEIGHT = 64, 8
+"""Pixels of a workgroup of histogram.comp and weigh.comp."""
+
+TILE = np.dtype([(name, np.float32 if name == "cost" else np.uint32) for name in
+                 ("cost", "count", "measured", "trusted", "senseless", "excessive")])  # fmt: skip
+"""What weigh.comp says of a tile; it explains each number."""
+
+KINDS, BINS = 3, 65536
+"""The histograms of shaders/include/median.glsl."""
+
+GROUP_SIDE = 8
+"""Threads along each side of a workgroup of gather.comp."""
+
+
+@dataclass(frozen=True)
+class FrameStatistics:
+    """A frame's depths against the rendered map; medians are the lower of the two values in the middle."""
+
+    measured: int
+    """Depths of finite sigma where the map is seen, used or not."""
+    trusted: int
+    """Of these, those that were used with a robust weight of at least one half."""
+    median_residual: float
+    """Measured minus predicted depth of all measured, metres; NaN where nothing was measured."""
+    median_abs_residual: float
+    """Its size, metres; NaN where nothing was measured."""
+    robust_scale: float
+    """max(1, 1.4826 median |residual| / sigma): how many times its noise the frame scatters about the map."""
+
+
+class GpuNormalEquations:
+    """Makes normal equations from frames of one camera; owned by `context`, of OpenGL 4.3 or later.
+
+    Raises LimitError where the context is older; `glrender.gl.path` says where to use it.
+    """
+
+    def __init__(self, context: Context, camera: Camera) -> None:
+        check_compute(context, "normal equations on the GPU")
+        self.context = context
+        self.camera = camera
+        self._tiles = -(-camera.width // TILE_WIDTH), -(-camera.height // TILE_HEIGHT)
+        self._passes: dict[str, ComputePass] = {}
+        self._buffers: dict[str, moderngl.Buffer] = {}
+        self._released = False
+
+    def normal_equations(
+        self,
+        renderer: DerivativeRenderer,
+        surface: HeightMap,
+        T_world_camera: ArrayLike,
+        frame: MeasuredFrame,
+        *,
+        depth_loss: Loss | None = None,
+        color_loss: Loss | None = None,
+        heights_from_color: bool = True,
+    ) -> NormalEquations:
+        """JᵀWJ dx = JᵀWr of a frame at `surface`, rendered by `renderer` from a pose (4, 4), camera to world.
+
+        The same as `glrender.assembly.stencil.normal_equations` of `weigh`, but for the rounding of float32. Raises
+        InputError for sigmas that are not greater than 0, or an image of other channels than the map; UsageError
+        where there is nothing to compare, or parts do not belong together; LimitError for a map whose stencil is
+        larger than a shader's buffer, or pixels that weigh so much that float32 could not hold the sums.
+        """
+        depth, color = depth_loss or Squared(), color_loss or Squared()
+        return self._linearize(renderer, surface, T_world_camera, frame, depth, color, heights_from_color)[0]
+
+    def screened(
+        self,
+        renderer: DerivativeRenderer,
+        surface: HeightMap,
+        T_world_camera: ArrayLike,
+        frame: MeasuredFrame,
+        *,
+        max_depth_slope: float,
+        depth_loss: Loss | None = None,
+        color_loss: Loss | None = None,
+        heights_from_color: bool = True,
+    ) -> tuple[NormalEquations, FrameStatistics]:
+        """The same from those pixels only that `glrender.fusion.usable` keeps, and what the frame's depths are like.
+
+        Occlusion edges are left out, but for the map's own outline, and pixels whose depth changes by more than
+        `max_depth_slope` metres a metre of height. The loss of depths is widened by the frame's robust scale.
+        """
+        depth, color = depth_loss or Squared(), color_loss or Squared()
+        slope = check_positive("max_depth_slope", max_depth_slope)
+        return self._linearize(renderer, surface, T_world_camera, frame, depth, color, heights_from_color, slope)
+
+    def largest_buffer(self, shape: tuple[int, int], channels: int) -> int:
+        """Bytes of the largest buffer that a map of (rows, cols) vertices and so many colour channels needs."""
+        return max(self._sizes(*shape, channels).values())
+
+    def release(self) -> None:
+        """Release everything that was made in the context; may be called twice."""
+        for each in self._passes.values():
+            each.release()
+        self.context.release(*self._buffers.values())
+        self._passes, self._buffers, self._released = {}, {}, True
+
+    def _linearize(
+        self,
+        renderer: DerivativeRenderer,
+        surface: HeightMap,
+        T_world_camera: ArrayLike,
+        frame: MeasuredFrame,
+        depth_loss: Loss,
+        color_loss: Loss,
+        heights_from_color: bool,
+        max_depth_slope: float | None = None,
+    ) -> tuple[NormalEquations, FrameStatistics]:
+        T = check_pose("T_world_camera", T_world_camera)
+        self._check(renderer, surface, frame)
+        depth_kind, depth_k = loss_parameters(depth_loss)
+        color_kind, color_k = loss_parameters(color_loss)
+        screened = max_depth_slope is not None
+        values: dict[str, ArrayLike] = {
+            "sigma_quadratic": frame.sigma_quadratic,
+            "depth_loss": depth_kind,
+            "depth_k": depth_k,
+            "screened": screened,
+            "max_depth_slope": max_depth_slope or 0.0,
+            "color_loss": color_kind,
+            "color_k": color_k,
+            "color_sigma": frame.color_sigma,
+            "heights_from_color": float(heights_from_color),
+        }
+        channels = 0 if surface.colors is None else surface.channels
+        buffers = self._storage(*surface.shape, channels)
+        rendered = renderer.draw(surface, T).target
+        textures = frame.textures | {"surface": renderer.surface_texture, "triangles": rendered.texture("geometry")}
+        textures |= {name: rendered.texture(name) for name in rendered.names if name != "geometry"}
+        tile: dict[str, Define] = {"TILE_WIDTH": TILE_WIDTH, "TILE_HEIGHT": TILE_HEIGHT}
+        if screened and frame.has_depth:
+            for part in (0, 1):
+                histogram = self._pass("histogram.comp", tile | {"ROUND": part})
+                histogram.run(self._tiles, textures=textures, buffers=buffers, values=values)
+                self._pass("select.comp", {"ROUND": part}).run((KINDS, 1), buffers=buffers)
+        weigh = self._pass("weigh.comp", tile | {"CHANNELS": channels, "JUMP": JUMP})
+        weigh.run(self._tiles, textures=textures, buffers=buffers, values=values)
+        rows, cols = surface.shape
+        lanes = _lanes(self.camera.width * self.camera.height / (rows * cols))
+        gather = self._pass("gather.comp", {"CHANNELS": channels, "LANES": lanes})
+        groups = -(-cols * lanes // GROUP_SIDE), -(-rows * lanes // GROUP_SIDE)
+        gather.run(groups, textures=textures, buffers=buffers)
+        return self._result(surface.shape, channels, medians=screened and frame.has_depth)
+
+    def _check(self, renderer: DerivativeRenderer, surface: HeightMap, frame: MeasuredFrame) -> None:
+        if self._released:
+            raise GLError("these normal equations were released; make new ones")
+        if renderer.layout != "compact":
+            raise UsageError("normal equations: received a renderer of the full layout; make one with layout='compact'")
+        if not self.camera.shape == renderer.camera.shape == frame.camera.shape:
+            raise UsageError(
+                f"normal equations: received a renderer of {renderer.camera.shape} and a frame of "
+                f"{frame.camera.shape} pixels, expected {self.camera.shape} of both"
+            )
+        channels = 0 if surface.colors is None else surface.channels
+        if not frame.has_depth and not (frame.channels and channels):
+            raise UsageError("measurements: received neither depth nor an image of a coloured map; give at least one")
+        if channels and frame.channels not in (0, channels):
+            raise InputError(f"image: received {frame.channels} channels, expected {channels} as the map has")
+
+    def _result(
+        self, shape: tuple[int, int], channels: int, *, medians: bool
+    ) -> tuple[NormalEquations, FrameStatistics]:
+        """Read back what the passes made."""
+        tiles = self._read("Tiles", (self._tiles[0] * self._tiles[1],), TILE)
+        sums = {name: int(tiles[name].sum()) for name in TILE.names or () if name != "cost"}
+        if sums["senseless"]:
+            raise InputError(
+                f"depth_sigma: {sums['senseless']} measured pixels have a value that is not greater than 0"
+            )
+        if sums["excessive"]:
+            raise LimitError(
+                f"normal equations: {sums['excessive']} pixels would add more than 1e30, of which float32 may not hold "
+                "the sum; expected a larger depth_sigma or color_sigma, or no grazing views"
+            )
+        matrix = self._read("Matrix", (*shape, 4, _entries(channels)), np.float32)
+        vector = self._read("Vector", (*shape, 1 + channels), np.float32)
+        cost = float(tiles["cost"].sum(dtype=np.float64))
+        equations = NormalEquations(BlockStencil(matrix), vector, cost, sums["count"])
+        if not (medians and sums["measured"]):
+            return equations, FrameStatistics(sums["measured"], sums["trusted"], np.nan, np.nan, 1.0)
+        order = self._read("Medians", (KINDS,), np.uint32)
+        scaled, residual, size = map(float, _from_order(order))
+        scale = max(1.0, 1.4826 * scaled)
+        return equations, FrameStatistics(sums["measured"], sums["trusted"], residual, size, scale)
+
+    def _read(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        array = np.empty(shape, dtype)
+        read_buffer(self.context, self._buffers[name], array)
+        return array
+
+    def _sizes(self, rows: int, cols: int, channels: int) -> dict[str, int]:
+        """Bytes of each buffer, by the name that the shaders have for it."""
+        pixels = 16 * self.camera.width * self.camera.height
+        quads = 16 * (rows - 1) * (cols - 1)
+        return {
+            "Histograms": 4 * KINDS * BINS,
+            "Medians": 4 * 2 * KINDS,
+            "Tiles": TILE.itemsize * self._tiles[0] * self._tiles[1],
+            "ByHeight": pixels,
+            "ByColor": pixels if channels else 0,
+            "Couplings": pixels if channels else 0,
+            "Boxes": quads,
+            "EmptyBoxes": quads,
+            "Matrix": 4 * 4 * _entries(channels) * rows * cols,
+            "Vector": 4 * (1 + channels) * rows * cols,
+        }
+
+    def _storage(self, rows: int, cols: int, channels: int) -> dict[str, moderngl.Buffer]:
+        """The buffers for a map of rows x cols vertices; histograms and boxes are empty."""
+        for name, size in self._sizes(rows, cols, channels).items():
+            if name in self._buffers:
+                if self._buffers[name].size == size:
+                    continue
+                self.context.release(self._buffers.pop(name))
+            if size:
+                what = f"normal equations of {rows} x {cols} vertices"
+                self._buffers[name] = storage_buffer(self.context, what, size)
+                if name in ("Histograms", "EmptyBoxes"):
+                    self._buffers[name].write(bytes(size))
+        self.context.mgl.copy_buffer(self._buffers["Boxes"], self._buffers["EmptyBoxes"])
+        return self._buffers
+
+    def _pass(self, name: str, defines: dict[str, Define]) -> ComputePass:
+        key = f"{name} {defines}"
+        if key not in self._passes:
+            self._passes[key] = ComputePass(self.context, name, defines)
+        return self._passes[key]
+
+
+def _entries(channels: int) -> int:
+    """Of the last axis of `BlockStencil.matrix`."""
+    return 2 + channels if channels else 1
+
+
+def _lanes(pixels_per_vertex: float) -> int:
+    """Along each side of the block of threads that share a vertex: as many as leave each some dozens of pixels.
+
+    A vertex looks at the pixels of about four cells. A coarse map under a fine image would otherwise keep a few
+    hundred threads busy for long on a GPU that has tens of thousands.
+    """
+    return next((lanes for lanes in (1, 2, 4) if pixels_per_vertex <= 16 * lanes * lanes), 8)
+
+
+def _from_order(order: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """The floats that shaders/include/order.glsl sorts by these numbers."""
+    return np.where(order >> 31, order & 0x7FFFFFFF, ~order).astype(np.uint32).view(np.float32)

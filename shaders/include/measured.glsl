@@ -1,0 +1,60 @@
+// Provides: DepthReading, read_depth(), read_color(), and the samplers of a measured frame.
+//
+// Measurements come as the bits of their floats, because OpenGL promises nothing about NaN: what is not finite
+// is told by its exponent. A texture of a single texel stands for one that has the same value everywhere.
+
+uniform usampler2D measured_depth;      // camera z, metres
+uniform usampler2D measured_sigma;      // standard deviation of the depth, metres, but for ...
+uniform float sigma_quadratic;          // ... what grows with its square, 1 / metres
+uniform usampler2D measured_color;
+uniform usampler2D measured_mask;       // 0: the pixel may not be used
+
+bool finite(uint bits) {
+    return (bits & 0x7f800000u) != 0x7f800000u;
+}
+
+uvec4 measured(usampler2D field, ivec2 pixel) {
+    return texelFetch(field, min(pixel, textureSize(field, 0) - 1), 0);
+}
+
+bool may_be_used(ivec2 pixel) {
+    return measured(measured_mask, pixel).x != 0u;
+}
+
+struct DepthReading {
+    bool valid;         // something was measured where the map is seen
+    float residual;     // measured minus predicted, metres
+    float sigma;        // metres: not positive where it must not be so, at most UNSURE
+};
+
+const float UNSURE = 3e38;
+
+DepthReading read_depth(ivec2 pixel, float predicted) {
+    uint bits = measured(measured_depth, pixel).x;
+    uint sigma_bits = measured(measured_sigma, pixel).x;
+    // As integers, the bits of positive floats are positive too.
+    DepthReading reading = DepthReading(predicted > 0.0 && int(bits) > 0 && finite(bits), 0.0, 0.0);
+    if (reading.valid) {
+        float z = uintBitsToFloat(bits);
+        reading.residual = z - predicted;
+        precise float growth = sigma_quadratic * z * z;     // from the left: 0 z z is 0, however large z is
+        bool number = int(sigma_bits) > 0 && sigma_bits <= 0x7f800000u;
+        reading.sigma = number ? min(uintBitsToFloat(sigma_bits) + growth, UNSURE) : 0.0;
+    }
+    return reading;
+}
+
+// Measured minus predicted of the first `channels` channels; false where any of them is not finite.
+bool read_color(ivec2 pixel, vec3 predicted, int channels, out vec3 residual) {
+    uvec4 bits = measured(measured_color, pixel);
+    bool valid = true;
+    residual = vec3(0.0);
+    for (int c = 0; c < channels; ++c) {
+        if (finite(bits[c])) {
+            residual[c] = uintBitsToFloat(bits[c]) - predicted[c];
+        } else {
+            valid = false;
+        }
+    }
+    return valid;
+}
