@@ -12,7 +12,7 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.assembly.measured_frame import MeasuredFrame
+from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.robust import loss_parameters
 from glrender.checks import check_pose, check_positive
 from glrender.errors import GLError, InputError, LimitError, UsageError
@@ -68,7 +68,7 @@ class GpuNormalEquations:
         check_compute(context, "normal equations on the GPU")
         self.context = context
         self.camera = camera
-        self._tiles = -(-camera.width // TILE_WIDTH), -(-camera.height // TILE_HEIGHT)
+        self._tiles = _tiles(camera)
         self._passes: dict[str, ComputePass] = {}
         self._buffers: dict[str, moderngl.Buffer] = {}
         self._released = False
@@ -78,7 +78,7 @@ class GpuNormalEquations:
         renderer: DerivativeRenderer,
         surface: HeightMap,
         T_world_camera: ArrayLike,
-        frame: MeasuredFrame,
+        frame: GpuMeasurements,
         *,
         depth_loss: Loss | None = None,
         color_loss: Loss | None = None,
@@ -99,7 +99,7 @@ class GpuNormalEquations:
         renderer: DerivativeRenderer,
         surface: HeightMap,
         T_world_camera: ArrayLike,
-        frame: MeasuredFrame,
+        frame: GpuMeasurements,
         *,
         max_depth_slope: float,
         depth_loss: Loss | None = None,
@@ -115,10 +115,6 @@ class GpuNormalEquations:
         slope = check_positive("max_depth_slope", max_depth_slope)
         return self._linearize(renderer, surface, T_world_camera, frame, depth, color, heights_from_color, slope)
 
-    def largest_buffer(self, shape: tuple[int, int], channels: int) -> int:
-        """Bytes of the largest buffer that a map of (rows, cols) vertices and so many colour channels needs."""
-        return max(self._sizes(*shape, channels).values())
-
     def release(self) -> None:
         """Release everything that was made in the context; may be called twice."""
         for each in self._passes.values():
@@ -131,7 +127,7 @@ class GpuNormalEquations:
         renderer: DerivativeRenderer,
         surface: HeightMap,
         T_world_camera: ArrayLike,
-        frame: MeasuredFrame,
+        frame: GpuMeasurements,
         depth_loss: Loss,
         color_loss: Loss,
         heights_from_color: bool,
@@ -173,7 +169,7 @@ class GpuNormalEquations:
         gather.run(groups, textures=textures, buffers=buffers)
         return self._result(surface.shape, channels, medians=screened and frame.has_depth)
 
-    def _check(self, renderer: DerivativeRenderer, surface: HeightMap, frame: MeasuredFrame) -> None:
+    def _check(self, renderer: DerivativeRenderer, surface: HeightMap, frame: GpuMeasurements) -> None:
         if self._released:
             raise GLError("these normal equations were released; make new ones")
         if renderer.layout != "compact":
@@ -220,26 +216,9 @@ class GpuNormalEquations:
         read_buffer(self.context, self._buffers[name], array)
         return array
 
-    def _sizes(self, rows: int, cols: int, channels: int) -> dict[str, int]:
-        """Bytes of each buffer, by the name that the shaders have for it."""
-        pixels = 16 * self.camera.width * self.camera.height
-        quads = 16 * (rows - 1) * (cols - 1)
-        return {
-            "Histograms": 4 * KINDS * BINS,
-            "Medians": 4 * 2 * KINDS,
-            "Tiles": TILE.itemsize * self._tiles[0] * self._tiles[1],
-            "ByHeight": pixels,
-            "ByColor": pixels if channels else 0,
-            "Couplings": pixels if channels else 0,
-            "Boxes": quads,
-            "EmptyBoxes": quads,
-            "Matrix": 4 * 4 * _entries(channels) * rows * cols,
-            "Vector": 4 * (1 + channels) * rows * cols,
-        }
-
     def _storage(self, rows: int, cols: int, channels: int) -> dict[str, moderngl.Buffer]:
         """The buffers for a map of rows x cols vertices; histograms and boxes are empty."""
-        for name, size in self._sizes(rows, cols, channels).items():
+        for name, size in _sizes(self.camera, (rows, cols), channels).items():
             if name in self._buffers:
                 if self._buffers[name].size == size:
                     continue
@@ -257,6 +236,36 @@ class GpuNormalEquations:
         if key not in self._passes:
             self._passes[key] = ComputePass(self.context, name, defines)
         return self._passes[key]
+
+
+def largest_buffer(camera: Camera, shape: tuple[int, int], channels: int) -> int:
+    """Bytes of the largest buffer for a map of (rows, cols) vertices; `glrender.gl.path` asks whether it fits."""
+    return max(_sizes(camera, shape, channels).values())
+
+
+def _sizes(camera: Camera, shape: tuple[int, int], channels: int) -> dict[str, int]:
+    """Bytes of each buffer, by the name that the shaders have for it."""
+    rows, cols = shape
+    tiles_x, tiles_y = _tiles(camera)
+    pixels = 16 * camera.width * camera.height
+    quads = 16 * (rows - 1) * (cols - 1)
+    return {
+        "Histograms": 4 * KINDS * BINS,
+        "Medians": 4 * 2 * KINDS,
+        "Tiles": TILE.itemsize * tiles_x * tiles_y,
+        "ByHeight": pixels,
+        "ByColor": pixels if channels else 0,
+        "Couplings": pixels if channels else 0,
+        "Boxes": quads,
+        "EmptyBoxes": quads,
+        "Matrix": 4 * 4 * _entries(channels) * rows * cols,
+        "Vector": 4 * (1 + channels) * rows * cols,
+    }
+
+
+def _tiles(camera: Camera) -> tuple[int, int]:
+    """How many tiles the image has along x and y."""
+    return -(-camera.width // TILE_WIDTH), -(-camera.height // TILE_HEIGHT)
 
 
 def _entries(channels: int) -> int:

@@ -11,7 +11,7 @@ from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene, random_scene
 
 from glrender.assembly import on_gpu
 from glrender.assembly.csr import sparse_normal_equations
-from glrender.assembly.measured_frame import MeasuredFrame
+from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.on_gpu import GpuNormalEquations
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.assembly.stencil import normal_equations
@@ -41,7 +41,7 @@ def equations(context: Context) -> Iterator[Make]:
         if scene.camera.shape not in made:
             made[scene.camera.shape] = GpuNormalEquations(context, scene.camera)
         renderer = derivative_renderer(context, scene.camera, "compact")
-        frame = MeasuredFrame(context, scene.camera, measurements, sigma_quadratic=sigma_quadratic)
+        frame = GpuMeasurements(context, scene.camera, measurements, sigma_quadratic=sigma_quadratic)
         found = made[scene.camera.shape].normal_equations(
             renderer, scene.surface, scene.T_world_camera, frame, **options
         )
@@ -139,7 +139,7 @@ def test_maps_of_other_sizes_and_channels_may_come_in_turn(context: Context, fra
     for scene in (SEEING_SCENES[0], SEEING_SCENES[22], SEEING_SCENES[1], SEEING_SCENES[24], SEEING_SCENES[0]):
         fresh = GpuNormalEquations(context, scene.camera)
         renderer = derivative_renderer(context, scene.camera, "compact")
-        measured = MeasuredFrame(context, scene.camera, frame(scene).measurements)
+        measured = GpuMeasurements(context, scene.camera, frame(scene).measurements)
         expected = fresh.normal_equations(renderer, scene.surface, scene.T_world_camera, measured)
         assert_identical(equations(scene, frame(scene).measurements), expected)
         for made in (fresh, renderer, measured):
@@ -150,7 +150,7 @@ def test_it_is_the_same_by_one_upload_or_many(context: Context, frame: Callable,
     """A frame stays on the GPU while the map moves under it."""
     scene = SCENES[0]
     measurements = frame(scene).measurements
-    once = MeasuredFrame(context, scene.camera, measurements)
+    once = GpuMeasurements(context, scene.camera, measurements)
     gpu = GpuNormalEquations(context, scene.camera)
     renderer = derivative_renderer(context, scene.camera, "compact")
     for lift in (0.0, 0.01, 0.02):

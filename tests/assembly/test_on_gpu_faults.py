@@ -8,8 +8,8 @@ import pytest
 from passes import derivative_renderer
 from random_scenes import random_scene
 
-from glrender.assembly.measured_frame import MeasuredFrame
-from glrender.assembly.on_gpu import GpuNormalEquations
+from glrender.assembly.gpu_measurements import GpuMeasurements
+from glrender.assembly.on_gpu import GpuNormalEquations, largest_buffer
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.errors import GLError, InputError, LimitError, UsageError
 from glrender.geometry.camera import Camera
@@ -32,7 +32,7 @@ class Parts:
     context: Context
 
     def equations(self, measurements: Measurements, scene=SCENE) -> NormalEquations:
-        frame = MeasuredFrame(self.context, scene.camera, measurements)
+        frame = GpuMeasurements(self.context, scene.camera, measurements)
         try:
             return self.gpu.normal_equations(self.renderer, scene.surface, scene.T_world_camera, frame)
         finally:
@@ -118,7 +118,7 @@ def test_measurements_that_are_wrong(parts: Parts, measurements: dict, error: ty
 @pytest.mark.parametrize("quadratic", [-1.0, np.nan, np.inf])
 def test_noise_that_does_not_grow(context: Context, depth: np.ndarray, quadratic: float) -> None:
     with pytest.raises(InputError, match="sigma_quadratic: received .*, expected a number of at least 0"):
-        MeasuredFrame(context, SCENE.camera, Measurements(depth), sigma_quadratic=quadratic)
+        GpuMeasurements(context, SCENE.camera, Measurements(depth), sigma_quadratic=quadratic)
 
 
 def test_an_image_alone_says_nothing_of_a_map_without_colours(parts: Parts) -> None:
@@ -129,10 +129,10 @@ def test_an_image_alone_says_nothing_of_a_map_without_colours(parts: Parts) -> N
 def test_parts_that_do_not_belong_together(parts: Parts, depth: np.ndarray, context: Context) -> None:
     view = SCENE.surface, SCENE.T_world_camera
     full = derivative_renderer(context, SCENE.camera, "full")
-    frame = MeasuredFrame(context, SCENE.camera, Measurements(depth))
+    frame = GpuMeasurements(context, SCENE.camera, Measurements(depth))
     with pytest.raises(UsageError, match="received a renderer of the full layout; make one with layout='compact'"):
         parts.gpu.normal_equations(full, *view, frame)
-    small = MeasuredFrame(context, SMALL.camera, Measurements(depth[:15, :20]))
+    small = GpuMeasurements(context, SMALL.camera, Measurements(depth[:15, :20]))
     with pytest.raises(
         UsageError, match=r"renderer of \(30, 40\) and a frame of \(15, 20\) pixels, expected \(30, 40\)"
     ):
@@ -146,11 +146,11 @@ def test_parts_that_do_not_belong_together(parts: Parts, depth: np.ndarray, cont
 
 
 def test_what_was_released_is_not_used(parts: Parts, depth: np.ndarray, context: Context) -> None:
-    frame = MeasuredFrame(context, SCENE.camera, Measurements(depth))
+    frame = GpuMeasurements(context, SCENE.camera, Measurements(depth))
     frame.release()
     frame.release()
     view = SCENE.surface, SCENE.T_world_camera
-    with pytest.raises(GLError, match="this measured frame was released; upload it again"):
+    with pytest.raises(GLError, match="these measurements were released; upload them again"):
         parts.gpu.normal_equations(parts.renderer, *view, frame)
     parts.gpu.release()
     with pytest.raises(GLError, match="these normal equations were released; make new ones"):
@@ -164,7 +164,7 @@ def test_nothing_stays_alive(context: Context, depth: np.ndarray, frame: Callabl
     renderer = derivative_renderer(context, SCENE.camera, "compact")
     gpu = GpuNormalEquations(context, SCENE.camera)
     for scene in (SCENE, GREY, COLORLESS):
-        measured = MeasuredFrame(context, SCENE.camera, Measurements(depth))
+        measured = GpuMeasurements(context, SCENE.camera, Measurements(depth))
         gpu.normal_equations(renderer, scene.surface, scene.T_world_camera, measured)
         gpu.screened(renderer, scene.surface, scene.T_world_camera, measured, max_depth_slope=20)
         measured.release()
@@ -184,7 +184,7 @@ def test_opengl_before_4_3_has_none(context: Context, monkeypatch: pytest.Monkey
 def test_a_map_beyond_the_largest_buffer_is_refused(
     parts: Parts, depth: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needed = parts.gpu.largest_buffer(SCENE.surface.shape, 3)
+    needed = largest_buffer(SCENE.camera, SCENE.surface.shape, 3)
     limits = parts.context.limits
     monkeypatch.setattr(parts.context, "limits", replace(limits, max_storage_block_bytes=needed))
     parts.equations(Measurements(depth))
@@ -196,12 +196,11 @@ def test_a_map_beyond_the_largest_buffer_is_refused(
     fresh.release()
 
 
-def test_the_largest_buffer_is_the_stencil_of_a_large_map_and_grows_with_it(context: Context) -> None:
-    gpu = GpuNormalEquations(context, Camera(640, 480, 500, 500, 319.5, 239.5))
-    assert gpu.largest_buffer((1025, 1025), 3) == 1025 * 1025 * 4 * 5 * 4
-    assert gpu.largest_buffer((1025, 1025), 0) == 1025 * 1025 * 4 * 4
-    assert gpu.largest_buffer((3, 3), 0) == 640 * 480 * 16
-    gpu.release()
+def test_the_largest_buffer_is_the_stencil_of_a_large_map_and_grows_with_it() -> None:
+    camera = Camera(640, 480, 500, 500, 319.5, 239.5)
+    assert largest_buffer(camera, (1025, 1025), 3) == 1025 * 1025 * 4 * 5 * 4
+    assert largest_buffer(camera, (1025, 1025), 0) == 1025 * 1025 * 4 * 4
+    assert largest_buffer(camera, (3, 3), 0) == 640 * 480 * 16
 
 
 def test_a_frame_beyond_the_gpus_memory_is_refused_and_leaves_nothing(
@@ -217,7 +216,7 @@ def test_a_frame_beyond_the_gpus_memory_is_refused_and_leaves_nothing(
         pytest.raises(LimitError, match="40 x 30 pixels do not fit .*GL_OUT_OF_MEMORY"),
     ):
         patch.setattr(Context, "check", full)
-        MeasuredFrame(context, SCENE.camera, Measurements(depth))
+        GpuMeasurements(context, SCENE.camera, Measurements(depth))
     assert context.live_objects == live
 
 

@@ -8,7 +8,7 @@ import pytest
 from passes import derivative_renderer
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene
 
-from glrender.assembly.measured_frame import MeasuredFrame
+from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.on_gpu import FrameStatistics, GpuNormalEquations
 from glrender.assembly.residuals import Measurements, Residuals, weigh
 from glrender.assembly.stencil import normal_equations
@@ -33,7 +33,7 @@ def screened(context: Context) -> Callable[..., Screened]:
     def make(scene: Scene, measurements: Measurements, slope: float = MAX_SLOPE) -> Screened:
         gpu = GpuNormalEquations(context, scene.camera)
         renderer = derivative_renderer(context, scene.camera, "compact")
-        frame = MeasuredFrame(context, scene.camera, measurements)
+        frame = GpuMeasurements(context, scene.camera, measurements)
         losses = {"depth_loss": LOSS, "color_loss": Huber()}
         view = scene.surface, scene.T_world_camera
         system, statistics = gpu.screened(renderer, *view, frame, max_depth_slope=slope, **losses)

@@ -1,4 +1,4 @@
-"""One frame's measurements on the GPU, uploaded once however often the frame is linearised."""
+"""One frame's measurements on the GPU, uploaded once, however often the frame is linearised."""
 
 import moderngl
 import numpy as np
@@ -14,7 +14,7 @@ NOTHING = np.full((1, 1, 1), np.nan, np.float32)
 """One texel that stands for a whole frame without measurements."""
 
 
-class MeasuredFrame:
+class GpuMeasurements:
     """Measurements of a frame as textures of their bits; owned by `context`.
 
     Where a depth z was measured its standard deviation is `measurements.depth_sigma` + `sigma_quadratic` z²
@@ -46,7 +46,7 @@ class MeasuredFrame:
         except (GLError, moderngl.Error) as error:
             self.release()
             raise LimitError(
-                f"measured frame: {camera.width} x {camera.height} pixels do not fit into the memory of "
+                f"measurements: {camera.width} x {camera.height} pixels do not fit into the memory of "
                 f"{context.renderer} ({error})"
             ) from None
 
@@ -54,7 +54,7 @@ class MeasuredFrame:
     def textures(self) -> dict[str, moderngl.Texture]:
         """By the names that shaders/include/measured.glsl has."""
         if not self._textures:
-            raise GLError("this measured frame was released; upload it again")
+            raise GLError("these measurements were released; upload them again")
         return self._textures
 
     def release(self) -> None:
