@@ -47,7 +47,7 @@ class DirectSolver:
 
     def solve(self, system: LinearSystem, guess: Array | None = None) -> LinearSolution:
         """Factorise and solve; `guess` does not help a direct solver."""
-        _check_definite(system)
+        check_definite(system)
         try:
             factor = splu(
                 csc_array(system.to_csr()),
@@ -56,10 +56,10 @@ class DirectSolver:
                 options={"SymmetricMode": True},
             )
         except RuntimeError as error:
-            _refuse(system, f"SuperLU: {error}")
+            refuse(system, f"SuperLU: {error}")
         solution = _solution(system, factor.solve(system.rhs.ravel()).reshape(system.rhs.shape), iterations=0)
         if solution.residual > self.largest_residual:
-            _refuse(system, f"the direct solution leaves a residual of {solution.residual:.1e}, so Λ is singular")
+            refuse(system, f"the direct solution leaves a residual of {solution.residual:.1e}, so Λ is singular")
         return solution
 
 
@@ -76,7 +76,7 @@ class ConjugateGradient:
 
     def solve(self, system: LinearSystem, guess: Array | None = None) -> LinearSolution:
         """Iterate from `guess` (zero unless given)."""
-        _check_definite(system)
+        check_definite(system)
         g = system.rhs
         inverse = _inverse_blocks(system.diagonal_blocks())
         x = np.zeros_like(g) if guess is None else check_array("guess", guess, g.shape, finite=True).copy()
@@ -88,7 +88,7 @@ class ConjugateGradient:
             q = system.matvec(p)
             curvature = _dot(p, q)
             if not curvature > 0:
-                _refuse(system, f"conjugate gradients met a direction of curvature {curvature:.1e}")
+                refuse(system, f"conjugate gradients met a direction of curvature {curvature:.1e}")
             step = rz / curvature
             x += step * p
             r -= step * q
@@ -99,7 +99,7 @@ class ConjugateGradient:
             iterations += 1
         solution = _solution(system, x, iterations)
         if rz > target and not self.truncated:
-            _refuse(system, f"no convergence in {iterations} iterations, residual {solution.residual:.1e}")
+            refuse(system, f"no convergence in {iterations} iterations, residual {solution.residual:.1e}")
         return solution
 
 
@@ -135,23 +135,25 @@ def _multiply_blocks(blocks: Array, x: Array, y: Array) -> None:
 
 def _solution(system: LinearSystem, x: Array, iterations: int) -> LinearSolution:
     if not np.isfinite(x).all():
-        _refuse(system, "the solution is not finite")
+        refuse(system, "the solution is not finite")
     scale = 1 / np.sqrt(system.diagonal())
     g, remainder = scale * system.rhs, scale * (system.rhs - system.matvec(x))
     return LinearSolution(x, iterations, float(np.sqrt(_dot(remainder, remainder) / (_dot(g, g) or 1.0))))
 
 
-def _check_definite(system: LinearSystem) -> None:
+def check_definite(system: LinearSystem) -> None:
+    """SolverError where the right side or the diagonal shows that there is no solution."""
     diagonal = system.diagonal()
     if not np.isfinite(system.rhs).all():
-        _refuse(system, "the right side is not finite")
+        refuse(system, "the right side is not finite")
     if not np.isfinite(diagonal).all():
-        _refuse(system, "the matrix is not finite")
+        refuse(system, "the matrix is not finite")
     if not (diagonal > 0).all():
-        _refuse(system, "the matrix is not positive definite")
+        refuse(system, "the matrix is not positive definite")
 
 
-def _refuse(system: LinearSystem, what: str) -> NoReturn:
+def refuse(system: LinearSystem, what: str) -> NoReturn:
+    """Raise SolverError saying `what` went wrong, and what helps."""
     diagonal = system.diagonal()
     zero = int(np.count_nonzero(diagonal == 0))
     negative = int(np.count_nonzero(diagonal < 0))
