@@ -51,6 +51,8 @@ class FuseOptions:
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
     """Standard deviation A + B z² of a depth z, metres."""
+    realtime: bool = False
+    """Take frames at the pace at which they were recorded, and drop those that fusion cannot keep up with."""
     strict: bool = False
     """Fail if any frame cannot be used."""
 
@@ -70,6 +72,7 @@ def run(options: FuseOptions) -> int:
         bounds=options.bounds,
         T_world_map=None if options.T_world_map is None else read_pose(options.T_world_map),
         time_offset=read_time_offset(options.time_offset),
+        realtime=options.realtime,
         strict=options.strict,
         fusion=FusionOptions(depth_noise=read_depth_noise(options.depth_noise)),
     )

@@ -33,6 +33,7 @@ from glrender.solve.linear import ConjugateGradient
 from glrender.solve.marginals import marginal_variances
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations, hold_unseen
+from glrender.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -127,18 +128,22 @@ class HeightMapFusion:
         if image is not None:
             image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
             self._check_channels(image.shape[2])
-        unsure = ~self._observed(self._window, _SETTLED)
-        seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
-        seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
+        watch = self._linearizer.watch = Stopwatch()
+        with watch.stage("seed"):
+            unsure = ~self._observed(self._window, _SETTLED)
+            seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
+            seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
         frame = MeasuredFrame(T, measurements)
         said = self._linearizer.linearize(frame, self._heights)
         self._window.append(_HeldFrame(frame, seen[..., 0], said))
-        self._heights = self._solved(self._window, _FEW_STEPS, self._heights)
+        with watch.stage("solve"):
+            self._heights = self._solved(self._window, _FEW_STEPS, self._heights)
         if len(self._window) > self.options.window:
-            self._heights = self._settled()
+            with watch.stage("seed"):
+                self._heights = self._settled()
             self._commit(self._window.popleft())
-        return replace(said.report, seeded=seeded)
+        return replace(said.report, seeded=seeded, milliseconds=watch.milliseconds)
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
@@ -206,7 +211,8 @@ class HeightMapFusion:
         said = self._linearized_again(held, self._heights)
         self._memory = self._memory + said.heights
         if self._colors is not None:
-            self._colors = self._colors.with_frame(said.colors).relaxed()
+            with self._linearizer.watch.stage("solve"):
+                self._colors = self._colors.with_frame(said.colors).relaxed()
 
     def _total(self, window: Iterable[_HeldFrame]) -> NormalEquations:
         """All that is known about the heights: the memory, the prior, and the frames that are held back."""

@@ -18,6 +18,7 @@ from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy, Huber, Loss, Tukey
 from glrender.solve.systems import NormalEquations
+from glrender.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -51,6 +52,8 @@ class FrameReport:
     """Metres; NaN where nothing was measured."""
     robust_scale: float
     """How many times its noise the frame scatters about the map; above 1 the robust loss is widened by it."""
+    milliseconds: dict[str, float]
+    """By stage; a frame that leaves the window meanwhile counts in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,7 @@ class FrameLinearizer:
     """Renders the map on `grid` into frames and compares them; owned by `context`."""
 
     def __init__(self, context: Context, camera: Camera, grid: Grid, weighting: Weighting) -> None:
+        self.watch = Stopwatch()
         self._renderer = DerivativeRenderer(context, camera)
         self._grid, self._weighting = grid, weighting
 
@@ -78,24 +82,24 @@ class FrameLinearizer:
         measured = frame.measurements
         if colors is None or measured.image is None:
             colors, measured = None, replace(measured, image=None)
-        surface = self._grid.surface(heights, colors)
-        buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
-        scatter = _Scatter.of(buffers, measured)
-        residuals = weigh(
-            buffers,
-            replace(measured, mask=usable_pixels(buffers, self._weighting.max_depth_slope)),
-            depth_loss=_widened(self._weighting.depth_loss, scatter.robust_scale),
-            color_loss=self._weighting.color_loss,
-        )
-        equations = normal_equations(buffers, residuals, heights_from_color=False)
-        of_heights = equations.heights_only()
-        absolute = of_heights.vector + of_heights.matvec(heights[..., None])
-        return Linearized(
-            heights,
-            replace(of_heights, vector=absolute),
-            None if colors is None else ColorEquations.linearized(equations, colors),
-            scatter.report(residuals, frame),
-        )
+        with self.watch.stage("render"):
+            surface = self._grid.surface(heights, colors)
+            buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
+        with self.watch.stage("weigh"):
+            scatter = _Scatter.of(buffers, measured)
+            residuals = weigh(
+                buffers,
+                replace(measured, mask=usable_pixels(buffers, self._weighting.max_depth_slope)),
+                depth_loss=_widened(self._weighting.depth_loss, scatter.robust_scale),
+                color_loss=self._weighting.color_loss,
+            )
+            report = scatter.report(residuals, frame)
+        with self.watch.stage("normal_equations"):
+            equations = normal_equations(buffers, residuals, heights_from_color=False)
+            of_heights = equations.heights_only()
+            absolute = of_heights.vector + of_heights.matvec(heights[..., None])
+            of_colors = None if colors is None else ColorEquations.linearized(equations, colors)
+        return Linearized(heights, replace(of_heights, vector=absolute), of_colors, report)
 
     def release(self) -> None:
         """Release what was made in the context; may be called twice."""
@@ -140,6 +144,7 @@ class _Scatter:
             median_residual=self.median,
             median_abs_residual=self.median_abs,
             robust_scale=self.robust_scale,
+            milliseconds={},
         )
 
 

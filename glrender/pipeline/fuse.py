@@ -15,11 +15,11 @@ from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
-from glrender.io.images import FrameError
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, place_map
+from glrender.pipeline.read_ahead import Pace, ReadFrame, read_ahead
 
 USES = ("depth", "both")
 
@@ -40,6 +40,8 @@ class SequenceOptions:
     """(4, 4) map to world; None: the sequence's own, else the world's or the dominant plane's."""
     time_offset: float | None = None
     """Seconds added to a frame's time before its pose is looked up; None: estimated."""
+    realtime: bool = False
+    """Whether frames come at the pace at which they were recorded, and are dropped where fusion falls behind."""
     strict: bool = False
     """Whether a frame that cannot be used is an error rather than skipped."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
@@ -114,24 +116,26 @@ class _Run:
         self.skipped = list(chosen.skipped)
         self.reports: dict[int, FrameReport] = {}
         self.best_view: Frame | None = None
-        self.stages: dict[str, list[float]] = {"read": [], "fuse": [], "finish": []}
+        self.stages: dict[str, list[float]] = {}
         self.seconds = 0.0
         self.partial = False
 
     def add_all(self, advance: Callable[[int, int], None]) -> None:
         """Fuse frame after frame; KeyboardInterrupt ends it, and is passed on where no frame was fused yet."""
+        entries = self.chosen.posed
+        if self.options.use == "depth":
+            entries = tuple(replace(entry, color_path=None) for entry in entries)
+        pace = Pace(entries) if self.options.realtime else None
         started = perf_counter()
         try:
-            for done, entry in enumerate(self.chosen.posed, start=1):
-                with interruptible_after():
-                    try:
-                        self._add(entry)
-                    except FrameError as error:
-                        if self.options.strict:
-                            raise
-                        self.skipped.append(Skipped(entry.index, entry.name, str(error)))
-                    self.seconds = perf_counter() - started
-                advance(done, len(self.chosen.posed))
+            for done, read in enumerate(read_ahead(self.sequence, entries), start=1):
+                if pace is not None and not pace.wait_for(read.entry):
+                    self._skip(read.entry, "dropped to keep up: the next frame had come")
+                else:
+                    with interruptible_after():
+                        self._add(read)
+                        self.seconds = perf_counter() - started
+                advance(done, len(entries))
         except KeyboardInterrupt:
             if not self.reports:
                 raise
@@ -144,7 +148,7 @@ class _Run:
             raise InputError(f"{self.sequence.folder}: no frame could be fused, the first is {first}")
         start = perf_counter()
         surface = self.fusion.map()
-        self.stages["finish"].append(1e3 * (perf_counter() - start))
+        self._took("finish", 1e3 * (perf_counter() - start))
         if np.isnan(surface.heights).all():
             raise InputError(f"{self.sequence.folder}: {self._why_nothing(surface)}")
         return surface
@@ -186,15 +190,26 @@ class _Run:
             f"y {y[0]:g} to {y[-1]:g} m in its frame; check the bounds and T_world_map, or leave them to be found"
         )
 
-    def _add(self, entry: FrameEntry) -> None:
+    def _took(self, stage: str, milliseconds: float) -> None:
+        self.stages.setdefault(stage, []).append(milliseconds)
+
+    def _skip(self, entry: FrameEntry, reason: str) -> None:
+        self.skipped.append(Skipped(entry.index, entry.name, reason))
+
+    def _add(self, read: ReadFrame) -> None:
+        entry, frame = read.entry, read.frame
+        if frame is None:
+            assert read.error is not None
+            if self.options.strict:
+                raise read.error
+            self._skip(entry, str(read.error))
+            return
         start = perf_counter()
-        if self.options.use == "depth":
-            entry = replace(entry, color_path=None)
-        frame = self.sequence.read(entry)
-        read = perf_counter()
         report = self.fusion.integrate(self.pose(frame), image=frame.image, depth=frame.depth)
-        self.stages["read"].append(1e3 * (read - start))
-        self.stages["fuse"].append(1e3 * (perf_counter() - read))
+        self._took("read", read.milliseconds)
+        self._took("fuse", 1e3 * (perf_counter() - start))
+        for stage, milliseconds in report.milliseconds.items():
+            self._took(f"fuse_{stage}", milliseconds)
         # The view to show is the photograph that sees most of the map.
         best = self.best_view
         if frame.image is not None and (best is None or report.measured > self.reports[best.index].measured):

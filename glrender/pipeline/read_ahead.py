@@ -1,0 +1,74 @@
+"""The frames of a sequence, read by a thread of their own while the ones before are worked on."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from time import monotonic, sleep
+
+from glrender.io.images import FrameError
+from glrender.io.sequence import Frame, FrameEntry, Sequence
+from glrender.stopwatch import Stopwatch
+
+_AHEAD = 3
+"""Frames that wait at most; decoding one takes about a third of the time that fusing it does."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReadFrame:
+    """What came of reading a frame."""
+
+    entry: FrameEntry
+    frame: Frame | None
+    error: FrameError | None
+    """Why there is no frame."""
+    milliseconds: float
+    """How long reading took."""
+
+
+def read_ahead(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> Iterator[ReadFrame]:
+    """Each of `entries` in order; what is damaged has its error."""
+    remaining = iter(entries)
+    with ThreadPoolExecutor(1, thread_name_prefix="glrender-read") as thread:
+        waiting: deque[Future[ReadFrame]] = deque()
+        try:
+            while True:
+                for entry in islice(remaining, _AHEAD - len(waiting)):
+                    waiting.append(thread.submit(_read, sequence, entry))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _read(sequence: Sequence, entry: FrameEntry) -> ReadFrame:
+    watch = Stopwatch()
+    frame = error = None
+    with watch.stage("read"):
+        try:
+            frame = sequence.read(entry)
+        except FrameError as damaged:
+            error = damaged
+    return ReadFrame(entry, frame, error, watch.milliseconds["read"])
+
+
+class Pace:
+    """The pace at which frames were recorded, from the moment at which the first one is asked about."""
+
+    def __init__(self, entries: tuple[FrameEntry, ...]) -> None:
+        self._next = {entry.index: following.time for entry, following in pairwise(entries)}
+        self._started: tuple[float, float] | None = None
+
+    def wait_for(self, entry: FrameEntry) -> bool:
+        """Sleep until a frame was recorded; False if by then the one after it was too, so that it comes too late."""
+        if self._started is None:
+            self._started = monotonic(), entry.time
+        wall, recorded = self._started
+        now = recorded + monotonic() - wall
+        if now >= self._next.get(entry.index, float("inf")):
+            return False
+        sleep(max(0.0, entry.time - now))
+        return True
