@@ -29,10 +29,10 @@ from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.solve.linear import ConjugateGradient
 from glrender.solve.marginals import marginal_variances
+from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import SmoothnessPrior
-from glrender.solve.systems import NormalEquations, hold_unseen
+from glrender.solve.systems import NormalEquations
 from glrender.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
@@ -48,6 +48,8 @@ class FusionOptions(Weighting):
     smooths anything, but keeps cells between sparse measurements from being thrown about by noise."""
     observed_ratio: float = 5.0
     """A cell counts as observed once the data say this many times more about its height than the prior."""
+    equations: str | None = None
+    """Where a frame's normal equations are made: "gpu", "host", or None for where it is faster."""
     window: int = 5
     """Frames that are linearised again before they enter the memory for good. Without a window, rough ground comes
     out with errors well above the Cramer-Rao bound; more than 5 frames bring next to nothing."""
@@ -86,7 +88,7 @@ class HeightMapFusion:
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])
         self.grid.check_memory()
-        self._linearizer = FrameLinearizer(context, camera, self.grid, self.options)
+        self._linearizer = FrameLinearizer(context, camera, self.grid, self.options, self.options.equations)
         self._heights = np.zeros(self.grid.shape)
         self._seeded = np.zeros(self.grid.shape, bool)
         self._memory = NormalEquations.zeros(*self.grid.shape, 0)
@@ -134,7 +136,7 @@ class HeightMapFusion:
             seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
             seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
-        frame = MeasuredFrame(T, measurements)
+        frame = self._linearizer.hold(T, measurements)
         said = self._linearizer.linearize(frame, self._heights)
         self._window.append(_HeldFrame(frame, seen[..., 0], said))
         with watch.stage("solve"):
@@ -142,7 +144,9 @@ class HeightMapFusion:
         if len(self._window) > self.options.window:
             with watch.stage("seed"):
                 self._heights = self._settled()
-            self._commit(self._window.popleft())
+            held = self._window.popleft()
+            self._commit(held)
+            self._linearizer.let_go(held.frame)
         return replace(said.report, seeded=seeded, milliseconds=watch.milliseconds)
 
     def map(self) -> HeightMap:
@@ -165,6 +169,8 @@ class HeightMapFusion:
 
     def release(self) -> None:
         """Release what this fusion made in its context; it can then no longer be used."""
+        for held in self._window:
+            self._linearizer.let_go(held.frame)
         self._linearizer.release()
 
     @property
@@ -222,21 +228,23 @@ class HeightMapFusion:
         information = sum((held.said.heights.diagonal() for held in window), self._memory.diagonal())
         return (information > times * self.options.observed_ratio * self._prior.diagonal())[..., 0]
 
-    def _solved(self, window: Iterable[_HeldFrame], solver: ConjugateGradient, heights: Float64) -> Float64:
+    def _solved(self, window: Iterable[_HeldFrame], solver: MultigridSolver, heights: Float64) -> Float64:
         """`heights`, moved to, or towards, the solution of all that is known about them."""
         total = self._total(window)
+        if total.count == 0:
+            return heights  # the prior says nothing about how high the ground is as a whole
         # In increments, so that the solver's tolerance is one on what is still to be gained.
         increment = replace(total, vector=total.vector - total.matvec(heights[..., None]))
-        return heights + solver.solve(hold_unseen(increment)).x[..., 0]
+        return heights + solver.solve(increment).x[..., 0]
 
 
 # A cell takes its height from each frame's points again until the data say this many times more than makes it
 # observed: one that a first glance across a ridge put centimetres off would find no way back by small steps.
 _SETTLED = 8.0
 
-# A frame's few steps start from the last estimate, and what they leave is taken up by the next frame's.
-_FEW_STEPS = ConjugateGradient(tolerance=0.03, max_iterations=30, truncated=True)
-_TO_THE_END = ConjugateGradient(tolerance=1e-6)
+# A frame's few cycles start from the last estimate, and what they leave is taken up by the next frame's.
+_FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=3, truncated=True)
+_TO_THE_END = MultigridSolver()
 
 
 def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:

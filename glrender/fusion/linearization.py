@@ -6,14 +6,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.assembly.residuals import Measurements, Residuals, weigh
+from glrender.assembly.gpu_measurements import GpuMeasurements
+from glrender.assembly.on_gpu import FrameStatistics, GpuNormalEquations, largest_buffer
+from glrender.assembly.residuals import Measurements, weigh
 from glrender.assembly.stencil import normal_equations
+from glrender.checks import check_choice
 from glrender.fusion.colors import ColorEquations
 from glrender.fusion.grid import Grid
 from glrender.fusion.usable import usable_pixels
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.gl.path import equations_path
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy, Huber, Loss, Tukey
@@ -32,6 +37,8 @@ class MeasuredFrame:
     """(4, 4) camera to world."""
     measurements: Measurements
     """Its depth, image or both, with their noise."""
+    uploaded: GpuMeasurements | None
+    """The same where the GPU makes the normal equations."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class FrameReport:
     seeded: int
     """Cells that got their first height from this frame."""
     median_residual: float
-    """Metres; NaN where nothing was measured. This and the next are taken over every other row and column."""
+    """Metres; NaN where nothing was measured. On the host this and the next leave out every other row and column."""
     median_abs_residual: float
     """Metres; NaN where nothing was measured."""
     robust_scale: float
@@ -70,82 +77,112 @@ class Linearized:
 
 
 class FrameLinearizer:
-    """Renders the map on `grid` into frames and compares them; owned by `context`."""
+    """Renders the map on `grid` into frames and compares them, where it is faster; owned by `context`.
 
-    def __init__(self, context: Context, camera: Camera, grid: Grid, weighting: Weighting) -> None:
+    `where` is "gpu" or "host"; None lets `glrender.gl.path` decide.
+    """
+
+    def __init__(
+        self, context: Context, camera: Camera, grid: Grid, weighting: Weighting, where: str | None = None
+    ) -> None:
         self.watch = Stopwatch()
+        self._context, self._camera, self._grid, self._weighting = context, camera, grid, weighting
         self._renderer = DerivativeRenderer(context, camera)
-        self._grid, self._weighting = grid, weighting
+        if where is None:
+            where = equations_path(context, largest_buffer(camera, grid.shape, 3)).where
+        on_gpu = check_choice("where", where, ("gpu", "host")) == "gpu"
+        self._gpu = GpuNormalEquations(context, camera) if on_gpu else None
+
+    def hold(self, T_world_camera: Float64, measurements: Measurements) -> MeasuredFrame:
+        """A frame that will be linearised, perhaps more than once, until it is `let_go`."""
+        uploaded = None if self._gpu is None else GpuMeasurements(self._context, self._camera, measurements)
+        return MeasuredFrame(T_world_camera, measurements, uploaded)
+
+    def let_go(self, frame: MeasuredFrame) -> None:
+        """Release what a frame has in the context."""
+        if frame.uploaded is not None:
+            frame.uploaded.release()
 
     def linearize(self, frame: MeasuredFrame, heights: Float64, colors: Float64 | None = None) -> Linearized:
         """`frame` at heights (rows, cols) and colours (rows, cols, C); without colours its image says nothing."""
-        measured = frame.measurements
-        if colors is None or measured.image is None:
-            colors, measured = None, replace(measured, image=None)
+        if frame.measurements.image is None:
+            colors = None
+        surface = self._grid.surface(heights, colors)
+        compare = self._compare_on_host if self._gpu is None else self._compare_on_gpu
+        equations, statistics = compare(surface, frame)
+        of_heights = equations.heights_only()
+        absolute = of_heights.vector + of_heights.matvec(heights[..., None])
+        of_colors = None if colors is None else ColorEquations.linearized(equations, colors)
+        return Linearized(heights, replace(of_heights, vector=absolute), of_colors, _report(statistics))
+
+    def release(self) -> None:
+        """Release what was made in the context, but for frames that are still held; may be called twice."""
+        self._renderer.release()
+        if self._gpu is not None:
+            self._gpu.release()
+
+    def _compare_on_gpu(self, surface: HeightMap, frame: MeasuredFrame) -> tuple[NormalEquations, FrameStatistics]:
+        assert self._gpu is not None
+        assert frame.uploaded is not None
+        with self.watch.stage("normal_equations"):
+            return self._gpu.screened(
+                self._renderer,
+                surface,
+                frame.T_world_camera,
+                frame.uploaded,
+                max_depth_slope=self._weighting.max_depth_slope,
+                depth_loss=self._weighting.depth_loss,
+                color_loss=self._weighting.color_loss,
+                heights_from_color=False,
+            )
+
+    def _compare_on_host(self, surface: HeightMap, frame: MeasuredFrame) -> tuple[NormalEquations, FrameStatistics]:
+        measured = frame.measurements if surface.colors is not None else replace(frame.measurements, image=None)
         with self.watch.stage("render"):
-            surface = self._grid.surface(heights, colors)
             buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
         with self.watch.stage("weigh"):
-            scatter = _Scatter.of(buffers, measured)
+            statistics = _statistics(buffers, measured)
             residuals = weigh(
                 buffers,
                 replace(measured, mask=usable_pixels(buffers, self._weighting.max_depth_slope)),
-                depth_loss=_widened(self._weighting.depth_loss, scatter.robust_scale),
+                depth_loss=_widened(self._weighting.depth_loss, statistics.robust_scale),
                 color_loss=self._weighting.color_loss,
             )
-            report = scatter.report(residuals, frame)
+            with np.errstate(invalid="ignore"):  # a weight of 0 times the sigma of no measurement
+                trusted = residuals.depth_weight * np.square(measured.depth_sigma) >= 0.5
+            statistics = replace(statistics, trusted=int(np.count_nonzero(trusted)))
         with self.watch.stage("normal_equations"):
-            equations = normal_equations(buffers, residuals, heights_from_color=False)
-            of_heights = equations.heights_only()
-            absolute = of_heights.vector + of_heights.matvec(heights[..., None])
-            of_colors = None if colors is None else ColorEquations.linearized(equations, colors)
-        return Linearized(heights, replace(of_heights, vector=absolute), of_colors, report)
-
-    def release(self) -> None:
-        """Release what was made in the context; may be called twice."""
-        self._renderer.release()
+            return normal_equations(buffers, residuals, heights_from_color=False), statistics
 
 
-@dataclass(frozen=True)
-class _Scatter:
-    """How a frame's depth differs from the map, from every other row and column of its pixels."""
+def _report(statistics: FrameStatistics) -> FrameReport:
+    return FrameReport(
+        measured=statistics.measured,
+        used=statistics.trusted,
+        rejected=statistics.measured - statistics.trusted,
+        seeded=0,
+        median_residual=statistics.median_residual,
+        median_abs_residual=statistics.median_abs_residual,
+        robust_scale=statistics.robust_scale,
+        milliseconds={},
+    )
 
-    robust_scale: float
-    median: float
-    """Metres; NaN where nothing was measured."""
-    median_abs: float
-    measured: int
-    """Depth pixels that fall on the map's prediction."""
 
-    @staticmethod
-    def of(buffers: DerivativeBuffers, measurements: Measurements) -> "_Scatter":
-        depth, sigma = measurements.depth, measurements.depth_sigma
-        assert depth is not None
-        assert isinstance(sigma, np.ndarray)
-        residual = np.empty(depth[::2, ::2].size, np.float32)
-        normalised = np.empty_like(residual)
-        measured, compared = _compare(buffers.attachments["image"], depth, sigma, residual, normalised)
-        if not compared:
-            return _Scatter(1.0, np.nan, np.nan, measured)
-        residual, normalised = residual[:compared], normalised[:compared]
-        # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
-        # without this, the frames that happen to come first would win against all others.
-        scale = max(1.0, 1.4826 * float(np.median(normalised)))
-        return _Scatter(scale, float(np.median(residual)), float(np.median(np.abs(residual))), measured)
-
-    def report(self, residuals: Residuals, frame: MeasuredFrame) -> FrameReport:
-        with np.errstate(invalid="ignore"):  # a weight of 0 times the sigma of no measurement
-            used = int(np.count_nonzero(residuals.depth_weight * np.square(frame.measurements.depth_sigma) >= 0.5))
-        return FrameReport(
-            measured=self.measured,
-            used=used,
-            rejected=self.measured - used,
-            seeded=0,
-            median_residual=self.median,
-            median_abs_residual=self.median_abs,
-            robust_scale=self.robust_scale,
-            milliseconds={},
-        )
+def _statistics(buffers: DerivativeBuffers, measurements: Measurements) -> FrameStatistics:
+    """How a frame's depth differs from the map; medians from every other row and column, none trusted yet."""
+    depth, sigma = measurements.depth, measurements.depth_sigma
+    assert depth is not None
+    assert isinstance(sigma, np.ndarray)
+    residual = np.empty(depth[::2, ::2].size, np.float32)
+    normalised = np.empty_like(residual)
+    measured, compared = _compare(buffers.attachments["image"], depth, sigma, residual, normalised)
+    if not compared:
+        return FrameStatistics(measured, 0, np.nan, np.nan, 1.0)
+    residual, normalised = residual[:compared], normalised[:compared]
+    # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
+    # without this, the frames that happen to come first would win against all others.
+    scale = max(1.0, 1.4826 * float(np.median(normalised)))
+    return FrameStatistics(measured, 0, float(np.median(residual)), float(np.median(np.abs(residual))), scale)
 
 
 @njit(cache=True, nogil=True)
