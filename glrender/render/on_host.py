@@ -290,31 +290,49 @@ def _edge_rows(
             nearest, farthest = min(min(a, b), min(c, d)), max(max(a, b), max(c, d))
             if farthest - depth <= jump * depth and depth - nearest <= jump * nearest:
                 continue
-            t = _numbered(texels, triangles[v, u], eye)
             edges[v, u] = (
-                _jumps(t, eye, u, v, depth, right, v, a, jump)
-                or _jumps(t, eye, u, v, depth, left, v, b, jump)
-                or _jumps(t, eye, u, v, depth, u, below, c, jump)
-                or _jumps(t, eye, u, v, depth, u, above, d, jump)
+                _jumps(triangles, image, texels, eye, v, u, v, right, jump)
+                or _jumps(triangles, image, texels, eye, v, u, v, left, jump)
+                or _jumps(triangles, image, texels, eye, v, u, below, u, jump)
+                or _jumps(triangles, image, texels, eye, v, u, above, u, jump)
             )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True)
 def _jumps(
-    t: _Triangle, eye: _Eye, u: int, v: int, depth: float, other_u: int, other_v: int, beyond: float, jump: float
+    triangles: UInt32,
+    image: Float32,
+    texels: Float32,
+    eye: _Eye,
+    v: int,
+    u: int,
+    other_v: int,
+    other_u: int,
+    jump: float,
 ) -> bool:
-    """Whether there is an occlusion boundary between a pixel and its neighbour at (other_u, other_v)."""
+    """Whether there is an occlusion boundary between two neighbouring pixels, the first of which sees the map."""
+    depth, beyond = np.float64(image[v, u, 3]), np.float64(image[other_v, other_u, 3])
     if beyond == 0.0:
         return True
     step = abs(beyond - depth)
     if step <= jump * min(depth, beyond):
         return False
-    # On one plane depth goes with 1 / (n . r).
+    there = _extended(texels, triangles[v, u], eye, depth, v, u, other_v, other_u)
+    here = _extended(texels, triangles[other_v, other_u], eye, beyond, other_v, other_u, v, u)
+    explained = there > 0.0 and abs(there - beyond) < 0.5 * step
+    return not (explained or (here > 0.0 and abs(here - depth) < 0.5 * step))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _extended(
+    texels: Float32, visible: np.uint32, eye: _Eye, depth: float, v: int, u: int, other_v: int, other_u: int
+) -> float:
+    """The depth that a pixel's plane has at another pixel: on one plane depth goes with 1 / (n . r)."""
+    t = _numbered(texels, visible, eye)
     here = _to_grid(eye.R_grid_camera, (u - eye.cx) / eye.fx, (v - eye.cy) / eye.fy)
     there = _to_grid(eye.R_grid_camera, (other_u - eye.cx) / eye.fx, (other_v - eye.cy) / eye.fy)
     incidence = here[2] - t.slope_x * here[0] - t.slope_y * here[1]
-    extended = depth * incidence / (there[2] - t.slope_x * there[0] - t.slope_y * there[1])
-    return not (extended > 0.0 and abs(extended - beyond) < 0.5 * step)
+    return depth * incidence / (there[2] - t.slope_x * there[0] - t.slope_y * there[1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

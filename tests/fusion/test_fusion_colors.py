@@ -92,8 +92,8 @@ def test_photographs_without_depth_colour_what_is_there(
     assert np.nanmedian(np.abs(after.heights - before.heights) / before.sigma) < 0.01
     ours, theirs = np.abs(errors(after, flight.truth)), np.abs(errors(found, flight.truth))
     assert np.median(ours) < 1.1 * np.median(theirs)
-    # A few cells at the border, of which hardly a pixel tells, make most of this.
-    assert np.sqrt(np.mean(np.square(ours))) < 1.3 * np.sqrt(np.mean(np.square(theirs)))
+    # Colours that no depth seeds start from grey, which a few cells at the border, of few pixels, remember.
+    assert np.percentile(ours, 95) < 1.3 * np.percentile(theirs, 95)
 
 
 def test_photographs_alone_make_no_height_known(fusion: HeightMapFusion, flight: Flight) -> None:

@@ -22,22 +22,24 @@ CAMERA = Camera(64, 48, 60.0, 60.0, 31.5, 23.5)
 
 
 def edges_by_hand(buffers: DerivativeBuffers) -> np.ndarray:
-    """(h, w): a neighbour sees nothing, or its depth jumps and the pixel's own plane does not explain half of it."""
+    """(h, w): a neighbour sees nothing, or its depth jumps and neither of their planes explains half of it."""
     depth, rays = buffers.depth.astype(np.float64), buffers.camera.rays()
     flags = np.zeros(depth.shape, bool)
     height, width = depth.shape
-    for v, u in np.argwhere(buffers.visible):
-        normal = buffers.normal[v, u].astype(np.float64)
-        for y, x in ((v, u + 1), (v, u - 1), (v + 1, u), (v - 1, u)):
-            if not (0 <= y < height and 0 <= x < width):
+
+    def explains(here: tuple[int, int], there: tuple[int, int]) -> bool:
+        normal = buffers.normal[here].astype(np.float64)
+        on_plane = depth[here] * (normal @ rays[here]) / (normal @ rays[there])
+        return bool(on_plane > 0 and abs(on_plane - depth[there]) < 0.5 * abs(depth[there] - depth[here]))
+
+    for v, u in map(tuple, np.argwhere(buffers.visible)):
+        for there in ((v, u + 1), (v, u - 1), (v + 1, u), (v - 1, u)):
+            if not (0 <= there[0] < height and 0 <= there[1] < width):
                 continue
-            if not buffers.visible[y, x]:
+            if not buffers.visible[there]:
                 flags[v, u] = True
-                continue
-            jump = abs(depth[y, x] - depth[v, u])
-            on_plane = depth[v, u] * (normal @ rays[v, u]) / (normal @ rays[y, x])
-            explained = on_plane > 0 and abs(on_plane - depth[y, x]) < 0.5 * jump
-            flags[v, u] |= jump > JUMP * min(depth[y, x], depth[v, u]) and not explained
+            elif abs(depth[there] - depth[v, u]) > JUMP * min(depth[there], depth[v, u]):
+                flags[v, u] |= not (explains((v, u), there) or explains(there, (v, u)))
     return flags
 
 
@@ -73,6 +75,18 @@ def test_the_border_of_the_map_is_flagged_and_that_of_the_image_is_not(render: R
     its_middle = render(surface, se3.look_at((0, 0, 0.5), (0, 0, 0)))
     assert its_middle.visible.all()
     assert not its_middle.edges.any()
+
+
+def test_a_crease_is_not_flagged(render: Render) -> None:
+    """A steep wall that meets level ground: the depth of the wall's pixels jumps, but nothing is hidden."""
+    heights = np.zeros((41, 41))
+    heights[:, 20:] = 0.4 * np.arange(21)
+    surface = HeightMap(heights, 0.1, (-2, -2))
+    found = render(surface, se3.look_at((0.05, 0, 9), (0.05, 0.001, 0)))
+    inside = ~beside(~found.visible) & found.visible
+    steps = np.abs(np.diff(found.depth, axis=1)) > JUMP * np.minimum(found.depth[:, 1:], found.depth[:, :-1])
+    assert (steps & inside[:, 1:] & inside[:, :-1]).any()
+    assert not found.edges[inside].any()
 
 
 def test_a_hole_is_flagged_all_round(render: Render) -> None:
