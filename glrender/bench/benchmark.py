@@ -7,12 +7,12 @@ from typing import Any
 
 from glrender.bench import solvers
 from glrender.bench.gradient import Gradient
-from glrender.bench.peers import PEERS, PeerMissing, load_peer, make_peer
+from glrender.bench.peers import PEERS, load_peers, make_peer
 from glrender.bench.peers import SIZES as PEER_SIZES
 from glrender.bench.scene import reference_scene
 from glrender.bench.solvers import SolverTimes, time_solvers
 from glrender.bench.stages import COMPACT, PARTS, PLAIN, TOTAL, FirstCalls, Stages
-from glrender.bench.timing import Timing, take_turns
+from glrender.bench.timing import Timing, numbers, take_turns
 from glrender.gl.context import Context
 
 SIZES = (65, 129, 257, 513)
@@ -78,12 +78,6 @@ class Report:
     def account(self) -> dict[str, Any]:
         """The report with medians, minima and ratios worked out, for a file."""
 
-        def numbers(timings: Mapping[str, Timing]) -> dict[str, Any]:
-            return {
-                name: {"median": timing.median, "minimum": timing.minimum, "rounds": timing.milliseconds}
-                for name, timing in timings.items()
-            }
-
         sizes = [
             {
                 "vertices": size.vertices,
@@ -95,10 +89,7 @@ class Report:
             }
             for size in self.sizes
         ]
-        solvers = [
-            {"vertices": size.vertices, "milliseconds": numbers(size.timings), "iterations": size.iterations}
-            for size in self.solvers
-        ]
+        solvers = [size.account() for size in self.solvers]
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return plain | {"sizes": sizes, "solvers": solvers}
 
@@ -108,14 +99,14 @@ def run_benchmark(
     *,
     peers: bool,
     rounds: int,
-    solver_rounds: int = 3,
+    solver_rounds: int = 5,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
     """Time everything on maps of the given `sizes`; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]
     solver_sizes = [n for n in sizes if n in solvers.SIZES]
     steps = len(sizes) + len(solver_sizes)
-    adapters, versions = _load_peers() if peers else ({}, {})
+    adapters, versions = load_peers(PEERS) if peers else ({}, {})
     with Context() as context:
         with Stages(context, reference_scene(9)) as stages:
             first_calls = stages.first_calls
@@ -149,14 +140,3 @@ def time_size(context: Context, vertices: int, adapters: Mapping[str, type], rou
             agreement[name] = peer.gradient().errors(own)
             candidates |= {f"{name} {FORWARD}": peer.forward, f"{name} {BACKWARD}": peer.forward_backward}
         return SizeReport(vertices, take_turns(candidates, rounds), agreement)
-
-
-def _load_peers() -> tuple[dict[str, type], dict[str, str]]:
-    """The classes of the peers that are here, and the version of each or why it is missing."""
-    adapters, versions = {}, {}
-    for name in PEERS:
-        try:
-            adapters[name], versions[name] = load_peer(name)
-        except PeerMissing as missing:
-            versions[name] = str(missing)
-    return adapters, versions

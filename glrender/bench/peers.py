@@ -5,8 +5,12 @@ the gradient is the right side. Both are compared, so that the same thing is tim
 """
 
 import importlib
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glrender.bench.gradient import Gradient
 from glrender.bench.scene import Scene
@@ -25,6 +29,19 @@ class Peer(Protocol):
         """The same gradient, of the heights and colours of our map."""
 
 
+class SolverPeer(Protocol):
+    """A solver with a system loaded, made of it and of the residual that is to be reached."""
+
+    solvers: tuple[str, ...]
+    """What it can do."""
+
+    def solve(self, solver: str) -> tuple[NDArray[np.float64], int]:
+        """The solution, and the iterations that it took."""
+
+    def release(self) -> None:
+        """Give its memory back."""
+
+
 class PeerMissing(Exception):
     """A peer cannot be used here; the message says why."""
 
@@ -35,13 +52,19 @@ PEERS = {
 }
 """Each peer's package, and the module and class that speak to it."""
 
+SOLVERS = {
+    "PyAMG": ("pyamg", "glrender.bench.peer_pyamg", "PyamgPeer"),
+    "PARDISO": ("pypardiso", "glrender.bench.peer_pardiso", "PardisoPeer"),
+}
+"""The same for solvers."""
+
 SIZES = (65, 129, 257)
 """Maps on which peers are timed."""
 
 
 def load_peer(name: str) -> tuple[type, str]:
-    """The class of a peer, to be made of a Scene, and its version; raises PeerMissing."""
-    package, module, adapter = PEERS[name]
+    """The class of a peer, to be made of a Scene or a system, and its version; raises PeerMissing."""
+    package, module, adapter = (PEERS | SOLVERS)[name]
     try:
         found = version(package)
     except PackageNotFoundError:
@@ -50,6 +73,17 @@ def load_peer(name: str) -> tuple[type, str]:
         return getattr(importlib.import_module(module), adapter), found
     except ImportError as error:
         raise PeerMissing(f"{found} does not load: {error}") from None
+
+
+def load_peers(names: Iterable[str]) -> tuple[dict[str, type], dict[str, str]]:
+    """The classes of the peers that are here, and the version of each or why it is missing."""
+    adapters, versions = {}, {}
+    for name in names:
+        try:
+            adapters[name], versions[name] = load_peer(name)
+        except PeerMissing as missing:
+            versions[name] = str(missing)
+    return adapters, versions
 
 
 def make_peer(adapter: type, scene: Scene) -> Peer:

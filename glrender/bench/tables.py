@@ -8,7 +8,7 @@ from rich.table import Table
 
 from glrender.bench.benchmark import Report, SizeReport
 from glrender.bench.peers import SIZES as PEER_SIZES
-from glrender.bench.solvers import ITERATIVE, SolverTimes
+from glrender.bench.solvers import SolverTimes
 from glrender.bench.stages import PLAIN
 from glrender.bench.timing import NOISY, Timing
 
@@ -27,14 +27,14 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_size_table(size, report))
     console.print(_ratio_table(report))
     if report.solvers:
-        console.print(_solver_table(report.solvers))
+        console.print(solver_table(report.solvers))
     for line in _remarks(report):
         console.print(line, highlight=False)
 
 
 def _size_table(size: SizeReport, report: Report) -> Table:
     n = size.vertices
-    table = _table(f"{n} x {n} vertices, 640 x 480 pixels, RGB")
+    table = plain_table(f"{n} x {n} vertices, 640 x 480 pixels, RGB")
     for heading in ("stage", "median", "min", "x plain", "of the total"):
         table.add_column(heading, justify="left" if heading == "stage" else "right")
     shares = size.shares
@@ -49,7 +49,7 @@ def _size_table(size: SizeReport, report: Report) -> Table:
 
 
 def _ratio_table(report: Report) -> Table:
-    table = _table("ratios (medians over the rounds); difference of gradients to ours (relative L2)")
+    table = plain_table("ratios (medians over the rounds); difference of gradients to ours (relative L2)")
     table.add_column("vertices", justify="left")
     for size in report.sizes:
         table.add_column(str(size.vertices), justify="right")
@@ -64,14 +64,16 @@ def _ratio_table(report: Report) -> Table:
     return table
 
 
-def _solver_table(solvers: tuple[SolverTimes, ...]) -> Table:
-    table = _table("solvers, heights after one frame of depth and a weak prior")
-    for heading in ("vertices", "solver", "median", "min"):
+def solver_table(solvers: tuple[SolverTimes, ...]) -> Table:
+    """Times, iterations, and how many times as long as a peer multigrid takes, by size of map."""
+    table = plain_table("solvers, heights after one frame of depth and a weak prior")
+    for heading in ("vertices", "solver", "median", "min", "ns/unknown", "steps", "ours x"):
         table.add_column(heading, justify="left" if heading == "solver" else "right")
     for size in solvers:
         for name, timing in size.timings.items():
-            steps = f", {size.iterations} iterations" if name == ITERATIVE else ""
-            table.add_row(str(size.vertices), name + steps, *_times(timing))
+            ratio = f"{size.ratios[name]:.2f}" if name in size.ratios else ""
+            steps = str(size.iterations.get(name) or "")
+            table.add_row(str(size.vertices), name, *_times(timing), f"{size.per_unknown(name):.0f}", steps, ratio)
     return table
 
 
@@ -89,5 +91,6 @@ def _times(timing: Timing) -> tuple[str, str]:
     return f"{timing.median:.2f}", f"{timing.minimum:.2f}"
 
 
-def _table(title: str) -> Table:
+def plain_table(title: str) -> Table:
+    """A table without columns yet."""
     return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

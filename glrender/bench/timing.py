@@ -8,6 +8,7 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,14 @@ class Timing:
     def ratio(self, other: "Timing") -> float:
         """How many times longer than `other` this took: the median over the rounds."""
         return float(np.median(self.milliseconds / other.milliseconds))
+
+
+def numbers(timings: Mapping[str, Timing]) -> dict[str, dict[str, Any]]:
+    """Timings for a file, milliseconds."""
+    return {
+        name: {"median": timing.median, "minimum": timing.minimum, "rounds": timing.milliseconds}
+        for name, timing in timings.items()
+    }
 
 
 def take_turns(candidates: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 3) -> dict[str, Timing]:

