@@ -1,0 +1,81 @@
+"""The measurement of the solvers alone, up to large maps, and its tables."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from rich.console import Console
+
+from glrender.bench.peers import SOLVERS, load_peers
+from glrender.bench.solvers import TOLERANCE, SolverTimes, iteration_counts, time_solvers
+from glrender.bench.tables import plain_table, solver_table
+from glrender.gl.context import Context
+
+
+@dataclass(frozen=True)
+class SolverReport:
+    """Everything that was measured of the solvers."""
+
+    cores: int
+    """Processors that this process may use."""
+    load: tuple[float, float]
+    """How many processes wanted to run, on average over a minute, before and after; above 1 before: not alone."""
+    rounds: int
+    """How often each solver was timed."""
+    peers: dict[str, str]
+    """By peer: its version, or why it is missing; empty unless asked for."""
+    times: tuple[SolverTimes, ...]
+    """By size of map."""
+    counts: dict[int, dict[str, int]]
+    """By size of map: multigrid's iterations, by what there is to solve."""
+
+    def account(self) -> dict[str, Any]:
+        """The report for a file."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return plain | {
+            "times": [size.account() for size in self.times],
+            "counts": {str(size): counts for size, counts in self.counts.items()},
+        }
+
+
+def run_solver_benchmark(
+    sizes: Sequence[int],
+    *,
+    peers: bool,
+    rounds: int = 5,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> SolverReport:
+    """Time the solvers on maps of the given `sizes`; `advance(done, total)` is called as it goes on."""
+    before = os.getloadavg()[0]
+    adapters, versions = load_peers(SOLVERS) if peers else ({}, {})
+    times, counts = [], {}
+    with Context() as context:
+        for k, n in enumerate(sizes):
+            times.append(time_solvers(context, n, rounds, adapters))
+            counts[n] = iteration_counts(context, n)
+            advance(k + 1, len(sizes))
+    return SolverReport(
+        cores=len(os.sched_getaffinity(0)),
+        load=(before, os.getloadavg()[0]),
+        rounds=rounds,
+        peers=versions,
+        times=tuple(times),
+        counts=counts,
+    )
+
+
+def print_solver_report(report: SolverReport, console: Console) -> None:
+    """Print both tables of a report."""
+    before, after = report.load
+    console.print(f"{report.cores} cores, load {before:.1f} before and {after:.1f} after, {report.rounds} rounds")
+    for peer, version in report.peers.items():
+        console.print(f"{peer}: {version}", highlight=False, markup=False)
+    console.print(solver_table(report.times))
+    table = plain_table(f"iterations of multigrid down to a residual of {TOLERANCE:.0e}")
+    table.add_column("vertices", justify="left")
+    for n in report.counts:
+        table.add_column(str(n), justify="right")
+    for kind in dict.fromkeys(kind for counts in report.counts.values() for kind in counts):
+        table.add_row(kind, *(str(counts.get(kind, "")) for counts in report.counts.values()))
+    console.print(table)
