@@ -61,10 +61,11 @@ def _run_solvers(options: Options) -> int:
 
 
 def _check(options: Options) -> None:
-    unknown = [n for n in options.sizes if n not in SIZES]
+    valid = SOLVER_SIZES if options.solvers else SIZES
+    unknown = [n for n in options.sizes if n not in valid]
     if unknown or not options.sizes:
         received = " ".join(map(str, unknown)) or "none"
-        raise UsageError(f"--sizes: received {received}, expected some of {' '.join(map(str, SIZES))}")
+        raise UsageError(f"--sizes: received {received}, expected some of {' '.join(map(str, valid))}")
     if len(set(options.sizes)) < len(options.sizes):
         raise UsageError(f"--sizes: received {' '.join(map(str, options.sizes))}, expected each size once")
     if options.rounds < 1:

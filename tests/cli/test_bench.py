@@ -36,10 +36,21 @@ def test_peers_that_are_not_installed_are_said_and_skipped(
         assert f"{name}: not installed: pip install glrender[bench]" in out
 
 
+def test_the_solvers_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "solvers.json"
+    assert main(["bench", "--solvers", "--sizes", "65", "--json", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "multigrid" in out
+    assert "block stencil" not in out
+    assert [size["vertices"] for size in json.loads(file.read_text())["times"]] == [65]
+
+
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
         (["--sizes", "64"], 2, ["--sizes: received 64", "65 129 257 513"]),
+        (["--sizes", "1025"], 2, ["--sizes: received 1025", "65 129 257 513"]),
+        (["--solvers", "--sizes", "64"], 2, ["--sizes: received 64", "513 1025"]),
         (["--sizes", "65", "1000", "7"], 2, ["--sizes: received 1000 7"]),
         (["--sizes", "65", "65"], 2, ["each size once"]),
         (["--sizes", "large"], 2, ["large"]),
@@ -59,7 +70,8 @@ def test_bad_use_is_refused_before_anything_is_timed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bench, "run_benchmark", lambda *_, **__: pytest.fail("timed"))
+    for name in ("run_benchmark", "run_solver_benchmark"):
+        monkeypatch.setattr(bench, name, lambda *_, **__: pytest.fail("timed"))
     assert main(["bench", *options]) == status
     err = capsys.readouterr().err
     assert err.startswith("glrender: error: ")
