@@ -90,13 +90,13 @@ class DerivativeRenderer:
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass | ScreenPass:
         """Render on the GPU and read nothing back; returns the pass whose target holds the layout's attachments."""
-        self._set_view(surface, T_world_camera)
+        view = self._set_view(surface, T_world_camera)
         channels = _channels(surface)
         if self.layout == "full":
             full = self._raster("full.frag", full_attachments(channels), {"CHANNELS": channels})
-            full.draw(self._surface)
+            full.draw(self._surface, view)
             return full
-        visibility = self._draw_visibility()
+        visibility = self._draw_visibility(view)
         compact = self._screen("compact.frag", compact_attachments(channels), {"CHANNELS": channels}, ("visibility",))
         compact.draw(self._surface, {"visibility": visibility.target.texture("visibility")})
         return compact
@@ -123,16 +123,16 @@ class DerivativeRenderer:
         self._view.write(view)
         return view
 
-    def _draw_visibility(self) -> RasterPass:
+    def _draw_visibility(self, view: View) -> RasterPass:
         visibility = self._raster("visibility.frag", VISIBILITY, {})
-        visibility.draw(self._surface)
+        visibility.draw(self._surface, view)
         return visibility
 
     def _render_on_host(
         self, surface: HeightMap, T_world_camera: NDArray[np.float64], *, pose: bool, edges: bool
     ) -> CompactBuffers:
         view = self._set_view(surface, T_world_camera)
-        triangles = self._draw_visibility().target.read("visibility")[..., 0]
+        triangles = self._draw_visibility(view).target.read("visibility")[..., 0]
         texels, channels = self._surface.texels, _channels(surface)
         attachments = self._host.evaluate(triangles, texels, view, channels)
         return CompactBuffers(

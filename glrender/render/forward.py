@@ -55,8 +55,9 @@ class ForwardRenderer:
         self._view.use()
         texture = self._surface
         texture.upload(surface)
-        self._view.write(texture.view(self.camera, T_world_camera, self.near))
-        self._pass.draw(texture)
+        view = texture.view(self.camera, T_world_camera, self.near)
+        self._view.write(view)
+        self._pass.draw(texture, view)
 
     def release(self) -> None:
         """Release everything that this renderer made in its context; may be called twice."""

@@ -61,8 +61,8 @@ class RasterPass:
         self._vertices: moderngl.VertexArray | None = None
         self._indices: moderngl.Buffer | None = None
 
-    def draw(self, surface: SurfaceTexture) -> None:
-        """Draw from the current View; pixels that see nothing stay 0."""
+    def draw(self, surface: SurfaceTexture, view: View) -> None:
+        """Draw what is in view, which must be the current one; pixels that see nothing stay 0."""
         self.target.use()
         self.target.clear()
         if surface.indices is None:
@@ -75,7 +75,8 @@ class RasterPass:
         gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         surface.texture.use(SURFACE_UNIT)
         assert self._vertices is not None
-        self._vertices.render(moderngl.TRIANGLES)
+        for first, count in surface.runs(view.in_view):
+            self._vertices.render(moderngl.TRIANGLES, vertices=count, first=first)
 
     def release(self) -> None:
         self._release_vertices()

@@ -8,7 +8,7 @@ from glrender.errors import GLError, LimitError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.view import View, bounding_boxes, make_view
+from glrender.render.view import BLOCK, View, bounding_boxes, make_view
 
 GREY = 0.5
 """What an unknown colour renders as."""
@@ -29,6 +29,7 @@ class SurfaceTexture:
         self.boxes: NDArray[np.float64] = np.empty((0, 2, 3))
         self.texels: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
         self.indices: moderngl.Buffer | None = None
+        self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
         self._texture: moderngl.Texture | None = None
         self._surface: HeightMap | None = None
         self._unseen: bytes | None = None
@@ -79,6 +80,12 @@ class SurfaceTexture:
         height_origin, boxes = self.height_origin, self.boxes
         return make_view(self._surface, camera, T_world_camera, height_origin=height_origin, boxes=boxes, near=near)
 
+    def runs(self, in_view: NDArray[np.bool_]) -> list[tuple[int, int]]:
+        """(first, count) of indices to draw for the blocks (blocks,) that are wanted; neighbours go together."""
+        edges = np.flatnonzero(np.diff(in_view, prepend=False, append=False))
+        firsts, ends = self._starts[edges[::2]], self._starts[edges[1::2]]
+        return [(3 * int(first), 3 * int(end - first)) for first, end in zip(firsts, ends, strict=True) if end > first]
+
     def release(self) -> None:
         """Release the texture and the triangles."""
         self.context.release(*(obj for obj in (self._texture, self.indices) if obj is not None))
@@ -104,19 +111,29 @@ class SurfaceTexture:
         if self.indices is not None:
             self.context.release(self.indices)
             self.indices = None
-        indices = triangle_indices(unseen)
+        indices, self._starts = triangle_indices(unseen)
         if indices.size:
             self.indices = self.context.own(self.context.mgl.buffer(indices))
             self.context.check(f"uploading {len(indices)} triangles")
 
 
-def triangle_indices(unseen: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """(triangles, 3) vertex numbers as shaders/heightmap.vert counts them, provoking vertex last."""
+def triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """(triangles, 3) vertex numbers as shaders/heightmap.vert counts them, provoking vertex last; block by block.
+
+    The second result (blocks + 1,) says where each block's triangles begin, and where the last one's end.
+    """
     rows, cols = unseen.shape
     i, j = np.arange(rows - 1, dtype=np.uint32)[:, None], np.arange(cols - 1, dtype=np.uint32)
     a = 2 * (i * np.uint32(cols) + j)
     c, b, d = a + 1, a + 2, a + 3
     indices = np.stack([b, c, a, c, b, d], axis=-1).reshape(rows - 1, cols - 1, 2, 3)
     diagonal = unseen[:-1, 1:] | unseen[1:, :-1]
-    hidden = np.stack([diagonal | unseen[:-1, :-1], diagonal | unseen[1:, 1:]], axis=-1)
-    return indices[~hidden] if hidden.any() else indices.reshape(-1, 3)
+    drawn = ~np.stack([diagonal | unseen[:-1, :-1], diagonal | unseen[1:, 1:]], axis=-1)
+    blocks = [
+        (slice(top, top + BLOCK), slice(left, left + BLOCK))
+        for top in range(0, rows - 1, BLOCK)
+        for left in range(0, cols - 1, BLOCK)
+    ]
+    parts = [indices[block][drawn[block]] for block in blocks]
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+    return np.concatenate(parts), starts

@@ -38,6 +38,8 @@ class View:
     """(column, row) of the vertex above or below the grid frame's origin."""
     depth_range: tuple[float, float]
     """Nearest and farthest camera z that can be visible, metres."""
+    in_view: NDArray[np.bool_]
+    """(blocks,): whether the image can see anything of each block of the surface, see `bounding_boxes`."""
     camera: Camera
     surface: HeightMap
 
@@ -66,7 +68,7 @@ def make_view(
 ) -> View:
     """The view of `surface` from a pose.
 
-    `height_origin` is the height that the surface texture counts from; `boxes` (k, 2, 3) are the lowest
+    `height_origin` is the height that the surface texture counts from; `boxes` (blocks, 2, 3) are the lowest
     and highest corner in map coordinates of boxes that contain the surface (`bounding_boxes`). What is
     nearer than `near` metres is not visible.
     """
@@ -81,17 +83,24 @@ def make_view(
     origin = np.array([surface.origin[0] + column * surface.spacing, surface.origin[1] + row * surface.spacing])
     # R (origin - eye): both are large far from the origin, their difference is not.
     T_camera_grid[:3, 3] = T_camera_map[:3, :3] @ (np.array([*origin, height_origin]) - eye)
-    depth_range = _visible_depths(surface, eye, T_camera_map[:3, :3], boxes, camera, near)
-    return View(T_camera_grid, (column, row), depth_range, camera, surface)
+    in_view, depth_range = _visible_depths(surface, eye, T_camera_map[:3, :3], boxes, camera, near)
+    return View(T_camera_grid, (column, row), depth_range, in_view, camera, surface)
 
 
-def bounding_boxes(surface: HeightMap, *, block: int = 32) -> NDArray[np.float64]:
-    """(k, 2, 3): lowest and highest map corner of each block of `block` x `block` quads that is seen at all."""
+BLOCK = 32
+"""Quads along each side of a block; those at the map's end may have fewer."""
+
+
+def bounding_boxes(surface: HeightMap) -> NDArray[np.float64]:
+    """(blocks, 2, 3): lowest and highest map corner of each block of quads, row by row.
+
+    Where nobody has seen anything of a block, its heights are infinite and its lowest is above its highest.
+    """
     rows, cols = surface.shape
-    i = np.arange(0, rows - 1, block)
-    j = np.arange(0, cols - 1, block)
+    i = np.arange(0, rows - 1, BLOCK)
+    j = np.arange(0, cols - 1, BLOCK)
     # A block's last row and column of vertices are the next one's first: reduce over them as well.
-    last_i, last_j = np.minimum(i + block, rows - 1), np.minimum(j + block, cols - 1)
+    last_i, last_j = np.minimum(i + BLOCK, rows - 1), np.minimum(j + BLOCK, cols - 1)
 
     def reduce(ufunc: np.ufunc, empty: float) -> NDArray[np.float64]:
         filled = np.where(np.isnan(surface.heights), empty, surface.heights)
@@ -105,7 +114,7 @@ def bounding_boxes(surface: HeightMap, *, block: int = 32) -> NDArray[np.float64
     corners[..., 0, 0], corners[..., 1, 0] = x[j][None], x[last_j][None]
     corners[..., 0, 1], corners[..., 1, 1] = y[i][:, None], y[last_i][:, None]
     corners[..., 0, 2], corners[..., 1, 2] = low, high
-    return corners[low <= high]
+    return corners.reshape(-1, 2, 3)
 
 
 def _visible_depths(
@@ -115,21 +124,24 @@ def _visible_depths(
     boxes: NDArray[np.float64],
     camera: Camera,
     near: float,
-) -> tuple[float, float]:
-    """The range of camera z inside the boxes (map coordinates) that the image can see from `eye` (3,).
+) -> tuple[NDArray[np.bool_], tuple[float, float]]:
+    """Which boxes (map coordinates) the image can see from `eye` (3,), and the range of camera z inside of them.
 
     The depth buffer has 24 bits for this range: leaving out what is outside the frustum, such as the
     ground under a rover that looks ahead, is what keeps far hills from fighting over it.
     """
     choice = np.array([[(k >> axis) & 1 for axis in range(3)] for k in range(8)])
-    corners = (boxes - eye)[:, choice, np.arange(3)] @ R_camera_map.T
+    in_view = boxes[:, 0, 2] <= boxes[:, 1, 2]
+    corners = (boxes[in_view] - eye)[:, choice, np.arange(3)] @ R_camera_map.T
     x, y, z = np.moveaxis(corners, -1, 0)
     left, right = (-0.5 - camera.cx) / camera.fx, (camera.width - 0.5 - camera.cx) / camera.fx
     top, bottom = (-0.5 - camera.cy) / camera.fy, (camera.height - 0.5 - camera.cy) / camera.fy
     outside = [x < left * z, x > right * z, y < top * z, y > bottom * z, z < near]
-    seen = z[~np.any([side.all(axis=1) for side in outside], axis=0)]
+    inside = ~np.any([side.all(axis=1) for side in outside], axis=0)
+    in_view[in_view] = inside
+    seen = z[inside]
     if seen.size == 0:
-        return near, 2 * near
+        return in_view, (near, 2 * near)
     nearest = max(near, 0.99 * float(seen.min()))
     farthest = max(1.01 * float(seen.max()), 1.01 * nearest)
     if nearest < DEPTH_RATIO * farthest:
@@ -137,7 +149,7 @@ def _visible_depths(
         longest = float(np.linalg.norm([max(-left, right), max(-top, bottom), 1.0]))
         wanted = DEPTH_RATIO * farthest
         nearest = max(nearest, 0.99 * clearance(surface, eye, wanted * longest) / longest)
-    return nearest, farthest
+    return in_view, (nearest, farthest)
 
 
 def clearance(surface: HeightMap, eye: NDArray[np.float64], reach: float) -> float:

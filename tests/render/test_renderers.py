@@ -18,6 +18,7 @@ from glrender.render import reference
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.render.forward import ForwardRenderer
+from glrender.render.surface import SurfaceTexture
 
 CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
 SCENES = [random_scene(60 + k, channels=channels) for k, channels in enumerate((3, 1, 0, 3))]
@@ -285,3 +286,28 @@ def test_one_wild_height_does_not_spoil_the_others(renderer: Callable[..., Deriv
     np.testing.assert_allclose(there.depth[same], here.depth[same], rtol=1e-6)
     scale = np.abs(here.depth_wrt_height).max()
     np.testing.assert_allclose(there.depth_wrt_height[same], here.depth_wrt_height[same], atol=1e-4 * scale)
+
+
+def test_only_the_blocks_in_view_are_drawn(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    surface = HeightMap(0.3 * rng.normal(size=(150, 140)), 1.0, (-70.0, -75.0), rng.uniform(size=(150, 140, 3)))
+    T_world_camera = se3.look_at((-40.0, -50.0, 12.0), (-42.0, -44.0, 0.0))
+    drawn = []
+    runs = SurfaceTexture.runs
+    monkeypatch.setattr(
+        SurfaceTexture,
+        "runs",
+        lambda self, in_view: (drawn.append((in_view, runs(self, in_view))), drawn[-1][1])[1],
+    )
+    renderer = DerivativeRenderer(context, CAMERA)
+    seen = renderer.render(surface, T_world_camera)
+    (in_view, parts), triangles = drawn[-1], 2 * 149 * 139
+    assert len(in_view) == 25
+    assert 0 < sum(count for _, count in parts) < 3 * triangles / 4
+    monkeypatch.setattr(SurfaceTexture, "runs", lambda self, in_view: runs(self, np.ones_like(in_view)))
+    whole = renderer.render(surface, T_world_camera)
+    np.testing.assert_array_equal(seen.triangle_ids, whole.triangle_ids)
+    assert seen.visible.mean() > 0.9
+    assert runs(renderer._surface, np.zeros(25, bool)) == []
+    assert runs(renderer._surface, np.ones(25, bool)) == [(0, 3 * triangles)]
+    renderer.release()
