@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from glrender.cli.options import check_grid, option, read_depth_noise, read_time_offset
 from glrender.cli.progress import progress
-from glrender.errors import UsageError
+from glrender.errors import GLError, UsageError
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
 from glrender.gl.context import Context
@@ -85,7 +85,15 @@ def run(options: FuseOptions) -> int:
     with Context() as context, progress("fusing") as advance:
         finished = fuse_sequence(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
+    if finished.report["failure"]:
+        raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
+
+
+def _why_partial(finished: FinishedMap) -> str:
+    if not finished.partial:
+        return ""
+    return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
 
 
 def _print_summary(folder: Path, finished: FinishedMap) -> None:
@@ -93,7 +101,7 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
     rows, cols = surface.shape
     skipped = report["frames_skipped"]
     print(
-        f"{folder}: {report['frames_used']} frames fused{' (interrupted: partial)' if finished.partial else ''}, "
+        f"{folder}: {report['frames_used']} frames fused{_why_partial(finished)}, "
         f"{report['frames_per_second']:.1f} a second\n"
         f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
         + (f", median sigma {1e3 * report['median_sigma']:.2f} mm" if report["median_sigma"] else "")

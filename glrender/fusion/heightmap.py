@@ -144,16 +144,24 @@ class HeightMapFusion:
         if len(self._window) > self.options.window:
             with watch.stage("seed"):
                 self._heights = self._settled()
-            held = self._window.popleft()
-            self._commit(held)
-            self._linearizer.let_go(held.frame)
+            self._commit(self._window[0])
+            self._linearizer.let_go(self._window.popleft().frame)
         return replace(said.report, seeded=seeded, milliseconds=watch.milliseconds)
 
     def map(self) -> HeightMap:
         """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         start = self._settled()
-        window = [replace(held, said=self._linearized_again(held, start)) for held in self._window]
+        return self._map_of([replace(held, said=self._linearized_again(held, start)) for held in self._window], start)
+
+    def rescued_map(self) -> HeightMap:
+        """The map so far without rendering anything, for when OpenGL has failed.
+
+        The last few frames count as they were linearised at first, and their images not at all.
+        """
+        return self._map_of(list(self._window), self._settled())
+
+    def _map_of(self, window: list[_HeldFrame], start: Float64) -> HeightMap:
         heights = self._solved(window, _TO_THE_END, start)
         observed = self._observed(window)
         sigma = np.full(self.grid.shape, np.nan)
@@ -213,7 +221,7 @@ class HeightMapFusion:
         return self._linearizer.linearize(held.frame, heights, self._estimated_colors)
 
     def _commit(self, held: _HeldFrame) -> None:
-        """Move a frame that has left the window into the memory."""
+        """Move a frame that leaves the window into the memory."""
         said = self._linearized_again(held, self._heights)
         self._memory = self._memory + said.heights
         if self._colors is not None:

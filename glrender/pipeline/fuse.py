@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.checks import check_choice
-from glrender.errors import InputError
+from glrender.errors import GLError, InputError
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
@@ -54,7 +54,7 @@ def fuse_sequence(
     advance: Callable[[int, int], None] = lambda done, total: None,
     keep: Callable[[FinishedMap], None] = lambda finished: None,
 ) -> FinishedMap:
-    """Fuse a sequence's frames; a KeyboardInterrupt between two frames ends it with the map so far.
+    """Fuse a sequence's frames; a KeyboardInterrupt, or OpenGL that fails, ends it with the map so far.
 
     `advance` is called with (frames done, frames in all), `keep` with what is returned: no KeyboardInterrupt comes
     between the last frame and its end, so that what it writes is written. Raises InputError where there is no depth,
@@ -86,7 +86,7 @@ def fuse_sequence(
             surface = run.finish()
             assert surface.sigma is not None
             prediction = photograph = None
-            if surface.colors is not None and run.best_view is not None:
+            if surface.colors is not None and run.best_view is not None and run.failure is None:
                 prediction = predict_view(context, sequence.camera, surface, run.pose(run.best_view))
                 photograph = run.best_view.image
             report = run.report() | {
@@ -119,9 +119,10 @@ class _Run:
         self.stages: dict[str, list[float]] = {}
         self.seconds = 0.0
         self.partial = False
+        self.failure: GLError | None = None
 
     def add_all(self, advance: Callable[[int, int], None]) -> None:
-        """Fuse frame after frame; KeyboardInterrupt ends it, and is passed on where no frame was fused yet."""
+        """Fuse frame after frame; KeyboardInterrupt or GLError ends it, and is passed on where none was fused yet."""
         entries = self.chosen.posed
         if self.options.use == "depth":
             entries = tuple(replace(entry, color_path=None) for entry in entries)
@@ -136,10 +137,12 @@ class _Run:
                         self._add(read)
                         self.seconds = perf_counter() - started
                 advance(done, len(entries))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, GLError) as error:
             if not self.reports:
                 raise
             self.partial = True
+            if isinstance(error, GLError):
+                self.failure = error
 
     def finish(self) -> HeightMap:
         """The map of all frames that were added; InputError if there is nothing on it."""
@@ -147,7 +150,11 @@ class _Run:
             first = describe_skipped(self.skipped[0])
             raise InputError(f"{self.sequence.folder}: no frame could be fused, the first is {first}")
         start = perf_counter()
-        surface = self.fusion.map()
+        try:
+            surface = self.fusion.map() if self.failure is None else self.fusion.rescued_map()
+        except GLError as error:
+            self.partial, self.failure = True, error
+            surface = self.fusion.rescued_map()
         self._took("finish", 1e3 * (perf_counter() - start))
         if np.isnan(surface.heights).all():
             raise InputError(f"{self.sequence.folder}: {self._why_nothing(surface)}")
@@ -167,6 +174,7 @@ class _Run:
             "frames_skipped": self.skipped,
             "frames_per_second": len(frames) / self.seconds,
             "partial": self.partial,
+            "failure": None if self.failure is None else str(self.failure),
             "time_offset": self.chosen.offset.seconds,
             "time_offset_from": self.chosen.offset.reason,
             "stages": {f"{name}_ms": float(np.median(times)) for name, times in self.stages.items()},

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from flights import NOISE, Flight, fly, rough_ground
 
+from glrender.errors import GLError
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
+from glrender.render.derivatives import DerivativeRenderer
 
 FRAMES = 8
 
@@ -153,3 +155,48 @@ def test_while_all_frames_so_far_were_damaged(context: Context, folder: Path, op
     stop: Callable[[int, int], None] = lambda done, total: ctrl_c() if done == 2 else None  # noqa: E731
     with pytest.raises(KeyboardInterrupt):
         fuse_sequence(context, open_sequence(folder), options, stop)
+
+
+@pytest.mark.parametrize("drawing", [5, 9, 16])
+def test_opengl_fails(
+    context: Context,
+    sequence: Sequence,
+    options: SequenceOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    drawing: int,
+) -> None:
+    """Within a frame, within one that another pushes into the memory, at the end: the frames before are kept."""
+    drawn = []
+    render = DerivativeRenderer.render
+
+    def fail(*args: object, **kwargs: object) -> object:
+        drawn.append(0)
+        if len(drawn) >= drawing:
+            raise GLError("reading attachment 'visibility': GL_CONTEXT_LOST")
+        return render(*args, **kwargs)
+
+    monkeypatch.setattr(DerivativeRenderer, "render", fail)
+    kept: list[FinishedMap] = []
+    finished = fuse_sequence(context, sequence, options, keep=kept.append)
+    assert kept == [finished]
+    assert finished.partial
+    assert "GL_CONTEXT_LOST" in finished.report["failure"]
+    assert finished.prediction is None
+    count = finished.report["frames_used"]
+    assert count == {5: 4, 9: 6, 16: FRAMES}[drawing]
+    monkeypatch.undo()
+    whole = fuse_sequence(context, sequence, replace(options, frames=f"0:{count}"))
+    both = np.isfinite(finished.surface.heights) & np.isfinite(whole.surface.heights)
+    assert both.sum() > 0.95 * np.isfinite(whole.surface.heights).sum()
+    assert np.median(np.abs(finished.surface.heights - whole.surface.heights)[both] / whole.surface.sigma[both]) < 0.3
+
+
+def test_opengl_fails_at_once(
+    context: Context, sequence: Sequence, options: SequenceOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise GLError("GL_CONTEXT_LOST")
+
+    monkeypatch.setattr(DerivativeRenderer, "render", fail)
+    with pytest.raises(GLError, match="GL_CONTEXT_LOST"):
+        fuse_sequence(context, sequence, options)
