@@ -23,10 +23,10 @@ _LEAST_PIVOT = 1e-6  # of a height's own information, once the colours of its ve
 _TINY = 1e-30  # information below this has a reciprocal that is taken to be 1 / this, for the range of single precision
 
 
-def to_lines(values: Array, dtype: type = np.float64) -> Array:
+def to_lines(values: Array) -> Array:
     """(rows', K, cols') lines of (rows, cols, K) values."""
     rows, cols, count = values.shape
-    lines = np.zeros(((rows | 1) + 2, count, (cols | 1) + 2), dtype)
+    lines = np.zeros(((rows | 1) + 2, count, (cols | 1) + 2))
     lines[1 : rows + 1, :, 1 : cols + 1] = values.transpose(0, 2, 1)
     return lines
 

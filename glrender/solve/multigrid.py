@@ -35,7 +35,7 @@ Float32 = NDArray[np.float32]
 Parts = Sequence[tuple[int, int]]
 
 _COARSEST = 3  # rows and columns of the grid that is solved directly
-_WORTH_THREADS = 20_000  # numbers in a vector, below which handing work over takes longer than doing it
+_WORTH_THREADS = 300_000  # entries of a matrix; below, waiting for a core that others use costs more than it gains
 
 _HEIGHT_WEIGHTS = chebyshev_weights(4, LARGEST_EIGENVALUE / 25)
 _COLOR_WEIGHTS = chebyshev_weights(8, LARGEST_EIGENVALUE / 100)
@@ -74,12 +74,11 @@ class Multigrid:
     def __init__(self, stencil: BlockStencil) -> None:
         self.stencil = stencil
         rows, cols = stencil.shape
-        self._size = rows * cols * (1 + stencil.channels)
         matrix = zero_lines(rows, cols, stencil.matrix.shape[3])
-        run_parts(fill_lines, _parts(self._size, rows), stencil.matrix, matrix)
+        run_parts(fill_lines, _parts(matrix, rows), stencil.matrix, matrix)
         # What nothing couples, such as unseen cells, is solved by itself and does not take part.
         alone = np.zeros((matrix.shape[0], min(matrix.shape[2], 2), matrix.shape[3]))
-        run_parts(set_apart, _parts(self._size, rows), matrix, alone)
+        run_parts(set_apart, _parts(matrix, rows), matrix, alone)
         self._alone = np.repeat(alone, (1, stencil.channels)[: alone.shape[1]], axis=1)
         self._coupled = self._alone == 0
         self._matrix = matrix
@@ -87,7 +86,7 @@ class Multigrid:
         while max(matrix.shape[0], matrix.shape[3]) - 2 > _COARSEST:
             fine, rows, cols = matrix, (matrix.shape[0] - 1) // 2, (matrix.shape[3] - 1) // 2
             matrix = zero_lines(rows, cols, fine.shape[2])
-            run_parts(coarsen, _parts(fine.size // 4, rows), fine, matrix)
+            run_parts(coarsen, _parts(fine, rows), fine, matrix)
             self._levels.append(_level(matrix))
         dense = to_stencil(matrix).to_csr().toarray()
         if not np.isfinite(dense).all():  # everything is summed up here
@@ -104,7 +103,7 @@ class Multigrid:
         g, alone = self._split(self._checked("rhs", rhs))
         before = np.zeros_like(g) if x is None else to_lines(self._checked("x", x)) * self._coupled
         rows, r, vectors = g.shape[0] - 2, np.zeros_like(g), self._vectors()
-        parts = _parts(self._size, rows)
+        parts = _parts(self._matrix, rows)
         run_parts(krylov.residual, parts, self._matrix, g, before, r)
         vectors[0].b[:] = r
         self._descend(vectors, threads=True)
@@ -172,14 +171,13 @@ class Multigrid:
             y[:] = (self._last @ b.ravel()).reshape(b.shape)
             return
         below, rows = vectors[depth + 1], here.b.shape[0] - 2
-        size = here.b.size if threads else 0
         run_parts(
-            go_down, _parts(size, (rows + 1) // 2),
+            go_down, _parts(level.matrix, (rows + 1) // 2, threads=threads),
             level.matrix, level.inverse, here.b, self._weights, here.x, below.b,
         )  # fmt: skip
         self._descend(vectors, threads=threads, depth=depth + 1)
         run_parts(
-            go_up, _parts(size, rows),
+            go_up, _parts(level.matrix, rows, threads=threads),
             level.matrix, level.inverse, here.b, self._weights, here.x, below.y, here.y,
         )  # fmt: skip
 
@@ -194,11 +192,11 @@ class Multigrid:
         threads: bool,
     ) -> LinearSolution:
         matrix, (g, alone) = self._matrix, self._split(system.rhs)
-        parts = _parts(self._size if threads else 0, g.shape[0] - 2)
+        parts = _parts(matrix, g.shape[0] - 2, threads=threads)
         vectors = self._vectors()
         b, z = vectors[0].b, vectors[0].y
         zero, r, p, q = (np.zeros_like(g) for _ in range(4))
-        x = zero.copy() if guess is None else to_lines(guess) * self._coupled
+        x = np.zeros_like(g) if guess is None else to_lines(guess) * self._coupled
         run_parts(krylov.residual, parts, matrix, g, x, r)
         whole = sum(run_parts(krylov.hand_over, parts, matrix, g, b))
         left = sum(run_parts(krylov.hand_over, parts, matrix, r, b))
@@ -272,10 +270,10 @@ def grid_stencil(system: LinearSystem) -> BlockStencil:
 def _level(matrix: Array) -> _Level:
     rows, _, entries, cols = matrix.shape
     level = _Level(np.zeros(matrix.shape, np.float32), np.zeros((rows, entries, cols), np.float32))
-    run_parts(prepare, _parts(matrix.size // 4, rows - 2), matrix, level.matrix, level.inverse)
+    run_parts(prepare, _parts(matrix, rows - 2), matrix, level.matrix, level.inverse)
     return level
 
 
-def _parts(size: int, rows: int) -> Parts:
-    """The rows for each thread, for vectors of `size` numbers."""
-    return even_parts(rows) if size > _WORTH_THREADS else [(0, rows)]
+def _parts(matrix: Array | Float32, rows: int, *, threads: bool = True) -> Parts:
+    """The rows that each thread takes of a loop over a grid with this matrix."""
+    return even_parts(rows) if threads and matrix.size > _WORTH_THREADS else [(0, rows)]

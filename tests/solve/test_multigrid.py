@@ -166,9 +166,11 @@ def test_several_right_sides_at_once() -> None:
 def test_parts_do_not_change_a_bit(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     equations = measured_map(44, channels)
     whole = Multigrid(equations.stencil).cycle(equations.rhs)
-    monkeypatch.setattr(
-        multigrid, "_parts", lambda size, rows: [(k * rows // 3, (k + 1) * rows // 3) for k in range(3)]
-    )
+
+    def thirds(matrix: object, rows: int, *, threads: bool = True) -> list[tuple[int, int]]:
+        return [(k * rows // 3, (k + 1) * rows // 3) for k in range(3)]
+
+    monkeypatch.setattr(multigrid, "_parts", thirds)
     assert np.array_equal(Multigrid(equations.stencil).cycle(equations.rhs), whole)
 
 
