@@ -6,6 +6,8 @@ Each public name is imported when it is first asked for, so `import glrender` is
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from glrender.loop_cache import provide_cache_folder
+
 if TYPE_CHECKING:
     from glrender import errors
     from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
@@ -43,6 +45,9 @@ _HOMES = {
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",
 }
+
+
+provide_cache_folder()
 
 
 def __getattr__(name: str) -> Any:
