@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glrender.fusion.joint import JointProblem
 from glrender.solve.gauss_newton import LevenbergMarquardt, StoppingRule
-from glrender.solve.linear import ConjugateGradient, DirectSolver, LinearSolver
+from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import Prior
 from glrender.solve.problem import WithPriors
 from glrender.solve.systems import NormalEquations
@@ -25,9 +25,6 @@ TOLERANCE = 1e-5
 """Converged where a step promises to lower the cost by less than this fraction. With 80 measurements for each unknown
 that moves the unknowns by 0.03 of their standard deviation; the cost itself is uneven on this scale, where pixels pass
 from one side of an edge to the other."""
-
-DIRECT = 20_000
-"""Up to so many unknowns are solved for directly; above, conjugate gradients are faster and need less memory."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,8 @@ class Descent:
 
     def run(self, iterations: int) -> None:
         """Try up to `iterations` steps."""
-        solver: LinearSolver = DirectSolver()
-        if self.x.size > DIRECT:
-            solver = ConjugateGradient(tolerance=1e-3, max_iterations=500, truncated=True)
+        # A step is only a step: three digits of it will do.
+        solver = MultigridSolver(tolerance=1e-3, max_iterations=30, truncated=True)
         damping, left = 1e-4, iterations
         for limit in (*ROUNDS, iterations):
             problem = WithPriors(_Watched(self, self._choose()), self._priors)
