@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from glrender.cli.options import option, read_time_offset
+from glrender.cli.options import describe_camera, describe_time_offset, option, read_calibration, read_time_offset
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.fusion.noise import DepthNoise
@@ -56,6 +56,11 @@ class FitCommand:
     """Map whose heights to start from, on whose grid; needed for photographs of ground that is not flat."""
     time_offset: Annotated[str, option("S|auto", "auto")] = "auto"
     """Seconds added to a frame's time before its pose is looked up; auto finds it where the motion tells."""
+    calibrate: bool = False
+    """Estimate fx, fy, cx, cy of the depth camera, and the time offset unless it is given, with a map of 40 frames
+    first; what the motion does not tell keeps its nominal value."""
+    calibrate_depth_scale: bool = False
+    """With --calibrate: the scale of the sensor's depths, too."""
     trajectory: Annotated[Path | None, option("FILE", "the sequence's groundtruth.txt")] = None
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
@@ -94,6 +99,8 @@ def read_options(options: FitCommand) -> FitOptions:
         value = getattr(options, name)
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name.replace('_', '-')}: received {value:g}, expected a finite number greater than 0")
+    if options.calibrate and options.use == "color":
+        raise UsageError("--calibrate: received --use color as well, but a camera is calibrated by its depth images")
     weighting = Weighting(DepthNoise(*options.depth_noise), options.color_noise)
     if options.loss is not None:
         weighting = replace(weighting, depth_loss=make_loss(options.loss), color_loss=make_loss(options.loss))
@@ -105,6 +112,7 @@ def read_options(options: FitCommand) -> FitOptions:
         T_world_map=None if options.T_world_map is None else read_pose(options.T_world_map),
         start=None if options.start is None else HeightMap.load(options.start),
         time_offset=read_time_offset(options.time_offset),
+        calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
         strict=options.strict,
         weighting=weighting,
         slope_sigma=options.smoothness,
@@ -146,7 +154,8 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         f"  {'converged' if report['converged'] else 'stopped'}: {report['ended']}\n"
         f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
         + ("" if sigma is None else f", median sigma {1e3 * sigma:.2f} mm")
-        + f"\n  time offset {1e3 * report['time_offset']:+.1f} ms ({report['time_offset_from']})\n"
+        + f"\n  {describe_camera(report)}\n"
+        f"  {describe_time_offset(report)}\n"
         f"  frame: {report['placement']['T_world_map_from']}"
     )
     skipped = report["frames_skipped"]

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from glrender.cli.options import check_grid, option, read_depth_noise, read_time_offset
+from glrender.cli.options import (
+    check_grid,
+    describe_camera,
+    describe_time_offset,
+    option,
+    read_calibration,
+    read_depth_noise,
+    read_time_offset,
+)
 from glrender.cli.progress import progress
 from glrender.errors import GLError, UsageError
 from glrender.fusion.heightmap import FusionOptions
@@ -47,6 +55,11 @@ class FuseOptions:
     own frame where the ground is level in it within 15 degrees, else the dominant plane."""
     time_offset: Annotated[str, option("S|auto", "auto")] = "auto"
     """Seconds added to a frame's time before its pose is looked up; auto finds it where the motion tells."""
+    calibrate: bool = False
+    """Estimate fx, fy, cx, cy of the depth camera, and the time offset unless it is given, with a map of 40 frames
+    first; what the motion does not tell keeps its nominal value."""
+    calibrate_depth_scale: bool = False
+    """With --calibrate: the scale of the sensor's depths, too."""
     trajectory: Annotated[Path | None, option("FILE", "the sequence's groundtruth.txt")] = None
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
@@ -73,6 +86,7 @@ def run(options: FuseOptions) -> int:
         T_world_map=None if options.T_world_map is None else read_pose(options.T_world_map),
         time_offset=read_time_offset(options.time_offset),
         realtime=options.realtime,
+        calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
         strict=options.strict,
         fusion=FusionOptions(depth_noise=read_depth_noise(options.depth_noise)),
     )
@@ -105,7 +119,8 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         f"{report['frames_per_second']:.1f} a second\n"
         f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
         + (f", median sigma {1e3 * report['median_sigma']:.2f} mm" if report["median_sigma"] else "")
-        + f"\n  time offset {1e3 * report['time_offset']:+.1f} ms ({report['time_offset_from']})\n"
+        + f"\n  {describe_camera(report)}\n"
+        f"  {describe_time_offset(report)}\n"
         f"  frame: {report['placement']['T_world_map_from']}"
     )
     for frame in skipped[:5]:

@@ -1,12 +1,14 @@
 """What the options of several verbs share."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from tyro.conf import arg
 
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
+from glrender.pipeline.calibrate import CalibrationOptions
 
 
 def option(metavar: str, default: str) -> Any:
@@ -25,6 +27,30 @@ def read_time_offset(text: str) -> float | None:
     if not math.isfinite(seconds):
         raise UsageError(f"--time-offset: received {text!r}, expected a number of seconds or auto")
     return seconds
+
+
+def read_calibration(camera: bool, depth_scale: bool) -> CalibrationOptions | None:
+    """What to calibrate; UsageError for the depth scale without the camera."""
+    if depth_scale and not camera:
+        raise UsageError("--calibrate-depth-scale: received without --calibrate, which it adds to; give both")
+    return CalibrationOptions(depth_scale) if camera else None
+
+
+def describe_camera(report: Mapping[str, Any]) -> str:
+    """The depth camera of a report in words."""
+    sigma = report.get("camera_sigma", {})
+    values = (
+        f"{name} {value:.1f}" + (f" ± {sigma[name]:.1f}" if sigma.get(name) else "")
+        for name, value in report["camera"].items()
+    )
+    return f"camera {', '.join(values)} ({report['camera_from']})"
+
+
+def describe_time_offset(report: Mapping[str, Any]) -> str:
+    """The time offset of a report in words."""
+    sigma = report.get("time_offset_sigma")
+    known = f" ± {1e3 * sigma:.1f}" if sigma else ""
+    return f"time offset {1e3 * report['time_offset']:+.1f}{known} ms ({report['time_offset_from']})"
 
 
 def check_grid(spacing: float | None, bounds: tuple[float, float, float, float] | None) -> None:

@@ -69,6 +69,17 @@ class Camera:
         z = np.where(X[..., 2] > 0, X[..., 2], np.nan)
         return np.stack([self.fx * X[..., 0] / z + self.cx, self.fy * X[..., 1] / z + self.cy], axis=-1)
 
+    def every_nth_pixel(self, step: int) -> "Camera":
+        """The camera whose pixels are every `step`-th of this one in u and v: the same rays, fewer of them; no lens."""
+        return Camera(
+            width=-(-self.width // step),
+            height=-(-self.height // step),
+            fx=self.fx / step,
+            fy=self.fy / step,
+            cx=self.cx / step,
+            cy=self.cy / step,
+        )
+
     def without_distortion(self) -> "Camera":
         """The camera of images that have been undistorted: the same K, no lens."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

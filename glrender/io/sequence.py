@@ -5,7 +5,7 @@ are any, `T_world_map.txt` places the height map where it is not to be found fro
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,20 @@ class Sequence:
         kept = {entry.index for entry in posed}
         reason = "no pose: outside the trajectory"
         return posed, tuple(Skipped(e.index, e.name, reason) for e in entries if e.index not in kept)
+
+    def with_camera(self, camera: Camera, depth_scale: float | None = None) -> "Sequence":
+        """The same images, taken for those of another camera of their size, such as a calibrated one.
+
+        Photographs of a camera of their own are resampled to it; those that fit the depth images pixel by pixel still
+        do. `depth_scale` (counts per metre) replaces the sequence's own where it is given.
+        """
+        own = self.color_resampling is not None and self.depth_resampling is None
+        return replace(
+            self,
+            camera=camera,
+            depth_scale=self.depth_scale if depth_scale is None else depth_scale,
+            color_resampling=Resampling.between(self.colour_camera, camera) if own else self.color_resampling,
+        )
 
     def read(self, entry: FrameEntry) -> Frame:
         """Decode one frame; FrameError if a file is damaged or has another size than the camera."""

@@ -1,32 +1,64 @@
-"""Which frames of a sequence can be used, and how far the trajectory's clock is off."""
+"""Which frames of a sequence can be used, with which camera, and how far the trajectory's clock is off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
+from glrender.fusion.noise import DepthNoise
+from glrender.fusion.shared_unknowns import INTRINSICS
+from glrender.gl.context import Context
 from glrender.io.selection import selected_lines
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.pipeline.calibrate import Calibration, CalibrationOptions, Nominal, calibrate
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChosenFrames:
     """Of the frames that were selected, those with their files and a pose."""
 
+    sequence: Sequence
+    """To read them from: with the calibrated camera where there is one."""
     posed: tuple[FrameEntry, ...]
     skipped: tuple[Skipped, ...]
     """The others, with the reason for each."""
     offset: TimeOffset
     """To be added to a frame's time before its pose is looked up."""
+    calibration: Calibration | None
+    """What was estimated of the camera and the clock; None: nothing was to be."""
+
+    def description(self) -> dict[str, Any]:
+        """The camera and the clock, how well they are known and where they are from, for `report.json`."""
+        camera, calibration = self.sequence.camera, self.calibration
+        result: dict[str, Any] = {
+            "camera": {name: getattr(camera, name) for name in INTRINSICS},
+            "depth_scale": self.sequence.depth_scale,
+            "time_offset": self.offset.seconds,
+            "time_offset_from": self.offset.reason,
+        }
+        if calibration is None:
+            return result | {"camera_from": "camera.yaml"}
+        sigma, reasons = calibration.sigma, calibration.reasons
+        sources = [f"{group} {reasons[group]}" for group in reasons if group != "time offset"]
+        return result | {
+            "camera_from": "; ".join(sources),
+            "camera_sigma": {name: sigma[name] for name in INTRINSICS},
+            "time_offset_sigma": sigma["time_offset"],
+            "calibration": calibration.description(),
+        }
 
 
 def choose_frames(
+    context: Context,
     sequence: Sequence,
     selection: str,
     *,
+    calibration: CalibrationOptions | None,
+    noise: DepthNoise,
     time_offset: float | None,
     T_world_map: NDArray[np.float64] | None,
     bounds: Bounds | None,
@@ -35,8 +67,9 @@ def choose_frames(
 ) -> ChosenFrames:
     """Select frames (even, odd, first, second or a:b:c) and pose them.
 
-    A `time_offset` of None is estimated, in the map frame that is given or that `place_map` finds. Raises InputError
-    where no frame has a pose or, with `strict`, any cannot be used.
+    A `time_offset` of None is estimated, in the map frame that is given or that `place_map` finds; with `calibration`
+    also the camera, whose readings have the `noise`. Raises InputError where no frame has a pose or, with `strict`,
+    any cannot be used.
     """
     selected = sequence.select(selection)
     if time_offset is not None:
@@ -49,11 +82,26 @@ def choose_frames(
             posed, _ = sequence.with_poses(selected)
             T_world_map = place_map(sequence, posed, bounds=bounds, spacing=spacing).T_world_map
         offset = estimate_time_offset(sequence, selected, T_world_map)
+    found = None
+    if calibration is not None:
+        posed, _ = sequence.with_poses(selected, offset.seconds)
+        nominal = Nominal(sequence.camera, offset.seconds, time_offset is not None, sequence.depth_scale)
+        found = calibrate(
+            context, sequence, posed, nominal, calibration, T_world_map=T_world_map, bounds=bounds, noise=noise
+        )
+        sequence, offset = sequence.with_camera(found.camera, found.depth_scale), _calibrated(offset, found)
     posed, without_pose = sequence.with_poses(selected, offset.seconds)
-    chosen = ChosenFrames(posed, (*_missing(sequence, selection), *without_pose), offset)
+    chosen = ChosenFrames(sequence, posed, (*_missing(sequence, selection), *without_pose), offset, found)
     if strict:
         refuse_skipped(sequence, chosen.skipped)
     return chosen
+
+
+def _calibrated(offset: TimeOffset, found: Calibration) -> TimeOffset:
+    if "time offset" not in found.determined:
+        return offset
+    seconds = found.time_offset
+    return replace(offset, seconds=seconds, estimate=seconds, reason=found.reasons["time offset"])
 
 
 def refuse_skipped(sequence: Sequence, skipped: tuple[Skipped, ...]) -> None:

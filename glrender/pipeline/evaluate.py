@@ -162,7 +162,7 @@ class _FrameJudge:
         sigma = np.full(estimate.shape, np.nan) if estimate.sigma is None else estimate.sigma
         self._sigma = sigma.ravel().astype(np.float32)
         self._protocol = protocol
-        camera = _every_nth_pixel(camera, protocol.step)
+        camera = camera.every_nth_pixel(protocol.step)
         self._rays = camera.rays()
         self._renderer = DerivativeRenderer(context, camera)
         self._T_map_world = se3.inverse(estimate.pose)
@@ -243,18 +243,6 @@ def _missing(sequence: Sequence, selection: str) -> list[Skipped]:
     # Of two lists that miss line k the depth images' comes first.
     reasons = {problem.index: problem for problem in reversed(sequence.problems)}
     return [reasons[line] for line in sorted(lines)]
-
-
-def _every_nth_pixel(camera: Camera, step: int) -> Camera:
-    """The camera whose pixels are every `step`-th of `camera` in u and v: the same rays, fewer of them."""
-    return Camera(
-        width=-(-camera.width // step),
-        height=-(-camera.height // step),
-        fx=camera.fx / step,
-        fy=camera.fy / step,
-        cx=camera.cx / step,
-        cy=camera.cy / step,
-    )
 
 
 def _inside(region: tuple[float, ...] | None, points: Float64) -> NDArray[np.bool_]:

@@ -40,7 +40,8 @@ def fit_sequence(
     fit to, no pose, or (with `strict`) any frame that cannot be used.
     """
     started = perf_counter()
-    task = read_input(sequence, options, advance)
+    task = read_input(context, sequence, options, advance)
+    sequence = task.chosen.sequence
     context.check_texture_size("height map", *task.grid.shape[::-1])
     task.grid.check_memory()
     read = perf_counter()
@@ -74,7 +75,7 @@ def fit_sequence(
         stages |= {"read": read - started, "seed": seeded - read, "finish": ended - descended}
         assert surface.sigma is not None
         sigma = surface.sigma[np.isfinite(surface.sigma)]
-        report = _describe_input(sequence, options, task) | {
+        report = _describe_input(options, task) | {
             "frames_per_second": len(loaded.entries) / (ended - started),
             "stages": {f"{name}_ms": 1e3 * seconds for name, seconds in stages.items()},
             "residuals": _summary(loaded.entries, residuals),
@@ -108,14 +109,10 @@ def _best_view(loaded: LoadedFrames, residuals: list[FrameResiduals]) -> PosedFr
     return best
 
 
-def _describe_input(sequence: Sequence, options: FitOptions, task: FitInput) -> dict[str, Any]:
-    camera = sequence.camera
-    return {
+def _describe_input(options: FitOptions, task: FitInput) -> dict[str, Any]:
+    return task.chosen.description() | {
         "frames_used": len(task.loaded.entries),
         "frames_skipped": task.skipped,
-        "camera": {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
-        "time_offset": task.offset.seconds,
-        "time_offset_from": task.offset.reason,
         "placement": task.placement,
         "use": task.use,
         "options": {name: value for name, value in _values(options).items() if name != "start"}

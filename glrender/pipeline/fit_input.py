@@ -16,10 +16,10 @@ from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
-from glrender.pipeline.chosen_frames import choose_frames, refuse_skipped
+from glrender.pipeline.calibrate import CalibrationOptions
+from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, refuse_skipped
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.posed_frames import LoadedFrames, load_frames
-from glrender.pipeline.time_offset import TimeOffset
 from glrender.render.forward import ForwardRenderer
 
 Float64 = NDArray[np.float64]
@@ -45,6 +45,8 @@ class FitOptions:
     """The heights to start from, on the grid to use; None: what the depth images see, the plane z = 0 without any."""
     time_offset: float | None = None
     """Seconds added to a frame's time before its pose is looked up; None: estimated."""
+    calibration: CalibrationOptions | None = None
+    """What to estimate of the depth camera, from depth images; None: nothing."""
     strict: bool = False
     """Whether a frame that cannot be used is an error rather than skipped."""
     weighting: Weighting = field(default_factory=Weighting)
@@ -68,7 +70,8 @@ class FitInput:
 
     use: str
     """One of USES."""
-    offset: TimeOffset
+    chosen: ChosenFrames
+    """With the sequence that they are read from, and the time offset."""
     loaded: LoadedFrames
     """With the depth images, if any, that heights are to start from."""
     skipped: tuple[Skipped, ...]
@@ -78,21 +81,26 @@ class FitInput:
     """Where the grid comes from, for `report.json`."""
 
 
-def read_input(sequence: Sequence, options: FitOptions, advance: Callable[[int, int], None]) -> FitInput:
+def read_input(
+    context: Context, sequence: Sequence, options: FitOptions, advance: Callable[[int, int], None]
+) -> FitInput:
     """Select the frames, find what is not given, and read the images; `advance` has (frames read, frames in all)."""
     selected = sequence.select(options.frames)
     use = _settle_use(sequence, selected, options.use)
     start = options.start
     chosen = choose_frames(
+        context,
         sequence,
         options.frames,
+        calibration=options.calibration,
+        noise=options.weighting.depth_noise,
         time_offset=options.time_offset,
         T_world_map=options.T_world_map if start is None else start.pose,
         bounds=options.bounds,
         spacing=options.spacing,
         strict=options.strict,
     )
-    posed, offset = chosen.posed, chosen.offset
+    sequence, posed, offset = chosen.sequence, chosen.posed, chosen.offset
     entries, without_photograph = _with_files(posed, use, options)
     skipped = (*chosen.skipped, *without_photograph)
     if options.strict:
@@ -112,7 +120,7 @@ def read_input(sequence: Sequence, options: FitOptions, advance: Callable[[int, 
         grid = Grid.covering(placed.bounds, placed.spacing, placed.T_world_map)
         placement = placed.description
     loaded = load_frames(sequence, entries, offset.seconds, strict=options.strict, advance=advance)
-    return FitInput(use, offset, loaded, (*skipped, *loaded.skipped), grid, placement)
+    return FitInput(use, chosen, loaded, (*skipped, *loaded.skipped), grid, placement)
 
 
 def first_estimate(

@@ -16,6 +16,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
+from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, place_map
@@ -42,6 +43,8 @@ class SequenceOptions:
     """Seconds added to a frame's time before its pose is looked up; None: estimated."""
     realtime: bool = False
     """Whether frames come at the pace at which they were recorded, and are dropped where fusion falls behind."""
+    calibration: CalibrationOptions | None = None
+    """What to estimate of the depth camera; None: nothing."""
     strict: bool = False
     """Whether a frame that cannot be used is an error rather than skipped."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
@@ -74,7 +77,17 @@ def fuse_sequence(
             f"the first is {missing_photographs[0].name}"
         )
     where: dict[str, Any] = {"T_world_map": options.T_world_map, "bounds": options.bounds, "spacing": options.spacing}
-    chosen = choose_frames(sequence, options.frames, time_offset=options.time_offset, strict=options.strict, **where)
+    chosen = choose_frames(
+        context,
+        sequence,
+        options.frames,
+        calibration=options.calibration,
+        noise=options.fusion.depth_noise,
+        time_offset=options.time_offset,
+        strict=options.strict,
+        **where,
+    )
+    sequence = chosen.sequence
     placement = place_map(sequence, chosen.posed, time_offset=chosen.offset.seconds, **where)
     fusion = HeightMapFusion(
         context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, options.fusion
@@ -167,7 +180,6 @@ class _Run:
 
     def report(self) -> dict[str, Any]:
         """What became of the frames."""
-        camera = self.sequence.camera
         frames = list(self.reports.values())
         return {
             "frames_used": len(frames),
@@ -175,16 +187,13 @@ class _Run:
             "frames_per_second": len(frames) / self.seconds,
             "partial": self.partial,
             "failure": None if self.failure is None else str(self.failure),
-            "time_offset": self.chosen.offset.seconds,
-            "time_offset_from": self.chosen.offset.reason,
             "stages": {f"{name}_ms": float(np.median(times)) for name, times in self.stages.items()},
             "residuals": {
                 "median_abs_m": float(np.nanmedian([frame.median_abs_residual for frame in frames])),
                 "median_m_rms_over_frames": float(np.sqrt(np.nanmean(np.square([f.median_residual for f in frames])))),
                 "frames": [{"index": index} | asdict(report) for index, report in self.reports.items()],
             },
-            "camera": {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
-        }
+        } | self.chosen.description()
 
     def _why_nothing(self, surface: HeightMap) -> str:
         if any(report.measured for report in self.reports.values()):

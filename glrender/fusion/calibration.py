@@ -1,0 +1,266 @@
+"""Self-calibration: a camera's intrinsics and the trajectory's clock, estimated jointly with the map.
+
+Gauss-Newton on the heights and the few unknowns of `shared_unknowns`, with the heights eliminated (`solve.bordered`).
+A camera that is not the nominal one, or a clock that is off, makes frames that see the same ground contradict each
+other; how they do tells which of them it is.
+
+What the data are worth is taken from how frames disagree. Pixels number hundred thousands, but what limits a
+calibration is what frames have wrong as wholes: the poses of a trajectory are off by millimetres and milliradians, and
+drift. So the information of the pixels is divided by how many times more the frames' own parts of the equations scatter
+than independent noise would make them, in the direction where they scatter most (`_disagreement`). With independent
+noise that leaves about what the pixels say; with real poses a recording of some seconds corrects its nominal values
+by what it can tell, and the priors do the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from glrender.assembly.residuals import Measurements, weigh
+from glrender.checks import check_array
+from glrender.errors import InputError
+from glrender.fusion.grid import Grid
+from glrender.fusion.noise import DepthNoise
+from glrender.fusion.posed_frame import PosedFrame
+from glrender.fusion.seed import seed_heights
+from glrender.fusion.shared_unknowns import NAMES, BorderedFrame, SharedUnknowns, camera_velocity, linearize_frame
+from glrender.fusion.usable import usable_pixels
+from glrender.fusion.weighting import Weighting
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context
+from glrender.interrupt import interruptible_after
+from glrender.io.trajectory import Trajectory
+from glrender.render.buffers import CompactBuffers
+from glrender.render.derivatives import DerivativeRenderer
+from glrender.solve.bordered import BorderedSystem
+from glrender.solve.losses import Tukey
+from glrender.solve.priors import SmoothnessPrior
+from glrender.solve.systems import NormalEquations
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+FEWEST_FRAMES = 8
+"""Two more than there are shared unknowns: with fewer there is no telling how frames scatter."""
+
+TOGETHER = 0.25
+"""Seconds: frames that are no further apart count as having the same error."""
+
+_SLOPE_SIGMA = 1.0  # as in fusion: hardly any smoothing, but no holes
+_MOST_PASSES, _SETTLED = 15, 0.1  # settled where a step moves nothing by more than this part of its sigma
+_FARTHEST_STEP = 2.0  # prior sigmas in one pass; derivatives hold over a few pixels and hundredths of a second
+
+
+class Undetermined(InputError):
+    """The frames cannot tell; the message says why, and goes on a sentence about what is kept."""
+
+
+@dataclass(frozen=True)
+class CalibrationPrior:
+    """How far the nominal values may be off: standard deviations. 0 holds one."""
+
+    focal: float = 0.02
+    """Of the focal length, as a part of it: what cameras of one kind differ by."""
+    aspect: float = 0.003
+    """Of fx / fy, as a part of it: pixels are square, or known not to be."""
+    centre: float = 0.02
+    """Of cx and of cy, as a part of the image's width."""
+    time_offset: float = 0.1
+    """Seconds."""
+    depth_scale: float = 0.0
+    """Of the depth scale, as a part of it."""
+
+    def covariance(self, camera: Camera) -> Float64:
+        """(6, 6) in the order of NAMES, singular where something is held."""
+        result = np.zeros((6, 6))
+        mean = np.array([camera.fx, camera.fy])
+        if self.focal:  # fx = f (1 + a/2), fy = f (1 - a/2)
+            alike, apart = self.focal**2 - self.aspect**2 / 4, self.aspect**2 / 2
+            result[:2, :2] = alike * np.outer(mean, mean) + apart * np.diag(np.square(mean))
+        result[2, 2] = result[3, 3] = (self.centre * camera.width) ** 2
+        result[4, 4], result[5, 5] = self.time_offset**2, self.depth_scale**2
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class TimedDepth:
+    """A depth image whose pose is to be looked up."""
+
+    time: float
+    """Seconds."""
+    depth: Float32
+    """(height, width) camera z in metres as the sensor reads it; 0 or not finite: no measurement."""
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationPass:
+    """An estimate on the way, and what the data say there."""
+
+    unknowns: SharedUnknowns
+    """After this pass."""
+    covariance: Float64
+    """(6, 6) of them, in the order of NAMES, from data and prior; 0 for what is held."""
+    prior: Float64
+    """(6, 6): the covariance without data."""
+    disagreement: float
+    """By how much the information of the pixels was divided."""
+    frames: int
+    """That have a pose and see the map."""
+    measurements: int
+    """Pixels used."""
+    median_abs_residual: float
+    """Metres, before this pass."""
+    step: float
+    """How far this pass went: the largest change of an unknown over its standard deviation."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether going on would change nothing that shows."""
+        return self.step < _SETTLED
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationProblem:
+    """Depth images of one piece of ground and where their camera was."""
+
+    context: Context
+    camera: Camera
+    """The nominal camera of the depth images."""
+    grid: Grid
+    """Of the map that is estimated beside; cells a few pixels wide."""
+    frames: Sequence[TimedDepth]
+    trajectory: Trajectory
+    noise: DepthNoise = field(default_factory=DepthNoise)
+    """Of one depth reading."""
+
+    def __post_init__(self) -> None:
+        for frame in self.frames:
+            check_array("depth", frame.depth, self.camera.shape, np.float32)
+
+    def solve(self, prior: CalibrationPrior, time_offset: float = 0.0) -> CalibrationPass:
+        """The estimate after the last pass; `time_offset` (seconds) is the nominal one, and where it starts.
+
+        Raises Undetermined where too few frames have a pose and see the map. A KeyboardInterrupt comes between two
+        passes, of half a second each.
+        """
+        nominal = SharedUnknowns.of(self.camera, time_offset)
+        covariance = prior.covariance(self.camera)
+        heights = self._seed(nominal)
+        unknowns = nominal
+        for _ in range(_MOST_PASSES):
+            with interruptible_after():
+                result, heights = self._pass(nominal, covariance, unknowns, heights)
+            unknowns = result.unknowns
+            if result.settled:
+                break
+        return result
+
+    def _pass(
+        self, nominal: SharedUnknowns, prior: Float64, unknowns: SharedUnknowns, heights: Float64
+    ) -> tuple[CalibrationPass, Float64]:
+        """One step of Gauss-Newton from `unknowns` and `heights` (rows, cols), and the heights after it."""
+        times, linearized, residuals = self._linearize(unknowns, heights)
+        data = sum((frame.heights for frame in linearized), NormalEquations.zeros(*self.grid.shape, 0))
+        reduced = BorderedSystem(
+            SmoothnessPrior(_SLOPE_SIGMA * self.grid.spacing).add_to(data, heights[..., None]),
+            np.sum([frame.border for frame in linearized], axis=0),
+            np.sum([frame.corner for frame in linearized], axis=0),
+            np.sum([frame.vector for frame in linearized], axis=0),
+        ).eliminate_map()
+        scores = reduced.scores(
+            np.array([frame.vector for frame in linearized]), np.array([frame.heights.vector for frame in linearized])
+        )
+        free = np.flatnonzero(np.diag(prior) > 0)
+        among = np.ix_(free, free)
+        disagreement = _disagreement(scores[:, free], reduced.matrix[among], times)
+        known = np.linalg.inv(prior[among])
+        covariance = np.zeros_like(prior)
+        covariance[among] = np.linalg.inv(reduced.matrix[among] / disagreement + known)
+        step = np.zeros(len(NAMES))
+        pull = known @ (nominal.values - unknowns.values)[free]
+        step[free] = covariance[among] @ (reduced.vector[free] / disagreement + pull)
+        step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(prior)[free])) / _FARTHEST_STEP)
+        heights = heights + reduced.map_at(step)[..., 0]
+        result = CalibrationPass(
+            unknowns=SharedUnknowns(unknowns.values + step),
+            covariance=covariance,
+            prior=prior,
+            disagreement=disagreement,
+            frames=len(linearized),
+            measurements=data.count,
+            median_abs_residual=float(np.median(residuals)),
+            step=float(np.max(np.abs(step[free]) / np.sqrt(np.diag(covariance)[free]))),
+        )
+        return result, heights
+
+    def _seed(self, nominal: SharedUnknowns) -> Float64:
+        """(rows, cols): the heights that the nominal camera sees."""
+        offset = nominal.time_offset
+        posed = (PosedFrame(self.trajectory.at(f.time + offset), f.depth) for f in self._posed(offset))
+        heights = seed_heights(self.grid, self.camera, posed)
+        if heights is None:
+            raise Undetermined("no depth falls on the map")
+        return heights
+
+    def _posed(self, offset: float) -> list[TimedDepth]:
+        return [frame for frame in self.frames if self.trajectory.covers(frame.time + offset)]
+
+    def _linearize(self, unknowns: SharedUnknowns, heights: Float64) -> tuple[Float64, list[BorderedFrame], Float64]:
+        """The times (F,) of the frames that see the map, their equations, and |residuals| of all pixels, metres."""
+        surface, offset = self.grid.surface(heights), unknowns.time_offset
+        renderer = DerivativeRenderer(self.context, unknowns.camera(self.camera))
+        times: list[float] = []
+        linearized: list[BorderedFrame] = []
+        magnitudes: list[Float32] = []
+        try:
+            for frame in self._posed(offset):
+                time = frame.time + offset
+                buffers = renderer.render(surface, self.trajectory.at(time))
+                assert isinstance(buffers, CompactBuffers)
+                measurements = self._measurements(buffers, frame.depth, unknowns.depth_scale)
+                # In standard deviations: what the nominal camera gets wrong is at first far beyond the noise.
+                plain = weigh(buffers, measurements)
+                used = plain.depth_weight > 0
+                if not used.any():
+                    continue
+                normalized = np.abs(plain.depth[used]) * np.sqrt(plain.depth_weight[used])
+                scale = max(1.0, 1.4826 * float(np.median(normalized)))
+                residuals = weigh(buffers, measurements, depth_loss=Tukey(Tukey.k * scale))
+                velocity = camera_velocity(self.trajectory, time)
+                linearized.append(linearize_frame(buffers, residuals, velocity, unknowns.depth_scale))
+                magnitudes.append(np.abs(plain.depth[used]))
+                times.append(time)
+        finally:
+            renderer.release()
+        if len(linearized) < FEWEST_FRAMES:
+            raise Undetermined(
+                f"{len(linearized)} frames have a pose and see the map, and it takes {FEWEST_FRAMES} to tell how they "
+                "disagree"
+            )
+        return np.array(times), linearized, np.concatenate(magnitudes)
+
+    def _measurements(self, buffers: CompactBuffers, depth: Float32, depth_scale: float) -> Measurements:
+        return Measurements(
+            depth=(depth / np.float32(depth_scale)).astype(np.float32),
+            depth_sigma=self.noise.sigma(depth),
+            mask=usable_pixels(buffers, Weighting.max_depth_slope),
+        )
+
+
+def _disagreement(scores: Float64, information: Float64, times: Float64) -> float:
+    """How many times the variance of an estimate exceeds the inverse of `information` (p, p); at least 1.
+
+    `scores` (F, p) are what each frame adds to the right side of the unknowns' equations, at `times` (F,) seconds. With
+    independent noise their second moment is `information`. It is taken in the direction where it is largest, and so as
+    if the frames within `TOGETHER` seconds of each other all had the same error: longer than a recording lasts, the
+    error of a trajectory cannot be told from the unknowns, so it does not show in the residuals at full size either.
+    (Liang and Zeger, *Longitudinal Data Analysis Using Generalized Linear Models*, Biometrika 1986, sum the scores of
+    such clusters; of the few that a short recording has, the sum is too small.)
+    """
+    count, unknowns = scores.shape
+    together = np.mean(np.sum(np.abs(times[:, None] - times) <= TOGETHER, axis=0))
+    moment = scores.T @ scores * count / max(count - unknowns, 1)
+    return max(1.0, float(together * eigh(moment, information, eigvals_only=True)[-1]))

@@ -1,0 +1,278 @@
+"""The depth camera's intrinsics and the trajectory's clock, from the frames of a sequence."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.fusion.calibration import (
+    CalibrationPass,
+    CalibrationPrior,
+    CalibrationProblem,
+    TimedDepth,
+    Undetermined,
+)
+from glrender.fusion.grid import Grid
+from glrender.fusion.noise import DepthNoise
+from glrender.fusion.shared_unknowns import INTRINSICS, NAMES
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.placement import Bounds, place_map
+
+Float64 = NDArray[np.float64]
+
+GROUPS = {
+    "focal length": ("fx", "fy"),
+    "principal point": ("cx", "cy"),
+    "time offset": ("time_offset",),
+    "depth scale": ("depth_scale",),
+}
+"""What is determined, or kept, together: as many fields of `CalibrationPrior`, in their order but for the aspect."""
+
+_FRAMES, _PIXELS = 40, 8000  # looked at: in all, and of each frame; 3 s for fr1_floor
+_OVERLAP = 0.5  # least share of the cells seen that two frames see
+_TELLS = 0.9  # of its prior sigma: what the data leave uncertain by more than this they say nothing about
+_CREDIBLE = 4.0  # prior sigmas from the nominal value; beyond, what the frames disagree about is something else
+_UNSETTLED = 1.0  # sigmas that the last pass still moved
+
+
+DEPTH_SCALE_SIGMA = 0.02
+"""How far a sensor's depth scale may be off, where it is asked for: standard deviation, as a part of it."""
+
+
+@dataclass(frozen=True)
+class CalibrationOptions:
+    """What is estimated beside the intrinsics, and the time offset where it is not given."""
+
+    depth_scale: bool = False
+    """The scale of the sensor's depths."""
+
+
+@dataclass(frozen=True)
+class Nominal:
+    """What a calibration starts from."""
+
+    camera: Camera
+    """Of the depth images."""
+    time_offset: float
+    """Seconds."""
+    time_offset_given: bool
+    """Whether the offset is known, and so held."""
+    depth_scale: float
+    """Counts per metre."""
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """The outcome: nominal values, but for what the frames determine."""
+
+    nominal: Nominal
+    camera: Camera
+    """Of the depth images."""
+    time_offset: float
+    """Seconds."""
+    depth_scale: float
+    """Counts per metre."""
+    reasons: Mapping[str, str]
+    """Of each group that was to be estimated: how it was found, or why it is kept."""
+    final: CalibrationPass | None
+    """The last pass; None where nothing could be estimated."""
+
+    @property
+    def sigma(self) -> dict[str, float | None]:
+        """Standard deviation of each of NAMES (pixels, seconds, share of the depth); None where it is not estimated."""
+        if self.final is None:
+            return dict.fromkeys(NAMES)
+        deviations = np.sqrt(np.diag(self.final.covariance))
+        return {name: float(sigma) or None for name, sigma in zip(NAMES, deviations, strict=True)}
+
+    @property
+    def determined(self) -> tuple[str, ...]:
+        """The groups that were estimated."""
+        return tuple(group for group, members in GROUPS.items() if self.sigma[members[0]] is not None)
+
+    def description(self) -> dict[str, Any]:
+        """For `report.json`."""
+        result: dict[str, Any] = {
+            "reasons": dict(self.reasons),
+            "nominal": {name: getattr(self.nominal.camera, name) for name in INTRINSICS}
+            | {"time_offset": self.nominal.time_offset, "depth_scale": self.nominal.depth_scale},
+        }
+        if self.final is not None:
+            result |= {
+                "unknowns": NAMES,
+                "sigma": self.sigma,
+                "prior_sigma": dict(zip(NAMES, np.sqrt(np.diag(self.final.prior)), strict=True)),
+                "covariance": self.final.covariance,
+                "disagreement": self.final.disagreement,
+                "frames": self.final.frames,
+                "measurements": self.final.measurements,
+                "median_abs_m": self.final.median_abs_residual,
+            }
+        return result
+
+
+def calibrate(
+    context: Context,
+    sequence: Sequence,
+    posed: tuple[FrameEntry, ...],
+    nominal: Nominal,
+    options: CalibrationOptions,
+    *,
+    T_world_map: Float64 | None,
+    bounds: Bounds | None,
+    noise: DepthNoise,
+) -> Calibration:
+    """Estimate what the frames `posed` determine; a map of up to 40 of them is estimated beside.
+
+    Something is determined where the data make it less uncertain than its prior by a tenth at least, which depends on
+    the motion; what is not is kept, with the reason. Raises InputError where there is no depth to see, and
+    KeyboardInterrupt between two passes.
+    """
+    held = {"time offset": nominal.time_offset_given, "depth scale": not options.depth_scale}
+    wanted = [group for group in GROUPS if not held.get(group)]
+    reasons: dict[str, str] = {"time offset": "given"} if nominal.time_offset_given else {}
+    step = max(1, round(math.sqrt(sequence.camera.width * sequence.camera.height / _PIXELS)))
+    try:
+        problem = _problem(context, sequence, posed, nominal, step, T_world_map, bounds, noise)
+        while wanted:
+            final = problem.solve(_prior(wanted), nominal.time_offset)
+            _check_credible(problem, final, nominal)
+            silent = _undetermined(final, wanted)
+            reasons |= silent
+            if not silent:
+                break
+            wanted = [group for group in wanted if group not in silent]
+        else:
+            return _kept(nominal, reasons)
+    except Undetermined as error:
+        return _kept(nominal, reasons | dict.fromkeys(wanted, f"kept: {error}"))
+    return _estimated(nominal, final, step, wanted, reasons)
+
+
+def _kept(nominal: Nominal, reasons: Mapping[str, str]) -> Calibration:
+    return Calibration(nominal, nominal.camera, nominal.time_offset, nominal.depth_scale, reasons, None)
+
+
+def _estimated(
+    nominal: Nominal, final: CalibrationPass, step: int, found: list[str], reasons: Mapping[str, str]
+) -> Calibration:
+    """The outcome of a last pass in pixels of the images on file, of which every `step`-th was used."""
+    pixels = np.array([step] * len(INTRINSICS) + [1, 1])
+    units = np.outer(pixels, pixels)
+    final = replace(final, covariance=final.covariance * units, prior=final.prior * units)
+    values = dict(zip(NAMES, final.unknowns.values * pixels, strict=True))
+    estimated = {name: float(values[name]) for group in found for name in GROUPS[group]}
+    fx, fy, cx, cy = (estimated.get(name, getattr(nominal.camera, name)) for name in INTRINSICS)
+    words = f"estimated with the map from {final.frames} frames"
+    return Calibration(
+        nominal,
+        replace(nominal.camera, fx=fx, fy=fy, cx=cx, cy=cy),
+        estimated.get("time_offset", nominal.time_offset),
+        # What reads s times the true depth has s times the counts per metre.
+        nominal.depth_scale * estimated.get("depth_scale", 1.0),
+        dict(reasons) | dict.fromkeys(found, words),
+        final,
+    )
+
+
+def _prior(groups: list[str]) -> CalibrationPrior:
+    """The stated priors of `groups`; everything else is held."""
+    stated = CalibrationPrior()
+    return CalibrationPrior(
+        focal=stated.focal if "focal length" in groups else 0.0,
+        centre=stated.centre if "principal point" in groups else 0.0,
+        time_offset=stated.time_offset if "time offset" in groups else 0.0,
+        depth_scale=DEPTH_SCALE_SIGMA if "depth scale" in groups else 0.0,
+    )
+
+
+def _undetermined(final: CalibrationPass, groups: list[str]) -> dict[str, str]:
+    """The groups that the data say next to nothing about, with the reason."""
+    sigma, prior = np.sqrt(np.diag(final.covariance)), np.sqrt(np.diag(final.prior))
+    silent = {}
+    for group in groups:
+        members = [NAMES.index(name) for name in GROUPS[group]]
+        left = min(sigma[k] / prior[k] for k in members)
+        if left > _TELLS:
+            silent[group] = f"kept: this motion leaves {left:.0%} of what is uncertain about it"
+    return silent
+
+
+def _check_credible(problem: CalibrationProblem, final: CalibrationPass, nominal: Nominal) -> None:
+    """Raise Undetermined where the estimate cannot be one."""
+    free = np.diag(final.prior) > 0
+    start = np.array([*(getattr(problem.camera, name) for name in INTRINSICS), nominal.time_offset, 1.0])
+    away = np.abs(final.unknowns.values - start)[free] / np.sqrt(np.diag(final.prior))[free]
+    if away.max() > _CREDIBLE:
+        name = np.array(NAMES)[free][away.argmax()]
+        raise Undetermined(
+            f"the frames would agree best with a {name} {away.max():.1f} times as far off as is usual, "
+            "so they disagree about something else"
+        )
+    if final.step > _UNSETTLED:
+        raise Undetermined(f"the estimate does not settle: its last step was one of {final.step:.1f} sigma")
+
+
+def _problem(
+    context: Context,
+    sequence: Sequence,
+    posed: tuple[FrameEntry, ...],
+    nominal: Nominal,
+    step: int,
+    T_world_map: Float64 | None,
+    bounds: Bounds | None,
+    noise: DepthNoise,
+) -> CalibrationProblem:
+    """Frames spread over as much of the sequence as lets them see the same ground, and the map of what they see."""
+    assert sequence.trajectory is not None
+    camera = nominal.camera.every_nth_pixel(step)
+    entries = tuple(entry for entry in posed if entry.depth_path is not None)
+    while True:
+        chosen = [entries[k] for k in np.unique(np.linspace(0, len(entries) - 1, _FRAMES).round().astype(int))]
+        frames = _read(sequence, chosen, step)
+        grid = _grid(sequence, tuple(chosen), nominal.time_offset, step, T_world_map, bounds)
+        seen = np.zeros(grid.shape, np.int64)
+        for frame in frames:
+            pose = sequence.trajectory.at(frame.time + nominal.time_offset)
+            seen += np.isfinite(grid.means(camera, pose, frame.depth)[..., 0])
+        if np.count_nonzero(seen >= 2) >= _OVERLAP * np.count_nonzero(seen) or len(entries) <= _FRAMES:
+            return CalibrationProblem(context, camera, grid, frames, sequence.trajectory, noise)
+        quarter = len(entries) // 4
+        entries = entries[quarter : len(entries) - quarter]
+
+
+def _read(sequence: Sequence, entries: list[FrameEntry], step: int) -> list[TimedDepth]:
+    """Every `step`-th pixel of the depth images that can be read; damaged ones are left to whoever fuses them."""
+    frames = []
+    for entry in entries:
+        try:
+            depth = sequence.read(replace(entry, color_path=None)).depth
+        except FrameError:
+            continue
+        assert depth is not None
+        frames.append(TimedDepth(entry.time, np.ascontiguousarray(depth[::step, ::step])))
+    return frames
+
+
+def _grid(
+    sequence: Sequence,
+    posed: tuple[FrameEntry, ...],
+    time_offset: float,
+    step: int,
+    T_world_map: Float64 | None,
+    bounds: Bounds | None,
+) -> Grid:
+    """Four of the pixels that are used to a cell, where the frames see and the map is to lie."""
+    placed = place_map(sequence, posed, T_world_map=T_world_map, time_offset=time_offset)
+    x0, x1, y0, y1 = placed.bounds
+    if bounds is not None:
+        x0, x1, y0, y1 = max(x0, bounds[0]), min(x1, bounds[1]), max(y0, bounds[2]), min(y1, bounds[3])
+    if not (x0 < x1 and y0 < y1):
+        raise Undetermined("the frames see nothing within the bounds")
+    return Grid.covering((x0, x1, y0, y1), placed.spacing * step, placed.T_world_map)
