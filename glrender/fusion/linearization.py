@@ -67,8 +67,6 @@ class FrameReport:
 class Linearized:
     """What a frame says at an estimate."""
 
-    at: Float64
-    """(rows, cols): the heights at which it was linearised."""
     heights: NormalEquations
     """Of the heights themselves, not of increments; no colours."""
     colors: ColorEquations | None
@@ -113,7 +111,7 @@ class FrameLinearizer:
         of_heights = equations.heights_only()
         absolute = of_heights.vector + of_heights.matvec(heights[..., None])
         of_colors = None if colors is None else ColorEquations.linearized(equations, colors)
-        return Linearized(heights, replace(of_heights, vector=absolute), of_colors, _report(statistics))
+        return Linearized(replace(of_heights, vector=absolute), of_colors, _report(statistics))
 
     def release(self) -> None:
         """Release what was made in the context, but for frames that are still held; may be called twice."""
