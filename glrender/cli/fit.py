@@ -85,10 +85,13 @@ def run(options: FitCommand) -> int:
     chosen = read_options(options)
     sequence = open_sequence(options.sequence, options.trajectory)
     folder = output_folder(options.out)
+
+    def keep(finished: FinishedMap) -> None:
+        write_outputs(folder, finished, f"{options.sequence.resolve().name}, fitted")
+
     with Context() as context, ExitStack() as reading:
         advance = reading.enter_context(progress("reading"))
-        finished = fit_sequence(context, sequence, chosen, advance, StepTable(begin=reading.close))
-    write_outputs(folder, finished, f"{options.sequence.resolve().name}, fitted")
+        finished = fit_sequence(context, sequence, chosen, advance, StepTable(begin=reading.close), keep)
     _print_summary(folder, finished)
     return 1 if finished.partial else 0
 

@@ -32,12 +32,14 @@ def fit_sequence(
     options: FitOptions,
     advance: Callable[[int, int], None] = lambda done, total: None,
     on_step: Callable[[FitStep], None] = lambda step: None,
+    keep: Callable[[FinishedMap], None] = lambda finished: None,
 ) -> FinishedMap:
     """Fit heights, and colours unless depth alone is used, to all frames at once.
 
-    `advance` is called with (frames read, frames in all), then `on_step` with every estimate. A KeyboardInterrupt ends
-    the fit with the last estimate; before there is one, it is passed on. Raises InputError where there is nothing to
-    fit to, no pose, or (with `strict`) any frame that cannot be used.
+    `advance` is called with (frames read, frames in all), then `on_step` with every estimate, `keep` with what is
+    returned. A KeyboardInterrupt ends the fit with the last estimate, and none comes before that is kept; before there
+    is one, it is passed on. Raises InputError where there is nothing to fit to, no pose, or (with `strict`) any frame
+    that cannot be used.
     """
     started = perf_counter()
     task = read_input(context, sequence, options, advance)
@@ -89,7 +91,9 @@ def fit_sequence(
             "sigma_of": "the heights with all colours unknown" if exact else "the heights with all colours known",
             "partial": partial,
         }
-    return FinishedMap(surface, prediction, photograph, report, partial)
+        finished = FinishedMap(surface, prediction, photograph, report, partial)
+        keep(finished)
+    return finished
 
 
 def _priors(slope_sigma: float, x: Float64) -> list[Prior]:

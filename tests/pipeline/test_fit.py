@@ -1,7 +1,9 @@
 """Fitting simulated sequences, whose truth is known."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,7 @@ from glrender.io.sequence import Sequence, open_sequence
 from glrender.pipeline.descent import FitStep
 from glrender.pipeline.fit import fit_sequence
 from glrender.pipeline.fit_input import FitOptions
-from glrender.pipeline.outputs import FILES, write_outputs
+from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
 from glrender.pipeline.posed_frames import FramesOnDisk, load_frames
 from glrender.simulate.recording import record
 
@@ -154,6 +156,18 @@ def test_an_interruption_keeps_the_last_estimate(context: Context, sequence: Seq
     error = normalised_error(finished.surface, sequence.folder)
     assert np.sqrt(np.mean(np.square(error))) < 2
     json.dumps(to_json(finished.report))
+
+
+def test_an_interruption_at_the_end_costs_nothing(context: Context, sequence: Sequence) -> None:
+    kept: list[FinishedMap] = []
+
+    def keep(finished: FinishedMap) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        kept.append(finished)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_sequence(context, sequence, replace(OPTIONS, use="depth", iterations=2), keep=keep)
+    assert not kept[0].partial
 
 
 def test_an_interruption_before_there_is_an_estimate_is_passed_on(context: Context, sequence: Sequence) -> None:
