@@ -19,6 +19,7 @@ from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.path import equations_path
+from glrender.parallel import even_parts, run_parts
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy, Huber, Loss, Tukey
@@ -171,12 +172,16 @@ def _statistics(buffers: DerivativeBuffers, measurements: Measurements) -> Frame
     depth, sigma = measurements.depth, measurements.depth_sigma
     assert depth is not None
     assert isinstance(sigma, np.ndarray)
-    residual = np.empty(depth[::2, ::2].size, np.float32)
+    residual = np.empty(depth[::2, ::2].shape, np.float32)
     normalised = np.empty_like(residual)
-    measured, compared = _compare(buffers.attachments["image"], depth, sigma, residual, normalised)
-    if not compared:
+    counts = np.zeros((len(depth), 2), np.int64)
+    arguments = (buffers.attachments["image"], depth, sigma, residual, normalised, counts)
+    run_parts(_compare, even_parts(len(depth)), *arguments)
+    measured, compared = int(counts[:, 0].sum()), counts[::2, 1]
+    if not compared.any():
         return FrameStatistics(measured, 0, np.nan, np.nan, 1.0)
-    residual, normalised = residual[:compared], normalised[:compared]
+    there = np.arange(residual.shape[1]) < compared[:, None]
+    residual, normalised = residual[there], normalised[there]
     # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
     # without this, the frames that happen to come first would win against all others.
     scale = max(1.0, 1.4826 * float(np.median(normalised)))
@@ -185,21 +190,28 @@ def _statistics(buffers: DerivativeBuffers, measurements: Measurements) -> Frame
 
 @njit(cache=True, nogil=True)
 def _compare(
-    rendered: Float32, depth: Float32, sigma: Float32, residual: Float32, normalised: Float32
-) -> tuple[int, int]:
-    """The measured pixels; and of every other row and column, the residuals, and these over sigma, and how many."""
-    measured = compared = 0
-    for v in range(depth.shape[0]):
+    rendered: Float32,
+    depth: Float32,
+    sigma: Float32,
+    residual: Float32,
+    normalised: Float32,
+    counts: NDArray[np.int64],
+    first: int,
+    last: int,
+) -> None:
+    """The measured pixels of each row; and of every other row and column, the residuals, and these over sigma."""
+    for v in range(first, last):
+        measured = compared = 0
         for u in range(depth.shape[1]):
             predicted, z, s = rendered[v, u, 3], depth[v, u], sigma[v, u]
             if not (predicted > 0 and z > 0 and s < np.inf):
                 continue
             measured += 1
             if v % 2 == 0 and u % 2 == 0:
-                residual[compared] = z - predicted
-                normalised[compared] = abs(z - predicted) / s
+                residual[v // 2, compared] = z - predicted
+                normalised[v // 2, compared] = abs(z - predicted) / s
                 compared += 1
-    return measured, compared
+        counts[v, 0], counts[v, 1] = measured, compared
 
 
 def _widened(loss: Loss, scale: float) -> Loss:
