@@ -172,11 +172,12 @@ def _statistics(buffers: DerivativeBuffers, measurements: Measurements) -> Frame
     depth, sigma = measurements.depth, measurements.depth_sigma
     assert depth is not None
     assert isinstance(sigma, np.ndarray)
-    residual = np.empty(depth[::2, ::2].shape, np.float32)
+    height, width = depth.shape
+    residual = np.empty(((height + 1) // 2, (width + 1) // 2), np.float32)
     normalised = np.empty_like(residual)
-    counts = np.zeros((len(depth), 2), np.int64)
+    counts = np.zeros((height, 2), np.int64)
     arguments = (buffers.attachments["image"], depth, sigma, residual, normalised, counts)
-    run_parts(_compare, even_parts(len(depth)), *arguments)
+    run_parts(_compare, even_parts(height), *arguments)
     measured, compared = int(counts[:, 0].sum()), counts[::2, 1]
     if not compared.any():
         return FrameStatistics(measured, 0, np.nan, np.nan, 1.0)
