@@ -1,57 +1,56 @@
-"""The whole measurement: our stages, the peers beside them, and the solvers."""
+"""The whole measurement: our stages, the solvers and fusion, with peers beside them, and what the machine can do."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
-from glrender.bench import solvers
-from glrender.bench.gradient import Gradient
-from glrender.bench.peers import PEERS, load_peers, make_peer
+from glrender.bench.aging import Aging, age
+from glrender.bench.ceilings import HOST_COPY, matrix_product_flops
+from glrender.bench.fusion_benchmark import WARM_UP, FusionTimes, first_frames, time_fusion
+from glrender.bench.peers import PEERS, VOLUMES, load_peers
 from glrender.bench.peers import SIZES as PEER_SIZES
+from glrender.bench.recording import SIDE, Recording, load_recording, simulate_flight
+from glrender.bench.roofline import Ceilings, Point
 from glrender.bench.scene import reference_scene
-from glrender.bench.solvers import SolverTimes, time_solvers
-from glrender.bench.stages import COMPACT, PARTS, PLAIN, TOTAL, FirstCalls, Stages
-from glrender.bench.timing import Timing, numbers, take_turns
+from glrender.bench.solver_benchmark import SolverReport, run_solver_benchmark
+from glrender.bench.stage_benchmark import SizeReport, time_stages
+from glrender.bench.stages import FirstCalls, Stages
+from glrender.bench.timing import NOISY
 from glrender.gl.context import Context
 
-SIZES = (65, 129, 257, 513)
-"""Vertices along each side of the maps that are timed."""
-
-FORWARD, BACKWARD = "forward", "forward + backward"
+PARTS = ("stages", "solvers", "fusion")
+STAGES, SOLVING, FUSION = PARTS
+SIZES = (65, 129, 257, 513, 1025)
+"""Vertices along each side of the maps that can be timed."""
+SMALLER_SIZES = SIZES[:-1]
+"""Those that are timed unless others are asked for."""
+IMAGES = ((1280, 960), (640, 480), (320, 240))
+"""Width and height of the images that can be timed, pixels."""
+SMALLER_IMAGES = IMAGES[1:]
 
 
 @dataclass(frozen=True)
-class SizeReport:
-    """One size of map."""
+class Plan:
+    """What to measure."""
 
-    vertices: int
-    """The map has vertices x vertices of them."""
-    timings: dict[str, Timing]
-    """By stage; a peer's are "<peer> forward" and "<peer> forward + backward"."""
-    agreement: dict[str, tuple[float, float]]
-    """By peer: relative L2 difference of its gradient by heights and by colours to ours."""
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """What each part takes of the total; parts are timed one by one, so they need not add up to 1."""
-        return {part: self.timings[part].ratio(self.timings[TOTAL]) for part in PARTS if part in self.timings}
-
-    @property
-    def fastest_peer(self) -> str | None:
-        """The name of the peer whose forward + backward takes least; None without peers."""
-        return min(self.agreement, key=lambda name: self.timings[f"{name} {BACKWARD}"].median, default=None)
-
-    @property
-    def ratios(self) -> dict[str, float]:
-        """The ratios that matter; those to peers only where there are any."""
-        timings = self.timings
-        ratios = {"derivative pass / plain pass": timings[COMPACT].ratio(timings[PLAIN])}
-        if "DEODR" in self.agreement:
-            ratios["plain pass / DEODR forward"] = timings[PLAIN].ratio(timings[f"DEODR {FORWARD}"])
-        if (peer := self.fastest_peer) is not None:
-            ratios["total / fastest peer forward + backward"] = timings[TOTAL].ratio(timings[f"{peer} {BACKWARD}"])
-        return ratios
+    parts: tuple[str, ...] = PARTS
+    sizes: tuple[int, ...] = SMALLER_SIZES
+    """Vertices along each side of the maps."""
+    images: tuple[tuple[int, int], ...] = SMALLER_IMAGES
+    """Width and height, pixels; solvers know no image."""
+    rounds: int = 20
+    """Of stages and frames."""
+    solver_rounds: int = 5
+    peers: bool = False
+    """Whether to time others beside ours."""
+    sequence: Path | None = None
+    """A recording to fuse instead of simulated flights."""
+    spacing: float | None = None
+    """Metres between the vertices of the recording's map; None: from what the frames see."""
+    aging: int = 0
+    """Frames of an aged map; 0: do not age any."""
 
 
 @dataclass(frozen=True)
@@ -65,78 +64,132 @@ class Report:
     load: tuple[float, float]
     """How many processes wanted to run, on average over a minute, before and after; above 1 before: not alone."""
     rounds: int
-    """How often each stage was timed."""
-    peers: dict[str, str]
-    """By peer: its version, or why it is missing; empty unless asked for."""
-    first_calls: FirstCalls
-    """What the timings leave out."""
-    sizes: tuple[SizeReport, ...]
-    """By size of map."""
-    solvers: tuple[SolverTimes, ...]
-    """By size of map."""
+    """How often stages and frames were timed."""
+    stage_peers: dict[str, str] = field(default_factory=dict)
+    """By differentiable renderer: its version, or why it is missing; empty unless asked for."""
+    fusion_peers: dict[str, str] = field(default_factory=dict)
+    """The same of what integrates frames into volumes."""
+    first_calls: FirstCalls | None = None
+    """What the timings of stages leave out."""
+    stages: tuple[SizeReport, ...] = ()
+    """By size of image and map."""
+    solvers: SolverReport | None = None
+    fusion: tuple[FusionTimes, ...] = ()
+    """By size of image and map."""
+    first_frames: float | None = None
+    """Milliseconds of fusion's first frames in this process, which its timings leave out."""
+    aging: Aging | None = None
+    ceilings: Ceilings | None = None
+    """None without stages and solvers."""
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """What stages and solvers achieve of the ceilings."""
+        of_stages = [point for size in self.stages for point in size.points]
+        of_solvers = [point for times in (self.solvers.times if self.solvers else ()) for point in times.points()]
+        return (*of_stages, *of_solvers)
+
+    @property
+    def noisy(self) -> tuple[int, int]:
+        """How many medians exceed the minimum by far, of how many; frames differ among themselves and do not count."""
+        timings = [timing for size in self.stages for timing in size.timings.values()]
+        timings += [timing for size in (self.solvers.times if self.solvers else ()) for timing in size.timings.values()]
+        return sum(timing.median > NOISY * timing.minimum for timing in timings), len(timings)
 
     def account(self) -> dict[str, Any]:
         """The report with medians, minima and ratios worked out, for a file."""
-
-        sizes = [
-            {
-                "vertices": size.vertices,
-                "milliseconds": numbers(size.timings),
-                "shares": size.shares,
-                "ratios": size.ratios,
-                "fastest_peer": size.fastest_peer,
-                "agreement": {name: dict(zip(Gradient._fields, e, strict=True)) for name, e in size.agreement.items()},
-            }
-            for size in self.sizes
-        ]
-        solvers = [size.account() for size in self.solvers]
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {"sizes": sizes, "solvers": solvers}
+        return plain | {
+            "stages": [size.account() for size in self.stages],
+            "solvers": self.solvers and self.solvers.account(),
+            "fusion": [times.account() for times in self.fusion],
+            "aging": self.aging and self.aging.account(),
+            "points": [point.account() for point in self.points],
+        }
 
 
-def run_benchmark(
-    sizes: Sequence[int],
-    *,
-    peers: bool,
-    rounds: int,
-    solver_rounds: int = 5,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-) -> Report:
-    """Time everything on maps of the given `sizes`; `advance(done, total)` is called as it goes on."""
+def run_benchmark(plan: Plan, advance: Callable[[int, int], None] = lambda done, total: None) -> Report:
+    """Measure what is planned; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]
-    solver_sizes = [n for n in sizes if n in solvers.SIZES]
-    steps = len(sizes) + len(solver_sizes)
-    adapters, versions = load_peers(PEERS) if peers else ({}, {})
+    steps = _Steps(plan, advance)
+    found: dict[str, Any] = {}
     with Context() as context:
-        with Stages(context, reference_scene(9)) as stages:
-            first_calls = stages.first_calls
-        size_reports, solver_reports = [], []
-        for n in sizes:
-            size_reports.append(time_size(context, n, adapters if n in PEER_SIZES else {}, rounds))
-            advance(len(size_reports), steps)
-        for n in solver_sizes:
-            solver_reports.append(time_solvers(context, n, solver_rounds))
-            advance(len(sizes) + len(solver_reports), steps)
-        return Report(
-            renderer=context.renderer,
-            cores=len(os.sched_getaffinity(0)),
-            load=(before, os.getloadavg()[0]),
-            rounds=rounds,
-            peers=versions,
-            first_calls=first_calls,
-            sizes=tuple(size_reports),
-            solvers=tuple(solver_reports),
-        )
+        renderer = context.renderer
+        if STAGES in plan.parts:
+            found |= _run_stages(context, plan, steps)
+        if SOLVING in plan.parts:
+            found["solvers"] = run_solver_benchmark(
+                plan.sizes, peers=plan.peers, rounds=plan.solver_rounds, advance=lambda *_: steps.done()
+            )
+        if FUSION in plan.parts:
+            found |= _run_fusion(context, plan, steps)
+    copies = [size.copies for size in found.get("stages", ())]
+    copies += [{"host": times.timings[HOST_COPY]} for times in (found["solvers"].times if "solvers" in found else ())]
+    return Report(
+        renderer=renderer,
+        cores=len(os.sched_getaffinity(0)),
+        load=(before, os.getloadavg()[0]),
+        rounds=plan.rounds,
+        ceilings=Ceilings.of(copies, matrix_product_flops()) if copies else None,
+        **found,
+    )
 
 
-def time_size(context: Context, vertices: int, adapters: Mapping[str, type], rounds: int) -> SizeReport:
-    """Our stages and the peers, taking turns on one map."""
-    scene = reference_scene(vertices)
-    with Stages(context, scene) as stages:
-        own = stages.gradient()
-        candidates, agreement = stages.candidates(), {}
-        for name, adapter in adapters.items():
-            peer = make_peer(adapter, scene)
-            agreement[name] = peer.gradient().errors(own)
-            candidates |= {f"{name} {FORWARD}": peer.forward, f"{name} {BACKWARD}": peer.forward_backward}
-        return SizeReport(vertices, take_turns(candidates, rounds), agreement)
+class _Steps:
+    """Counts what is done of a plan."""
+
+    def __init__(self, plan: Plan, advance: Callable[[int, int], None]) -> None:
+        self._advance = advance
+        maps = len(plan.sizes)
+        fused = 1 if plan.sequence else len(plan.images) * maps
+        each = {STAGES: len(plan.images) * maps, SOLVING: maps, FUSION: fused + (plan.aging > 0)}
+        self._total, self._done = sum(each[part] for part in plan.parts), 0
+
+    def done(self) -> None:
+        self._done += 1
+        self._advance(self._done, self._total)
+
+
+# Peers are loaded when it is their turn: some bring threads and libraries that others would rather be without.
+
+
+def _run_stages(context: Context, plan: Plan, steps: _Steps) -> dict[str, Any]:
+    adapters, versions = load_peers(PEERS) if plan.peers else ({}, {})
+    with Stages(context, reference_scene(9)) as stages:
+        first_calls = stages.first_calls
+    sizes = []
+    for image in plan.images:
+        for n in plan.sizes:
+            sizes.append(time_stages(context, image, n, adapters if n in PEER_SIZES else {}, plan.rounds))
+            steps.done()
+    return {
+        "stage_peers": versions,
+        "first_calls": first_calls,
+        "stages": tuple(sizes),
+    }
+
+
+def _run_fusion(context: Context, plan: Plan, steps: _Steps) -> dict[str, Any]:
+    adapters, versions = load_peers(VOLUMES) if plan.peers else ({}, {})
+    count = WARM_UP + plan.rounds
+    if plan.sequence is not None:
+        recordings = [load_recording(plan.sequence, plan.spacing, count)]
+    else:
+        recordings = [simulate_flight(context, image, count) for image in plan.images]
+    found: dict[str, Any] = {"fusion_peers": versions, "first_frames": first_frames(context, recordings[0])}
+    times = []
+    for recording in recordings:
+        peers = {name: adapter(recording) for name, adapter in adapters.items()}
+        for spacing in _spacings(plan, recording):
+            times.append(time_fusion(context, recording, spacing, plan.rounds, peers))
+            steps.done()
+    if plan.aging:
+        spacings = _spacings(plan, recordings[0])
+        middle = spacings[len(spacings) // 2]
+        found["aging"] = age(context, recordings[0], middle, plan.aging, plan.rounds)
+        steps.done()
+    return found | {"fusion": tuple(times)}
+
+
+def _spacings(plan: Plan, recording: Recording) -> list[float]:
+    return [recording.spacing] if recording.spacing else [SIDE / (n - 1) for n in plan.sizes]

@@ -1,7 +1,8 @@
-"""Other differentiable renderers, each rendering the same scene the fastest way that we found in its own functions.
+"""Others beside ours, each doing the same the fastest way that we found in its own functions.
 
-They give the gradient of the loss, a number a vertex; our stages give the Jacobian's normal equations, of which
-the gradient is the right side. Both are compared, so that the same thing is timed.
+Differentiable renderers give the gradient of the loss, a number a vertex; our stages give the Jacobian's normal
+equations, of which the gradient is the right side. Solvers solve the same system, and volumes integrate the same
+frames. What they make is compared with ours, so that the same thing is timed.
 """
 
 import importlib
@@ -42,6 +43,22 @@ class SolverPeer(Protocol):
         """Give its memory back."""
 
 
+class VolumePeer(Protocol):
+    """A volumetric integration with a recording loaded; each call returns when its work is done."""
+
+    unusable: tuple[str, ...]
+    """Kinds of volumes that integrate nothing."""
+
+    def start(self, voxel: float) -> tuple[str, ...]:
+        """Make empty volumes with voxels of so many metres; the names of those that integrate anything."""
+
+    def integrate(self, name: str, k: int) -> None:
+        """Integrate frame k, counted as `Recording.index` does."""
+
+    def points(self, name: str) -> NDArray[np.float64]:
+        """(N, 3) points of the surface so far, metres in the world."""
+
+
 class PeerMissing(Exception):
     """A peer cannot be used here; the message says why."""
 
@@ -58,13 +75,16 @@ SOLVERS = {
 }
 """The same for solvers."""
 
+VOLUMES = {"Open3D": ("open3d", "glrender.bench.peer_open3d", "Open3dPeer")}
+"""The same for what integrates frames into volumes."""
+
 SIZES = (65, 129, 257)
 """Maps on which peers are timed."""
 
 
 def load_peer(name: str) -> tuple[type, str]:
-    """The class of a peer, to be made of a Scene or a system, and its version; raises PeerMissing."""
-    package, module, adapter = (PEERS | SOLVERS)[name]
+    """The class of a peer, to be made of a Scene, a system or a Recording, and its version; raises PeerMissing."""
+    package, module, adapter = (PEERS | SOLVERS | VOLUMES)[name]
     try:
         found = version(package)
     except PackageNotFoundError:

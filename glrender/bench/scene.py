@@ -22,7 +22,7 @@ class Scene:
     surface: HeightMap
     """(n, n) vertices on [-1, 1]² metres, RGB."""
     camera: Camera
-    """640 x 480 pixels, vertical field of view 35°."""
+    """Vertical field of view 35°."""
     T_world_camera: NDArray[np.float64]
     """(4, 4) camera to world: 1.3 m above the middle of the map's lower edge, pitched 50° down."""
 
@@ -32,8 +32,8 @@ class Scene:
         return self.surface.shape[0]
 
 
-def reference_scene(vertices: int) -> Scene:
-    """The scene with `vertices` x `vertices` vertices."""
+def reference_scene(vertices: int, image: tuple[int, int] = (640, 480)) -> Scene:
+    """The scene with `vertices` x `vertices` vertices in an image of (width, height) pixels."""
     axis = np.linspace(-1, 1, vertices)
     x, y = np.meshgrid(axis, axis)
     heights = (
@@ -45,11 +45,12 @@ def reference_scene(vertices: int) -> Scene:
         [0.5 + 0.4 * np.sin(5 * x + 2 * y), 0.5 + 0.4 * np.cos(4 * y - x), 0.5 + 0.3 * np.sin(6 * x * y)], axis=-1
     )
     surface = HeightMap(heights, spacing=2 / (vertices - 1), origin=(-1.0, -1.0), colors=colors)
-    focal = 240 / math.tan(math.radians(17.5))
+    width, height = image
+    focal = height / 2 / math.tan(math.radians(17.5))
     pitch = math.radians(50)
     T_world_camera = np.eye(4)
     T_world_camera[:3, 0] = 1, 0, 0
     T_world_camera[:3, 1] = 0, -math.sin(pitch), -math.cos(pitch)
     T_world_camera[:3, 2] = 0, math.cos(pitch), -math.sin(pitch)
     T_world_camera[:3, 3] = 0, -1.29, 1.3
-    return Scene(surface, Camera(640, 480, focal, focal, 319.5, 239.5), T_world_camera)
+    return Scene(surface, Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2), T_world_camera)

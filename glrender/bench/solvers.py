@@ -10,9 +10,12 @@ import numpy as np
 
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.assembly.stencil import normal_equations
+from glrender.bench.ceilings import HOST_COPY, HostCopy
 from glrender.bench.peers import SolverPeer
+from glrender.bench.roofline import Point, points
 from glrender.bench.scene import reference_scene
 from glrender.bench.timing import Timing, numbers, take_turns
+from glrender.bench.work import multigrid_setup, multigrid_solve
 from glrender.gl.context import Context
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.linear import ConjugateGradient, DirectSolver
@@ -24,7 +27,8 @@ from glrender.solve.systems import NormalEquations
 SIZES = (65, 129, 257, 513, 1025)
 """Maps on which the solvers are timed."""
 
-MULTIGRID, SETUP, CYCLES = "multigrid", "its set-up", "3 cycles of it"
+FEW = 3
+MULTIGRID, SETUP, CYCLES = "multigrid", "its set-up", f"{FEW} cycles of it"
 DIRECT, ITERATIVE, MARGINALS = "direct", "conjugate gradients", "marginal variances"
 TOLERANCE = 1e-6
 """Residual down to which iterative solvers go."""
@@ -43,7 +47,7 @@ class SolverTimes:
     vertices: int
     """The map has vertices x vertices of them."""
     timings: dict[str, Timing]
-    """By solver; of a peer, "<peer>, <solver>"."""
+    """By solver, and of a copy beside them; of a peer, "<peer>, <solver>"."""
     iterations: dict[str, int]
     """By solver, for those that iterate: down to a residual of `TOLERANCE`."""
     agreement: dict[str, float]
@@ -57,6 +61,16 @@ class SolverTimes:
         """The same for a file."""
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "timings"}
         return plain | {"milliseconds": numbers(self.timings), "ratios": self.ratios}
+
+    def points(self) -> list[Point]:
+        """What multigrid achieves of the bandwidth of copying, which takes its turns too."""
+        n = self.vertices**2
+        work = {
+            MULTIGRID: multigrid_solve(n, self.iterations[MULTIGRID]),
+            SETUP: multigrid_setup(n),
+            CYCLES: multigrid_solve(n, FEW),
+        }
+        return points(self.timings, work, {"host": self.timings[HOST_COPY]}, {}, None, self.vertices)
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -113,7 +127,7 @@ def time_solvers(
     """Each solver, and those of the peers, on the same system."""
     system = fusion_system(context, vertices)
     grids = Multigrid(system.stencil)
-    multigrid, few = MultigridSolver(TOLERANCE), MultigridSolver(max_iterations=3, truncated=True)
+    multigrid, few = MultigridSolver(TOLERANCE), MultigridSolver(max_iterations=FEW, truncated=True)
     direct, iterative = DirectSolver(), ConjugateGradient(TOLERANCE)
     solution = grids.solve(system.rhs, tolerance=1e-3 * TOLERANCE).x.ravel()
     candidates: dict[str, Callable[[], object]] = {
@@ -123,6 +137,7 @@ def time_solvers(
         DIRECT: lambda: direct.solve(system),
         ITERATIVE: lambda: iterative.solve(system),
         MARGINALS: lambda: marginal_variances(system.stencil),
+        HOST_COPY: HostCopy(),
     }
     candidates = {name: run for name, run in candidates.items() if vertices <= LARGEST.get(name, vertices)}
     iterations = {MULTIGRID: multigrid.solve(system).iterations}

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from glrender.assembly.gpu_measurements import GpuMeasurements
+from glrender.assembly.on_gpu import GpuNormalEquations, largest_buffer
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.assembly.stencil import normal_equations
 from glrender.bench.gradient import Gradient
 from glrender.bench.scene import DEPTH_TARGET, IMAGE_TARGET, Scene
 from glrender.gl.context import Context, Owned
+from glrender.gl.path import equations_path
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.render.forward import ForwardRenderer
@@ -32,6 +36,8 @@ UPLOAD = "upload of a changed map"
 
 GPU = "derivative pass on the GPU"
 """The full-screen pass in place of the host's loop, where that is what is used."""
+COMPUTED = "total by compute shaders"
+"""The same as the total, from upload of the measurements to the normal equations on the host; where that is used."""
 
 PARTS = (COMPACT, READ, RESIDUALS, STENCIL)
 """What the total is made of."""
@@ -70,11 +76,14 @@ class Stages:
         shaders = time.perf_counter() - start
 
         self._texture = self._keep(SurfaceTexture(context))
-        self._copies = [scene.surface.with_values(scene.surface.heights, scene.surface.colors) for _ in range(2)]
+        self._revised = [scene.surface.with_values(scene.surface.heights, scene.surface.colors) for _ in range(2)]
         shape = scene.camera.shape
         self._measurements = Measurements(
             depth=np.full(shape, DEPTH_TARGET, np.float32), image=np.full((*shape, 3), IMAGE_TARGET, np.float32)
         )
+        self._compute: GpuNormalEquations | None = None
+        if equations_path(context, largest_buffer(scene.camera, scene.surface.shape, 3)).on_gpu:
+            self._compute = self._keep(GpuNormalEquations(context, scene.camera))
         self._buffers = self._render()
         start = time.perf_counter()
         self._residuals = weigh(self._buffers, self._measurements)
@@ -99,6 +108,7 @@ class Stages:
             RESIDUALS: lambda: weigh(self._buffers, self._measurements),
             STENCIL: lambda: normal_equations(self._buffers, self._residuals),
             TOTAL: self.total,
+            **({} if self._compute is None else {COMPUTED: self._by_compute_shaders}),
             FULL: lambda: self._draw(self._full),
             UPLOAD: self._upload,
         }
@@ -113,6 +123,16 @@ class Stages:
         vector = -2 * self.total().vector
         return Gradient(vector[..., 0], vector[..., 1:])
 
+    @property
+    def triangles(self) -> NDArray[np.int32]:
+        """(height, width): the triangle that each pixel sees, -1 for none."""
+        return self._buffers.triangle_ids
+
+    @property
+    def evaluated_on_host(self) -> bool:
+        """Whether the derivative pass is the host's loop."""
+        return self._on_host
+
     def release(self) -> None:
         """Release what was made in the context."""
         self._stack.close()
@@ -126,11 +146,19 @@ class Stages:
     def _render(self) -> DerivativeBuffers:
         return self._compact.render(self.scene.surface, self.scene.T_world_camera, pose=False, edges=False)
 
+    def _by_compute_shaders(self) -> NormalEquations:
+        assert self._compute is not None
+        frame = GpuMeasurements(self.context, self.scene.camera, self._measurements)
+        scene = self.scene
+        equations = self._compute.normal_equations(self._compact, scene.surface, scene.T_world_camera, frame)
+        frame.release()
+        return equations
+
     def _draw(self, renderer: ForwardRenderer | DerivativeRenderer) -> None:
         renderer.draw(self.scene.surface, self.scene.T_world_camera)
         self.context.mgl.finish()
 
     def _upload(self) -> None:
-        self._copies.reverse()
-        self._texture.upload(self._copies[0])
+        self._revised.reverse()
+        self._texture.upload(self._revised[0])
         self.context.mgl.finish()

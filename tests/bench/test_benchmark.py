@@ -7,12 +7,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from glrender.bench.benchmark import Report, SizeReport, run_benchmark
+from glrender.bench import stages as stages_module
+from glrender.bench.benchmark import PARTS, Plan, Report, run_benchmark
+from glrender.bench.ceilings import HOST_COPY
+from glrender.bench.printing import print_report
+from glrender.bench.scene import reference_scene
 from glrender.bench.solvers import ITERATIVE, MULTIGRID, fusion_system
-from glrender.bench.stages import COMPACT, FULL, PARTS, PLAIN, READ, RESIDUALS, STENCIL, TOTAL, FirstCalls
-from glrender.bench.tables import print_report
+from glrender.bench.stage_benchmark import SizeReport
+from glrender.bench.stages import COMPACT, COMPUTED, FULL, PLAIN, READ, RESIDUALS, STENCIL, TOTAL, FirstCalls, Stages
+from glrender.bench.stages import PARTS as TOTAL_PARTS
 from glrender.bench.timing import Timing
 from glrender.gl.context import Context
+from glrender.gl.path import EquationsPath
+from glrender.gl.program import COMPUTE_VERSION
 from glrender.io.report import to_json
 
 
@@ -22,25 +29,56 @@ def printed(report: Report) -> str:
     return out.getvalue()
 
 
-def test_a_small_run() -> None:
-    steps = []
-    report = run_benchmark((65,), peers=False, rounds=2, solver_rounds=1, advance=lambda *step: steps.append(step))
-    assert steps == [(1, 2), (2, 2)]
-    (size,) = report.sizes
+@pytest.fixture(scope="module")
+def report() -> Report:
+    plan = Plan(sizes=(65,), images=((320, 240),), rounds=2, solver_rounds=1)
+    steps: list[tuple[int, int]] = []
+    done = run_benchmark(plan, lambda *step: steps.append(step))
+    assert steps == [(k + 1, len(PARTS)) for k in range(len(PARTS))]
+    return done
+
+
+def test_a_small_run_has_every_part(report: Report) -> None:
+    (size,) = report.stages
     assert {PLAIN, COMPACT, RESIDUALS, STENCIL, TOTAL, FULL} <= set(size.timings)
-    assert set(size.shares) == set(PARTS) & set(size.timings)
+    assert set(size.shares) == set(TOTAL_PARTS) & set(size.timings)
     assert all((timing.milliseconds > 0).all() and len(timing.milliseconds) == 2 for timing in size.timings.values())
     assert list(size.ratios) == ["derivative pass / plain pass"]
     assert size.fastest_peer is None
+    assert report.first_calls is not None
     assert report.first_calls.shaders > 0
-    assert report.solvers[0].iterations[ITERATIVE] > 2 * report.solvers[0].iterations[MULTIGRID] > 0
+    assert report.solvers is not None
+    (solvers,) = report.solvers.times
+    assert solvers.iterations[ITERATIVE] > 2 * solvers.iterations[MULTIGRID] > 0
+    (fusion,) = report.fusion
+    assert fusion.shape == (65, 65)
+    assert fusion.image == (320, 240)
+    assert report.first_frames is not None
+    assert report.first_frames > 0
+    assert report.aging is None
+
+
+def test_its_tables_fit_a_terminal_of_80_columns(report: Report) -> None:
     text = printed(report)
+    assert max(map(len, text.splitlines())) <= 80
     assert report.renderer in text
-    assert all(stage in text for stage in size.timings)
-    assert "marginal" in text
+    for stage in report.stages[0].timings:
+        assert stage in text
+    for words in ("320 x 240", "median of", "marginal", "frames/s", "flop/byte", "copying (host: at best"):
+        assert words in text, words
+    assert HOST_COPY not in text
+
+
+def test_its_numbers_go_into_a_file(report: Report) -> None:
     account = json.loads(json.dumps(to_json(report.account()), allow_nan=False))
-    assert account["sizes"][0]["milliseconds"][TOTAL]["median"] == pytest.approx(size.timings[TOTAL].median)
-    assert account["solvers"][0]["vertices"] == 65
+    (size,) = account["stages"]
+    assert (size["vertices"], size["image"]) == (65, [320, 240])
+    assert size["milliseconds"][TOTAL]["median"] == pytest.approx(report.stages[0].timings[TOTAL].median)
+    assert account["solvers"]["times"][0]["vertices"] == 65
+    assert account["fusion"][0]["frames_per_second"] > 0
+    assert account["ceilings"]["copy"]["host"] > 0
+    plain = next(point for point in account["points"] if point["stage"] == PLAIN)
+    assert plain["gigabytes_per_second"] == pytest.approx(1e-6 * plain["bytes"] / plain["milliseconds"])
 
 
 def made_up_report(peers: dict[str, str], agreement: dict[str, tuple[float, float]]) -> Report:
@@ -52,13 +90,15 @@ def made_up_report(peers: dict[str, str], agreement: dict[str, tuple[float, floa
         for name, value in milliseconds.items()
         if name.split()[0] not in ("DEODR", "Mitsuba") or name.split()[0] in agreement
     }
-    sizes = (SizeReport(65, timings, agreement), SizeReport(513, timings, {}))
-    return Report("llvmpipe", 2, (0.1, 1.2), 3, peers, FirstCalls(100.0, 200.0), sizes, ())
+    image = (640, 480)
+    sizes = SizeReport(image, 65, timings, {}, agreement, ()), SizeReport(image, 513, timings, {}, {}, ())
+    first = FirstCalls(100.0, 200.0)
+    return Report("llvmpipe", 2, (0.1, 1.2), 3, stage_peers=peers, first_calls=first, stages=sizes)
 
 
 def test_ratios_are_to_the_plain_pass_and_to_the_faster_peer() -> None:
     peers = {"DEODR": "0.2.3", "Mitsuba": "3.9.1"}
-    size = made_up_report(peers, {"DEODR": (8e-4, 6e-4), "Mitsuba": (3e-5, 2e-6)}).sizes[0]
+    size = made_up_report(peers, {"DEODR": (8e-4, 6e-4), "Mitsuba": (3e-5, 2e-6)}).stages[0]
     assert size.fastest_peer == "DEODR"
     assert size.ratios == {
         "derivative pass / plain pass": 2,
@@ -66,6 +106,12 @@ def test_ratios_are_to_the_plain_pass_and_to_the_faster_peer() -> None:
         "total / fastest peer forward + backward": 0.8,
     }
     assert size.shares == {COMPACT: 0.5, READ: 0.125, RESIDUALS: 0.0625, STENCIL: 0.25}
+
+
+def test_where_compute_shaders_make_the_equations_they_are_what_peers_are_compared_with() -> None:
+    size = made_up_report({"DEODR": "0.2.3"}, {"DEODR": (8e-4, 6e-4)}).stages[0]
+    size.timings[COMPUTED] = Timing(np.full(3, 2.0))
+    assert size.ratios["total / fastest peer forward + backward"] == 0.1
 
 
 def test_tables_show_ratios_shares_and_agreement() -> None:
@@ -89,7 +135,7 @@ def test_a_peer_that_is_missing_stands_where_its_times_would() -> None:
 
 def test_noise_is_mentioned() -> None:
     report = made_up_report({}, {})
-    report.sizes[0].timings[PLAIN].milliseconds[1:] = 9.0  # both sizes have the same timings
+    report.stages[0].timings[PLAIN].milliseconds[1:] = 9.0  # both sizes have the same timings
     assert "noisy: 2 of 12 medians" in " ".join(printed(report).split())
 
 
@@ -98,3 +144,16 @@ def test_the_solvers_get_a_map_with_observed_heights(context: Context) -> None:
     assert system.stencil.channels == 0
     assert system.count == 640 * 480
     assert (system.diagonal() > 0).all()
+
+
+def test_compute_shaders_make_the_same_total(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    if context.version_code < COMPUTE_VERSION:
+        pytest.skip("compute shaders need OpenGL 4.3")
+    monkeypatch.setattr(stages_module, "equations_path", lambda *_: EquationsPath("gpu", "a test wants it"))
+    before = context.live_objects
+    with Stages(context, reference_scene(9, (64, 48))) as stages:
+        equations = stages.candidates()[COMPUTED]()
+        expected = stages.total()
+    assert context.live_objects == before
+    assert equations.count == expected.count
+    np.testing.assert_allclose(equations.vector, expected.vector, rtol=1e-4, atol=1e-5 * abs(expected.vector).max())

@@ -1,0 +1,155 @@
+"""Fusion frame by frame over sizes of image and map, with Open3D integrating the same frames beside it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from functools import partial
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.bench.peers import VolumePeer
+from glrender.bench.recording import Recording
+from glrender.bench.timing import Timing, numbers, take_turns
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.linearization import FrameReport
+from glrender.gl.context import Context
+
+OURS = "glrender"
+WARM_UP = 6
+"""Frames that do not count: with the sixth, the first leaves the window, as one does with every frame from then on."""
+
+
+@dataclass(frozen=True)
+class FusionTimes:
+    """One recording into one map."""
+
+    recording: str
+    image: tuple[int, int]
+    """Width and height, pixels."""
+    shape: tuple[int, int]
+    """Rows and columns of the map."""
+    spacing: float
+    """Metres between vertices; a peer's voxels are as large."""
+    timings: dict[str, Timing]
+    """Of a frame, for OURS and for each "<peer>, <volume>"."""
+    stages: dict[str, Timing]
+    """What OURS is made of."""
+    agreement: dict[str, float]
+    """By peer and volume: median vertical distance of its surface to ours, metres."""
+    unusable: tuple[str, ...]
+    """Volumes of peers that are here, but integrate nothing."""
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """How many times as long a frame of ours takes: the ratio of the medians, since frames differ."""
+        return {name: self.timings[OURS].median / self.timings[name].median for name in self.agreement}
+
+    @property
+    def fastest_peer(self) -> str | None:
+        """The name of the peer and volume whose median is least; None without peers."""
+        return min(self.agreement, key=lambda name: self.timings[name].median, default=None)
+
+    def account(self) -> dict[str, Any]:
+        """The same for a file."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return plain | {
+            "timings": numbers(self.timings),
+            "stages": numbers(self.stages),
+            "frames_per_second": 1e3 / self.timings[OURS].median,
+            "ratios": self.ratios,
+        }
+
+
+def time_fusion(
+    context: Context,
+    recording: Recording,
+    spacing: float,
+    rounds: int,
+    peers: Mapping[str, VolumePeer] | None = None,
+) -> FusionTimes:
+    """Fuse `rounds` frames after a few that do not count, peers taking turns with us frame by frame."""
+    reports: list[FrameReport] = []
+    with ExitStack() as stack:
+        fusion = new_fusion(context, recording, spacing)
+        stack.callback(fusion.release)
+        candidates: dict[str, Callable[[], object]] = {OURS: Feeder(context, fusion, recording, reports.append)}
+        volumes, unusable = {}, []
+        for name, peer in (peers or {}).items():
+            for volume in peer.start(spacing):
+                volumes[f"{name}, {volume}"] = peer, volume
+                candidates[f"{name}, {volume}"] = partial(_integrate_next, peer, volume, count())
+            unusable += [f"{name}, {volume}" for volume in peer.unusable]
+        timings = take_turns(candidates, rounds, warm_up=WARM_UP)
+        agreement = {name: distance(fusion, peer.points(volume)) for name, (peer, volume) in volumes.items()}
+        return FusionTimes(
+            recording=recording.name,
+            image=(recording.camera.width, recording.camera.height),
+            shape=fusion.grid.shape,
+            spacing=spacing,
+            timings=timings,
+            stages=stage_times(reports[WARM_UP:]),
+            agreement=agreement,
+            unusable=tuple(unusable),
+        )
+
+
+def new_fusion(context: Context, recording: Recording, spacing: float) -> HeightMapFusion:
+    """An empty map of what a recording sees."""
+    return HeightMapFusion(context, recording.camera, spacing, recording.bounds, recording.T_world_map)
+
+
+class Feeder:
+    """Gives a fusion one frame of a recording after the other, a frame a call; returns when all is done."""
+
+    def __init__(
+        self,
+        context: Context,
+        fusion: HeightMapFusion,
+        recording: Recording,
+        keep: Callable[[FrameReport], object] = lambda report: None,
+    ) -> None:
+        self.context, self.fusion, self.recording, self.keep = context, fusion, recording, keep
+        self.frames = 0
+
+    def __call__(self) -> None:
+        frame = self.recording.frames[self.recording.index(self.frames)]
+        self.frames += 1
+        self.keep(self.fusion.integrate(frame.T_world_camera, image=frame.image, depth=frame.depth))
+        self.context.mgl.finish()
+
+
+def first_frames(context: Context, recording: Recording) -> float:
+    """Milliseconds that as many first frames as are left out take where loops and shaders have not been used yet."""
+    fusion = new_fusion(context, recording, spacing=(recording.bounds[1] - recording.bounds[0]) / 16)
+    start = time.perf_counter()
+    feed = Feeder(context, fusion, recording)
+    for _ in range(WARM_UP):
+        feed()
+    fusion.release()
+    return 1e3 * (time.perf_counter() - start)
+
+
+def stage_times(reports: Sequence[FrameReport]) -> dict[str, Timing]:
+    """By stage, over the frames; 0 in a frame that had no use for it."""
+    names = dict.fromkeys(name for report in reports for name in report.milliseconds)
+    return {name: Timing(np.array([report.milliseconds.get(name, 0.0) for report in reports])) for name in names}
+
+
+def distance(fusion: HeightMapFusion, points: NDArray[np.float64]) -> float:
+    """Median vertical distance of points (N, 3) in the world to the observed map, metres; NaN where none is over it."""
+    grid = fusion.grid
+    x, y, z = (np.linalg.inv(grid.T_world_map) @ np.column_stack([points, np.ones(len(points))]).T)[:3]
+    j = np.rint((x - grid.origin[0]) / grid.spacing).astype(int)
+    i = np.rint((y - grid.origin[1]) / grid.spacing).astype(int)
+    rows, cols = grid.shape
+    over = (i >= 0) & (i < rows) & (j >= 0) & (j < cols)
+    over[over] = fusion.observed[i[over], j[over]]
+    return float(np.median(np.abs(z[over] - fusion.surface.heights[i[over], j[over]]))) if over.any() else np.nan
+
+
+def _integrate_next(peer: VolumePeer, volume: str, numbers: "count[int]") -> None:
+    peer.integrate(volume, next(numbers))
