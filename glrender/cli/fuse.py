@@ -16,9 +16,10 @@ from glrender.cli.options import (
     read_time_offset,
 )
 from glrender.cli.progress import progress
-from glrender.errors import GLError, UsageError
+from glrender.errors import GLError, InputError, UsageError
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.shared_errors import PoseSigma
 from glrender.gl.context import Context
 from glrender.io.files import output_folder
 from glrender.io.sequence import open_sequence
@@ -64,6 +65,10 @@ class FuseOptions:
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
     """Standard deviation A + B z² of a depth z, metres."""
+    pose_sigma: Annotated[tuple[float, float] | None, option("METRES DEGREES", "from how the frames disagree")] = None
+    """Standard deviations of a pose along, and about, each axis of the camera, independent from frame to frame."""
+    offset_sigma: Annotated[float | None, option("METRES", "0 with --pose-sigma")] = None
+    """Standard deviation of an error that all depths of a frame share; with --pose-sigma."""
     realtime: bool = False
     """Take frames at the pace at which they were recorded, and drop those that fusion cannot keep up with."""
     strict: bool = False
@@ -88,7 +93,10 @@ def run(options: FuseOptions) -> int:
         realtime=options.realtime,
         calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
         strict=options.strict,
-        fusion=FusionOptions(depth_noise=read_depth_noise(options.depth_noise)),
+        fusion=FusionOptions(
+            depth_noise=read_depth_noise(options.depth_noise),
+            pose_sigma=_read_pose_sigma(options.pose_sigma, options.offset_sigma),
+        ),
     )
     sequence = open_sequence(options.sequence, options.trajectory)
     folder = output_folder(options.out)
@@ -102,6 +110,17 @@ def run(options: FuseOptions) -> int:
     if finished.report["failure"]:
         raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
+
+
+def _read_pose_sigma(pose: tuple[float, float] | None, offset: float | None) -> PoseSigma | None:
+    if pose is None:
+        if offset is not None:
+            raise UsageError("--offset-sigma: received it without --pose-sigma; give both, 0 0 for exact poses")
+        return None
+    try:
+        return PoseSigma(*pose, offset or 0.0)
+    except InputError as error:
+        raise UsageError(f"--pose-sigma, --offset-sigma: {error}") from None
 
 
 def _why_partial(finished: FinishedMap) -> str:

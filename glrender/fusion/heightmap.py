@@ -22,10 +22,13 @@ from glrender.assembly.residuals import Measurements
 from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
+from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
+from glrender.fusion.shared_errors import PoseSigma, SharedErrors, shared_errors
 from glrender.fusion.sightings import disputed
 from glrender.fusion.weighting import Weighting
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -48,6 +51,11 @@ class FusionOptions(Weighting):
     smooths anything, but keeps cells between sparse measurements from being thrown about by noise."""
     observed_ratio: float = 5.0
     """A cell counts as observed once the data say this many times more about its height than the prior."""
+    pose_sigma: PoseSigma | None = None
+    """What a whole frame has wrong: its pose, and its sensor; None: estimated from how the frames disagree."""
+    calibrated: bool = False
+    """Whether the intrinsics were estimated from the frames that are fused, and so are as uncertain as these leave
+    them. Where they were not, they count as uncertain only if the frames have errors that last."""
     equations: str | None = None
     """Where a frame's normal equations are made: "gpu", "host", or None for where it is faster."""
     window: int = 5
@@ -97,6 +105,10 @@ class HeightMapFusion:
             self._memory, self._heights[..., None]
         )
         self._colors: ColorMemory | None = None
+        self._log = FrameLog(self.grid.shape)
+        self._attenuation = attenuation(self.options.depth_loss)
+        self.shared: SharedErrors | None = None
+        """What the frames of the last `map()` have wrong as wholes; None where nothing was observed."""
 
     @property
     def surface(self) -> HeightMap:
@@ -138,6 +150,9 @@ class HeightMapFusion:
         measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
         frame = self._linearizer.hold(T, measurements)
         said = self._linearizer.linearize(frame, self._heights)
+        with watch.stage("log"):
+            T_map_camera = se3.inverse(self.grid.T_world_map) @ T
+            self._log.add(T_map_camera, said.heights, self._heights, ~unsure, self._attenuation)
         self._window.append(_HeldFrame(frame, seen[..., 0], said))
         with watch.stage("solve"):
             self._heights = self._solved(self._window, _FEW_STEPS, self._heights)
@@ -149,7 +164,10 @@ class HeightMapFusion:
         return replace(said.report, seeded=seeded, milliseconds=watch.milliseconds)
 
     def map(self) -> HeightMap:
-        """The map so far: height, marginal sigma and colour, NaN in cells that are not observed."""
+        """The map so far: height, sigma and colour, NaN in cells that are not observed.
+
+        Sigma is marginal, and that of the noise together with what whole frames have wrong (see `shared_errors`).
+        """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         start = self._settled()
         return self._map_of([replace(held, said=self._linearized_again(held, start)) for held in self._window], start)
@@ -165,8 +183,14 @@ class HeightMapFusion:
         heights = self._solved(window, _TO_THE_END, start)
         observed = self._observed(window)
         sigma = np.full(self.grid.shape, np.nan)
+        self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
             sigma[observed] = np.sqrt(marginal_variances(self._total(window).stencil))[observed]
+            by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
+            self.shared = shared_errors(
+                self._log, by_noise, self.camera, self.options.pose_sigma, self.options.calibrated
+            )
+            sigma = np.sqrt(np.square(sigma) + self.shared.variance)
         colors = None
         if self._colors is not None:
             final = self._colors

@@ -89,8 +89,14 @@ def fuse_sequence(
     )
     sequence = chosen.sequence
     placement = place_map(sequence, chosen.posed, time_offset=chosen.offset.seconds, **where)
+    calibrated = chosen.calibration is not None and bool(chosen.calibration.determined)
     fusion = HeightMapFusion(
-        context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, options.fusion
+        context,
+        sequence.camera,
+        placement.spacing,
+        placement.bounds,
+        placement.T_world_map,
+        replace(options.fusion, calibrated=calibrated),
     )
     try:
         run = _Run(sequence, fusion, chosen, options)
@@ -108,6 +114,7 @@ def fuse_sequence(
                 "placement": placement.description,
                 "observed": float(np.isfinite(surface.heights).mean()),
                 "median_sigma": float(np.nanmedian(surface.sigma)),
+                "shared_errors": None if fusion.shared is None else fusion.shared.report(),
                 "options": {"sequence": str(sequence.folder.resolve())}
                 | {key: value for key, value in asdict(options).items() if key != "fusion"}
                 | {"fusion": options.fusion},
