@@ -32,7 +32,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.solve.marginals import marginal_variances
+from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
@@ -185,7 +185,7 @@ class HeightMapFusion:
         sigma = np.full(self.grid.shape, np.nan)
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
-            sigma[observed] = np.sqrt(marginal_variances(self._total(window).stencil))[observed]
+            sigma = np.sqrt(marginal_variances_at(self._total(window).stencil, observed))
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             self.shared = shared_errors(
                 self._log, by_noise, self.camera, self.options.pose_sigma, self.options.calibrated

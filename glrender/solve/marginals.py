@@ -8,6 +8,10 @@ Chosen by measurement, on one core of two: heights at 257² and 513² vertices t
 for the factor. SuperLU needs 0.5 s and 3.7 s, and twice the memory, for its factor alone, which would still have to be
 walked entry by entry. Regions of 32 to 128 vertices differ by less than 20 %; larger ones cost memory.
 
+On large maps the elimination's memory becomes the limit: 1.2 GB and 13 s at 1025². But what is measured is held where
+it is by what was measured close by, so there the map is cut into tiles, each inverted with its surroundings: 10 s, and
+40 MB at any size.
+
 The blocks are too small for the threads of BLAS: on two shared cores they made the same work 10 times slower, so it
 runs on one.
 """
@@ -26,6 +30,7 @@ from glrender.solve.stencil import OFFSETS, BlockStencil, expand_blocks, neighbo
 Array = NDArray[np.float64]
 
 _LEAF = 64  # unknowns of a region that is not dissected further
+_TILE, _AROUND = 192, 16  # vertices along the side of a tile, and around it
 _SMALLEST_PIVOT = 1e-14  # of the diagonal: below this, a variance would have no correct digit
 
 
@@ -48,6 +53,40 @@ def marginal_variances(stencil: BlockStencil) -> Array:
         variances = np.empty((*regular.shape, 1 + regular.channels))
         _invert(last, np.zeros((0, 0)), variances.reshape(-1))
     return np.where(unseen, np.inf, variances[:, :, 0])
+
+
+def marginal_variances_at(stencil: BlockStencil, wanted: NDArray[np.bool_]) -> Array:
+    """(rows, cols): `marginal_variances` where `wanted` (rows, cols), and NaN elsewhere, in memory that does not grow.
+
+    Each tile of 192 x 192 vertices is inverted with 16 vertices around it, what lies beyond taken as known. So it is
+    meant for vertices that measurements hold: on maps of a real floor, a fifth of which was seen, the largest error
+    was 3e-5 of a standard deviation. Far from any measurement it comes out too small. Raises SolverError as
+    `marginal_variances` does.
+    """
+    rows, cols = stencil.shape
+    variances = np.full((rows, cols), np.nan)
+    for top in range(0, rows, _TILE):
+        for left in range(0, cols, _TILE):
+            tile = np.s_[top : top + _TILE, left : left + _TILE]
+            if wanted[tile].any():
+                first, before = max(top - _AROUND, 0), max(left - _AROUND, 0)
+                around = _part(stencil, first, top + _TILE + _AROUND, before, left + _TILE + _AROUND)
+                inner = marginal_variances(around)[top - first :, left - before :][:_TILE, :_TILE]
+                variances[tile] = np.where(wanted[tile], inner, np.nan)
+    return variances
+
+
+def _part(stencil: BlockStencil, top: int, bottom: int, left: int, right: int) -> BlockStencil:
+    """The rows and columns of Λ that belong to a rectangle of vertices."""
+    matrix = stencil.matrix[top:bottom, left:right].copy()
+    for axis, (down, along) in enumerate(OFFSETS):
+        if down:
+            matrix[-1, :, axis] = 0
+        if along > 0:
+            matrix[:, -1, axis] = 0
+        if along < 0:
+            matrix[:, 0, axis] = 0
+    return BlockStencil(matrix)
 
 
 @dataclass(frozen=True, eq=False)

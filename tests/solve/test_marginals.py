@@ -4,7 +4,7 @@ from grid_examples import grid_example
 
 from glrender.errors import SolverError
 from glrender.solve.dissection import Region, dissect
-from glrender.solve.marginals import marginal_variances
+from glrender.solve.marginals import marginal_variances, marginal_variances_at
 from glrender.solve.priors import GaussianPrior, SmoothnessPrior
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
@@ -118,3 +118,20 @@ def test_dissection_eliminates_every_vertex_once_and_separates(rows: int, cols: 
 
     visit(dissect(rows, cols, leaf))
     assert sorted(eliminated) == list(range(rows * cols))
+
+
+def test_tiles_agree_with_the_whole_where_something_was_measured() -> None:
+    example = grid_example(230, 420, 0, hidden=60)
+    stencil = SmoothnessPrior(10.0).add_to(example.equations, np.zeros(example.shape)).stencil
+    measured = example.equations.diagonal()[:, :, 0] > 0
+    whole, tiles = marginal_variances(stencil), marginal_variances_at(stencil, measured)
+    np.testing.assert_allclose(tiles[measured], whole[measured], rtol=2e-4)
+    assert np.isnan(tiles[~measured]).all()
+    assert (~measured).sum() > 3000
+
+
+def test_a_map_of_one_tile_is_exact() -> None:
+    stencil = grid_example(40, 30, 1).equations.stencil
+    everywhere = np.ones((40, 30), bool)
+    np.testing.assert_array_equal(marginal_variances_at(stencil, everywhere), marginal_variances(stencil))
+    assert np.isnan(marginal_variances_at(stencil, ~everywhere)).all()
