@@ -38,6 +38,8 @@ class Opinions:
     """(N, K) metres: how much higher than at its first sight the frame sees the block."""
     blocks: NDArray[np.intp]
     """(K,): numbers of the blocks, row by row over `FrameLog.shape`."""
+    alone: Float64
+    """(K,): the sum of the squares of single frames' weights, over that of groups'; 1 where each is a frame."""
 
 
 class FrameLog:
@@ -100,7 +102,8 @@ class FrameLog:
         seen = np.flatnonzero(self._weight > 0)
         weight, compared, pull = np.moveaxis(self._sums[: self._entries, :, seen], 1, 0)
         rise = np.divide(pull, compared, out=np.zeros_like(pull), where=compared > 0)
-        return Opinions(self._poses[: self._entries].copy(), weight, compared, rise, seen)
+        alone = self._squares[seen] / np.square(weight).sum(axis=0)
+        return Opinions(self._poses[: self._entries].copy(), weight, compared, rise, seen, alone)
 
     def block_means(self, values: Float64) -> Float64:
         """(blocks, …): means of `values` (rows, cols, …) over the vertices of each block."""

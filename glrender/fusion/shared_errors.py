@@ -121,6 +121,8 @@ def shared_errors(
             suspect |= state.sigma * float(np.sqrt(np.mean(np.square(lifted[..., s])))) > noise
         else:
             independent += covariance
+    if pose_sigma is not None:
+        independent *= opinions.alone[:, None, None]  # it is that of single frames
     intrinsics = None
     if suspect:
         by_pixel = _by_intrinsics(opinions, ground, camera)

@@ -85,6 +85,7 @@ def test_memory_does_not_grow_and_groups_add_up() -> None:
     opinions = log.opinions()
     assert len(opinions.rise) == 38  # 300 frames in groups of 8
     np.testing.assert_allclose(opinions.rise[3], rises[24:32].mean(), atol=1e-9)
+    np.testing.assert_allclose(opinions.alone, 300 / (37 * 8**2 + 4**2))
     np.testing.assert_allclose(opinions.weight.sum(axis=0), 300 * opinions_of(0.0).weight[0], rtol=1e-12)
 
 

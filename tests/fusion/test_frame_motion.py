@@ -1,5 +1,7 @@
 """The mixed model of how frames disagree, on opinions drawn from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -33,7 +35,9 @@ def drawn(
     rise = np.einsum("fbs,fs->fb", lift, states) + noise + rng.normal(size=BLOCKS)
     rise += (rng.uniform(size=rise.shape) < strays) * rng.uniform(-0.2, 0.2, rise.shape)
     poses = np.tile(np.eye(4), (FRAMES, 1, 1))
-    return Opinions(poses, compared, compared, np.where(compared > 0, rise, 0), np.arange(BLOCKS)), lift
+    return Opinions(
+        poses, compared, compared, np.where(compared > 0, rise, 0), np.arange(BLOCKS), np.ones(BLOCKS)
+    ), lift
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
@@ -80,8 +84,10 @@ def test_a_drift_is_not_credited_with_more_than_was_seen() -> None:
 
 def test_two_frames_are_too_few() -> None:
     opinions, lift = drawn(Process(0.01), Process(0.01), 0.001, 0)
-    few = Opinions(*(part[:2] for part in (opinions.T_map_camera, opinions.weight, opinions.compared, opinions.rise)),
-                   opinions.blocks)  # fmt: skip
+    few = replace(
+        opinions,
+        **{name: getattr(opinions, name)[:2] for name in ("T_map_camera", "weight", "compared", "rise")},
+    )
     motion = FrameMotion.fit(few, lift[:2], KIND)
     assert [process.sigma for process in motion.kinds] == [0.0, 0.0]
     prior = np.diag([4.0])

@@ -148,6 +148,14 @@ def test_given_sigmas_give_the_dense_covariance(context: Context) -> None:
     assert np.quantile(ratio, 0.95) < 1.35
 
 
+def test_more_frames_average_more_of_it_however_they_are_logged(context: Context, flights: list[Flight]) -> None:
+    flight = flights[0]
+    often = replace(flight, poses=np.tile(flight.poses, (5, 1, 1)), depths=np.tile(flight.depths, (5, 1, 1)))
+    sigma = PoseSigma(0.002, 0.1)
+    once, five_times = (outcome(context, each, pose_sigma=sigma).shared.variance for each in (flight, often))
+    assert np.median(five_times / once) == pytest.approx(1 / 5, rel=0.1)
+
+
 def test_a_calibrated_camera_is_as_uncertain_as_the_frames_leave_it(context: Context, flights: list[Flight]) -> None:
     plain, calibrated = outcome(context, flights[0]), outcome(context, flights[0], calibrated=True)
     assert calibrated.shared.intrinsics is not None
