@@ -12,7 +12,7 @@ help:
 	@echo "make setup   a virtual environment in .venv, and the system's OpenGL packages where they are missing"
 	@echo "make demo    simulate a flight over real terrain, fuse it into a height map, judge the map"
 	@echo "make test    the tests"
-	@echo "make bench   the time of each stage, with other renderers beside it"
+	@echo "make bench   how long stages, solvers and fusion take, with others beside them"
 	@echo "make lint    ruff and mypy"
 	@echo "make clean   remove what was made here, except .venv"
 
@@ -37,7 +37,8 @@ test: $(READY)
 	$(BIN)/python -m pytest
 
 bench: $(BENCH_READY)
-	$(BIN)/glrender bench --peers
+	@mkdir -p out
+	$(BIN)/glrender bench --peers --json out/bench.json --plot out/bench.png
 
 lint: $(READY)
 	$(BIN)/ruff check

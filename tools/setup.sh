@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv with glrender (editable) and its development tools, and sees to it that OpenGL works;
-# `setup.sh bench` adds the renderers that the benchmark compares with. It asks for nothing: system packages
+# `setup.sh bench` adds what the benchmark compares with. It asks for nothing: system packages
 # that are missing are installed as root or by a sudo that needs no password; otherwise one message names the
 # command to run. Run again, it does what is left to do.
 set -euo pipefail
@@ -65,6 +65,11 @@ load_mitsuba() {
     .venv/bin/python -c 'import mitsuba'
 }
 
+# There is no Open3D for some versions of Python; then there is nothing to load.
+load_open3d() {
+    .venv/bin/python -c 'from importlib.util import find_spec as f; f("open3d") and __import__("open3d")'
+}
+
 case ${1:-dev} in
 dev)
     .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
@@ -80,6 +85,10 @@ bench)
     if ! load_mitsuba 2>/dev/null; then
         install_packages "Mitsuba does not load on this machine yet" libatomic1
         load_mitsuba || fail "Mitsuba still does not load"
+    fi
+    if ! load_open3d 2>/dev/null; then
+        install_packages "Open3D does not load on this machine yet" libusb-1.0-0
+        load_open3d || fail "Open3D still does not load"
     fi
     ;;
 *)

@@ -1,1 +1,1 @@
-"""Time measurements: each stage of ours on one scene, with other differentiable renderers beside it."""
+"""Time measurements of our stages, solvers and fusion on this machine, with others that do the same beside them."""

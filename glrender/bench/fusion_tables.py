@@ -12,7 +12,7 @@ from glrender.bench.tables import milliseconds, plain_table
 def fusion_tables(times: Sequence[FusionTimes]) -> Iterator[Table]:
     """Frames, the stages of one, and the peers."""
     table = plain_table(
-        f"fusion, depth and colour, {times[0].recording}; milliseconds a frame",
+        f"fusion, {times[0].recording}; milliseconds a frame",
         *("pixels", "cells", "of mm", "median", "min", "frames/s"),
     )
     for each in times:

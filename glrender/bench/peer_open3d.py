@@ -2,8 +2,8 @@
 
 Its newer grid of voxel blocks and its older scalable volume are both timed. Images are converted beforehand, to what
 each takes fastest (for the blocks, 16-bit depth and bytes of colour); voxels are as large as the map's cells, and
-distances are kept up to four voxels from the surface. With blocks of 16 voxels a side instead of 8 the former takes
-half as long again.
+distances are kept up to four voxels from the surface. The block grid's own defaults, blocks of 16 voxels a side and
+eight voxels from the surface, take longer.
 
 The scalable volume of version 0.20.0 integrates nothing, without a word, so each is looked at after a first frame.
 """

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from glrender.bench.ceilings import COPIED_BYTES
 from glrender.bench.timing import Timing
 from glrender.bench.work import Work
@@ -60,7 +62,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the machine reached at best in the same run."""
+    """What the machine reached in the same run, busy or not: medians, as the stages' are."""
 
     copy: dict[str, float]
     """By "host" and, where there is a GPU, "GPU": bytes a second, read and written ones together."""
@@ -69,10 +71,10 @@ class Ceilings:
 
     @staticmethod
     def of(copies: Sequence[Mapping[str, Timing]], flops: float) -> "Ceilings":
-        """The fastest of all copies, by place."""
+        """From all copies, by place, the median over their rounds."""
         places = dict.fromkeys(place for timings in copies for place in timings)
-        fastest = {place: min(t[place].minimum for t in copies if place in t) for place in places}
-        return Ceilings({place: COPIED_BYTES / (1e-3 * least) for place, least in fastest.items()}, flops)
+        rounds = {place: np.concatenate([t[place].milliseconds for t in copies if place in t]) for place in places}
+        return Ceilings({place: COPIED_BYTES / (1e-3 * float(np.median(ms))) for place, ms in rounds.items()}, flops)
 
 
 def points(

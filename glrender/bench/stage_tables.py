@@ -78,4 +78,4 @@ def _roofline_table(points: Sequence[Point], image: tuple[int, int] | None, ceil
 
 
 def _said(ceilings: Ceilings) -> str:
-    return ", ".join(f"{where}: at best {1e-9 * copied:.1f} GB/s" for where, copied in ceilings.copy.items())
+    return ", ".join(f"{where}: {1e-9 * copied:.1f} GB/s" for where, copied in ceilings.copy.items())

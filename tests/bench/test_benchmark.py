@@ -64,7 +64,7 @@ def test_its_tables_fit_a_terminal_of_80_columns(report: Report) -> None:
     assert report.renderer in text
     for stage in report.stages[0].timings:
         assert stage in text
-    for words in ("320 x 240", "median of", "marginal", "frames/s", "flop/byte", "copying (host: at best"):
+    for words in ("320 x 240", "median of", "marginal", "frames/s", "flop/byte", "copying (host: "):
         assert words in text, words
     assert HOST_COPY not in text
 
