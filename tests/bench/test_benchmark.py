@@ -13,7 +13,7 @@ from glrender.bench.ceilings import HOST_COPY
 from glrender.bench.printing import print_report
 from glrender.bench.scene import reference_scene
 from glrender.bench.solvers import ITERATIVE, MULTIGRID, fusion_system
-from glrender.bench.stage_benchmark import SizeReport
+from glrender.bench.stage_benchmark import SizeReport, time_stages
 from glrender.bench.stages import COMPACT, COMPUTED, FULL, PLAIN, READ, RESIDUALS, STENCIL, TOTAL, FirstCalls, Stages
 from glrender.bench.stages import PARTS as TOTAL_PARTS
 from glrender.bench.timing import Timing
@@ -157,3 +157,16 @@ def test_compute_shaders_make_the_same_total(context: Context, monkeypatch: pyte
     assert context.live_objects == before
     assert equations.count == expected.count
     np.testing.assert_allclose(equations.vector, expected.vector, rtol=1e-4, atol=1e-5 * abs(expected.vector).max())
+
+
+def test_on_a_gpu_drawing_is_held_against_its_own_memory(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Context, "is_software", False)
+    before = context.live_objects
+    size = time_stages(context, (64, 48), 9, {}, rounds=1)
+    assert context.live_objects == before
+    assert set(size.copies) == {"host", "GPU"}
+    where = {point.stage: point.where for point in size.points}
+    assert {stage for stage, place in where.items() if place == "GPU"} == {PLAIN, COMPACT, FULL}
+    assert where[READ] == where[STENCIL] == "host"
+    assert TOTAL not in where, "both have a part in it"
+    assert (COMPUTED in size.timings) == (context.version_code >= COMPUTE_VERSION)
