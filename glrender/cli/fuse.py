@@ -1,8 +1,10 @@
 """`glrender fuse`: a sequence becomes a height map, frame by frame."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -129,6 +131,22 @@ def _why_partial(finished: FinishedMap) -> str:
     return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
 
 
+def _describe_shared(shared: Mapping[str, Any] | None) -> str:
+    """What sigma takes whole frames to have wrong, as a line."""
+    if shared is None:
+        return ""
+    given = shared["pose_sigma"]
+    if given is not None:
+        along, about = given.translation, given.rotation
+    else:
+        along, about = shared["shift"].sigma, math.degrees(shared["tilt"].sigma)
+    camera = "" if shared["intrinsics_sigma"] is None else ", and by the camera's intrinsics"
+    if along == about == 0 and not camera:
+        return f"  sigma: frames agree as wholes within their noise ({shared['source']})\n"
+    off = f"{1e3 * along:.1f} mm, {about:.2f} degrees{camera}"
+    return f"  sigma: frames are off as wholes by {off} ({shared['source']})\n"
+
+
 def _print_summary(folder: Path, finished: FinishedMap) -> None:
     report, surface = finished.report, finished.surface
     rows, cols = surface.shape
@@ -140,7 +158,8 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         + (f", median sigma {1e3 * report['median_sigma']:.2f} mm" if report["median_sigma"] else "")
         + f"\n  {describe_camera(report)}\n"
         f"  {describe_time_offset(report)}\n"
-        f"  frame: {report['placement']['T_world_map_from']}"
+        + _describe_shared(report["shared_errors"])
+        + f"  frame: {report['placement']['T_world_map_from']}"
     )
     for frame in skipped[:5]:
         print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")

@@ -33,6 +33,13 @@ def test_what_is_given_widens_sigma_and_is_reported(folder: Path, tmp_path: Path
     assert np.nanmedian(wide.sigma) > 0.003
 
 
+def test_it_is_said(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fused(folder, tmp_path / "wide", "--pose-sigma", "0.01", "0.5")
+    assert "sigma: frames are off as wholes by 10.0 mm, 0.50 degrees (given)" in capsys.readouterr().out
+    fused(folder, tmp_path / "exact", "--pose-sigma", "0", "0")
+    assert "sigma: frames agree as wholes within their noise (given)" in capsys.readouterr().out
+
+
 def test_without_it_sigmas_are_estimated(folder: Path, tmp_path: Path) -> None:
     estimated, shared = fused(folder, tmp_path / "estimated")
     exact, _ = fused(folder, tmp_path / "exact", "--pose-sigma", "0", "0")
