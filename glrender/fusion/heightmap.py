@@ -13,7 +13,7 @@ wrongly, because somebody walked by, is put right by the others while that frame
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,9 +53,9 @@ class FusionOptions(Weighting):
     """A cell counts as observed once the data say this many times more about its height than the prior."""
     pose_sigma: PoseSigma | None = None
     """What a whole frame has wrong: its pose, and its sensor; None: estimated from how the frames disagree."""
-    calibrated: bool = False
-    """Whether the intrinsics were estimated from the frames that are fused, and so are as uncertain as these leave
-    them. Where they were not, they count as uncertain only if the frames have errors that last."""
+    intrinsics_covariance: Float64 | None = field(default=None, compare=False)
+    """(4, 4) pixels²: of fx, fy, cx, cy, where they were estimated from the frames that are fused; 0 for what was held.
+    Where they were not, they count as uncertain only if the frames have errors that last."""
     equations: str | None = None
     """Where a frame's normal equations are made: "gpu", "host", or None for where it is faster."""
     window: int = 5
@@ -188,7 +188,7 @@ class HeightMapFusion:
             sigma = np.sqrt(marginal_variances_at(self._total(window).stencil, observed))
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             self.shared = shared_errors(
-                self._log, by_noise, self.camera, self.options.pose_sigma, self.options.calibrated
+                self._log, by_noise, self.camera, self.options.pose_sigma, self.options.intrinsics_covariance
             )
             sigma = np.sqrt(np.square(sigma) + self.shared.variance)
         colors = None

@@ -17,7 +17,6 @@ from scipy.ndimage import map_coordinates
 
 from glrender.checks import check_array
 from glrender.errors import InputError
-from glrender.fusion.calibration import CalibrationPrior
 from glrender.fusion.frame_log import FrameLog, Opinions
 from glrender.fusion.frame_motion import FrameMotion, Process
 from glrender.fusion.grid import fill_from_nearest
@@ -26,7 +25,7 @@ from glrender.geometry.heightmap import HeightMap
 
 Float64 = NDArray[np.float64]
 
-_NOMINAL = CalibrationPrior(centre=0.015)  # how far the intrinsics of a depth camera are usually off
+_FOCAL, _ASPECT, _CENTRE = 0.02, 0.003, 0.015  # how far intrinsics are usually off: of f, of fx / fy, of the width
 
 
 @dataclass(frozen=True)
@@ -88,13 +87,14 @@ def shared_errors(
     surface: HeightMap,
     camera: Camera,
     pose_sigma: PoseSigma | None = None,
-    calibrated: bool = False,
+    calibrated: Float64 | None = None,
 ) -> SharedErrors:
     """What the frames in `log`, taken by `camera`, share, and its effect on `surface`, their map with its own sigma.
 
     Without `pose_sigma` it is estimated. How well the frames know the intrinsics counts where these were `calibrated`
-    from them, and where the frames have errors that last, and are larger than the noise of the map: these say that the
-    camera is not what it is taken for.
+    from them, with a covariance (4, 4) in pixels², 0 for what was held; and where the frames have errors that last, and
+    are larger than the noise of the map: these say that the camera is not what it is taken for. Of a calibration's own
+    covariance and that which the blocks of the map leave, each of which misses something, the smaller counts.
     """
     assert surface.sigma is not None
     noise = float(np.nanmedian(surface.sigma))
@@ -113,7 +113,7 @@ def shared_errors(
         lifted = ground.lifted(moved)
     share = opinions.weight / opinions.weight.sum(axis=0)
     independent, lasting = np.zeros((2, len(ground.middles), 3, 3))
-    suspect = calibrated
+    suspect = calibrated is not None
     for s, state in enumerate(states):
         covariance = _of_the_map(share, moved[..., s], state)
         if state.correlation:
@@ -126,8 +126,12 @@ def shared_errors(
     intrinsics = None
     if suspect:
         by_pixel = _by_intrinsics(opinions, ground, camera)
-        prior = _NOMINAL.covariance(camera)[:4, :4]
+        prior = _nominal_covariance(camera)
         intrinsics = motion.constant_covariance(lifted, states, ground.lifted(by_pixel), prior)
+        if calibrated is not None:
+            known = np.where(np.diag(np.diag(calibrated) == 0), prior, calibrated)
+            if np.sum(np.diag(known) / np.diag(prior)) < np.sum(np.diag(intrinsics) / np.diag(prior)):
+                intrinsics = known
         mean = np.einsum("fb,fbxc->bxc", share, by_pixel)
         lasting += np.einsum("bxc,cd,byd->bxy", mean, intrinsics, mean)
     moments = _normal_moments(surface)
@@ -220,6 +224,15 @@ def _by_intrinsics(opinions: Opinions, ground: _Ground, camera: Camera) -> Float
         (-z / camera.fy)[..., None] * down,
     ]
     return np.where(opinions.weight[..., None, None] > 0, np.stack(moved, axis=-1), 0)
+
+
+def _nominal_covariance(camera: Camera) -> Float64:
+    """(4, 4) pixels²: of fx, fy, cx, cy as a maker states them."""
+    focal = np.array([camera.fx, camera.fy])
+    alike, apart = _FOCAL**2 - _ASPECT**2 / 4, _ASPECT**2 / 2  # fx = f (1 + a/2), fy = f (1 - a/2)
+    covariance = np.diag(np.full(4, (_CENTRE * camera.width) ** 2))
+    covariance[:2, :2] = alike * np.outer(focal, focal) + apart * np.diag(np.square(focal))
+    return covariance
 
 
 def _normals(surface: HeightMap) -> Float64:

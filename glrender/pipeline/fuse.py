@@ -89,14 +89,14 @@ def fuse_sequence(
     )
     sequence = chosen.sequence
     placement = place_map(sequence, chosen.posed, time_offset=chosen.offset.seconds, **where)
-    calibrated = chosen.calibration is not None and bool(chosen.calibration.determined)
+    calibrated = None if chosen.calibration is None else chosen.calibration.final
     fusion = HeightMapFusion(
         context,
         sequence.camera,
         placement.spacing,
         placement.bounds,
         placement.T_world_map,
-        replace(options.fusion, calibrated=calibrated),
+        replace(options.fusion, intrinsics_covariance=None if calibrated is None else calibrated.covariance[:4, :4]),
     )
     try:
         run = _Run(sequence, fusion, chosen, options)

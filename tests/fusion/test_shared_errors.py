@@ -157,12 +157,19 @@ def test_more_frames_average_more_of_it_however_they_are_logged(context: Context
 
 
 def test_a_calibrated_camera_is_as_uncertain_as_the_frames_leave_it(context: Context, flights: list[Flight]) -> None:
-    plain, calibrated = outcome(context, flights[0]), outcome(context, flights[0], calibrated=True)
+    plain, calibrated = outcome(context, flights[0]), outcome(context, flights[0], intrinsics_covariance=np.diag([4.0, 4.0, 9.0, 0.0]))
     assert calibrated.shared.intrinsics is not None
     assert (np.sqrt(calibrated.shared.intrinsics.diagonal()) < 0.02 * flights[0].camera.width).all()
     known = np.isfinite(plain.surface.sigma)
     assert (calibrated.surface.sigma >= plain.surface.sigma)[known].all()
     assert set(calibrated.shared.report()["intrinsics_sigma"]) == {"fx", "fy", "cx", "cy"}
+
+
+def test_a_calibration_that_knows_more_than_the_blocks_counts(context: Context, flights: list[Flight]) -> None:
+    tight = outcome(context, flights[0], intrinsics_covariance=np.diag([1e-4, 1e-4, 4e-4, 4e-4]))
+    np.testing.assert_allclose(np.sqrt(tight.shared.intrinsics.diagonal()), [0.01, 0.01, 0.02, 0.02])
+    held = outcome(context, flights[0], intrinsics_covariance=np.diag([1e-4, 1e-4, 0.0, 0.0]))
+    assert (np.sqrt(held.shared.intrinsics.diagonal())[2:] > 0.1).all(), "what was held is not known exactly"
 
 
 def test_the_same_frames_give_the_same_sigma_wherever_the_map_lies(context: Context, flights: list[Flight]) -> None:
