@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from glrender import errors
     from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
     from glrender.fusion.noise import DepthNoise
+    from glrender.fusion.shared_errors import PoseSigma
     from glrender.geometry.camera import Camera
     from glrender.geometry.heightmap import HeightMap
     from glrender.gl.context import Context
@@ -31,6 +32,7 @@ __all__ = [
     "FusionOptions",
     "HeightMap",
     "HeightMapFusion",
+    "PoseSigma",
     "errors",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "FusionOptions": "glrender.fusion.heightmap",
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",
+    "PoseSigma": "glrender.fusion.shared_errors",
 }
 
 

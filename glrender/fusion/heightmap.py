@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.residuals import Measurements
-from glrender.checks import check_array, check_pose
+from glrender.checks import check_array, check_pose, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.frame_log import FrameLog, attenuation
@@ -61,6 +61,18 @@ class FusionOptions(Weighting):
     window: int = 5
     """Frames that are linearised again before they enter the memory for good. Without a window, rough ground comes
     out with errors well above the Cramer-Rao bound; more than 5 frames bring next to nothing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_positive("slope_sigma", self.slope_sigma)
+        check_positive("observed_ratio", self.observed_ratio)
+        if self.pose_sigma is not None and not isinstance(self.pose_sigma, PoseSigma):
+            raise UsageError(
+                f"pose_sigma: received {self.pose_sigma!r}, expected glrender.PoseSigma(translation, rotation) in "
+                "metres and degrees"
+            )
+        if not (isinstance(self.window, int) and self.window >= 0):
+            raise UsageError(f"window: received {self.window!r}, expected a whole number of at least 0")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from glrender.checks import check_positive
+from glrender.errors import UsageError
 from glrender.fusion.noise import DepthNoise
 from glrender.solve.losses import Cauchy, Huber, Loss
 
@@ -22,3 +24,9 @@ class Weighting:
     max_depth_slope: float = 20.0
     """Pixels whose depth changes by more than this many metres a metre of height see the ground at a grazing angle,
     where a linearisation holds over too short a distance; they are left out."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.depth_noise, DepthNoise):
+            raise UsageError(f"depth_noise: received {self.depth_noise!r}, expected glrender.DepthNoise(base, …)")
+        check_positive("color_noise", self.color_noise)
+        check_positive("max_depth_slope", self.max_depth_slope)

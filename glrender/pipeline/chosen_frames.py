@@ -85,6 +85,11 @@ def choose_frames(
     found = None
     if calibration is not None:
         posed, _ = sequence.with_poses(selected, offset.seconds)
+        if not any(entry.depth_path is not None for entry in posed):
+            raise InputError(
+                f"{sequence.folder}: none of the {len(selected)} selected frames has a pose and a depth image, which a "
+                "camera is calibrated by; leave calibration out"
+            )
         nominal = Nominal(sequence.camera, offset.seconds, time_offset is not None, sequence.depth_scale)
         found = calibrate(
             context, sequence, posed, nominal, calibration, T_world_map=T_world_map, bounds=bounds, noise=noise

@@ -9,8 +9,8 @@ import pytest
 from flights import Flight, fly, fused, rough_ground
 from scipy.ndimage import binary_dilation
 
-from glrender.errors import GLError, InputError, LimitError, UsageError
-from glrender.fusion.heightmap import HeightMapFusion
+from glrender.errors import GLError, GlrenderError, InputError, LimitError, UsageError
+from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -313,3 +313,20 @@ class TestGridArguments:
         assert found.shape == (2, 2)
         np.testing.assert_allclose(found.heights, 0, atol=1e-6)
         fusion.release()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pose_sigma": (0.01, 0.1)}, r"pose_sigma: received \(0.01, 0.1\), expected glrender.PoseSigma"),
+        ({"depth_noise": (0.01, 0.1)}, r"depth_noise: received \(0.01, 0.1\), expected glrender.DepthNoise"),
+        ({"color_noise": -1}, "color_noise: received -1, expected a finite number greater than 0"),
+        ({"max_depth_slope": np.nan}, "max_depth_slope: received nan"),
+        ({"slope_sigma": 0}, "slope_sigma: received 0"),
+        ({"observed_ratio": -1}, "observed_ratio: received -1"),
+        ({"window": -1}, "window: received -1, expected a whole number of at least 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(GlrenderError, match=message):
+        FusionOptions(**options)
