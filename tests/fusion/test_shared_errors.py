@@ -157,7 +157,10 @@ def test_more_frames_average_more_of_it_however_they_are_logged(context: Context
 
 
 def test_a_calibrated_camera_is_as_uncertain_as_the_frames_leave_it(context: Context, flights: list[Flight]) -> None:
-    plain, calibrated = outcome(context, flights[0]), outcome(context, flights[0], intrinsics_covariance=np.diag([4.0, 4.0, 9.0, 0.0]))
+    plain, calibrated = (
+        outcome(context, flights[0]),
+        outcome(context, flights[0], intrinsics_covariance=np.diag([4.0, 4.0, 9.0, 0.0])),
+    )
     assert calibrated.shared.intrinsics is not None
     assert (np.sqrt(calibrated.shared.intrinsics.diagonal()) < 0.02 * flights[0].camera.width).all()
     known = np.isfinite(plain.surface.sigma)
