@@ -7,9 +7,8 @@ other; how they do tells which of them it is.
 What the data are worth is taken from how frames disagree. Pixels number hundred thousands, but what limits a
 calibration is what frames have wrong as wholes: the poses of a trajectory are off by millimetres and milliradians, and
 drift. So the information of the pixels is divided by how many times more the frames' own parts of the equations scatter
-than independent noise would make them, in the direction where they scatter most (`_disagreement`). With independent
-noise that leaves about what the pixels say; with real poses a recording of some seconds corrects its nominal values
-by what it can tell, and the priors do the rest.
+than independent noise would make them (`_disagreement`). With independent noise that leaves about what the pixels say;
+with real poses a recording of some seconds corrects the nominal values by what it can tell.
 """
 
 from collections.abc import Sequence
@@ -47,39 +46,47 @@ FEWEST_FRAMES = 8
 """Two more than there are shared unknowns: with fewer there is no telling how frames scatter."""
 
 TOGETHER = 0.25
-"""Seconds: frames that are no further apart count as having the same error."""
+"""Seconds: frames that are no further apart count as having the same error. On fr1_floor, where the errors of the poses
+last about as long, half of it or less leaves the two halves of the recording contradicting each other."""
+
+LEAST_DISAGREEMENT = 20.0
+"""What is left where frames agree perfectly: pixels side by side share what a map of finite cells cannot represent. On
+simulated ground with independent noise the errors of the focal length are then within two standard deviations."""
 
 _SLOPE_SIGMA = 1.0  # as in fusion: hardly any smoothing, but no holes
-_MOST_PASSES, _SETTLED = 15, 0.1  # settled where a step moves nothing by more than this part of its sigma
+_FIRST_PASSES, _MOST_PASSES = 4, 16  # on the pixels' word, and then at most
+_SETTLED = 0.05  # where a step moves nothing by more than this part of its sigma
+_LEAST_BOLDNESS = 0.125
 _FARTHEST_STEP = 2.0  # prior sigmas in one pass; derivatives hold over a few pixels and hundredths of a second
 
 
 class Undetermined(InputError):
-    """The frames cannot tell; the message says why, and goes on a sentence about what is kept."""
+    """The frames cannot tell; the message says why."""
 
 
 @dataclass(frozen=True)
 class CalibrationPrior:
-    """How far the nominal values may be off: standard deviations. 0 holds one."""
+    """How far the nominal values may be off: standard deviations. What has 0 is held."""
 
     focal: float = 0.02
-    """Of the focal length, as a part of it: what cameras of one kind differ by."""
-    aspect: float = 0.003
-    """Of fx / fy, as a part of it: pixels are square, or known not to be."""
+    """Of the focal length that fx and fy share, as a part of it: what cameras of one kind differ by. 0 holds both."""
+    aspect: float = 0.03
+    """Of fx / fy, as a part of it. Pixels are square to a few thousandths, but a file that says otherwise is believed:
+    with 0.003 a wrong ratio would be taken for disagreement of the frames rather than be put right."""
     centre: float = 0.02
     """Of cx and of cy, as a part of the image's width."""
     time_offset: float = 0.1
     """Seconds."""
-    depth_scale: float = 0.0
+    depth_scale: float = 0.02
     """Of the depth scale, as a part of it."""
 
     def covariance(self, camera: Camera) -> Float64:
-        """(6, 6) in the order of NAMES, singular where something is held."""
-        result = np.zeros((6, 6))
-        mean = np.array([camera.fx, camera.fy])
+        """(6, 6) in the order and the units of NAMES; 0 for what is held."""
+        result = np.zeros((len(NAMES), len(NAMES)))
         if self.focal:  # fx = f (1 + a/2), fy = f (1 - a/2)
+            nominal = np.array([camera.fx, camera.fy])
             alike, apart = self.focal**2 - self.aspect**2 / 4, self.aspect**2 / 2
-            result[:2, :2] = alike * np.outer(mean, mean) + apart * np.diag(np.square(mean))
+            result[:2, :2] = alike * np.outer(nominal, nominal) + apart * np.diag(np.square(nominal))
         result[2, 2] = result[3, 3] = (self.centre * camera.width) ** 2
         result[4, 4], result[5, 5] = self.time_offset**2, self.depth_scale**2
         return result
@@ -96,15 +103,16 @@ class TimedDepth:
 
 
 @dataclass(frozen=True, eq=False)
-class CalibrationPass:
-    """An estimate on the way, and what the data say there."""
+class Estimate:
+    """What a pass of Gauss-Newton has come to, and what the data say there."""
 
     unknowns: SharedUnknowns
-    """After this pass."""
     covariance: Float64
-    """(6, 6) of them, in the order of NAMES, from data and prior; 0 for what is held."""
+    """(6, 6) of the unknowns in the order of NAMES, from data and prior; 0 for what is held."""
     prior: Float64
     """(6, 6): the covariance without data."""
+    heights: Float64
+    """(rows, cols) of the map, metres."""
     disagreement: float
     """By how much the information of the pixels was divided."""
     frames: int
@@ -113,13 +121,23 @@ class CalibrationPass:
     """Pixels used."""
     median_abs_residual: float
     """Metres, before this pass."""
-    step: float
-    """How far this pass went: the largest change of an unknown over its standard deviation."""
+    move: Float64
+    """(6,): how far this pass went, in standard deviations."""
 
     @property
-    def settled(self) -> bool:
-        """Whether going on would change nothing that shows."""
-        return self.step < _SETTLED
+    def sigma(self) -> Float64:
+        """(6,): standard deviations; 0 for what is held."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def step(self) -> float:
+        """The largest move."""
+        return float(np.abs(self.move).max())
+
+    @property
+    def prior_sigma(self) -> Float64:
+        """(6,): standard deviations without data; 0 for what is held."""
+        return np.sqrt(np.diag(self.prior))
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,28 +158,51 @@ class CalibrationProblem:
         for frame in self.frames:
             check_array("depth", frame.depth, self.camera.shape, np.float32)
 
-    def solve(self, prior: CalibrationPrior, time_offset: float = 0.0) -> CalibrationPass:
-        """The estimate after the last pass; `time_offset` (seconds) is the nominal one, and where it starts.
+    def solve(
+        self, prior: CalibrationPrior, time_offset: float = 0.0, starts: Sequence[float] | None = None
+    ) -> Estimate:
+        """The estimate, after the last of up to 20 passes; `time_offset` (seconds) is the nominal one.
 
-        Raises Undetermined where too few frames have a pose and see the map. A KeyboardInterrupt comes between two
-        passes, of half a second each.
+        The first passes take the pixels' word, lest what a wrong camera makes frames disagree about were taken for what
+        they cannot know. They are made from each of the time offsets `starts`, the nominal one if not given, and what
+        leaves the smallest residuals goes on. Raises Undetermined where too few frames have a pose and see the map. A
+        KeyboardInterrupt comes between two passes.
         """
-        nominal = SharedUnknowns.of(self.camera, time_offset)
-        covariance = prior.covariance(self.camera)
-        heights = self._seed(nominal)
-        unknowns = nominal
+        nominal, known = SharedUnknowns.of(self.camera, time_offset), prior.covariance(self.camera)
+        begun = []
+        for start in starts or [time_offset]:
+            unknowns = SharedUnknowns.of(self.camera, start)
+            heights = self._seed(start)
+            for _ in range(_FIRST_PASSES):
+                with interruptible_after():
+                    estimate = self._improve(nominal, known, unknowns, heights, LEAST_DISAGREEMENT)
+                unknowns, heights = estimate.unknowns, estimate.heights
+            begun.append(estimate)
+        estimate = min(begun, key=lambda each: each.median_abs_residual)
+        boldness = 1.0
         for _ in range(_MOST_PASSES):
+            before = estimate.move
             with interruptible_after():
-                result, heights = self._pass(nominal, covariance, unknowns, heights)
-            unknowns = result.unknowns
-            if result.settled:
+                estimate = self._improve(nominal, known, estimate.unknowns, estimate.heights, boldness=boldness)
+            if estimate.step < _SETTLED:
                 break
-        return result
+            if estimate.move @ before < 0:  # to and fro, where the pixels at the map's outline come and go
+                boldness = max(boldness / 2, _LEAST_BOLDNESS)
+        return estimate
 
-    def _pass(
-        self, nominal: SharedUnknowns, prior: Float64, unknowns: SharedUnknowns, heights: Float64
-    ) -> tuple[CalibrationPass, Float64]:
-        """One step of Gauss-Newton from `unknowns` and `heights` (rows, cols), and the heights after it."""
+    def _improve(
+        self,
+        nominal: SharedUnknowns,
+        prior: Float64,
+        unknowns: SharedUnknowns,
+        heights: Float64,
+        disagreement: float | None = None,
+        boldness: float = 1.0,
+    ) -> Estimate:
+        """One pass from `unknowns` and `heights` (rows, cols); the `disagreement` follows from the frames if None.
+
+        `boldness` is the part of a step that is taken.
+        """
         times, linearized, residuals = self._linearize(unknowns, heights)
         data = sum((frame.heights for frame in linearized), NormalEquations.zeros(*self.grid.shape, 0))
         reduced = BorderedSystem(
@@ -170,35 +211,35 @@ class CalibrationProblem:
             np.sum([frame.corner for frame in linearized], axis=0),
             np.sum([frame.vector for frame in linearized], axis=0),
         ).eliminate_map()
-        scores = reduced.scores(
-            np.array([frame.vector for frame in linearized]), np.array([frame.heights.vector for frame in linearized])
-        )
-        free = np.flatnonzero(np.diag(prior) > 0)
+        free = np.flatnonzero(np.diag(prior))
         among = np.ix_(free, free)
-        disagreement = _disagreement(scores[:, free], reduced.matrix[among], times)
+        if disagreement is None:
+            scores = reduced.scores(
+                np.array([frame.vector for frame in linearized]),
+                np.array([frame.heights.vector for frame in linearized]),
+            )
+            disagreement = _disagreement(scores[:, free], reduced.matrix[among], times)
         known = np.linalg.inv(prior[among])
-        covariance = np.zeros_like(prior)
+        covariance = np.zeros((len(NAMES), len(NAMES)))
         covariance[among] = np.linalg.inv(reduced.matrix[among] / disagreement + known)
+        pull = reduced.vector[free] / disagreement + known @ (nominal.values - unknowns.values)[free]
         step = np.zeros(len(NAMES))
-        pull = known @ (nominal.values - unknowns.values)[free]
-        step[free] = covariance[among] @ (reduced.vector[free] / disagreement + pull)
+        step[free] = boldness * (covariance[among] @ pull)
         step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(prior)[free])) / _FARTHEST_STEP)
-        heights = heights + reduced.map_at(step)[..., 0]
-        result = CalibrationPass(
+        return Estimate(
             unknowns=SharedUnknowns(unknowns.values + step),
             covariance=covariance,
             prior=prior,
+            heights=heights + reduced.map_at(step)[..., 0],
             disagreement=disagreement,
             frames=len(linearized),
             measurements=data.count,
             median_abs_residual=float(np.median(residuals)),
-            step=float(np.max(np.abs(step[free]) / np.sqrt(np.diag(covariance)[free]))),
+            move=np.divide(step, np.sqrt(np.diag(covariance)), out=np.zeros(len(NAMES)), where=np.diag(prior) > 0),
         )
-        return result, heights
 
-    def _seed(self, nominal: SharedUnknowns) -> Float64:
+    def _seed(self, offset: float) -> Float64:
         """(rows, cols): the heights that the nominal camera sees."""
-        offset = nominal.time_offset
         posed = (PosedFrame(self.trajectory.at(f.time + offset), f.depth) for f in self._posed(offset))
         heights = seed_heights(self.grid, self.camera, posed)
         if heights is None:
@@ -218,7 +259,7 @@ class CalibrationProblem:
         try:
             for frame in self._posed(offset):
                 time = frame.time + offset
-                buffers = renderer.render(surface, self.trajectory.at(time))
+                buffers = renderer.render(surface, self.trajectory.at(time), pose=False)
                 assert isinstance(buffers, CompactBuffers)
                 measurements = self._measurements(buffers, frame.depth, unknowns.depth_scale)
                 # In standard deviations: what the nominal camera gets wrong is at first far beyond the noise.
@@ -251,16 +292,15 @@ class CalibrationProblem:
 
 
 def _disagreement(scores: Float64, information: Float64, times: Float64) -> float:
-    """How many times the variance of an estimate exceeds the inverse of `information` (p, p); at least 1.
+    """How many times the variance of an estimate exceeds the inverse of `information` (p, p).
 
     `scores` (F, p) are what each frame adds to the right side of the unknowns' equations, at `times` (F,) seconds. With
-    independent noise their second moment is `information`. It is taken in the direction where it is largest, and so as
-    if the frames within `TOGETHER` seconds of each other all had the same error: longer than a recording lasts, the
-    error of a trajectory cannot be told from the unknowns, so it does not show in the residuals at full size either.
-    (Liang and Zeger, *Longitudinal Data Analysis Using Generalized Linear Models*, Biometrika 1986, sum the scores of
-    such clusters; of the few that a short recording has, the sum is too small.)
+    independent noise their covariance sums up to `information`. It is taken in the direction where they scatter most,
+    and as if the frames within `TOGETHER` seconds of each other all had the same error. (Liang and Zeger, *Longitudinal
+    Data Analysis Using Generalized Linear Models*, Biometrika 1986, sum the scores of such clusters; but of the few
+    that a short recording has the sums are too small, since the unknowns take up what they have in common.)
     """
     count, unknowns = scores.shape
     together = np.mean(np.sum(np.abs(times[:, None] - times) <= TOGETHER, axis=0))
-    moment = scores.T @ scores * count / max(count - unknowns, 1)
-    return max(1.0, float(together * eigh(moment, information, eigvals_only=True)[-1]))
+    scatter = np.cov(scores.T, bias=True).reshape(unknowns, unknowns) * count**2 / (count - unknowns)
+    return max(LEAST_DISAGREEMENT, float(together * eigh(scatter, information, eigvals_only=True)[-1]))

@@ -1,13 +1,17 @@
 """What all pixels of a sequence feel: the camera's intrinsics, the trajectory's clock, the sensor's scale.
 
-With the ray r = ((u - cx)/fx, (v - cy)/fy, 1), the normal factor m = n / (n·r) of the triangle that a pixel sees and
-X = D r, the depth D changes by
+Where the point X = D r that a pixel with the ray r = ((u - cx)/fx, (v - cy)/fy, 1) sees would come to lie at X + s, the
+depth has to change by -m·s to be that of the ground again, m = n / (n·r) with the ground's normal n. So
 
-    -D m with r                        and so by D m_x r_x / fx with fx, by D m_x / fx with cx;
-    (m, X × m)·ξ with time             where the camera's twist ξ moves points by v + ω × X a second;
-    D / s with the scale s             of a sensor that reads s D.
+    D m_x r_x / fx with fx, D m_x / fx with cx        since ∂r/∂fx = -r_x / fx and ∂r/∂cx = -1 / fx;
+    m·(v + ω × X) with time                           where the camera's twist moves points by v + ω × X a second;
+    D / s with the scale s                            of a sensor that reads s D.
 
-These are a few dense columns beside the heights' sparse ones.
+These are a few dense columns beside the heights' sparse ones, which are m_z b_k with m_z along the map's vertical.
+
+The normal is that of smooth ground, interpolated between the vertices, not that of a facet. Where the motion tells
+nothing, the heights can undo what a shared unknown does, but only if both are piecewise linear: facets, whose normals
+jump, would be taken for landmarks, and so would the noise of the heights, were they not smoothed before.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from glrender.assembly.residuals import Residuals
 from glrender.assembly.stencil import normal_equations
@@ -57,7 +62,8 @@ class SharedUnknowns:
 
     def camera(self, like: Camera) -> Camera:
         """A camera with images like those of `like` and these intrinsics."""
-        return replace(like, **{name: float(value) for name, value in zip(INTRINSICS, self.values, strict=False)})
+        fx, fy, cx, cy = map(float, self.values[:4])
+        return replace(like, fx=fx, fy=fy, cx=cx, cy=cy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +84,13 @@ def linearize_frame(
 ) -> BorderedFrame:
     """The equations of a frame's depths, with residuals = depth read / `depth_scale` - rendered depth.
 
-    `buffers` have the derivatives by pose; `velocity` (6,) is `camera_velocity` at the frame's pose.
+    `velocity` (6,) is `camera_velocity` at the frame's pose.
     """
-    assert buffers.pose is not None
-    rows, cols = buffers.surface.shape
+    surface = buffers.surface
+    rows, cols = surface.shape
+    smooth = gaussian_filter(surface.heights, 1.0, mode="nearest")
+    slopes = np.stack(np.gradient(smooth, surface.spacing)[::-1], axis=-1).reshape(-1, 2)
+    R_camera_map = buffers.T_world_camera[:3, :3].T @ surface.pose[:3, :3]
     border, corner, vector = np.zeros((len(NAMES), rows * cols)), np.zeros((len(NAMES),) * 2), np.zeros(len(NAMES))
     camera = buffers.camera
     _add_pixels(
@@ -89,7 +98,8 @@ def linearize_frame(
         velocity,
         depth_scale,
         buffers.depth,
-        buffers.pose.depth_wrt_pose,
+        np.ascontiguousarray(R_camera_map),
+        slopes,
         buffers.geometry,
         buffers.vertex_ids,
         residuals.depth,
@@ -121,7 +131,8 @@ def _add_pixels(
     velocity: Float64,
     depth_scale: float,
     depth: Float32,
-    depth_wrt_pose: Float32,
+    R_camera_map: Float64,
+    slopes: Float64,
     geometry: Float32,
     vertex_ids: NDArray[np.int32],
     residual: Float32,
@@ -131,25 +142,34 @@ def _add_pixels(
     vector: Float64,
 ) -> None:
     fx, fy, cx, cy = lens
-    J = np.zeros(len(vector))
+    R = R_camera_map
+    J, b, m = np.zeros(len(vector)), np.zeros(3), np.zeros(3)
     for v in range(depth.shape[0]):
         for u in range(depth.shape[1]):
             w = np.float64(weight[v, u])
             if w == 0.0:
                 continue
-            D = np.float64(depth[v, u])
-            along_x, along_y = D * depth_wrt_pose[v, u, 0] / fx, D * depth_wrt_pose[v, u, 1] / fy
-            J[0], J[1], J[2], J[3] = along_x * (u - cx) / fx, along_y * (v - cy) / fy, along_x, along_y
-            J[4] = 0.0
-            for k in range(6):
-                J[4] += depth_wrt_pose[v, u, k] * velocity[k]
-            J[5] = D / depth_scale
-            b1, b2 = np.float64(geometry[v, u, 0]), np.float64(geometry[v, u, 1])
-            wh = w * geometry[v, u, 2]
+            D, m_z = np.float64(depth[v, u]), np.float64(geometry[v, u, 2])
+            b[1], b[2] = geometry[v, u, 0], geometry[v, u, 1]
+            b[0] = 1 - b[1] - b[2]
+            slope_x = slope_y = 0.0
+            for k in range(3):
+                slope_x += b[k] * slopes[vertex_ids[v, u, k], 0]
+                slope_y += b[k] * slopes[vertex_ids[v, u, k], 1]
+            for k in range(3):
+                m[k] = m_z * (R[k, 2] - slope_x * R[k, 0] - slope_y * R[k, 1])
+            x, y = D * (u - cx) / fx, D * (v - cy) / fy
+            J[0], J[1], J[2], J[3] = m[0] * x / fx, m[1] * y / fy, m[0] * D / fx, m[1] * D / fy
+            J[4] = (
+                m[0] * (velocity[0] + velocity[4] * D - velocity[5] * y)
+                + m[1] * (velocity[1] + velocity[5] * x - velocity[3] * D)
+                + m[2] * (velocity[2] + velocity[3] * y - velocity[4] * x)
+            )
+            J[5] = (m[0] * x + m[1] * y + m[2] * D) / depth_scale
             for k in range(len(J)):
-                vector[k] += w * J[k] * residual[v, u]
-                border[k, vertex_ids[v, u, 0]] += wh * (1 - b1 - b2) * J[k]
-                border[k, vertex_ids[v, u, 1]] += wh * b1 * J[k]
-                border[k, vertex_ids[v, u, 2]] += wh * b2 * J[k]
+                pull = w * J[k]
+                vector[k] += pull * residual[v, u]
                 for other in range(len(J)):
-                    corner[k, other] += w * J[k] * J[other]
+                    corner[k, other] += pull * J[other]
+                for corner_of in range(3):
+                    border[k, vertex_ids[v, u, corner_of]] += pull * m_z * b[corner_of]

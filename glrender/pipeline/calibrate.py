@@ -9,19 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.fusion.calibration import (
-    CalibrationPass,
     CalibrationPrior,
     CalibrationProblem,
+    Estimate,
     TimedDepth,
     Undetermined,
 )
 from glrender.fusion.grid import Grid
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.shared_unknowns import INTRINSICS, NAMES
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline.placement import Bounds, place_map
 
 Float64 = NDArray[np.float64]
@@ -32,17 +34,25 @@ GROUPS = {
     "time offset": ("time_offset",),
     "depth scale": ("depth_scale",),
 }
-"""What is determined, or kept, together: as many fields of `CalibrationPrior`, in their order but for the aspect."""
+"""What is determined, or kept, together."""
+
+_PRIORS = {
+    "focal length": "focal",
+    "principal point": "centre",
+    "time offset": "time_offset",
+    "depth scale": "depth_scale",
+}
+"""The field of `CalibrationPrior` that holds a group where it is 0."""
 
 _FRAMES, _PIXELS = 40, 8000  # looked at: in all, and of each frame; 3 s for fr1_floor
+_CELL = 0.5  # of the spacing that would suit the used pixels by itself: finer, since they are few
 _OVERLAP = 0.5  # least share of the cells seen that two frames see
-_TELLS = 0.9  # of its prior sigma: what the data leave uncertain by more than this they say nothing about
+_NEAR = 0.005  # seconds: time offsets from which one comes to the same estimate
+_TELLS = {"time offset": 0.3}  # of its prior sigma, which is no more than how far one looks
+_OTHERS_TELL = 0.85  # what the data leave uncertain by more than this they say nothing about
+_STILL = 0.02  # as a part of the depth, and radians: a camera that moves by less in all stands still
 _CREDIBLE = 4.0  # prior sigmas from the nominal value; beyond, what the frames disagree about is something else
 _UNSETTLED = 1.0  # sigmas that the last pass still moved
-
-
-DEPTH_SCALE_SIGMA = 0.02
-"""How far a sensor's depth scale may be off, where it is asked for: standard deviation, as a part of it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class Calibration:
     """Counts per metre."""
     reasons: Mapping[str, str]
     """Of each group that was to be estimated: how it was found, or why it is kept."""
-    final: CalibrationPass | None
+    final: Estimate | None
     """The last pass; None where nothing could be estimated."""
 
     @property
@@ -88,8 +98,7 @@ class Calibration:
         """Standard deviation of each of NAMES (pixels, seconds, share of the depth); None where it is not estimated."""
         if self.final is None:
             return dict.fromkeys(NAMES)
-        deviations = np.sqrt(np.diag(self.final.covariance))
-        return {name: float(sigma) or None for name, sigma in zip(NAMES, deviations, strict=True)}
+        return {name: float(sigma) or None for name, sigma in zip(NAMES, self.final.sigma, strict=True)}
 
     @property
     def determined(self) -> tuple[str, ...]:
@@ -107,7 +116,7 @@ class Calibration:
             result |= {
                 "unknowns": NAMES,
                 "sigma": self.sigma,
-                "prior_sigma": dict(zip(NAMES, np.sqrt(np.diag(self.final.prior)), strict=True)),
+                "prior_sigma": dict(zip(NAMES, self.final.prior_sigma, strict=True)),
                 "covariance": self.final.covariance,
                 "disagreement": self.final.disagreement,
                 "frames": self.final.frames,
@@ -141,8 +150,8 @@ def calibrate(
     try:
         problem = _problem(context, sequence, posed, nominal, step, T_world_map, bounds, noise)
         while wanted:
-            final = problem.solve(_prior(wanted), nominal.time_offset)
-            _check_credible(problem, final, nominal)
+            final = _solve(problem, wanted, nominal)
+            _check_credible(problem, final)
             silent = _undetermined(final, wanted)
             reasons |= silent
             if not silent:
@@ -160,12 +169,13 @@ def _kept(nominal: Nominal, reasons: Mapping[str, str]) -> Calibration:
 
 
 def _estimated(
-    nominal: Nominal, final: CalibrationPass, step: int, found: list[str], reasons: Mapping[str, str]
+    nominal: Nominal, final: Estimate, step: int, found: list[str], reasons: Mapping[str, str]
 ) -> Calibration:
     """The outcome of a last pass in pixels of the images on file, of which every `step`-th was used."""
     pixels = np.array([step] * len(INTRINSICS) + [1, 1])
-    units = np.outer(pixels, pixels)
-    final = replace(final, covariance=final.covariance * units, prior=final.prior * units)
+    final = replace(
+        final, covariance=final.covariance * np.outer(pixels, pixels), prior=final.prior * np.outer(pixels, pixels)
+    )
     values = dict(zip(NAMES, final.unknowns.values * pixels, strict=True))
     estimated = {name: float(values[name]) for group in found for name in GROUPS[group]}
     fx, fy, cx, cy = (estimated.get(name, getattr(nominal.camera, name)) for name in INTRINSICS)
@@ -181,34 +191,35 @@ def _estimated(
     )
 
 
-def _prior(groups: list[str]) -> CalibrationPrior:
-    """The stated priors of `groups`; everything else is held."""
-    stated = CalibrationPrior()
-    return CalibrationPrior(
-        focal=stated.focal if "focal length" in groups else 0.0,
-        centre=stated.centre if "principal point" in groups else 0.0,
-        time_offset=stated.time_offset if "time offset" in groups else 0.0,
-        depth_scale=DEPTH_SCALE_SIGMA if "depth scale" in groups else 0.0,
-    )
+def _solve(problem: CalibrationProblem, groups: list[str], nominal: Nominal) -> Estimate:
+    """The estimate of `groups`; of the time offset it starts from 0 and from what the nominal camera suggests.
+
+    With a wrong camera the offset that seems best may be far from the right one, and from there the camera that seems
+    best is wrong likewise.
+    """
+    prior = CalibrationPrior(**{_PRIORS[group]: 0.0 for group in GROUPS if group not in groups})
+    if not prior.time_offset:
+        return problem.solve(prior, nominal.time_offset)
+    far = abs(nominal.time_offset) > _NEAR
+    return problem.solve(prior, 0.0, [0.0, nominal.time_offset] if far else [0.0])
 
 
-def _undetermined(final: CalibrationPass, groups: list[str]) -> dict[str, str]:
+def _undetermined(final: Estimate, groups: list[str]) -> dict[str, str]:
     """The groups that the data say next to nothing about, with the reason."""
-    sigma, prior = np.sqrt(np.diag(final.covariance)), np.sqrt(np.diag(final.prior))
     silent = {}
     for group in groups:
         members = [NAMES.index(name) for name in GROUPS[group]]
-        left = min(sigma[k] / prior[k] for k in members)
-        if left > _TELLS:
+        left = min(final.sigma[members] / final.prior_sigma[members])
+        if left > _TELLS.get(group, _OTHERS_TELL):
             silent[group] = f"kept: this motion leaves {left:.0%} of what is uncertain about it"
     return silent
 
 
-def _check_credible(problem: CalibrationProblem, final: CalibrationPass, nominal: Nominal) -> None:
+def _check_credible(problem: CalibrationProblem, final: Estimate) -> None:
     """Raise Undetermined where the estimate cannot be one."""
-    free = np.diag(final.prior) > 0
-    start = np.array([*(getattr(problem.camera, name) for name in INTRINSICS), nominal.time_offset, 1.0])
-    away = np.abs(final.unknowns.values - start)[free] / np.sqrt(np.diag(final.prior))[free]
+    start = np.array([*(getattr(problem.camera, name) for name in INTRINSICS), 0.0, 1.0])
+    free = final.prior_sigma > 0
+    away = np.abs(final.unknowns.values - start)[free] / final.prior_sigma[free]
     if away.max() > _CREDIBLE:
         name = np.array(NAMES)[free][away.argmax()]
         raise Undetermined(
@@ -242,9 +253,19 @@ def _problem(
             pose = sequence.trajectory.at(frame.time + nominal.time_offset)
             seen += np.isfinite(grid.means(camera, pose, frame.depth)[..., 0])
         if np.count_nonzero(seen >= 2) >= _OVERLAP * np.count_nonzero(seen) or len(entries) <= _FRAMES:
+            _check_moves(sequence.trajectory, frames, nominal.time_offset)
             return CalibrationProblem(context, camera, grid, frames, sequence.trajectory, noise)
         quarter = len(entries) // 4
         entries = entries[quarter : len(entries) - quarter]
+
+
+def _check_moves(trajectory: Trajectory, frames: list[TimedDepth], time_offset: float) -> None:
+    """Raise Undetermined where all frames are the same view, which any camera explains by some map."""
+    poses = [trajectory.at(frame.time + time_offset) for frame in frames]
+    twists = np.array([se3.log(se3.inverse(poses[0]) @ pose) for pose in poses])
+    depth = float(np.median(np.concatenate([frame.depth[frame.depth > 0] for frame in frames])))
+    if np.abs(twists[:, :3]).max() < _STILL * depth and np.abs(twists[:, 3:]).max() < _STILL:
+        raise Undetermined("the camera stands still")
 
 
 def _read(sequence: Sequence, entries: list[FrameEntry], step: int) -> list[TimedDepth]:
@@ -268,11 +289,11 @@ def _grid(
     T_world_map: Float64 | None,
     bounds: Bounds | None,
 ) -> Grid:
-    """Four of the pixels that are used to a cell, where the frames see and the map is to lie."""
+    """Cells two of the used pixels wide, where the frames see and the map is to lie."""
     placed = place_map(sequence, posed, T_world_map=T_world_map, time_offset=time_offset)
     x0, x1, y0, y1 = placed.bounds
     if bounds is not None:
         x0, x1, y0, y1 = max(x0, bounds[0]), min(x1, bounds[1]), max(y0, bounds[2]), min(y1, bounds[3])
     if not (x0 < x1 and y0 < y1):
         raise Undetermined("the frames see nothing within the bounds")
-    return Grid.covering((x0, x1, y0, y1), placed.spacing * step, placed.T_world_map)
+    return Grid.covering((x0, x1, y0, y1), _CELL * step * placed.spacing, placed.T_world_map)
