@@ -14,7 +14,6 @@ from glrender.cli.eval_tables import print_tables
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
-from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.error_picture import write_error_picture
@@ -105,8 +104,7 @@ def run(options: Options) -> int:
 
 def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tuple[FrameEvaluation, dict[str, Any]]:
     """The evaluation, and an account of what was judged in what way."""
-    sequence = open_sequence(folder)
-    camera, time_offset, source = _calibration(options.map.parent / REPORT, sequence)
+    sequence, time_offset, source = _calibrated(open_sequence(folder), options.map.parent / REPORT)
     protocol = Protocol(
         step=options.step,
         depth_range=options.depth_range or (0.0, math.inf),
@@ -115,34 +113,36 @@ def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tup
         depth_noise=DepthNoise(*options.depth_noise),
     )
     with Context() as context, progress("judging") as advance:
-        evaluation = evaluate_against_frames(context, estimate, sequence, options.frames, protocol, camera, advance)
+        evaluation = evaluate_against_frames(context, estimate, sequence, options.frames, protocol, advance=advance)
     account = {
         "sequence": folder,
         "error": "depth of the map minus measured depth, along the camera's z",
         "selection": options.frames,
         **{name: getattr(protocol, name) for name in PROTOCOL},
-        "camera": {name: getattr(camera, name) for name in INTRINSICS},
+        "camera": {name: getattr(sequence.camera, name) for name in INTRINSICS},
         "calibration": source,
     }
     return evaluation, account
 
 
-def _calibration(path: Path, sequence: Sequence) -> tuple[Camera, float, str]:
-    """The depth camera and the time offset to judge with, and in words where they are from.
+def _calibrated(sequence: Sequence, path: Path) -> tuple[Sequence, float, str]:
+    """The sequence with the depth camera to judge with, the time offset, and in words where they are from.
 
     They are what the map was made with, so those of its report; a map of another sequence says nothing about
     this one's camera and clock.
     """
     nominal = sequence.folder / "camera.yaml"
     if not path.exists():
-        return sequence.camera, 0.0, str(nominal)
+        return sequence, 0.0, str(nominal)
     report = read_report(path)
     made_of = report["options"].get("sequence") if isinstance(report["options"], Mapping) else None
     if isinstance(made_of, str) and Path(made_of).resolve() != sequence.folder.resolve():
-        return sequence.camera, 0.0, f"{nominal}; the map was made of another sequence, {made_of}"
+        return sequence, 0.0, f"{nominal}; the map was made of another sequence, {made_of}"
     try:
         fx, fy, cx, cy = (float(report["camera"][name]) for name in INTRINSICS)
-        return replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy), float(report["time_offset"]), str(path)
+        camera = replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy)
+        depth_scale = float(report.get("depth_scale", sequence.depth_scale))
+        return sequence.with_camera(camera, depth_scale), float(report["time_offset"]), str(path)
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: received camera {report['camera']!r} and time_offset {report['time_offset']!r}, "
