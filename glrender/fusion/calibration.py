@@ -46,8 +46,8 @@ FEWEST_FRAMES = 8
 """Two more than there are shared unknowns: with fewer there is no telling how frames scatter."""
 
 TOGETHER = 0.25
-"""Seconds: frames that are no further apart count as having the same error. On fr1_floor, where the errors of the poses
-last about as long, half of it or less leaves the two halves of the recording contradicting each other."""
+"""Seconds: frames that are no further apart count as having the same error. The poses of a hand-held camera drift in
+such a time, and the residuals of a recording of some seconds are too few to tell by how much."""
 
 LEAST_DISAGREEMENT = 20.0
 """What is left where frames agree perfectly: pixels side by side share what a map of finite cells cannot represent. On
