@@ -22,7 +22,7 @@ def gl_names() -> Callable[[], set[tuple[str, int]]]:
     tests = {kind: getattr(lib, f"glIs{kind}") for kind in KINDS}
     for test in tests.values():
         test.restype = ctypes.c_ubyte
-    return lambda: {(kind, name) for kind, test in tests.items() for name in range(1, 500) if test(name)}
+    return lambda: {(kind, name) for kind, test in tests.items() for name in range(1, 10_000) if test(name)}
 
 
 @pytest.fixture(scope="session")
