@@ -122,7 +122,7 @@ class Estimate:
     median_abs_residual: float
     """Metres, before this pass."""
     move: Float64
-    """(6,): how far this pass went, in standard deviations."""
+    """(6,): how far from the estimate before the equations have their solution, in standard deviations."""
 
     @property
     def sigma(self) -> Float64:
@@ -186,8 +186,8 @@ class CalibrationProblem:
                 estimate = self._improve(nominal, known, estimate.unknowns, estimate.heights, boldness=boldness)
             if estimate.step < _SETTLED:
                 break
-            if estimate.move @ before < 0:  # to and fro, where the pixels at the map's outline come and go
-                boldness = max(boldness / 2, _LEAST_BOLDNESS)
+            # To and fro where the pixels at the map's outline come and go.
+            boldness = max(boldness / 2, _LEAST_BOLDNESS) if estimate.move @ before < 0 else min(2 * boldness, 1.0)
         return estimate
 
     def _improve(
@@ -224,13 +224,13 @@ class CalibrationProblem:
         covariance[among] = np.linalg.inv(reduced.matrix[among] / disagreement + known)
         pull = reduced.vector[free] / disagreement + known @ (nominal.values - unknowns.values)[free]
         step = np.zeros(len(NAMES))
-        step[free] = boldness * (covariance[among] @ pull)
+        step[free] = covariance[among] @ pull
         step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(prior)[free])) / _FARTHEST_STEP)
         return Estimate(
-            unknowns=SharedUnknowns(unknowns.values + step),
+            unknowns=SharedUnknowns(unknowns.values + boldness * step),
             covariance=covariance,
             prior=prior,
-            heights=heights + reduced.map_at(step)[..., 0],
+            heights=heights + reduced.map_at(boldness * step)[..., 0],
             disagreement=disagreement,
             frames=len(linearized),
             measurements=data.count,
