@@ -21,8 +21,11 @@ def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *argum
     """
     if len(parts) == 1:
         return [loop(*arguments, *parts[0])]
-    futures = [_pool(os.getpid()).submit(loop, *arguments, *part) for part in parts]
-    return [future.result() for future in futures]
+    # The first part stays here: a thread that only waited would have the others woken on its own core, one after the
+    # other, where they would stay for longer than they have to do.
+    futures = [_pool(os.getpid()).submit(loop, *arguments, *part) for part in parts[1:]]
+    own = loop(*arguments, *parts[0])
+    return [own, *(future.result() for future in futures)]
 
 
 def even_parts(count: int) -> list[tuple[int, int]]:
@@ -34,4 +37,4 @@ def even_parts(count: int) -> list[tuple[int, int]]:
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
     # One a process: the threads do not follow it through a fork.
-    return ThreadPoolExecutor(CORES, thread_name_prefix=f"glrender-{process}")
+    return ThreadPoolExecutor(max(CORES - 1, 1), thread_name_prefix=f"glrender-{process}")
