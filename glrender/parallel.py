@@ -19,8 +19,8 @@ def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *argum
 
     `loop` is compiled with nogil=True, and no two parts write to the same place.
     """
-    if len(parts) == 1:
-        return [loop(*arguments, *parts[0])]
+    if len(parts) <= 1:
+        return [loop(*arguments, *part) for part in parts]
     # The first part stays here: a thread that only waited would have the others woken on its own core, one after the
     # other, where they would stay for longer than they have to do.
     futures = [_pool(os.getpid()).submit(loop, *arguments, *part) for part in parts[1:]]
