@@ -17,9 +17,9 @@ FLOORS = (
     {"gl", "io"},
     {"render"},
     {"assembly"},
-    {"fusion", "simulate"},
+    {"frontend", "fusion", "simulate"},
     {"pipeline"},
-    {"bench"},
+    {"batch", "bench", "viewer"},
     {"cli"},
     {"__init__", "__main__"},
 )
