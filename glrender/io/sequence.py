@@ -32,7 +32,7 @@ class FrameEntry:
     """One frame as the lists name it; nothing is read yet."""
 
     index: int
-    """The data line, from 0, of `depth.txt` (of `rgb.txt` where there is no depth)."""
+    """The data line, from 0, of `depth.txt` (of `rgb.txt` where there is no depth, or it is left aside)."""
     time: float
     """Seconds: the depth image's time, or the photograph's where there is no depth."""
     color_time: float | None
@@ -160,18 +160,26 @@ class Sequence:
         return Frame(entry.index, entry.time, entry.color_time, image, depth)
 
 
-def open_sequence(folder: str | Path, trajectory: str | Path | None = None) -> Sequence:
-    """Read the lists, the camera and the poses of a sequence; images are read frame by frame.
+def open_sequence(
+    folder: str | Path, trajectory: str | Path | None = None, *, photographs_only: bool = False
+) -> Sequence:
+    """Read the lists, the camera and the poses, where there are any, of a sequence; images are read frame by frame.
 
-    `trajectory` is a file that replaces the folder's `groundtruth.txt`. InputError says which part of
-    the folder is missing, malformed or of another image size than `camera.yaml`.
+    `trajectory` is a file that replaces the folder's `groundtruth.txt`. `photographs_only` leaves `depth.txt` aside:
+    the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one camera alone would
+    have recorded them. InputError says which part of the folder is missing, malformed or of another image size than
+    `camera.yaml`.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
-    listed = {kind: _read_list(folder / f"{kind}.txt") for kind in KINDS if (folder / f"{kind}.txt").exists()}
+    kinds = ("rgb",) if photographs_only else KINDS
+    listed = {kind: _read_list(folder / f"{kind}.txt") for kind in kinds if (folder / f"{kind}.txt").exists()}
     if not listed:
-        raise InputError(f"{folder}: neither rgb.txt nor depth.txt; expected a sequence in the TUM RGB-D format")
+        missing_lists = (
+            "no rgb.txt, whose photographs are asked for" if photographs_only else "neither rgb.txt nor depth.txt"
+        )
+        raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
     cameras = read_camera(folder / "camera.yaml")
     present = {kind: [line for line in lines if line.path.is_file()] for kind, lines in listed.items()}
     missing = {

@@ -137,6 +137,36 @@ def test_a_lens_shared_by_both_is_taken_out_of_both(small_sequence):
     assert depth[2, 3] == counts[2, 3]  # beside the optical axis the lens does nothing
 
 
+@pytest.mark.parametrize("registered", ["true", "false"])
+def test_photographs_only_is_what_the_colour_camera_alone_would_have_recorded(small_sequence, small_camera, registered):
+    pixels = np.random.default_rng(2).uniform(size=(6, 8, 3))
+    write_color(small_sequence / "rgb" / "100.000000.png", pixels)
+    _set_camera(small_sequence, "depth", f"{{fx: 9, fy: 9, cx: 3, cy: 2, registered: {registered}}}")
+    _set_camera(small_sequence, "distortion", "[-1.0, 0, 0, 0]")
+    listing = small_sequence / "rgb.txt"
+    listing.write_text(listing.read_text() + "200.0 rgb/100.500000.png\n")  # a line that no depth image is near
+    sequence = open_sequence(small_sequence, photographs_only=True)
+    assert sequence.camera == small_camera
+    assert [entry.index for entry in sequence.frames] == list(range(7))
+    assert [entry.time for entry in sequence.frames[-2:]] == pytest.approx([100.5, 200])
+    frame = sequence.read(sequence.frames[0])
+    assert frame.depth is None
+
+    (small_sequence / "depth.txt").unlink()
+    alone = open_sequence(small_sequence)
+    np.testing.assert_array_equal(frame.image, alone.read(alone.frames[0]).image)
+    assert not np.array_equal(linear_to_bytes(np.nan_to_num(frame.image)), linear_to_bytes(pixels))  # the lens is out
+
+
+def test_photographs_only_need_no_depth_and_no_poses(small_sequence):
+    (small_sequence / "groundtruth.txt").unlink()
+    (small_sequence / "depth.txt").write_text("nonsense")
+    assert len(open_sequence(small_sequence, photographs_only=True).frames) == 6
+    (small_sequence / "rgb.txt").unlink()
+    with pytest.raises(InputError, match=r"no rgb\.txt, whose photographs are asked for"):
+        open_sequence(small_sequence, photographs_only=True)
+
+
 def test_a_sequence_without_poses_says_so(small_sequence):
     (small_sequence / "groundtruth.txt").unlink()
     sequence = open_sequence(small_sequence)
