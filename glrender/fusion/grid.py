@@ -74,39 +74,48 @@ class Grid:
         depth: NDArray[np.float32],
         image: NDArray[np.float32] | None = None,
         *,
+        depth_sigma: NDArray[np.float32] | None = None,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Float64:
         """(rows, cols, 1 + C): mean height and colour of the depth pixels nearest to each vertex.
 
         `depth` is (height, width) metres, 0 or not finite where nothing was measured; `image` (height, width,
-        C) or None for heights alone. NaN at vertices that no pixel falls on or that are not `wanted` (rows,
-        cols); pixels without a finite colour count for none.
+        C) or None for heights alone. Depths count by 1 / `depth_sigma`² (height, width), or all alike. NaN at vertices
+        that no pixel falls on or that are not `wanted` (rows, cols); pixels without a finite colour count for none.
         """
         if image is None:
             image = np.zeros((*depth.shape, 0), np.float32)
+        if depth_sigma is None:
+            depth_sigma = _ALIKE
         if wanted is None:
             wanted = np.ones(self.shape, np.bool_)
         T_map_camera = np.linalg.inv(self.T_world_map) @ T_world_camera
         lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
         place = np.array([*self.origin, self.spacing])
         sums = np.zeros((*self.shape, 1 + image.shape[2]))
-        counts = np.zeros((*self.shape, 2), np.int64)
-        _add_pixels(depth, image, lens, T_map_camera, place, wanted, sums, counts)
+        counts = np.zeros((*self.shape, 2))
+        _add_pixels(depth, depth_sigma, image, lens, T_map_camera, place, wanted, sums, counts)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.concatenate([sums[..., :1] / counts[..., :1], sums[..., 1:] / counts[..., 1:]], axis=-1)
+
+
+_ALIKE = np.zeros((0, 0), np.float32)
+"""Stands for standard deviations that are all the same."""
 
 
 @njit(cache=True)
 def _add_pixels(
     depth: NDArray[np.float32],
+    sigma: NDArray[np.float32],
     image: NDArray[np.float32],
     lens: Float64,
     T_map_camera: Float64,
     place: Float64,
     wanted: NDArray[np.bool_],
     sums: Float64,
-    counts: NDArray[np.int64],
+    counts: Float64,
 ) -> None:
+    """Add the pixels' heights, weighted, and colours to `sums`; the weights and how many colours to `counts`."""
     height, width, channels = image.shape
     rows, cols = wanted.shape
     T = T_map_camera
@@ -121,8 +130,9 @@ def _add_pixels(
             i = np.int64(np.rint((T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3] - place[1]) / place[2]))
             if i < 0 or i >= rows or j < 0 or j >= cols or not wanted[i, j]:
                 continue
-            sums[i, j, 0] += T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
-            counts[i, j, 0] += 1
+            weight = 1.0 / np.float64(sigma[v, u]) ** 2 if sigma.size else 1.0
+            sums[i, j, 0] += weight * (T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3])
+            counts[i, j, 0] += weight
             colored = channels > 0
             for c in range(channels):
                 colored = colored and np.isfinite(image[v, u, c])

@@ -25,6 +25,7 @@ from glrender.fusion.colors import ColorMemory
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
+from glrender.fusion.noise import check_depth_sigma
 from glrender.fusion.shared_errors import PoseSigma, SharedErrors, shared_errors
 from glrender.fusion.sightings import disputed
 from glrender.fusion.weighting import Weighting
@@ -50,7 +51,9 @@ class FusionOptions(Weighting):
     """Prior: standard deviation of the slope between neighbouring vertices. 1, that is 45 degrees, hardly
     smooths anything, but keeps cells between sparse measurements from being thrown about by noise."""
     observed_ratio: float = 5.0
-    """A cell counts as observed once the data say this many times more about its height than the prior."""
+    """A cell counts as observed once the data say this many times more about its height than the prior. Where depths
+    are sparse and scatter by as much as a cell is large, as those from motion do, 0.5 keeps most of what 5 leaves out,
+    and sigma stays calibrated: it is the prior's word too."""
     pose_sigma: PoseSigma | None = None
     """What a whole frame has wrong: its pose, and its sensor; None: estimated from how the frames disagree."""
     intrinsics_covariance: Float64 | None = field(default=None, compare=False)
@@ -133,33 +136,44 @@ class HeightMapFusion:
         return self._observed(self._window)
 
     def integrate(
-        self, T_world_camera: ArrayLike, image: ArrayLike | None = None, depth: ArrayLike | None = None
+        self,
+        T_world_camera: ArrayLike,
+        image: ArrayLike | None = None,
+        depth: ArrayLike | None = None,
+        depth_sigma: ArrayLike | None = None,
     ) -> FrameReport:
         """Fuse one frame; what it says about unseen cells seeds them.
 
         `image` is (height, width, 3 or 1) linear colour, `depth` (height, width) camera z in metres; 0 or not
-        finite where a pixel measured nothing. Raises InputError for arrays of another shape or of whole numbers
-        (bytes, millimetres) or a pose that is not rigid, UsageError for neither image nor depth, or an image with
-        other channels than the ones before.
+        finite where a pixel measured nothing. `depth_sigma` (height, width) metres is the standard deviation of each
+        depth, where it is not `FusionOptions.depth_noise` that says it: greater than 0 where a depth was measured, and
+        infinite where that says nothing. Raises InputError for arrays of another shape or of whole numbers (bytes,
+        millimetres), sigmas that are not greater than 0 or a pose that is not rigid, UsageError for neither image nor
+        depth, a `depth_sigma` without depth, or an image with other channels than the ones before.
         """
         T = check_pose("T_world_camera", T_world_camera).copy()
         if depth is None and image is None:
             raise UsageError("integrate: received neither image nor depth; give at least one")
+        if depth is None and depth_sigma is not None:
+            raise UsageError("integrate: received depth_sigma without depth; give both or neither")
         _check_floats("depth", depth, "metres as float")
+        _check_floats("depth_sigma", depth_sigma, "metres as float")
         _check_floats("image", image, "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)")
         if depth is None:
             depth = np.zeros(self.camera.shape)
         # Copies, of the pose too: the frame is held for a while, and the caller may reuse its arrays.
         depth = check_array("depth", depth, self.camera.shape, np.float32).copy()
+        given = None if depth_sigma is None else check_depth_sigma(depth_sigma, depth).copy()
         if image is not None:
             image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
             self._check_channels(image.shape[2])
         watch = self._linearizer.watch = Stopwatch()
         with watch.stage("seed"):
             unsure = ~self._observed(self._window, _SETTLED)
-            seen = self.grid.means(self.camera, T, depth, image, wanted=unsure | self._new)
+            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=given, wanted=unsure | self._new)
             seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
-        measurements = Measurements(depth, self.options.depth_noise.sigma(depth), image, self.options.color_noise)
+        sigma = self.options.depth_noise.sigma(depth) if given is None else given
+        measurements = Measurements(depth, sigma, image, self.options.color_noise)
         frame = self._linearizer.hold(T, measurements)
         said = self._linearizer.linearize(frame, self._heights)
         with watch.stage("log"):

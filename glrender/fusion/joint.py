@@ -140,9 +140,13 @@ class JointProblem:
         return _Choice(np.packbits(mask), self._compare(buffers, frame, mask).count)
 
     def _compare(self, buffers: CompactBuffers, frame: PosedFrame, mask: NDArray[np.bool_]) -> Residuals:
+        sigma: float | NDArray[np.float32] = 1.0
+        if frame.depth is not None:
+            given = frame.depth_sigma
+            sigma = self.weighting.depth_noise.sigma(frame.depth) if given is None else given
         measurements = Measurements(
             depth=frame.depth,
-            depth_sigma=1.0 if frame.depth is None else self.weighting.depth_noise.sigma(frame.depth),
+            depth_sigma=sigma,
             image=frame.image,
             color_sigma=self.weighting.color_noise,
             mask=mask,

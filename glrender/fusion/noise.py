@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_positive
+from glrender.checks import check_array, check_positive
 from glrender.errors import InputError
 
 
@@ -33,3 +33,20 @@ class DepthNoise:
         z = np.asarray(depth, dtype=np.float32)
         with np.errstate(over="ignore"):  # some sensors say "nothing" by the largest number there is
             return np.float32(self.base) + np.float32(self.quadratic) * np.square(z)
+
+
+def check_depth_sigma(depth_sigma: ArrayLike, depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`depth_sigma` as float32 metres in the shape of `depth`, greater than 0 wherever that is a measurement.
+
+    Infinite is allowed: such a pixel says nothing. What it is where `depth` is 0 or not finite does not matter. Raises
+    InputError for another shape or a measurement with a sigma that is not greater than 0.
+    """
+    sigma = check_array("depth_sigma", depth_sigma, depth.shape, np.float32)
+    measured = (depth > 0) & (depth < np.inf)
+    bad = int(np.count_nonzero(measured & ~(sigma > 0)))
+    if bad:
+        raise InputError(
+            f"depth_sigma: {bad} of {np.count_nonzero(measured)} measured pixels have a value that is not greater "
+            "than 0; expected metres, or a depth of 0 where nothing was measured"
+        )
+    return sigma

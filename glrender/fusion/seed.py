@@ -24,7 +24,7 @@ def seed_heights(grid: Grid, camera: Camera, frames: Iterable[PosedFrame]) -> Fl
     samples = _Samples((*grid.shape, 1))
     for frame in frames:
         if frame.depth is not None:
-            samples.add(grid.means(camera, frame.T_world_camera, frame.depth))
+            samples.add(grid.means(camera, frame.T_world_camera, frame.depth, depth_sigma=frame.depth_sigma))
     return fill_from_nearest(samples.median()[..., 0], samples.known) if samples.known.any() else None
 
 
