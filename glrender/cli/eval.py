@@ -20,19 +20,26 @@ from glrender.io.error_picture import write_error_picture
 from glrender.io.files import output_folder
 from glrender.io.report import read_report, to_json
 from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.trajectory import read_trajectory
 from glrender.pipeline.evaluate import (
     Evaluation,
     FrameEvaluation,
     Protocol,
+    TruthEvaluation,
     evaluate_against_frames,
     evaluate_against_truth,
 )
+from glrender.pipeline.relief import evaluate_relief
+from glrender.pipeline.trajectory_error import evaluate_trajectory, moved_map
 
 REPORT = "report.json"
 NOISE = DepthNoise()
 PROTOCOL = ("step", "depth_range", "region", "time_offset", "depth_noise")
 FOR_SEQUENCES = ("frames", *PROTOCOL)
 """Options that mean nothing against a truth."""
+FOR_TRUTH = ("remove_offset", "relief", "truth_trajectory", "trajectory")
+"""Options that mean nothing against a sequence."""
+TRAJECTORY = "trajectory.txt"
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
 
@@ -51,6 +58,16 @@ class Options:
     """The map.npz to judge."""
     truth: Path | None = None
     """The true height map, on any grid whose vertical is the map's, such as a simulation's truth.npz."""
+    remove_offset: bool = False
+    """Take the median error off first: where the camera's height is not known as well as the ground's form."""
+    relief: Annotated[float | None, arg(metavar="M")] = None
+    """Judge also, by themselves, the cells that depart from the truth's plane by M metres or more."""
+    truth_trajectory: Annotated[Path | None, arg(metavar="FILE")] = None
+    """The true poses of a map whose poses were estimated: their error is told, and the map moved along with them."""
+    trajectory: Annotated[
+        Path | None, arg(metavar="FILE", help_behavior_hint="(default: trajectory.txt beside the map)")
+    ] = None
+    """The estimated poses."""
     sequence: Path | None = None
     """A folder of depth images with poses."""
     frames: Annotated[str, arg(metavar="even|odd|first|second|A:B:C")] = ":"
@@ -78,13 +95,9 @@ def run(options: Options) -> int:
     _check(options)
     estimate = HeightMap.load(options.map)
     folder = output_folder(options.out or options.map.parent)
+    evaluation: Evaluation
     if options.truth is not None:
-        evaluation = evaluate_against_truth(estimate, HeightMap.load(options.truth))
-        account: dict[str, Any] = {
-            "truth": options.truth,
-            "error": "height of the map minus true height",
-            "cells": int(np.isfinite(estimate.heights).sum()),
-        }
+        estimate, evaluation, account = _judge_by_truth(options, estimate, HeightMap.load(options.truth))
         against, reference, kind = options.truth, "truth", "truth"
     else:
         assert options.sequence is not None
@@ -100,6 +113,32 @@ def run(options: Options) -> int:
     else:
         print_tables(title, result)
     return 0
+
+
+def _judge_by_truth(
+    options: Options, estimate: HeightMap, truth: HeightMap
+) -> tuple[HeightMap, TruthEvaluation, dict[str, Any]]:
+    """The map where it was judged, the evaluation, and an account of what was judged in what way."""
+    account: dict[str, Any] = {"truth": options.truth, "error": "height of the map minus true height"}
+    if options.truth_trajectory is not None:
+        path = options.trajectory or options.map.parent / TRAJECTORY
+        scale = _is_up_to_scale(options.map.parent / REPORT)
+        found, alignment = evaluate_trajectory(
+            read_trajectory(path), read_trajectory(options.truth_trajectory), scale=scale
+        )
+        estimate = moved_map(estimate, alignment)
+        account |= asdict(found)
+    evaluation = evaluate_against_truth(estimate, truth, remove_offset=options.remove_offset)
+    if options.remove_offset:
+        account["error"] += ", less the median"
+    if options.relief is not None:
+        account |= asdict(evaluate_relief(estimate, truth, options.relief, evaluation.removed_offset_mm / 1000))
+    return estimate, evaluation, account | {"cells": int(np.isfinite(estimate.heights).sum())}
+
+
+def _is_up_to_scale(path: Path) -> bool:
+    """Whether the report of the map, if there is one, says that nobody knows its scale."""
+    return path.exists() and bool(read_report(path).get("up_to_scale", False))
 
 
 def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tuple[FrameEvaluation, dict[str, Any]]:
@@ -165,6 +204,14 @@ def _check(options: Options) -> None:
         for name in FOR_SEQUENCES:
             if getattr(options, name) != getattr(Options, name):
                 raise UsageError(f"{_flag(name)} belongs to --sequence; against a truth every cell is judged")
+    else:
+        for name in FOR_TRUTH:
+            if getattr(options, name) != getattr(Options, name):
+                raise UsageError(f"{_flag(name)} belongs to --truth; against a sequence every pixel is judged as it is")
+    if options.trajectory is not None and options.truth_trajectory is None:
+        raise UsageError("--trajectory: received without --truth-trajectory, which it is compared with; give both")
+    if options.relief is not None and not 0 < options.relief < math.inf:
+        raise UsageError(f"--relief: received {options.relief:g}, expected a finite number of metres greater than 0")
     if options.step < 1:
         raise UsageError(f"--step: received {options.step}, expected at least 1")
     if options.time_offset is not None and not math.isfinite(options.time_offset):

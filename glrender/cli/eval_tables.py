@@ -41,6 +41,9 @@ def _numbers(result: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield "frames judged", f"{result['frames']}", f"{len(result['skipped'])} skipped"
         yield "pixels judged", f"{result['pixels']:,}"
     else:
+        if "trajectory_rmse_mm" in result:
+            length, scale = result["trajectory_length_m"], result["trajectory_scale"]
+            yield "trajectory error, RMS", mm("trajectory_rmse"), f"over {length:.2f} m, best scale {scale:.4f}"
         yield "cells judged", f"{result['count']:,}", f"of {result['cells']:,} with a height"
     yield "completeness", _percent(result["completeness"])
     yield "median |error|", mm("median_abs")
@@ -48,6 +51,13 @@ def _numbers(result: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     yield "RMSE", mm("rmse")
     yield "RMSE of errors < 5 cm", mm("rmse_5cm_band"), f"{_percent(result['within_5cm_band'])} of all"
     yield "mean error (offset)", mm("offset"), f"RMSE without it {mm('rmse_without_offset')}"
+    if result.get("removed_offset_mm"):
+        yield "median error, taken off", mm("removed_offset")
+    if "relief_cells" in result:
+        yield "relief: cells", f"{result['relief_cells']:,}", f"{_percent(result['relief_share'])} of the truth's"
+        yield "relief: completeness", _percent(result["relief_completeness"])
+        yield "relief: median |error|", mm("relief_median_abs")
+        yield "relief: skill", f"{result['relief_skill']:.3f}", "1 is perfect, 0 a plane"
     if frames:
         yield "median error of each frame, RMS", mm("frame_offset_rms")
         yield "sigma, median", mm("sigma_median"), f"map {mm('map_sigma_median')}, sensor {mm('sensor_sigma_median')}"

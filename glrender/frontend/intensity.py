@@ -1,4 +1,4 @@
-"""What photographs are compared by: one channel whose noise is about the same where it is dark and where it is bright."""
+"""What photographs are compared by: one channel whose noise is about the same in the dark and in the light."""
 
 import numpy as np
 from numpy.typing import NDArray

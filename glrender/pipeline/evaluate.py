@@ -71,8 +71,18 @@ class Protocol:
     """Noise of one depth reading."""
 
 
-def evaluate_against_truth(estimate: HeightMap, truth: HeightMap) -> Evaluation:
+@dataclass(frozen=True, eq=False)
+class TruthEvaluation(Evaluation):
+    """An `Evaluation` against the true map."""
+
+    removed_offset_mm: float
+    """What was taken off all errors: their median, or 0."""
+
+
+def evaluate_against_truth(estimate: HeightMap, truth: HeightMap, *, remove_offset: bool = False) -> TruthEvaluation:
     """Errors are the map's height less the truth's, at every vertex of the map that has a height.
+
+    With `remove_offset` less their median as well: where the camera's height is known less well than the ground's form.
 
     The truth is the surface of its triangles, so its grid may be another one, and shifted or turned about the
     vertical. Its own sigma is not used: it is the truth. Completeness is the share of the truth's known
@@ -93,13 +103,16 @@ def evaluate_against_truth(estimate: HeightMap, truth: HeightMap) -> Evaluation:
     judged = np.isfinite(error)
     if not judged.any():
         raise InputError(f"map and truth do not overlap: {_extent('map', estimate)}; {_extent('truth', truth)}")
+    offset = median(error[judged]) if remove_offset else 0.0
+    error -= offset
     sigma = np.full(error.shape, np.nan) if estimate.sigma is None else estimate.sigma.ravel()
     known = truth.vertices()[np.isfinite(truth.heights).ravel()]
     below = _transformed(se3.inverse(T_truth_map), known)
-    return Evaluation(
+    return TruthEvaluation(
         summary=summarize(error[judged], sigma[judged]),
         completeness=float(np.isfinite(sample_heights(estimate, below[:, 0], below[:, 1])).mean()),
         height_errors=error.reshape(estimate.shape),
+        removed_offset_mm=1000 * offset,
     )
 
 

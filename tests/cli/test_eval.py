@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from glrender.cli.main import main
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.images import read_color
 from glrender.io.report import KEYS, write_report
 from glrender.io.sequence_writer import SequenceWriter
-from glrender.io.trajectory import Trajectory
+from glrender.io.trajectory import Trajectory, write_trajectory
 
 PROMISED = {"median_abs_mm", "rmse_5cm_band_mm", "completeness", "within_1_sigma", "within_2_sigma"}
 CAMERA = Camera(20, 16, 20.0, 20.0, 9.5, 7.5)
@@ -182,3 +183,72 @@ def test_a_report_without_camera_or_clock(
     report(folder / "report.json", time_offset, fx)
     assert main(["eval", str(folder / "map.npz"), "--sequence", str(folder / "sequence")]) == 1
     assert f"glrender: error: {folder / 'report.json'}: received camera" in capsys.readouterr().err
+
+
+def test_relief_and_offset(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A map of the right form that lies too high is judged by its form alone; a plane has no skill."""
+    truth = HeightMap.load(folder / "truth.npz")
+    ridge = np.where(np.arange(51) < 10, 0.03, 0.0) + np.zeros((41, 1))
+    replace(truth, heights=ridge).save(folder / "ridge.npz")
+    replace(truth, heights=ridge + 0.1).save(folder / "high.npz")
+    options = ("--truth", folder / "ridge.npz", "--remove-offset", "--relief", "0.015")
+    result = evaluated(capsys, folder / "high.npz", *options)
+    assert (result["removed_offset_mm"], result["relief_skill"]) == pytest.approx((100, 1), abs=1e-3)
+    assert (result["relief_cells"], result["relief_completeness"]) == (410, 1)
+    assert result["relief_median_abs_mm"] == pytest.approx(0, abs=1e-3)
+    flat = evaluated(capsys, folder / "map.npz", *options)
+    assert (flat["relief_skill"], flat["relief_median_abs_mm"]) == pytest.approx((0, 30), abs=0.2)
+    assert flat["median_abs_mm"] == pytest.approx(0, abs=1e-3)
+    assert main(["eval", str(folder / "map.npz"), *map(str, options)]) == 0
+    assert "relief: skill" in capsys.readouterr().out
+
+
+def test_a_map_of_estimated_poses_is_moved_into_the_true_world(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = HeightMap.load(folder / "truth.npz")
+    heights = 0.05 * np.random.default_rng(0).random(truth.shape)
+    replace(truth, heights=heights).save(folder / "rough.npz")
+    T = se3.exp((0.3, -0.2, 0.5, 0.0, 0.0, 0.7))
+    replace(truth, heights=heights, T_world_map=se3.inverse(T)).save(folder / "moved.npz")
+    times, rng = np.arange(8.0), np.random.default_rng(1)
+    poses = np.stack([se3.exp(rng.normal(size=6)) for _ in times])
+    write_trajectory(folder / "true.txt", Trajectory(times, poses))
+    write_trajectory(folder / "trajectory.txt", Trajectory(times, se3.inverse(T) @ poses))
+    options = ("--truth", folder / "rough.npz", "--truth-trajectory", folder / "true.txt")
+    result = evaluated(capsys, folder / "moved.npz", *options)
+    assert result["trajectory_rmse_mm"] == pytest.approx(0, abs=0.01)
+    assert (result["trajectory_scale"], result["trajectory_poses"]) == pytest.approx((1, 8))
+    assert result["rmse_mm"] < 0.1
+    # The same, smaller by half: known to be up to scale, it is made larger first.
+    small = np.concatenate([np.concatenate([T[:3, :3].T, -0.5 * T[:3, :3].T @ T[:3, 3:]], 1), [[0, 0, 0, 1]]])
+    half = HeightMap(0.5 * heights, 0.5 * truth.spacing, (-0.625, -0.5), T_world_map=small)
+    half.save(folder / "half.npz")
+    shrunk = poses.copy()
+    shrunk[:, :3, 3] *= 0.5
+    shrunk = np.concatenate([T[:3, :3].T @ shrunk[:, :3, :3], (shrunk[:, :3, 3] @ T[:3, :3])[..., None]], axis=2)
+    shrunk[:, :, 3] += small[:3, 3]
+    shrunk = np.concatenate([shrunk, np.tile([[[0, 0, 0, 1.0]]], (8, 1, 1))], axis=1)
+    write_trajectory(folder / "trajectory.txt", Trajectory(times, shrunk))
+    write_report(folder / "report.json", dict.fromkeys(KEYS) | {"up_to_scale": True})
+    result = evaluated(capsys, folder / "half.npz", *options)
+    assert result["trajectory_scale"] == pytest.approx(2)
+    assert (result["rmse_mm"], result["trajectory_rmse_mm"]) == pytest.approx((0, 0), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--truth", "truth.npz", "--relief", "0"), "greater than 0"),
+        (("--truth", "truth.npz", "--relief", "0.5"), "no cell of the truth departs"),
+        (("--truth", "truth.npz", "--trajectory", "a.txt"), "give both"),
+        (("--truth", "truth.npz", "--truth-trajectory", "sequence/groundtruth.txt"), "trajectory.txt"),
+        (("--sequence", "sequence", "--remove-offset"), "belongs to --truth"),
+    ],
+)
+def test_bad_use_of_what_belongs_to_a_truth(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: Any, message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    assert main(["eval", "map.npz", *options]) in (1, 2)
+    assert message in capsys.readouterr().err
