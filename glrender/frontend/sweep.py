@@ -1,0 +1,259 @@
+"""Plane sweep: how well each pixel's neighbourhood matches its sources at each of its hypotheses, on the host.
+
+Hypothesis k of a pixel is the inverse depth w = far + k step, with far and step of its own (see `search`). A pixel at
+homogeneous coordinates (u, v, 1) is seen by a source at K (R K^-1 (u, v, 1) + w t): one matrix and one vector a source.
+The score is the zero-mean normalised cross-correlation of a square window, in which every pixel is warped by its own
+hypothesis k; gain and offset of the exposure drop out of it.
+
+A sample that the source does not have is NaN and stays so through the sums, which are therefore made anew for every
+pixel: what is left of running sums would never recover.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from glrender.frontend.photograph import Photograph
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.parallel import even_parts, run_parts
+from glrender.recycle import Recycler
+
+Float32 = NDArray[np.float32]
+
+FLAT = 1e-6
+"""Variance of a window, intensity², below which nothing can be compared: a quarter of a grey level, squared."""
+
+UNSEEN = -2.0
+"""Score where a source does not see all of a window, or nothing of it can be compared."""
+
+_recycler = Recycler()
+
+
+class Warp(NamedTuple):
+    """Where pixels of the reference are in a source: at H (u, v, 1) + w e, homogeneous."""
+
+    H: Float32
+    """(3, 3) K R_source_reference K^-1."""
+    e: Float32
+    """(3,) K t_source_reference."""
+
+
+class Hypotheses(NamedTuple):
+    """Inverse depths far + k step, k = 0 … number - 1."""
+
+    far: Float32
+    """(height, width) 1/metres."""
+    step: Float32
+    """(height, width) 1/metres; 0 where nothing is looked for."""
+    number: int
+
+
+def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp:
+    """From one photograph to another of the same camera."""
+    T_source_reference = se3.inverse(source.T_world_camera) @ reference.T_world_camera
+    K = camera.matrix
+    H = K @ T_source_reference[:3, :3] @ np.linalg.inv(K)
+    return Warp(H.astype(np.float32), (K @ T_source_reference[:3, 3]).astype(np.float32))
+
+
+def best_scores(
+    reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
+) -> Float32:
+    """(height, width, number): mean score of the two sources that match best; UNSEEN where none does.
+
+    Half of the sources are often hidden behind something at a depth edge, which the best do not mind.
+    `reference` is (height, width), `sources` (sources, height, width), windows 2 radius + 1 pixels a side.
+    """
+    scores = _recycler.empty((*reference.shape, hypotheses.number), np.float32)
+    _run(_best_rows, reference, sources, warps, hypotheses, radius, scores)
+    return scores
+
+
+def all_scores(reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int) -> Float32:
+    """(sources, height, width, number): each source's score; arguments as of `best_scores`."""
+    scores = _recycler.empty((len(sources), *reference.shape, hypotheses.number), np.float32)
+    _run(_all_rows, reference, sources, warps, hypotheses, radius, scores)
+    return scores
+
+
+def _run(loop, reference, sources, warps, hypotheses, radius, scores) -> None:  # type: ignore[no-untyped-def]
+    H = np.stack([warp.H for warp in warps])
+    e = np.stack([warp.e for warp in warps])
+    arguments = (reference, sources, H, e, hypotheses.far, hypotheses.step, hypotheses.number, radius, scores)
+    run_parts(loop, even_parts(len(reference)), *arguments)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _best_rows(
+    reference: Float32,
+    sources: Float32,
+    H: NDArray[np.float32],
+    e: NDArray[np.float32],
+    far: Float32,
+    step: Float32,
+    count: int,
+    radius: int,
+    scores: Float32,
+    first: int,
+    last: int,
+) -> None:
+    width = reference.shape[1]
+    rows = 2 * radius + 1
+    warped = np.empty((len(sources), count, rows, width), np.float32)
+    window = _window_buffer(radius, width)
+    best, second = np.empty((count, width), np.float32), np.empty((count, width), np.float32)
+    row_scores = np.empty(width, np.float32)
+    for v in range(first, last):
+        best[:] = UNSEEN
+        second[:] = UNSEEN
+        _reference_sums(reference, v, radius, window)
+        for s in range(len(sources)):
+            for below in range(v - radius if v == first else v + radius, v + radius + 1):
+                if 0 <= below < len(reference):
+                    for k in range(count):
+                        _warp_row(sources[s], H[s], e[s], far, step, k, below, warped[s, k, below % rows])
+            for k in range(count):
+                _score_row(reference, warped[s, k], v, radius, window, row_scores)
+                for u in range(width):
+                    score = row_scores[u]
+                    second[k, u] = max(second[k, u], min(best[k, u], score))
+                    best[k, u] = max(best[k, u], score)
+        for u in range(width):
+            for k in range(count):
+                a, b = best[k, u], second[k, u]
+                scores[v, u, k] = np.float32(0.5) * (a + b) if b > UNSEEN else a
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _all_rows(
+    reference: Float32,
+    sources: Float32,
+    H: NDArray[np.float32],
+    e: NDArray[np.float32],
+    far: Float32,
+    step: Float32,
+    count: int,
+    radius: int,
+    scores: Float32,
+    first: int,
+    last: int,
+) -> None:
+    width = reference.shape[1]
+    rows = 2 * radius + 1
+    warped = np.empty((count, rows, width), np.float32)
+    window = _window_buffer(radius, width)
+    row_scores = np.empty(width, np.float32)
+    for s in range(len(sources)):
+        for v in range(first, last):
+            _reference_sums(reference, v, radius, window)
+            for below in range(v - radius if v == first else v + radius, v + radius + 1):
+                if 0 <= below < len(reference):
+                    for k in range(count):
+                        _warp_row(sources[s], H[s], e[s], far, step, k, below, warped[k, below % rows])
+            for k in range(count):
+                _score_row(reference, warped[k], v, radius, window, row_scores)
+                for u in range(width):
+                    scores[s, v, u, k] = row_scores[u]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _warp_row(
+    source: Float32, H: Float32, e: Float32, far: Float32, step: Float32, k: int, v: int, out: Float32
+) -> None:
+    """Samples of the source at hypothesis k of every pixel of a row, bilinear; NaN outside."""
+    height, width = source.shape
+    x0 = H[0, 1] * np.float32(v) + H[0, 2]
+    y0 = H[1, 1] * np.float32(v) + H[1, 2]
+    z0 = H[2, 1] * np.float32(v) + H[2, 2]
+    last_x, last_y = np.float32(width - 1), np.float32(height - 1)
+    hypothesis = np.float32(k)
+    for u in range(out.shape[0]):
+        if step[v, u] == 0:
+            out[u] = np.nan
+            continue
+        w = far[v, u] + hypothesis * step[v, u]
+        column = np.float32(u)
+        z = H[2, 0] * column + z0 + w * e[2]
+        over = np.float32(1.0) / z
+        x = (H[0, 0] * column + x0 + w * e[0]) * over
+        y = (H[1, 0] * column + y0 + w * e[1]) * over
+        if not (z > 0 and 0 <= x <= last_x and 0 <= y <= last_y):
+            out[u] = np.nan
+            continue
+        j, i = min(np.uint32(x), np.uint32(width - 2)), min(np.uint32(y), np.uint32(height - 2))
+        a, b = x - np.float32(j), y - np.float32(i)
+        upper = source[i, j] + a * (source[i, j + np.uint32(1)] - source[i, j])
+        lower = source[i + np.uint32(1), j] + a * (
+            source[i + np.uint32(1), j + np.uint32(1)] - source[i + np.uint32(1), j]
+        )
+        out[u] = upper + b * (lower - upper)
+
+
+@njit(cache=True, nogil=True)
+def _window_buffer(radius: int, width: int) -> Float32:
+    """(9, width + 2 radius): what `_reference_sums` finds of a row of windows, and scratch."""
+    return np.zeros((9, width + 2 * radius), np.float32)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _reference_sums(reference: Float32, v: int, radius: int, window: Float32) -> None:
+    """Mean, N variance and 1 / N of the reference's windows around a row of pixels, into the first rows of `window`."""
+    height, width = reference.shape
+    top, bottom = max(v - radius, 0), min(v + radius, height - 1)
+    mean, spread, share = window[0], window[1], window[2]
+    once, square = window[3], window[4]
+    once[:] = 0
+    square[:] = 0
+    for row in range(top, bottom + 1):
+        for u in range(width):
+            value = reference[row, u]
+            once[u + radius] += value
+            square[u + radius] += value * value
+    for u in range(width):
+        a, b = np.float32(0), np.float32(0)
+        for d in range(2 * radius + 1):
+            a += once[u + d]
+            b += square[u + d]
+        pixels = (bottom + 1 - top) * (min(u + radius, width - 1) + 1 - max(u - radius, 0))
+        share[u] = np.float32(1.0) / np.float32(pixels)
+        mean[u] = a * share[u]
+        spread[u] = b - a * mean[u]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _score_row(reference: Float32, warped: Float32, v: int, radius: int, window: Float32, out: Float32) -> None:
+    """Scores of one row at one hypothesis, from the ring of the source's warped rows (2 radius + 1, width)."""
+    height, width = reference.shape
+    rows = 2 * radius + 1
+    mean, spread, share = window[0], window[1], window[2]
+    once, square, product = window[3], window[4], window[5]
+    a, b, c = window[6], window[7], window[8]
+    once[:] = 0
+    square[:] = 0
+    product[:] = 0
+    for row in range(max(v - radius, 0), min(v + radius, height - 1) + 1):
+        line = warped[row % rows]
+        for u in range(width):
+            value = line[u]
+            once[u + radius] += value
+            square[u + radius] += value * value
+            product[u + radius] += value * reference[row, u]
+    a[:] = 0
+    b[:] = 0
+    c[:] = 0
+    for d in range(rows):
+        for u in range(width):
+            a[u] += once[u + d]
+            b[u] += square[u + d]
+            c[u] += product[u + d]
+    for u in range(width):
+        variance = b[u] - a[u] * a[u] * share[u]
+        covariance = c[u] - a[u] * mean[u]
+        least = np.float32(FLAT) / share[u]
+        if variance > least and spread[u] > least:  # neither if a sample is NaN
+            out[u] = covariance / np.sqrt(variance * spread[u])
+        else:
+            out[u] = UNSEEN

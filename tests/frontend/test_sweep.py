@@ -1,0 +1,101 @@
+"""Scores of the sweep against a slow twin in numpy, and what they do not depend on."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sweep_twin import correlations
+
+from glrender.frontend.photograph import Photograph
+from glrender.frontend.sweep import UNSEEN, Hypotheses, Warp, all_scores, best_scores, make_warp
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+
+CAMERA = Camera(40, 30, 36.0, 38.0, 19.0, 15.5)
+
+
+def smooth_noise(rng: np.random.Generator) -> NDArray[np.float32]:
+    from scipy import ndimage
+
+    image = ndimage.gaussian_filter(rng.normal(size=CAMERA.shape), 1.0)
+    return (0.5 + 0.5 * image).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def views() -> tuple[Photograph, list[Photograph]]:
+    rng = np.random.default_rng(0)
+    poses = [se3.exp(scale * rng.normal(size=6)) for scale in (0.0, 0.05, 0.05, 0.1)]
+    reference, *sources = (Photograph(smooth_noise(rng), pose) for pose in poses)
+    return reference, sources
+
+
+@pytest.fixture(scope="module")
+def hypotheses() -> Hypotheses:
+    rng = np.random.default_rng(1)
+    far = rng.uniform(0.3, 0.5, CAMERA.shape).astype(np.float32)
+    step = rng.uniform(0.1, 0.2, CAMERA.shape).astype(np.float32)
+    step[3, 4] = 0
+    return Hypotheses(far, step, 6)
+
+
+def scored(
+    views: tuple[Photograph, list[Photograph]], hypotheses: Hypotheses, radius: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    reference, sources = views
+    warps = [make_warp(CAMERA, reference, source) for source in sources]
+    images = np.stack([source.image for source in sources])
+    arguments = (reference.image, images, warps, hypotheses, radius)
+    return all_scores(*arguments), best_scores(*arguments)
+
+
+@pytest.mark.parametrize("radius", [1, 2])
+def test_scores_are_those_of_the_twin(
+    views: tuple[Photograph, list[Photograph]], hypotheses: Hypotheses, radius: int
+) -> None:
+    expected = np.stack([correlations(CAMERA, views[0], source, hypotheses, radius) for source in views[1]])
+    every, best = scored(views, hypotheses, radius)
+    seen = np.isfinite(expected)
+    assert 0.5 < seen.mean() < 0.95
+    np.testing.assert_array_equal(every == UNSEEN, ~seen)
+    np.testing.assert_allclose(every[seen], expected[seen], atol=1e-3)
+    two = np.sort(np.where(seen, expected, -np.inf), axis=0)[-2:]
+    mean = np.where(np.isfinite(two).all(axis=0), two.mean(axis=0), two[1])
+    np.testing.assert_allclose(best, np.where(np.isfinite(mean), mean, UNSEEN), atol=1e-3)
+
+
+def test_exposure_does_not_matter(views: tuple[Photograph, list[Photograph]], hypotheses: Hypotheses) -> None:
+    reference, sources = views
+    brighter = [Photograph(1.5 * source.image + np.float32(0.2), source.T_world_camera) for source in sources]
+    np.testing.assert_allclose(
+        scored((reference, brighter), hypotheses, 2)[0], scored(views, hypotheses, 2)[0], atol=1e-3
+    )
+
+
+def test_what_a_source_does_not_know_spoils_only_the_windows_that_need_it(
+    views: tuple[Photograph, list[Photograph]],
+) -> None:
+    reference = views[0]
+    image = reference.image.copy()
+    image[10, 20] = np.nan
+    same = Hypotheses(np.zeros(CAMERA.shape, np.float32), np.ones(CAMERA.shape, np.float32), 1)
+    warp = make_warp(CAMERA, reference, reference)
+    scores = all_scores(reference.image, image[None], [warp], same, 2)[0, ..., 0]
+    # Bilinear samples reach one pixel further where rounding puts them beside a pixel's centre.
+    assert (scores[8:13, 18:23] == UNSEEN).all()
+    outside = np.ones(CAMERA.shape, bool)
+    outside[7:14, 17:24] = False
+    np.testing.assert_allclose(scores[outside], 1, atol=1e-3)
+
+
+def test_a_flat_image_matches_nothing(views: tuple[Photograph, list[Photograph]], hypotheses: Hypotheses) -> None:
+    black = [Photograph(np.zeros(CAMERA.shape, np.float32), source.T_world_camera) for source in views[1]]
+    assert (scored((views[0], black), hypotheses, 2)[0] == UNSEEN).all()
+
+
+def test_a_warp_is_the_projection_of_the_point(views: tuple[Photograph, list[Photograph]]) -> None:
+    reference, (source, *_) = views
+    warp: Warp = make_warp(CAMERA, reference, source)
+    point = np.array([0.3, -0.2, 2.0])
+    u, v = CAMERA.project(point)
+    x, y, z = warp.H @ np.array([u, v, 1.0]) + warp.e / point[2]
+    T = se3.inverse(source.T_world_camera) @ reference.T_world_camera
+    np.testing.assert_allclose((x / z, y / z), CAMERA.project(T[:3, :3] @ point + T[:3, 3]), atol=1e-4)
