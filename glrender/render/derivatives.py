@@ -21,10 +21,10 @@ from glrender.render.layouts import (
     full_attachments,
     pose_attachments,
 )
-from glrender.render.on_host import HostEvaluator
+from glrender.render.on_host import HostEvaluator, HostSurface
 from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
+from glrender.render.ray import eye_over
 from glrender.render.surface import SurfaceTexture
-from glrender.render.view import View
 
 LAYOUTS = ("compact", "full")
 EVALUATIONS = ("gpu", "host")
@@ -37,8 +37,9 @@ class DerivativeRenderer:
     "full" writes up to eight attachments while it draws, each value as itself. `camera` is rendered as a
     pinhole; its distortion, if any, is that of files. What is nearer than `near` metres is not visible.
 
-    `evaluation` is where the compact layout is evaluated: on the "gpu" by a full-screen pass, or on the "host" by
-    a compiled loop in float64. None takes the host where the processor renders anyway, which is faster there.
+    `evaluation` is where the compact layout is made: on the "gpu" by drawing and a full-screen pass, or on the "host"
+    by compiled loops in float64, without drawing. None takes the host where the processor renders anyway, which is
+    faster there.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class DerivativeRenderer:
         self._view = ViewBuffer(context)
         self._surface = SurfaceTexture(context)
         self._host = HostEvaluator()
+        self._on_host: tuple[HeightMap, HostSurface] | None = None
         self._rasters: dict[str, RasterPass] = {}
         self._screens: dict[str, ScreenPass] = {}
 
@@ -90,13 +92,17 @@ class DerivativeRenderer:
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass | ScreenPass:
         """Render on the GPU and read nothing back; returns the pass whose target holds the layout's attachments."""
-        view = self._set_view(surface, T_world_camera)
+        self._view.use()
+        self._surface.upload(surface)
+        view = self._surface.view(self.camera, T_world_camera, self.near)
+        self._view.write(view)
         channels = _channels(surface)
         if self.layout == "full":
             full = self._raster("full.frag", full_attachments(channels), {"CHANNELS": channels})
             full.draw(self._surface, view)
             return full
-        visibility = self._draw_visibility(view)
+        visibility = self._raster("visibility.frag", VISIBILITY, {})
+        visibility.draw(self._surface, view)
         compact = self._screen("compact.frag", compact_attachments(channels), {"CHANNELS": channels}, ("visibility",))
         compact.draw(self._surface, {"visibility": visibility.target.texture("visibility")})
         return compact
@@ -116,32 +122,23 @@ class DerivativeRenderer:
         self._rasters.clear()
         self._screens.clear()
 
-    def _set_view(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> View:
-        self._view.use()
-        self._surface.upload(surface)
-        view = self._surface.view(self.camera, T_world_camera, self.near)
-        self._view.write(view)
-        return view
-
-    def _draw_visibility(self, view: View) -> RasterPass:
-        visibility = self._raster("visibility.frag", VISIBILITY, {})
-        visibility.draw(self._surface, view)
-        return visibility
-
     def _render_on_host(
         self, surface: HeightMap, T_world_camera: NDArray[np.float64], *, pose: bool, edges: bool
     ) -> CompactBuffers:
-        view = self._set_view(surface, T_world_camera)
-        triangles = self._draw_visibility(view).target.read("visibility")[..., 0]
-        texels, channels = self._surface.texels, _channels(surface)
-        attachments = self._host.evaluate(triangles, texels, view, channels)
+        self._view.use()
+        if self._on_host is None or self._on_host[0] is not surface:
+            self.context.check_texture_size("height map", *surface.shape[::-1])
+            self._on_host = surface, HostSurface.of(surface)
+        channels, there = _channels(surface), self._on_host[1]
+        eye = eye_over(surface, self.camera, T_world_camera, there.height_origin)
+        attachments = self._host.evaluate(there, self.camera, eye, self.near, channels)
         return CompactBuffers(
             surface,
             self.camera,
             T_world_camera,
             attachments,
-            self._host.find_edges(attachments, texels, view) if edges else None,
-            self._host.differentiate_by_pose(attachments, texels, view, channels) if pose else None,
+            self._host.find_edges(attachments, there, eye) if edges else None,
+            self._host.differentiate_by_pose(attachments, there, eye, channels) if pose else None,
         )
 
     def _find_edges(self, finished: RasterPass | ScreenPass) -> NDArray[np.bool_]:

@@ -27,7 +27,6 @@ class SurfaceTexture:
         self.context = context
         self.height_origin = 0.0
         self.boxes: NDArray[np.float64] = np.empty((0, 2, 3))
-        self.texels: NDArray[np.float32] = np.empty((0, 0, 4), np.float32)
         self.indices: moderngl.Buffer | None = None
         self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
         self._texture: moderngl.Texture | None = None
@@ -49,23 +48,14 @@ class SurfaceTexture:
             return False
         rows, cols = surface.shape
         self.context.check_texture_size("height map", cols, rows)
-        unseen = np.isnan(surface.heights)
-        # float32 has seven digits for what is left; the mean, unlike the middle, leaves them where most heights are.
-        seen = surface.heights[~unseen] if unseen.any() else surface.heights
-        self.height_origin = float(seen.mean()) if seen.size else 0.0
-        texels = np.empty((rows, cols, 4), np.float32)
-        texels[..., 0] = surface.heights - self.height_origin
-        texels[..., 1:] = GREY if surface.colors is None else np.nan_to_num(surface.colors, nan=GREY)
-        # OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead.
-        texels[unseen, 0] = UNSEEN
-
+        texels, self.height_origin = surface_texels(surface)
         same_shape = self._surface is not None and self._surface.shape == surface.shape
         self._surface = None  # until all of it is there
         if not same_shape:
             self._replace_texture(cols, rows)
         self.texture.write(texels)
-        self.texels = texels
         self.boxes = bounding_boxes(surface)
+        unseen = np.isnan(surface.heights)
         mask = unseen.tobytes() if unseen.any() else b""
         others = not same_shape or mask != self._unseen
         if others:
@@ -115,6 +105,21 @@ class SurfaceTexture:
         if indices.size:
             self.indices = self.context.own(self.context.mgl.buffer(indices))
             self.context.check(f"uploading {len(indices)} triangles")
+
+
+def surface_texels(surface: HeightMap) -> tuple[NDArray[np.float32], float]:
+    """(rows, cols, 4) heights above an origin, UNSEEN where there is none, and r, g, b; and that origin in map z."""
+    unseen = np.isnan(surface.heights)
+    any_unseen = bool(unseen.any())
+    # float32 has seven digits for what is left; the mean, unlike the middle, leaves them where most heights are.
+    seen = surface.heights[~unseen] if any_unseen else surface.heights
+    height_origin = float(seen.mean()) if seen.size else 0.0
+    texels = np.empty((*surface.shape, 4), np.float32)
+    texels[..., 0] = surface.heights - height_origin
+    texels[..., 1:] = GREY if surface.colors is None else np.nan_to_num(surface.colors, nan=GREY)
+    if any_unseen:  # OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead
+        texels[unseen, 0] = UNSEEN
+    return texels, height_origin
 
 
 def triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
