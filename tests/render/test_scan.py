@@ -37,7 +37,7 @@ def looking(eye: tuple, target: tuple) -> np.ndarray:
 
 
 def first_hit(surface: HeightMap, T_world_camera: np.ndarray, u: int, v: int, near: float) -> tuple[int, float, float]:
-    """The triangle id + 1 that a pixel's ray meets first, its depth, and how near to an edge any ray test was decided."""
+    """The triangle id + 1 that a pixel's ray meets first, its depth, and how near to an edge it passes."""
     T_camera_map = se3.inverse(T_world_camera) @ surface.pose
     corners = (surface.vertices() @ T_camera_map[:3, :3].T + T_camera_map[:3, 3])[surface.triangles]
     ray = np.array([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, 1.0])
@@ -99,7 +99,7 @@ def test_what_touches_an_unseen_vertex_is_not_there() -> None:
 
 @pytest.mark.parametrize("vertices", [33, 129])
 def test_the_rasteriser_sees_the_same_triangles(context: Context, vertices: int) -> None:
-    """But for a few pixels: the GPU settles what its rasteriser snapped to subpixels by one neighbour only, in float32."""
+    """But for a few pixels: a vertex snapped to subpixels is settled by one neighbour only, and in float32."""
     scene = reference_scene(vertices)
     renderer = derivative_renderer(context, scene.camera, "compact")
     drawn = renderer.render(scene.surface, scene.T_world_camera, pose=False, edges=False).triangle_ids + 1
