@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "fuse": ("glrender.cli.fuse", "a sequence becomes a height map, frame by frame"),
     "fit": ("glrender.cli.fit", "a height map fitted to all frames of a sequence jointly"),
     "eval": ("glrender.cli.eval", "how good a map is, against the truth or against frames held out"),
+    "layers": ("glrender.cli.layers", "where a robot can drive on a map: slope, steps, free ground"),
     "bench": ("glrender.cli.bench", "how long each stage takes on this machine"),
 }
 """Each verb with its module and what it does."""

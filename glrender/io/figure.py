@@ -1,6 +1,7 @@
 """What the pictures of maps have in common: a figure of our own, axes in metres, colour bars."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
@@ -74,6 +75,16 @@ def add_color_bar(axes: Axes, scale: Normalize, colormap: Colormap, label: str, 
     bar = axes.figure.colorbar(ScalarMappable(scale, colormap), ax=axes, shrink=0.85, pad=0.02, extend=extend)
     bar.set_label(label, color=TEXT, fontsize=9)
     bar.ax.tick_params(labelsize=8, color="0.6", labelcolor=TEXT)
+    bar.outline.set_edgecolor("0.75")
+
+
+def add_class_bar(axes: Axes, labels: Sequence[str], colors: Sequence[tuple[float, float, float]]) -> None:
+    """A bar beside `axes` with a field of each colour from below, and its label beside it."""
+    mappable = ScalarMappable(Normalize(0, len(colors)), ListedColormap(list(colors)))
+    middles = [k + 0.5 for k in range(len(colors))]
+    bar = axes.figure.colorbar(mappable, ax=axes, shrink=0.85, pad=0.02, ticks=middles)
+    bar.ax.set_yticklabels(labels, rotation=90, va="center")
+    bar.ax.tick_params(labelsize=8, length=0, labelcolor=TEXT)
     bar.outline.set_edgecolor("0.75")
 
 

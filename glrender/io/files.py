@@ -1,6 +1,7 @@
 """Text files by the line, and output files that appear whole or not at all."""
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,30 @@ def write_bytes(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def replacement(path: Path) -> Iterator[Path]:
+    """The same name in a new folder beside `path`; what is made there, file or folder, then takes the place of `path`.
+
+    Where making it fails, what was at `path` stays and nothing else does. InputError if the place cannot be written.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    new, old = folder / path.name, folder / "replaced"
+    try:
+        yield new
+        if path.is_dir() and new.is_dir():
+            path.replace(old)  # a folder only takes the place of an empty one
+        new.replace(path)
+    except OSError as error:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_file(path: Path) -> None:

@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, Normalize
 from numpy.typing import NDArray
 
+from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.terrain_layers import terrain_layers
 from glrender.io.color import linear_to_bytes
 from glrender.io.figure import (
     UNSEEN,
@@ -21,6 +23,7 @@ from glrender.io.figure import (
     save_figure,
     show_map,
 )
+from glrender.io.layers_picture import draw_occupancy
 from glrender.io.shading import relief
 
 HEIGHT_COLORS = ListedColormap(colormaps["gist_earth"](np.linspace(0.12, 0.93, 256)))
@@ -34,19 +37,21 @@ Image = NDArray[np.floating]
 def write_preview(
     path: Path, surface: HeightMap, prediction: Image | None, photograph: Image | None, title: str
 ) -> None:
-    """Draw shaded height, uncertainty and colour of a map, and below them a predicted view beside its photograph.
+    """Draw shaded height, uncertainty and colour of a map, where a small rover can drive on it, and below these views.
 
-    `prediction` and `photograph` are linear images (height, width, 1 or 3), or None where there is none.
+    The views are a predicted one beside its photograph; `prediction` and `photograph` are linear images (height,
+    width, 1 or 3), or None where there is none.
     """
     views = {"predicted view": prediction, "photograph": photograph}
     shown = {name: image for name, image in views.items() if image is not None}
     map_height = float(np.clip(4.6 * surface.shape[0] / surface.shape[1], 2.2, 7.5))
-    figure = new_figure(16, map_height + (5.6 if shown else 0) + 1.2, title)
+    figure = new_figure(21, map_height + (5.6 if shown else 0) + 1.2, title)
     rows = figure.add_gridspec(2 if shown else 1, 1, height_ratios=[map_height, 5.6] if shown else [1])
-    maps = rows[0].subgridspec(1, 3)
+    maps = rows[0].subgridspec(1, 4)
     _draw_height(figure.add_subplot(maps[0]), surface)
     _draw_sigma(figure.add_subplot(maps[1]), surface)
     _draw_color(figure.add_subplot(maps[2]), surface)
+    _draw_free_ground(figure.add_subplot(maps[3]), surface)
     if shown:
         cells = rows[1].subgridspec(1, len(shown))
         for column, (name, image) in enumerate(shown.items()):
@@ -85,6 +90,15 @@ def _draw_color(axes: Axes, surface: HeightMap) -> None:
         show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "no colour in this map")
     else:
         show_map(axes, surface, _srgb(surface.colors), "colour")
+
+
+def _draw_free_ground(axes: Axes, surface: HeightMap) -> None:
+    try:
+        layers = terrain_layers(surface)
+    except InputError:
+        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "no ground to drive on in this map")
+    else:
+        draw_occupancy(axes, layers)
 
 
 def _srgb(linear: Image) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.error_picture import write_error_picture
 from glrender.io.images import read_color
+from glrender.io.layers_picture import FREE_COLOR, OBSTACLE_COLOR
 from glrender.io.preview import write_preview
 from glrender.io.shading import slope_shade
 
@@ -32,6 +33,14 @@ def test_a_preview_shows_the_map_and_both_views(tmp_path):
     assert share(picture, [255, 0, 0]) > 0.1  # the predicted view
     assert share(picture, [124, 0, 0]) > 0.1  # the photograph: sRGB of linear 0.2
     assert share(picture, [224, 224, 224]) > 0.001  # the hole in the heights
+
+
+@pytest.mark.parametrize(("slope", "color"), [(0.1, FREE_COLOR), (0.5, OBSTACLE_COLOR)])
+def test_a_preview_says_where_a_rover_can_drive(tmp_path, slope, color):
+    write_preview(tmp_path / "preview.png", HeightMap(-slope * X, 0.034), None, None, "a ramp")  # away from the light
+    ground = read_color(tmp_path / "preview.png")[:, -500:]  # the rightmost panel
+    hue = ground / np.maximum(ground.max(axis=-1, keepdims=True), 1)
+    assert (np.abs(hue - np.array(color) / max(color)).max(axis=-1) < 0.1).mean() > 0.1
 
 
 @pytest.mark.parametrize(

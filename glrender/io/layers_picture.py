@@ -1,0 +1,100 @@
+"""`layers.png`: where a robot can drive, and why not elsewhere."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from numpy.typing import NDArray
+
+from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, TerrainLayers
+from glrender.io.figure import (
+    UNSEEN,
+    add_class_bar,
+    add_color_bar,
+    color_picture,
+    extend_of,
+    new_figure,
+    save_figure,
+    show_map,
+)
+from glrender.io.shading import relief
+
+FREE_COLOR = (0.30, 0.68, 0.38)
+OBSTACLE_COLOR = (0.84, 0.23, 0.20)
+UNKNOWN_COLOR = (0.62, 0.62, 0.64)
+"""Of ground that was seen, but not well enough to say."""
+
+TRAVERSABILITY_COLORS = LinearSegmentedColormap.from_list(
+    "traversability", [OBSTACLE_COLOR, (0.97, 0.84, 0.42), FREE_COLOR]
+)
+LIMIT_COLORS = colormaps["YlOrRd"]
+
+
+def write_layers_picture(path: Path, layers: TerrainLayers, title: str) -> None:
+    """Draw free ground, obstacles and unknown ground over shaded relief, and beside them what they follow from."""
+    rows, cols = layers.surface.shape
+    height = float(np.clip(9.0 * rows / cols, 3.5, 8.5))
+    width = float(np.clip(height * cols / rows, 4.0, 9.0))
+    figure = new_figure(2 * width + 4, height + 1.9, title)
+    columns = figure.add_gridspec(1, 2, width_ratios=[width, width + 2.6])
+    draw_occupancy(figure.add_subplot(columns[0]), layers)
+    panels = columns[1].subgridspec(2, 2)
+    robot = layers.robot
+    _draw_quantity(figure.add_subplot(panels[0, 0]), layers, layers.slope, "slope", "degrees", robot.max_slope)
+    _draw_quantity(figure.add_subplot(panels[0, 1]), layers, 1e3 * layers.step, "step", "mm", 1e3 * robot.max_step)
+    rough = 1e3 * layers.roughness
+    _draw_quantity(figure.add_subplot(panels[1, 0]), layers, rough, "roughness", "mm", 500 * robot.max_step)
+    _draw_traversability(figure.add_subplot(panels[1, 1]), layers)
+    save_figure(path, figure)
+
+
+def draw_occupancy(axes: Axes, layers: TerrainLayers) -> None:
+    """Free ground green, obstacles red, ground that was seen but is not known well enough grey, the rest light."""
+    surface, occupancy = layers.surface, layers.occupancy
+    seen = np.isfinite(surface.heights)
+    classes = {
+        "unknown": (np.isnan(occupancy) & seen, UNKNOWN_COLOR),
+        "obstacle": (occupancy == OBSTACLE, OBSTACLE_COLOR),
+        "free": (occupancy == FREE, FREE_COLOR),
+    }
+    colors = np.full((*surface.shape, 3), UNSEEN)
+    for cells, color in classes.values():
+        colors[cells] = color
+    picture = np.where(seen[..., None], relief(surface.heights, surface.spacing, colors), UNSEEN)
+    show_map(axes, surface, picture, f"where to drive: {in_words(layers.robot)}")
+    labels = [f"{name} {cells.sum() / seen.sum():.0%}" for name, (cells, _) in classes.items()]
+    add_class_bar(axes, labels, [color for _, color in classes.values()])
+
+
+def in_words(robot: Robot) -> str:
+    """The robot's limits, short enough for a title."""
+    return f"step ≤ {100 * robot.max_step:g} cm, slope ≤ {robot.max_slope:g}°, wheel {100 * robot.wheel_diameter:g} cm"
+
+
+def _draw_quantity(
+    axes: Axes, layers: TerrainLayers, values: NDArray[np.float64], name: str, unit: str, limit: float
+) -> None:
+    """A quantity from 0 to twice the robot's limit."""
+    scale = Normalize(0, 2 * limit, clip=True)
+    _draw(axes, layers, values, f"{name} (limit {limit:g} {unit})", f"{name} [{unit}]", scale, LIMIT_COLORS)
+
+
+def _draw_traversability(axes: Axes, layers: TerrainLayers) -> None:
+    scale = Normalize(0, 1, clip=True)
+    _draw(axes, layers, layers.traversability, "traversability", "traversability", scale, TRAVERSABILITY_COLORS)
+
+
+def _draw(
+    axes: Axes,
+    layers: TerrainLayers,
+    values: NDArray[np.float64],
+    title: str,
+    label: str,
+    scale: Normalize,
+    colormap: Colormap,
+) -> None:
+    show_map(axes, layers.surface, color_picture(values, scale, colormap), title)
+    low, high = float(scale.vmin or 0), float(scale.vmax or 1)
+    add_color_bar(axes, scale, colormap, label, extend_of(values, low, high))

@@ -1,0 +1,106 @@
+"""`glrender layers`: what it writes, what it says, and bad use."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from glrender.cli.main import main
+from glrender.geometry.heightmap import HeightMap
+from glrender.io import layers_png
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """`map.npz`: a floor with a kerb of 3 cm."""
+    heights = np.zeros((30, 40))
+    heights[:, 20:] = 0.03
+    HeightMap(heights, 0.02, (1.0, 2.0), sigma=np.full((30, 40), 1e-4)).save(tmp_path / "map.npz")
+    return tmp_path
+
+
+def test_everything_that_it_writes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "new" / "layers"
+    arguments = ["layers", str(folder / "map.npz"), "--out", str(out), "--crs", "EPSG:32632"]
+    for _ in range(2):  # the second time in place of the first
+        assert main(arguments) == 0
+        printed = capsys.readouterr()
+        assert printed.err == ""
+        assert "30 x 40 cells of 20 mm" in printed.out
+        assert f"look at {out}/layers.png" in printed.out
+    expected = {"layers.npz", "layers.tif", "layers_ros2", "layers.png", *layers_png.FILES}
+    assert {path.name for path in out.iterdir()} == expected
+    with rasterio.open(out / "layers.tif") as raster:
+        assert raster.crs.to_epsg() == 32632
+
+
+def test_the_robot_decides(folder: Path) -> None:
+    found = []
+    for step in ("0.02", "0.05"):
+        robot = ["--max-step", step, "--max-slope", "25", "--wheel", "0.2", "--footprint", "0.12"]
+        assert main(["layers", str(folder / "map.npz"), "--out", str(folder), "--formats", "npz", *robot]) == 0
+        with np.load(folder / "layers.npz") as data:
+            found.append(float(data["occupancy"][15, 20]))
+            assert (data["max_slope"], data["wheel_diameter"], data["footprint_radius"]) == (25, 0.2, 0.12)
+    assert found == [1, 0]
+
+
+def test_without_its_packages_it_says_what_is_left_out(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("rasterio", "rosbags"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert main(["layers", str(folder / "map.npz"), "--out", str(folder / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "not written: layers.tif, which needs rasterio (pip install 'glrender[dem]')" in printed
+    assert "not written: layers_ros2, which needs rosbags (pip install 'glrender[bags]')" in printed
+    assert not (folder / "out" / "layers.tif").exists()
+    assert main(["layers", str(folder / "map.npz"), "--out", str(folder / "tif"), "--formats", "npz", "tif"]) == 1
+    assert "layers.tif: needs rasterio, which is not installed" in capsys.readouterr().err
+    assert not (folder / "tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["map.npz"], 2, "--out"),
+        (["missing.npz", "--out", "out"], 1, "missing.npz: no such file"),
+        (["noise.npz", "--out", "out"], 1, "noise.npz: not a readable map.npz"),
+        (["empty.npz", "--out", "out"], 1, "no cell has a height"),
+        (["down.npz", "--out", "out"], 1, "tilted by 180 degrees"),
+        (["map.npz", "--out", "map.npz"], 1, "map.npz: cannot be written to"),
+        (["map.npz", "--out", "out", "--max-step", "0"], 2, "--max-step: received 0"),
+        (["map.npz", "--out", "out", "--max-step", "nan"], 2, "--max-step: received nan"),
+        (["map.npz", "--out", "out", "--max-slope", "-1"], 2, "--max-slope: received -1"),
+        (["map.npz", "--out", "out", "--max-slope", "90"], 2, "--max-slope: received 90, expected less than 90"),
+        (["map.npz", "--out", "out", "--wheel", "0"], 2, "--wheel: received 0"),
+        (["map.npz", "--out", "out", "--wheel", "2"], 2, "--wheel: received 2, expected at most the footprint's"),
+        (["map.npz", "--out", "out", "--footprint", "inf"], 2, "--footprint: received inf"),
+        (["map.npz", "--out", "out", "--formats", "jpg"], 2, "jpg"),
+        (["map.npz", "--out", "out", "--crs", "EPSG:4326"], 2, "--crs: received 'EPSG:4326', whose coordinates are in"),
+        (["map.npz", "--out", "out", "--crs", "here"], 2, "--crs: received 'here', expected a reference system"),
+    ],
+)
+def test_bad_use(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    surface = HeightMap.load("map.npz")
+    replace(surface, heights=np.full(surface.shape, np.nan)).save("empty.npz")
+    replace(surface, T_world_map=np.diag([1.0, -1, -1, 1])).save("down.npz")
+    Path("noise.npz").write_bytes(b"nothing of the kind")
+    assert main(["layers", *arguments]) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("glrender: error: ")
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+    assert not Path("out").exists()
