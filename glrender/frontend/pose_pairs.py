@@ -1,0 +1,101 @@
+"""Which photographs of a set are compared with each other, and what each pair says about its two poses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.frontend.pyramid import Level
+from glrender.frontend.reference import Reference, ReferencePoints
+from glrender.frontend.residuals import FEWEST, Exposure, block_scatter, by_reference_twist, inflation, photometric
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+
+Float64 = NDArray[np.float64]
+
+OVERLAPS = (0.9, 0.75, 0.6)
+"""Shares of a photograph that those it is compared with should show, before it and after it: far ones hold a trajectory
+together, and near ones are seen from about the same side."""
+LEAST_OVERLAP = 0.4
+_PROBES = 64  # points of a photograph by which overlap is judged
+
+
+def choose_pairs(camera: Camera, references: list[Reference]) -> list[tuple[int, int]]:
+    """(reference, frame) indices: each with its neighbours, and on both sides with those nearest to `OVERLAPS`."""
+    shares = overlap_matrix(camera, references)
+    N = len(references)
+    pairs = {(k, k + 1) for k in range(N - 1)} | {(k + 1, k) for k in range(N - 1)}
+    for i in range(N):
+        for side in (np.arange(i), np.arange(i + 1, N)):
+            both = np.minimum(shares[i, side], shares[side, i])
+            usable = side[both >= LEAST_OVERLAP]
+            for wanted in OVERLAPS if len(usable) else ():
+                off = np.abs(np.minimum(shares[i, usable], shares[usable, i]) - wanted)
+                pairs.add((i, int(usable[off.argmin()])))
+    return sorted(pairs)
+
+
+def overlap_matrix(camera: Camera, references: list[Reference]) -> Float64:
+    """(N, N): the share of the points of reference i that lie in the image of j."""
+    N = len(references)
+    shares = np.zeros((N, N))
+    for i, reference in enumerate(references):
+        points = reference.levels[0].points
+        points = points[:: max(len(points) // _PROBES, 1)]
+        if not len(points):
+            continue
+        in_world = points @ reference.T_world_camera[:3, :3].T + reference.T_world_camera[:3, 3]
+        for j, other in enumerate(references):
+            T = se3.inverse(other.T_world_camera)
+            pixels = camera.project(in_world @ T[:3, :3].T + T[:3, 3])
+            with np.errstate(invalid="ignore"):
+                inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
+            shares[i, j] = inside.all(axis=1).mean()
+    return shares
+
+
+@dataclass(frozen=True, eq=False)
+class PairTerm:
+    """What one pair says: normal equations over the twists of the reference's and the frame's camera, exposure
+    eliminated, divided by what neighbouring differences err together."""
+
+    matrix: Float64
+    """(12, 12)."""
+    vector: Float64
+    """(12,)."""
+    sigma: float
+    """Standard deviation of the differences in intensity."""
+    points: int
+    """That were compared."""
+
+
+def compare(
+    reference: ReferencePoints,
+    level: Level,
+    T_camera_reference: Float64,
+    exposure: Exposure | None,
+) -> tuple[PairTerm, Exposure] | None:
+    """The term of one pair and its exposure, better by one step; None: too little in common to say anything."""
+    residuals, sighting, exposure = photometric(reference, level, T_camera_reference, exposure)
+    seen = residuals.weight > 0
+    if np.count_nonzero(seen) < FEWEST:
+        return None
+    columns = np.empty((len(seen), 14))
+    columns[:, :6] = by_reference_twist(reference, sighting, exposure, T_camera_reference)
+    columns[:, 6:12] = residuals.by_twist
+    columns[:, 12] = np.where(seen, -sighting.intensity, 0)
+    columns[:, 13] = -1
+    weighted = residuals.weight[:, None] * columns
+    full, pull = weighted.T @ columns, -(weighted.T @ residuals.value)
+    # The exposure that fits best for each change of the poses.
+    gained = np.linalg.solve(full[12:, 12:], np.column_stack([full[12:, :12], pull[12:]]))
+    matrix = full[:12, :12] - full[:12, 12:] @ gained[:, :12]
+    vector = pull[:12] - full[:12, 12:] @ gained[:, 12]
+    freed = weighted[:, 6:12] - residuals.weight[:, None] * (columns[:, 12:] @ gained[:, 6:12])
+    # Where these two alone would go: what others hold against them is no scatter of theirs.
+    there = np.linalg.pinv(matrix[6:, 6:], hermitian=True) @ vector[6:]
+    exposed = gained[:, 12] - gained[:, 6:12] @ there
+    left = residuals.value + columns[:, 6:12] @ there + columns[:, 12:] @ exposed
+    larger = inflation(matrix[6:, 6:], block_scatter(freed * left[:, None], reference.block))
+    better = Exposure(exposure.gain + gained[0, 12], exposure.bias + gained[1, 12])
+    return PairTerm(matrix / larger, vector / larger, residuals.sigma, int(seen.sum())), better

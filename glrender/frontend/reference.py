@@ -1,0 +1,138 @@
+"""What a frame is aligned with: an image whose depth is known, at a known pose."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.checks import check_array, check_pose
+from glrender.frontend.pyramid import Level
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+MOST_POINTS = 4000
+"""Points of each level: on fr1_floor and simulated flights twice as many changed no pose by a tenth of its sigma."""
+BLOCKS = (6, 8)
+"""Rows and columns of the blocks of an image that are taken to err independently of each other."""
+PLAIN = 0.004
+"""Intensity a pixel: a weaker slope is noise (one grey level in the darks is 0.003)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReferencePoints:
+    """Pixels of one level that have something to tell: depth and texture. In the order of their blocks."""
+
+    points: Float64
+    """(N, 3) reference camera coordinates, metres."""
+    intensity: Float64
+    """(N,)."""
+    depth_slope: Float64
+    """(N, 3) m = n / (n·r) of the surface's normal n and the pixel's ray r: d depth / d point; 0 where not known."""
+    block: NDArray[np.int64]
+    """(N,) block of the image, 0 to BLOCKS[0]·BLOCKS[1] - 1."""
+
+    def seen_from(self, T: Float64) -> "ReferencePoints":
+        """See `Reference.seen_from`; `T` (4, 4) takes the old camera's coordinates to the new one's."""
+        rays = self.points / self.points[:, 2:]
+        n = self.depth_slope @ T[:3, :3].T
+        facing = np.einsum("nk,nk->n", n, rays)
+        # m·X = D on the plane, so that n·X' = D + n·t for what has moved with it.
+        depth = self.points[:, 2] + n @ T[:3, 3]
+        known = (facing > 0) & (depth > 0)
+        depth = np.divide(depth, facing, out=self.points[:, 2].copy(), where=known)
+        slope = np.divide(n, facing[:, None], out=np.zeros_like(n), where=known[:, None])
+        return replace(self, points=rays * depth[:, None], depth_slope=slope)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """An image with depth, prepared for alignment; made by `make_reference`."""
+
+    T_world_camera: Float64
+    """(4, 4)."""
+    levels: tuple[ReferencePoints, ...]
+    """Finest first, as of `build_pyramid`."""
+
+    def seen_from(self, T_world_camera: Float64) -> "Reference":
+        """The same pixels taken from another pose (4, 4), on the planes through the points that they saw.
+
+        The depths of points without a slope are the camera's own, and stay.
+        """
+        T = se3.inverse(T_world_camera) @ self.T_world_camera
+        return Reference(T_world_camera, tuple(points.seen_from(T) for points in self.levels))
+
+
+def make_reference(
+    pyramid: tuple[Level, ...],
+    depth: Float32,
+    T_world_camera: Float64,
+    depth_slope: Float32 | None = None,
+    most_points: int = MOST_POINTS,
+) -> Reference:
+    """The points of a photograph or rendering with `depth` (height, width), camera z in metres, 0 where not known.
+
+    `depth_slope` (height, width, 3) is d depth / d (motion of the surface), as `PoseDerivatives.depth_wrt_pose` begins
+    with; without it the depths belong to the camera rather than to a surface that stays where it is.
+    """
+    camera = pyramid[0].camera
+    depth = check_array("depth", depth, camera.shape, np.float32)
+    T = check_pose("T_world_camera", T_world_camera)
+    if depth_slope is None:
+        depth_slope = np.zeros((*camera.shape, 3), np.float32)
+    chosen = []
+    for number, level in enumerate(pyramid):
+        step = 2**number
+        chosen.append(_choose(level, depth[::step, ::step], depth_slope[::step, ::step], most_points))
+    return Reference(T, tuple(chosen))
+
+
+def depth_slopes(camera: Camera, depth: Float32, reach: int = 4) -> Float32:
+    """(height, width, 3): `depth_slope` of depths that a sensor measured, by planes through `reach` pixels around.
+
+    0 where a depth around is missing, or where they are of no plane (an edge). On a plane inverse depth is linear in
+    the pixel, 1/D = p·r, and m = D p.
+    """
+    side = 2 * reach + 1
+    inverse = np.divide(1, depth, out=np.zeros_like(depth), where=depth > 0)
+    box = np.ones((side, side), np.float32) / side**2
+    ramp = np.tile(np.arange(-reach, reach + 1, dtype=np.float32), (side, 1))
+    ramp /= np.square(ramp).sum()
+    whole = cv2.erode((depth > 0).astype(np.uint8), np.ones((side, side), np.uint8)).astype(bool)
+    nearest, farthest = cv2.erode(depth, np.ones((side, side))), cv2.dilate(depth, np.ones((side, side)))
+    flat = whole & (farthest - nearest < 0.1 * nearest)
+    mean, along_u, along_v = (cv2.filter2D(inverse, -1, kernel) for kernel in (box, ramp, ramp.T))
+    x = (np.arange(camera.width) - camera.cx) / camera.fx
+    y = (np.arange(camera.height) - camera.cy) / camera.fy
+    p = np.stack([camera.fx * along_u, camera.fy * along_v, np.zeros_like(mean)], axis=-1)
+    p[..., 2] = mean - p[..., 0] * x - p[..., 1] * y[:, None]
+    slope = np.divide(p, mean[..., None], out=np.zeros_like(p), where=flat[..., None])
+    return slope.astype(np.float32)
+
+
+def _choose(level: Level, depth: Float32, slope: Float32, most_points: int) -> ReferencePoints:
+    """The pixel of the steepest intensity in each of about `most_points` squares, where it is steep at all."""
+    height, width = level.image.shape
+    steepness = np.zeros((height, width), np.float32)
+    steepness[1:-1, 1:-1] = np.hypot(
+        level.image[1:-1, 2:] - level.image[1:-1, :-2], level.image[2:, 1:-1] - level.image[:-2, 1:-1]
+    )
+    usable = (depth > 0) & (steepness > 2 * PLAIN)  # no NaN is above anything
+    side = max(int(np.sqrt(height * width / most_points)), 1)
+    rows, cols = height // side, width // side
+    scores = np.where(usable, steepness, 0)[: rows * side, : cols * side]
+    squares = scores.reshape(rows, side, cols, side).swapaxes(1, 2).reshape(rows, cols, side * side)
+    best = squares.argmax(axis=2)
+    has = squares.max(axis=2) > 0
+    i, j = np.nonzero(has)
+    v, u = i * side + best[has] // side, j * side + best[has] % side
+    block = (v * BLOCKS[0] // height) * BLOCKS[1] + u * BLOCKS[1] // width
+    order = np.argsort(block, kind="stable")
+    u, v, block = u[order], v[order], block[order]
+    D = depth[v, u].astype(np.float64)
+    camera = level.camera
+    points = np.stack([D * (u - camera.cx) / camera.fx, D * (v - camera.cy) / camera.fy, D], axis=-1)
+    return ReferencePoints(points, level.image[v, u].astype(np.float64), slope[v, u].astype(np.float64), block)
