@@ -1,10 +1,11 @@
 """Camera poses over time, and the text files that hold them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from glrender.checks import check_array, check_pose
@@ -69,14 +70,25 @@ def read_trajectory(path: str | Path) -> Trajectory:
     a quaternion that is not of unit length or a malformed line raise InputError with file and line.
     """
     path = Path(path)
+    lines = ((f"{path}:{number}", line) for number, line in data_lines(path))
+    trajectory = collect_poses((where, *_parse_pose(where, line)) for where, line in lines)
+    if trajectory is None:
+        raise InputError(f"{path}: holds no pose; expected lines of {COLUMNS}")
+    return trajectory
+
+
+def collect_poses(entries: Iterable[tuple[str, float, NDArray[np.float64]]]) -> Trajectory | None:
+    """The trajectory of (where it stands, seconds, T_world_camera) in any order; None of nothing.
+
+    A pose may be repeated; InputError, which begins with `where`, for two different poses of the same time.
+    """
     by_time: dict[float, NDArray[np.float64]] = {}
-    for number, line in data_lines(path):
-        time, pose = _parse_pose(f"{path}:{number}", line)
+    for where, time, pose in entries:
         known = by_time.setdefault(time, pose)
         if known is not pose and not np.allclose(known, pose, rtol=0, atol=1e-9):
-            raise InputError(f"{path}:{number}: time {time:.6f} s has another pose on an earlier line")
+            raise InputError(f"{where}: time {time:.6f} s has another pose on an earlier line")
     if not by_time:
-        raise InputError(f"{path}: holds no pose; expected lines of {COLUMNS}")
+        return None
     times = sorted(by_time)
     return Trajectory(np.array(times), np.stack([by_time[time] for time in times]))
 
@@ -93,28 +105,37 @@ def write_trajectory(path: Path, trajectory: Trajectory) -> None:
 def read_pose(path: str | Path) -> NDArray[np.float64]:
     """Read one rigid transformation, four lines of four numbers, such as `T_world_map.txt`."""
     path = Path(path)
-    rows = [_numbers(f"{path}:{number}", line, 4, "four numbers") for number, line in data_lines(path)]
+    rows = [read_numbers(f"{path}:{number}", line.split(), 4, "four numbers") for number, line in data_lines(path)]
     if len(rows) != 4:
         raise InputError(f"{path}: received {len(rows)} lines of numbers, expected 4 (a 4x4 transformation)")
     return check_pose(str(path), np.array(rows))
 
 
-def _parse_pose(where: str, line: str) -> tuple[float, NDArray[np.float64]]:
-    time, *values = _numbers(where, line, 8, COLUMNS)
-    length = float(np.linalg.norm(values[3:]))
-    if abs(length - 1) > UNIT_TOLERANCE:
-        raise InputError(f"{where}: quaternion of length {length:.3g}, expected 1; the columns are {COLUMNS}")
-    return time, se3.from_quaternion(values[:3], values[3:])
+def make_pose(where: str, translation: ArrayLike, quaternion: ArrayLike, columns: str) -> NDArray[np.float64]:
+    """T_a_b (4, 4) of a translation (3,) and a quaternion (x, y, z, w), both as a file has them.
+
+    A quaternion that is not of unit length, to two decimals, raises InputError with `where` it stands and the
+    `columns` that were expected there.
+    """
+    length = float(np.linalg.norm(np.asarray(quaternion, np.float64)))
+    if not abs(length - 1) <= UNIT_TOLERANCE:
+        raise InputError(f"{where}: quaternion of length {length:.3g}, expected 1; the columns are {columns}")
+    return se3.from_quaternion(translation, quaternion)
 
 
-def _numbers(where: str, line: str, count: int, expected: str) -> list[float]:
-    words = line.split()
+def read_numbers(where: str, words: list[str], count: int, expected: str) -> list[float]:
+    """The finite numbers of `words`; InputError with `where` they stand if they are not `count` such numbers."""
     try:
         values = [float(word) for word in words]
     except ValueError:
-        raise InputError(f"{where}: received {line!r}, expected {expected}") from None
+        raise InputError(f"{where}: received {' '.join(words)!r}, expected {expected}") from None
     if len(values) != count:
         raise InputError(f"{where}: received {len(values)} numbers, expected {expected}")
     if not np.isfinite(values).all():
-        raise InputError(f"{where}: received {line!r}, expected finite numbers ({expected})")
+        raise InputError(f"{where}: received {' '.join(words)!r}, expected finite numbers ({expected})")
     return values
+
+
+def _parse_pose(where: str, line: str) -> tuple[float, NDArray[np.float64]]:
+    time, *values = read_numbers(where, line.split(), 8, COLUMNS)
+    return time, make_pose(where, values[:3], values[3:], COLUMNS)

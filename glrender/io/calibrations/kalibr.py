@@ -1,0 +1,42 @@
+"""Kalibr's camchain: one camera or several, in YAML."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from glrender.checks import check_pose
+from glrender.errors import InputError
+from glrender.geometry import se3
+from glrender.io.calibrations.calibration import Calibration, Size, check_lens, make_camera
+from glrender.io.camera_file import CameraFile
+
+
+def is_kalibr(content: Mapping[str, Any]) -> bool:
+    """Whether this is a camchain: cameras by name, each with a model."""
+    return any(isinstance(entry, Mapping) and "camera_model" in entry for entry in content.values())
+
+
+def read_kalibr(where: str, content: Mapping[str, Any], camera: str | None, size: Size | None) -> Calibration:
+    """The camera named `camera`, or the only one; where the file has T_cam_imu, the imu is the base."""
+    entries = {name: entry for name, entry in content.items() if isinstance(entry, Mapping) and "intrinsics" in entry}
+    entry = entries[choose_camera(where, camera, entries)]
+    model = str(entry.get("camera_model"))
+    if model != "pinhole":
+        raise InputError(f"{where}: the camera model {model!r} is not one that glrender has; calibrate as pinhole")
+    check_lens(where, str(entry.get("distortion_model", "none")))
+    given = tuple(entry["resolution"]) if "resolution" in entry else size
+    color = make_camera(where, given, entry["intrinsics"], entry.get("distortion_coeffs", []))
+    imu = entry.get("T_cam_imu")
+    base = None if imu is None else se3.inverse(check_pose(f"{where}: T_cam_imu", imu))
+    return Calibration(CameraFile(color), base)
+
+
+def choose_camera(where: str, camera: str | None, known: Mapping[str, Any]) -> str:
+    """`camera`, or the only one there is; InputError lists those there are."""
+    names = ", ".join(known)
+    if camera is None and len(known) == 1:
+        return next(iter(known))
+    if camera is None:
+        raise InputError(f"{where}: has {len(known)} cameras ({names}); say which one is meant (--camera)")
+    if camera not in known:
+        raise InputError(f"{where}: has no camera {camera!r}, but {names}")
+    return camera

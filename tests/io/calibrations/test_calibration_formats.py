@@ -1,0 +1,275 @@
+"""Every format of calibrations, written by hand."""
+
+import json
+import struct
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from glrender.errors import InputError, UsageError
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.io.calibrations.reading import FORMATS, calibration_format, read_calibration
+from glrender.io.camera_file import write_camera
+
+LENS = (-0.28, 0.07, 0.0002, 0.00002)
+CAMERA = Camera(752, 480, 458.654, 457.296, 367.215, 248.375, LENS)
+INTRINSICS = [CAMERA.fx, CAMERA.fy, CAMERA.cx, CAMERA.cy]
+T = se3.exp([0.1, -0.2, 0.3, 0.5, 0.6, 0.7])
+
+
+def dump(path, content):
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def kalibr(**changes):
+    return {
+        "camera_model": "pinhole",
+        "distortion_coeffs": list(LENS),
+        "distortion_model": "radtan",
+        "intrinsics": INTRINSICS,
+        "resolution": [752, 480],
+        "T_cam_imu": T.tolist(),
+        "rostopic": "/cam0/image_raw",
+    } | changes
+
+
+def test_our_own(tmp_path):
+    write_camera(tmp_path / "camera.yaml", CAMERA, 5000)
+    assert read_calibration(tmp_path / "camera.yaml").cameras.color == CAMERA
+
+
+def test_kalibr(tmp_path):
+    calibration = read_calibration(dump(tmp_path / "camchain.yaml", {"cam0": kalibr()}))
+    assert calibration.cameras.color == CAMERA
+    np.testing.assert_allclose(calibration.T_base_camera @ T, np.eye(4), atol=1e-12)
+
+
+def test_one_of_several_is_chosen_by_name(tmp_path):
+    path = dump(tmp_path / "camchain.yaml", {"cam0": kalibr(), "cam1": kalibr(intrinsics=[1, 2, 3, 4])})
+    with pytest.raises(InputError, match=r"has 2 cameras \(cam0, cam1\); say which one is meant"):
+        read_calibration(path)
+    assert read_calibration(path, camera="cam1").cameras.color.fy == 2
+    with pytest.raises(InputError, match="has no camera 'cam2', but cam0, cam1"):
+        read_calibration(path, camera="cam2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"distortion_model": "equidistant"}, "lens model 'equidistant' is not one that glrender has.*undistort"),
+        ({"camera_model": "omni"}, "camera model 'omni' is not one"),
+        ({"intrinsics": [1, 2]}, "received 2 intrinsics"),
+        ({"T_cam_imu": [[1]]}, "T_cam_imu: received shape"),
+        ({"distortion_coeffs": ["a"]}, r"received the distortion \['a'\]"),
+        ({"resolution": [0, 480]}, "width: received 0"),
+    ],
+)
+def test_what_a_kalibr_file_may_have_wrong(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        read_calibration(dump(tmp_path / "camchain.yaml", {"cam0": kalibr(**changes)}))
+
+
+def test_euroc(tmp_path):
+    content = {
+        "sensor_type": "camera",
+        "T_BS": {"cols": 4, "rows": 4, "data": T.ravel().tolist()},
+        "resolution": [752, 480],
+        "camera_model": "pinhole",
+        "intrinsics": INTRINSICS,
+        "distortion_model": "radial-tangential",
+        "distortion_coefficients": list(LENS),
+    }
+    calibration = read_calibration(dump(tmp_path / "sensor.yaml", content))
+    assert calibration.cameras.color == CAMERA
+    np.testing.assert_allclose(calibration.T_base_camera, T, atol=1e-12)
+    content["T_BS"] = {"data": [1, 2]}
+    with pytest.raises(InputError, match="T_BS: expected 'data' of 16 numbers"):
+        read_calibration(dump(tmp_path / "sensor.yaml", content))
+
+
+def ros(model="plumb_bob"):
+    return {
+        "image_width": 752,
+        "image_height": 480,
+        "camera_name": "front",
+        "camera_matrix": {"rows": 3, "cols": 3, "data": CAMERA.matrix.ravel().tolist()},
+        "distortion_model": model,
+        "distortion_coefficients": {"rows": 1, "cols": 5, "data": [*LENS, 0.5]},
+        "projection_matrix": {"rows": 3, "cols": 4, "data": [1.0] * 12},
+    }
+
+
+def test_ros(tmp_path):
+    camera = read_calibration(dump(tmp_path / "front.yaml", ros())).cameras.color
+    assert camera == Camera(752, 480, *INTRINSICS, (*LENS, 0.5))
+    with pytest.raises(InputError, match="lens model 'equidistant'"):
+        read_calibration(dump(tmp_path / "front.yaml", ros("equidistant")))
+
+
+@pytest.mark.parametrize("suffix", ["yml", "xml"])
+@pytest.mark.parametrize("sized", [True, False])
+def test_opencv(tmp_path, suffix, sized):
+    path = tmp_path / f"calibration.{suffix}"
+    storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+    if sized:
+        storage.write("image_width", 752)
+        storage.write("image_height", 480)
+    storage.write("camera_matrix", CAMERA.matrix)
+    storage.write("distortion_coefficients", np.array([[*LENS, 0.5]]).T)
+    storage.release()
+    assert calibration_format(path) == "opencv"
+    camera = read_calibration(path, size=None if sized else (752, 480)).cameras.color
+    assert camera == Camera(752, 480, *INTRINSICS, (*LENS, 0.5))
+    if not sized:
+        with pytest.raises(InputError, match="does not say the size of the images"):
+            read_calibration(path)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(12, True), (14, True), (14, False)])
+def test_coefficients_that_are_not_used_must_be_0(tmp_path, count, fits):
+    path = tmp_path / "calibration.yml"
+    lens = np.zeros(count)
+    lens[:8] = 0.01
+    lens[-1] = 0 if fits else 0.1
+    storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+    storage.write("camera_matrix", CAMERA.matrix)
+    storage.write("distortion_coefficients", lens)
+    storage.release()
+    if fits:
+        assert read_calibration(path, size=(752, 480)).cameras.color.distortion == (0.01,) * 8
+    else:
+        with pytest.raises(InputError, match=r"received 14 coefficients.*after the eighth"):
+            read_calibration(path, size=(752, 480))
+
+
+CENTRE = f"{CAMERA.cx + 0.5} {CAMERA.cy + 0.5}"
+"""COLMAP has the centre of the first pixel at (0.5, 0.5)."""
+
+
+@pytest.mark.parametrize(
+    ("line", "lens"),
+    [
+        (f"PINHOLE 752 480 458.654 457.296 {CENTRE}", None),
+        (f"OPENCV 752 480 458.654 457.296 {CENTRE} -0.28 0.07 0.0002 0.00002", LENS),
+        (f"FULL_OPENCV 752 480 458.654 457.296 {CENTRE} 1 2 3 4 5 6 7 8", (1, 2, 3, 4, 5, 6, 7, 8)),
+        (f"SIMPLE_PINHOLE 752 480 458.654 {CENTRE}", None),
+        (f"SIMPLE_RADIAL 752 480 458.654 {CENTRE} 0.1", (0.1, 0, 0, 0)),
+        (f"RADIAL 752 480 458.654 {CENTRE} 0.1 0.2", (0.1, 0.2, 0, 0)),
+    ],
+)
+def test_colmap_text(tmp_path, line, lens):
+    (tmp_path / "cameras.txt").write_text(f"# cameras\n3 {line}\n")
+    camera = read_calibration(tmp_path).cameras.color
+    assert (camera.cx, camera.cy) == pytest.approx((CAMERA.cx, CAMERA.cy))
+    assert camera.fx == CAMERA.fx
+    assert camera.fy == (CAMERA.fx if line.startswith(("SIMPLE", "RADIAL")) else CAMERA.fy)
+    assert camera.distortion == lens
+
+
+def test_colmap_binary(tmp_path):
+    parameters = (*INTRINSICS[:2], CAMERA.cx + 0.5, CAMERA.cy + 0.5, *LENS)
+    data = struct.pack("<Q", 2) + struct.pack("<iiQQ8d", 1, 4, 752, 480, *parameters)
+    data += struct.pack("<iiQQ3d", 7, 0, 752, 480, 500, 376, 240)
+    (tmp_path / "cameras.bin").write_bytes(data)
+    with pytest.raises(InputError, match=r"has 2 cameras \(1, 7\)"):
+        read_calibration(tmp_path)
+    camera = read_calibration(tmp_path, camera="1").cameras.color
+    assert (camera.fx, camera.cx) == pytest.approx((CAMERA.fx, CAMERA.cx))
+    assert camera.distortion == LENS
+    assert read_calibration(tmp_path, camera="7").cameras.color == Camera(752, 480, 500, 500, 375.5, 239.5)
+    (tmp_path / "cameras.bin").write_bytes(data[:-9])
+    with pytest.raises(InputError, match=r"cameras\.bin: cut short after 1 cameras"):
+        read_calibration(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 OPENCV_FISHEYE 8 6 1 1 1 1 0 0 0 0\n", "camera model OPENCV_FISHEYE is not one.*undistort the images"),
+        ("1 PINHOLE 8 6 1 1 1\n", r"cameras\.txt:1: received 5 numbers, expected CAMERA_ID.*\(4 of PINHOLE\)"),
+        ("1 WIDE 8 6 1 1 1\n", "expected CAMERA_ID MODEL.*with one of SIMPLE_PINHOLE"),
+        ("# none\n", "holds no camera"),
+    ],
+)
+def test_what_colmap_cameras_may_have_wrong(tmp_path, text, message):
+    (tmp_path / "cameras.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_calibration(tmp_path)
+
+
+FRAME = {"file_path": "a.png", "transform_matrix": np.eye(4).tolist()}
+
+
+def test_transforms_with_everything(tmp_path):
+    values = {"w": 752, "h": 480, "fl_x": CAMERA.fx, "fl_y": CAMERA.fy, "cx": CAMERA.cx + 0.5, "cy": CAMERA.cy + 0.5}
+    lens = dict(zip(("k1", "k2", "p1", "p2"), LENS, strict=True))
+    path = tmp_path / "transforms.json"
+    for content in (values | lens | {"frames": [FRAME]}, {"frames": [FRAME | values | lens] * 2}):
+        path.write_text(json.dumps(content))
+        camera = read_calibration(path).cameras.color
+        assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx(INTRINSICS)
+        assert camera.distortion == (*LENS, 0)
+    path.write_text(json.dumps({"frames": [FRAME | values, FRAME | values | {"fl_x": 3}]}))
+    with pytest.raises(InputError, match="fl_x differs between frames"):
+        read_calibration(path)
+
+
+def test_transforms_with_an_angle_of_view(tmp_path):
+    path = tmp_path / "transforms.json"
+    path.write_text(json.dumps({"camera_angle_x": 2 * np.arctan(0.5), "frames": [FRAME]}))
+    camera = read_calibration(path, size=(800, 600)).cameras.color
+    assert camera.fx == camera.fy == pytest.approx(800)
+    assert (camera.cx, camera.cy) == (399.5, 299.5)
+    with pytest.raises(InputError, match="does not say w and h"):
+        read_calibration(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"w": 8, "h": 6, "frames": [FRAME]}, "no focal length; expected fl_x, or camera_angle_x"),
+        ({"w": 8, "h": 6, "fl_x": "wide", "frames": [FRAME]}, "fl_x: received 'wide', expected a number"),
+        ({"camera_model": "OPENCV_FISHEYE", "frames": [FRAME]}, "lens model 'OPENCV_FISHEYE'"),
+        ({"frames": []}, "no frames"),
+    ],
+)
+def test_what_transforms_may_have_wrong(tmp_path, content, message):
+    (tmp_path / "transforms.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=message):
+        read_calibration(tmp_path / "transforms.json")
+
+
+@pytest.mark.parametrize("content", ["", "- 1\n", "a: 1\n", "just words"])
+def test_a_file_of_no_known_format(tmp_path, content):
+    path = tmp_path / "x.yaml"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"x\.yaml: no calibration that glrender knows; expected one of camera\.yaml"):
+        read_calibration(path)
+
+
+def test_files_that_are_not_there_or_broken(tmp_path):
+    with pytest.raises(InputError, match="no such file or folder; expected a calibration"):
+        read_calibration(tmp_path / "none.yaml")
+    with pytest.raises(InputError, match=r"neither cameras\.bin nor cameras\.txt"):
+        read_calibration(tmp_path)
+    (tmp_path / "broken.yaml").write_text("a: [1")
+    with pytest.raises(InputError, match=r"broken\.yaml: not YAML"):
+        read_calibration(tmp_path / "broken.yaml")
+    (tmp_path / "broken.xml").write_text("<?xml version='1.0'?><opencv_storage><camera_matrix>")
+    with pytest.raises(InputError, match=r"broken\.xml: (OpenCV cannot read it|no 3 x 3 camera matrix)"):
+        read_calibration(tmp_path / "broken.xml")
+
+
+def test_the_format_may_be_said(tmp_path):
+    path = dump(tmp_path / "front.yaml", ros())
+    with pytest.raises(InputError, match="no EuRoC sensor.yaml"):
+        read_calibration(path, "euroc")
+    with pytest.raises(UsageError, match="calibration format: received 'matlab', expected one of 'camera'"):
+        read_calibration(path, "matlab")
+    with pytest.raises(UsageError, match="has one camera; leave it out"):
+        read_calibration(path, camera="cam0")
+    assert len(FORMATS) == 7
