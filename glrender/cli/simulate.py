@@ -14,8 +14,8 @@ from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
+from glrender.io.staged_folder import SIMULATION, StagedFolder
 from glrender.simulate.elevation import BUILTIN, read_elevation
-from glrender.simulate.folder import SimulationFolder
 from glrender.simulate.noise import NoiseModel
 from glrender.simulate.path import make_path
 from glrender.simulate.recording import Recording, record
@@ -82,7 +82,7 @@ class SimulateOptions:
 def run(options: SimulateOptions) -> int:
     """Make the simulation and say what was written."""
     _check(options)
-    with SimulationFolder(options.out) as folder:
+    with StagedFolder(options.out, SIMULATION) as folder:
         texture_seed, noise_seed = np.random.SeedSequence(options.seed).spawn(2)
         scene = make_scene(options, np.random.default_rng(texture_seed))
         noise = make_noise(options, scene)

@@ -65,12 +65,14 @@ def read_camera(path: str | Path) -> CameraFile:
     return CameraFile(color, depth, registered, scale)
 
 
-def write_camera(path: Path, camera: Camera, depth_scale: float) -> None:
-    """Write the `camera.yaml` of a sequence whose colour and depth share `camera`."""
-    content: dict[str, Any] = {key: getattr(camera, key) for key in REQUIRED}
-    if camera.distortion is not None:
-        content["distortion"] = list(camera.distortion)
-    content["depth_scale"] = float(depth_scale)
+def write_camera(path: Path, cameras: CameraFile) -> None:
+    """Write the `camera.yaml` that `read_camera` reads."""
+    content: dict[str, Any] = {key: getattr(cameras.color, key) for key in REQUIRED}
+    if cameras.color.distortion is not None:
+        content["distortion"] = list(cameras.color.distortion)
+    content["depth_scale"] = float(cameras.depth_scale)
+    if cameras.depth is not None:
+        content["depth"] = {key: getattr(cameras.depth, key) for key in INTRINSICS} | {"registered": cameras.registered}
     write_bytes(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=False).encode())
 
 

@@ -27,46 +27,62 @@ class FrameError(InputError):
 
 def read_color(path: Path) -> NDArray[np.uint8]:
     """(height, width, 3) sRGB bytes, red first; FrameError if the file is missing, damaged or no image."""
-    bgr = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return decode_color(str(path), read_file(path))
 
 
 def read_depth(path: Path) -> NDArray[np.uint16]:
     """(height, width) counts, 0 where nothing was measured; FrameError if it is no whole 16-bit image."""
-    counts = _decode(path, cv2.IMREAD_UNCHANGED)
+    return decode_depth(str(path), read_file(path))
+
+
+def decode_color(name: str, data: bytes) -> NDArray[np.uint8]:
+    """(height, width, 3) sRGB bytes, red first, of a PNG or JPEG; FrameError, with its `name`, if it is not whole."""
+    bgr = _decode(name, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def decode_depth(name: str, data: bytes) -> NDArray[np.uint16]:
+    """(height, width) counts of a 16-bit PNG of one channel; FrameError, with its `name`, if it is not that."""
+    counts = _decode(name, data, cv2.IMREAD_UNCHANGED)
     if counts.dtype != np.uint16 or counts.ndim != 2:
         raise FrameError(
-            f"{path}: received {counts.dtype} of shape {counts.shape}, expected a 16-bit image of one channel"
+            f"{name}: received {counts.dtype} of shape {counts.shape}, expected a 16-bit image of one channel"
         )
     return counts
 
 
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file; FrameError if they cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
 def write_color(path: Path, linear: NDArray[np.floating]) -> None:
     """Write linear colour (height, width, 1 or 3), clipped to [0, 1], as an 8-bit sRGB PNG."""
-    _write_png(path, np.ascontiguousarray(linear_to_bytes(linear)[..., ::-1]))
+    write_bytes(path, encode_png(linear_to_bytes(linear)))
 
 
 def write_depth(path: Path, counts: NDArray[np.uint16]) -> None:
     """Write (height, width) counts as a 16-bit PNG."""
-    _write_png(path, counts)
+    write_bytes(path, encode_png(counts))
 
 
-def _write_png(path: Path, pixels: NDArray[Any]) -> None:
-    write_bytes(path, cv2.imencode(".png", pixels)[1].tobytes())
+def encode_png(pixels: NDArray[Any]) -> bytes:
+    """A PNG of sRGB bytes (height, width, 1 or 3), red first, or of 16-bit counts (height, width)."""
+    bgr = np.ascontiguousarray(pixels[..., ::-1]) if pixels.ndim == 3 else pixels
+    return cv2.imencode(".png", bgr)[1].tobytes()
 
 
-def _decode(path: Path, flags: int) -> NDArray[Any]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from None
+def _decode(name: str, data: bytes, flags: int) -> NDArray[Any]:
     # The decoder gives a half-decoded image, and no error, for a file that was cut off.
     damage = _png_damage(data) if data.startswith(PNG_SIGNATURE) else _jpeg_damage(data)
     if damage:
-        raise FrameError(f"{path}: {damage}")
+        raise FrameError(f"{name}: {damage}")
     pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     if pixels is None:
-        raise FrameError(f"{path}: cannot be decoded; the file is damaged")
+        raise FrameError(f"{name}: cannot be decoded; the file is damaged")
     return pixels
 
 

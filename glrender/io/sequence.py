@@ -174,7 +174,7 @@ def open_sequence(
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
     kinds = ("rgb",) if photographs_only else KINDS
-    listed = {kind: _read_list(folder / f"{kind}.txt") for kind in kinds if (folder / f"{kind}.txt").exists()}
+    listed = {kind: read_list(folder / f"{kind}.txt") for kind in kinds if (folder / f"{kind}.txt").exists()}
     if not listed:
         missing_lists = (
             "no rgb.txt, whose photographs are asked for" if photographs_only else "neither rgb.txt nor depth.txt"
@@ -210,15 +210,20 @@ def open_sequence(
 
 
 @dataclass(frozen=True)
-class _Line:
+class ListedImage:
+    """A line of `rgb.txt` or `depth.txt`."""
+
     index: int
+    """Of the data lines, from 0."""
     time: float
+    """Seconds."""
     name: str
     path: Path
 
 
-def _read_list(path: Path) -> list[_Line]:
-    lines: list[_Line] = []
+def read_list(path: Path) -> list[ListedImage]:
+    """The lines of `rgb.txt` or `depth.txt`; InputError if one is malformed or there is none."""
+    lines: list[ListedImage] = []
     for number, text in data_lines(path):
         time, _, name = text.partition(" ")
         try:
@@ -227,13 +232,13 @@ def _read_list(path: Path) -> list[_Line]:
             seconds = math.nan
         if not math.isfinite(seconds) or not name.strip():
             raise InputError(f"{path}:{number}: received {text!r}, expected: timestamp file")
-        lines.append(_Line(len(lines), seconds, name.strip(), path.parent / name.strip()))
+        lines.append(ListedImage(len(lines), seconds, name.strip(), path.parent / name.strip()))
     if not lines:
         raise InputError(f"{path}: names no image; expected lines of: timestamp file")
     return lines
 
 
-def _frames(folder: Path, present: dict[str, list[_Line]]) -> tuple[FrameEntry, ...]:
+def _frames(folder: Path, present: dict[str, list[ListedImage]]) -> tuple[FrameEntry, ...]:
     photographs = present.get("rgb", [])
     if "depth" not in present:
         return tuple(FrameEntry(line.index, line.time, line.time, line.path, None) for line in photographs)
@@ -262,7 +267,7 @@ def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampli
     return cameras.depth, Resampling.between(cameras.color, cameras.depth), None
 
 
-def _check_size(kind: str, lines: list[_Line], camera: Camera) -> None:
+def _check_size(kind: str, lines: list[ListedImage], camera: Camera) -> None:
     """Refuse a sequence whose first whole image has another size than `camera`; damaged ones are told of later."""
     read = read_depth if kind == "depth" else read_color
     for line in lines:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.checks import check_array, check_positive
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
-from glrender.io.camera_file import write_camera
+from glrender.io.camera_file import CameraFile, write_camera
 from glrender.io.files import data_lines, output_folder, write_bytes
 from glrender.io.images import SATURATED, write_color, write_depth
 from glrender.io.trajectory import Trajectory, write_trajectory
@@ -23,11 +23,11 @@ class SequenceWriter:
     A sequence that an earlier run wrote into the same folder is removed first; any other one is refused.
     """
 
-    def __init__(self, folder: str | Path, camera: Camera, depth_scale: float = 5000.0) -> None:
-        """`camera` belongs to colour and depth alike; `depth_scale` is in counts per metre."""
-        self._camera = camera
-        self._depth_scale = check_positive("depth_scale", depth_scale)
-        self._names: dict[str, dict[str, None]] = {"rgb": {}, "depth": {}}  # dicts as ordered sets
+    def __init__(self, folder: str | Path, camera: Camera | CameraFile, depth_scale: float = 5000.0) -> None:
+        """A `Camera` is that of colour and depth, with `depth_scale` counts per metre; a `CameraFile` says it all."""
+        scale = check_positive("depth_scale", depth_scale)
+        self._cameras = camera if isinstance(camera, CameraFile) else CameraFile(camera, depth_scale=scale)
+        self._names: dict[str, dict[str, str]] = {"rgb": {}, "depth": {}}  # of each kind: time to file
         self._folder = output_folder(folder)
         for kind in self._names:
             _remove_images(self._folder / f"{kind}.txt")
@@ -43,35 +43,47 @@ class SequenceWriter:
             raise InputError(f"frame at {name} s: there is one already; times must differ by a microsecond or more")
         if image is None and depth is None:
             raise InputError(f"frame at {name} s: received neither image nor depth, expected at least one")
-        shape = self._camera.shape
+        shape = self._cameras.color.shape
         pixels = None if image is None else check_array("image", image, (*shape, 3), np.float64, finite=True)
         counts = None if depth is None else self._counts(check_array("depth", depth, shape, np.float64, finite=True))
         if pixels is not None:
-            write_color(self._path("rgb", name), pixels)
+            write_color(self._path("rgb", name, ".png"), pixels)
         if counts is not None:
-            write_depth(self._path("depth", name), counts)
+            write_depth(self._path("depth", name, ".png"), counts)
 
-    def finish(self, trajectory: Trajectory) -> None:
-        """Write the poses, the camera and the lists: from now on the folder is a sequence."""
-        write_trajectory(self._folder / "groundtruth.txt", trajectory)
-        write_camera(self._folder / "camera.yaml", self._camera, self._depth_scale)
+    def add_file(self, kind: str, time: float, data: bytes, suffix: str) -> None:
+        """Write one image, `kind` rgb or depth, as the PNG or JPEG that it is already, of the size of the camera.
+
+        InputError if there is one of this kind and time.
+        """
+        name = f"{time:.6f}"
+        if name in self._names[kind]:
+            raise InputError(f"{kind} image at {name} s: there is one already")
+        write_bytes(self._path(kind, name, suffix), data)
+
+    def finish(self, trajectory: Trajectory | None) -> None:
+        """Write the poses, if there are any, the camera and the lists: from now on the folder is a sequence."""
+        if trajectory is not None:
+            write_trajectory(self._folder / "groundtruth.txt", trajectory)
+        write_camera(self._folder / "camera.yaml", self._cameras)
         for kind, names in self._names.items():
             if names:
-                lines = "".join(f"{name} {kind}/{name}.png\n" for name in names)
+                lines = "".join(f"{name} {names[name]}\n" for name in sorted(names, key=float))
                 write_bytes(self._folder / f"{kind}.txt", f"{SIGNATURE}# timestamp filename\n{lines}".encode())
 
-    def _path(self, kind: str, name: str) -> Path:
+    def _path(self, kind: str, name: str, suffix: str) -> Path:
         (self._folder / kind).mkdir(exist_ok=True)
-        self._names[kind][name] = None
-        return self._folder / kind / f"{name}.png"
+        self._names[kind][name] = f"{kind}/{name}{suffix}"
+        return self._folder / self._names[kind][name]
 
     def _counts(self, metres: NDArray[np.float64]) -> NDArray[np.uint16]:
         if (metres < 0).any():
             raise InputError(f"depth: received {metres.min():g} m, expected 0 (nothing measured) or more")
-        counts = np.rint(metres * self._depth_scale)
+        scale = self._cameras.depth_scale
+        counts = np.rint(metres * scale)
         if counts.max() >= SATURATED:
             raise InputError(
-                f"depth: received {metres.max():g} m, which {self._depth_scale:g} counts per metre do not fit into "
+                f"depth: received {metres.max():g} m, which {scale:g} counts per metre do not fit into "
                 f"16 bits; use a depth_scale below {(SATURATED - 1) / metres.max():.0f}"
             )
         return counts.astype(np.uint16)

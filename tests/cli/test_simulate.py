@@ -14,6 +14,7 @@ import pytest
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import open_sequence
+from glrender.io.staged_folder import STAGE
 
 SMALL = ["--spacing", "0.1", "--frames", "3", "--width", "40", "--height", "30"]
 
@@ -126,7 +127,7 @@ def interrupted_after_some_frames(out: Path) -> tuple[int, str]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
-        if (out / ".simulating/depth/0.500000.png").exists():
+        if (out / STAGE / "depth/0.500000.png").exists():
             process.send_signal(signal.SIGINT)
             break
         time.sleep(0.02)

@@ -79,7 +79,9 @@ def test_no_file_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("lens", [None, (0.1, -0.2, 0.001, 0.002, 0.0)])
-def test_what_is_written_is_read_again(tmp_path, lens):
-    camera = Camera(**PLAIN, distortion=lens)
-    write_camera(tmp_path / "camera.yaml", camera, 1234.5)
-    assert read_camera(tmp_path / "camera.yaml") == CameraFile(camera, depth_scale=1234.5)
+@pytest.mark.parametrize("depth", [None, Camera(640, 480, 525, 526, 319.5, 239.5)])
+@pytest.mark.parametrize("registered", [True, False])
+def test_what_is_written_is_read_again(tmp_path, lens, depth, registered):
+    cameras = CameraFile(Camera(**PLAIN, distortion=lens), depth, registered or depth is None, depth_scale=1234.5)
+    write_camera(tmp_path / "camera.yaml", cameras)
+    assert read_camera(tmp_path / "camera.yaml") == cameras

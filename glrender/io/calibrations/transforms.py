@@ -17,7 +17,7 @@ KEYS = ("w", "h", "fl_x", "fl_y", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "cam
 
 
 def read_transforms(path: Path, size: Size | None) -> Calibration:
-    """The camera that all frames share; focal lengths are pixels or angles of view, the centre is the middle if unsaid."""
+    """The camera that all frames share; focal lengths are pixels or angles of view, the centre the middle if unsaid."""
     content = load_transforms(path)
     values = _shared(path, content)
     check_lens(str(path), str(content.get("camera_model", "pinhole")))

@@ -12,7 +12,7 @@ from glrender.errors import InputError, UsageError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.calibrations.reading import FORMATS, calibration_format, read_calibration
-from glrender.io.camera_file import write_camera
+from glrender.io.camera_file import CameraFile, write_camera
 
 LENS = (-0.28, 0.07, 0.0002, 0.00002)
 CAMERA = Camera(752, 480, 458.654, 457.296, 367.215, 248.375, LENS)
@@ -38,7 +38,7 @@ def kalibr(**changes):
 
 
 def test_our_own(tmp_path):
-    write_camera(tmp_path / "camera.yaml", CAMERA, 5000)
+    write_camera(tmp_path / "camera.yaml", CameraFile(CAMERA))
     assert read_calibration(tmp_path / "camera.yaml").cameras.color == CAMERA
 
 

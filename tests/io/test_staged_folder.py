@@ -1,4 +1,4 @@
-"""A simulation's folder: nothing but an earlier simulation is ever replaced, and nothing half done is left."""
+"""A folder that glrender writes: nothing but an earlier one is ever replaced, and nothing half done is left."""
 
 import json
 import os
@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from glrender.errors import InputError
-from glrender.simulate.folder import RECORD, STAGE, SimulationFolder
+from glrender.io.staged_folder import CONVERSION, SIMULATION, STAGE, StagedFolder
+
+RECORD = SIMULATION.record
 
 
 def simulate(out: Path, *names: str, text: str = "new") -> None:
-    with SimulationFolder(out) as folder:
+    with StagedFolder(out, SIMULATION) as folder:
         for name in names:
             (folder.stage / name).parent.mkdir(exist_ok=True)
             (folder.stage / name).write_text(text)
@@ -44,14 +46,21 @@ def test_again_replaces_what_was_made_and_nothing_else(tmp_path: Path) -> None:
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(InputError, match=r"holds other things \(thesis\.tex\) and no earlier simulation"):
-        SimulationFolder(tmp_path)
+        StagedFolder(tmp_path, SIMULATION)
     for record in ("nonsense", "[]", '{"generator": "x", "files": ["simulation.json"]}', '{"generator": 3}'):
         (tmp_path / RECORD).write_text(record)
         with pytest.raises(InputError, match="holds other things"):
-            SimulationFolder(tmp_path)
+            StagedFolder(tmp_path, SIMULATION)
     assert (tmp_path / "thesis.tex").read_text() == "mine"
     with pytest.raises(InputError, match="is a file"):
-        SimulationFolder(tmp_path / "thesis.tex")
+        StagedFolder(tmp_path / "thesis.tex", SIMULATION)
+
+
+def test_a_simulation_and_a_conversion_do_not_replace_each_other(tmp_path: Path) -> None:
+    simulate(tmp_path, "rgb.txt")
+    with pytest.raises(InputError, match=r"holds other things .*and no earlier conversion.*convert has written"):
+        StagedFolder(tmp_path, CONVERSION)
+    assert contents(tmp_path) == {"rgb.txt", RECORD}
 
 
 def test_a_file_of_the_simulation_that_was_changed_since_is_kept(tmp_path: Path) -> None:
@@ -60,7 +69,7 @@ def test_a_file_of_the_simulation_that_was_changed_since_is_kept(tmp_path: Path)
     later = (tmp_path / RECORD).stat().st_mtime + 10
     os.utime(tmp_path / "groundtruth.txt", (later, later))
     with pytest.raises(InputError, match=r"groundtruth\.txt: was changed after the simulation"):
-        SimulationFolder(tmp_path)
+        StagedFolder(tmp_path, SIMULATION)
     assert (tmp_path / "groundtruth.txt").read_text() == "mine"
 
 
@@ -89,7 +98,7 @@ def test_a_record_cannot_reach_outside_its_folder(tmp_path: Path) -> None:
 def test_what_is_not_finished_leaves_no_trace(tmp_path: Path, error: type[BaseException]) -> None:
     simulate(tmp_path / "old", "rgb.txt", text="old")
     for out in (tmp_path / "new/er", tmp_path / "old"):
-        with pytest.raises(error), SimulationFolder(out) as folder:
+        with pytest.raises(error), StagedFolder(out, SIMULATION) as folder:
             (folder.stage / "rgb.txt").write_text("half")
             raise error
     assert contents(tmp_path) == {"old/rgb.txt", f"old/{RECORD}"}
@@ -107,8 +116,8 @@ def test_the_stage_of_a_killed_run_is_cleared(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written: Not a directory"):
-        SimulationFolder(tmp_path / "file/out")
+        StagedFolder(tmp_path / "file/out", SIMULATION)
     if os.geteuid() != 0:
         tmp_path.chmod(0o500)
         with pytest.raises(InputError, match="cannot be written: Permission denied"):
-            SimulationFolder(tmp_path / "out")
+            StagedFolder(tmp_path / "out", SIMULATION)

@@ -1,0 +1,124 @@
+"""A folder of photographs, whose times come from a list, from their names, or from a rate."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError, UsageError
+from glrender.io.camera_file import CameraFile
+from glrender.io.files import data_lines
+from glrender.io.recordings.recording import Picture
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+LISTS = ("times.txt", "timestamps.txt", "data.csv")
+"""Where times stand in the folder or beside it: as in KITTI, and as in EuRoC, whose images lie in data/."""
+
+UNIX_SECONDS = re.compile(r"\d{9,10}\.\d+")
+UNIX_NANOSECONDS = re.compile(r"\d{18,19}")
+
+
+@dataclass(eq=False)
+class ImageFolder:
+    """Photographs of one camera, in the order of their names; made by `open_image_folder`."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    times: NDArray[np.float64]
+    """(N,) seconds."""
+    times_from: str
+    """In words."""
+    cameras: CameraFile | None = None
+    poses: None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def description(self) -> str:
+        return f"image folder, times from {self.times_from}"
+
+    @property
+    def count(self) -> int:
+        return len(self.files)
+
+    def pictures(self) -> Iterator[Picture]:
+        """The photographs; each is read when its pixels are."""
+        for k, (path, time) in enumerate(zip(self.files, self.times, strict=True)):
+            yield Picture(k, "rgb", float(time), path.relative_to(self.folder).as_posix(), path)
+
+
+def open_image_folder(
+    folder: Path, times: Path | None = None, rate: float | None = None, default_rate: float | None = None
+) -> ImageFolder:
+    """The images in `folder`, sorted by name, numbers in names by their value.
+
+    Their times are those of the file `times`; or `rate` a second, from 0; or what a list in the folder or beside it
+    says; or names that are Unix times (seconds with decimals, or nanoseconds); or `default_rate` a second. InputError
+    if the folder holds no image or nothing says the times.
+    """
+    files = sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()), key=_order
+    )
+    if not files and (folder / "data").is_dir():  # EuRoC
+        return open_image_folder(folder / "data", times, rate, default_rate)
+    if not files:
+        inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        hint = f"; its folders: {', '.join(inside[:8])}" if inside else ""
+        raise InputError(f"{folder}: no image; expected files that end in {', '.join(SUFFIXES)}{hint}")
+    if times is not None and rate is not None:
+        raise UsageError(f"times: received both the list {times} and the rate {rate:g}; give one")
+    if rate is not None:
+        return ImageFolder(folder, tuple(files), np.arange(len(files)) / rate, f"the rate of {rate:g} a second")
+    listing = times or next(
+        (place / name for place in (folder, folder.parent) for name in LISTS if (place / name).is_file()), None
+    )
+    if listing is not None:
+        return _listed(folder, files, listing)
+    from_names = [_time_of_name(path.stem) for path in files]
+    if None not in from_names:
+        return ImageFolder(folder, tuple(files), np.array(from_names, np.float64), "their names")
+    if default_rate is not None:
+        seconds = np.arange(len(files)) / default_rate
+        return ImageFolder(folder, tuple(files), seconds, f"counting, {default_rate:g} a second")
+    raise InputError(
+        f"{folder}: nothing says when the {len(files)} images were taken: their names ({files[0].name}, …) are no Unix "
+        f"times, and there is no {' or '.join(LISTS)}; give a rate in images a second, or a list of times"
+    )
+
+
+def _listed(folder: Path, files: list[Path], listing: Path) -> ImageFolder:
+    """The images that a list names, or, where it has times alone, all of them in turn."""
+    entries = []
+    for number, line in data_lines(listing):
+        time, *rest = line.replace(",", " ").split(maxsplit=1)
+        try:
+            entries.append((float(time) * (1e-9 if UNIX_NANOSECONDS.fullmatch(time) else 1), *rest))
+        except ValueError:
+            raise InputError(f"{listing}:{number}: received {line!r}, expected a time, or a time and a file") from None
+    if not entries:
+        raise InputError(f"{listing}: holds no time; expected a line an image: a time, or a time and a file")
+    seconds = np.array([entry[0] for entry in entries])
+    if not np.isfinite(seconds).all():
+        raise InputError(f"{listing}: holds a time that is no finite number")
+    if all(len(entry) == 1 for entry in entries):
+        if len(entries) != len(files):
+            raise InputError(f"{listing}: has {len(entries)} times, but {folder} has {len(files)} images")
+        return ImageFolder(folder, tuple(files), seconds, listing.name)
+    if any(len(entry) == 1 for entry in entries):
+        raise InputError(f"{listing}: some lines name a file and some do not; expected one or the other")
+    names = [str(entry[1]).strip() for entry in entries]
+    paths = [folder / Path(name).name if not (folder / name).is_file() else folder / name for name in names]
+    return ImageFolder(folder, tuple(paths), seconds, listing.name)
+
+
+def _order(path: Path) -> list[tuple[int, str]]:
+    """frame2 before frame10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _time_of_name(stem: str) -> float | None:
+    if UNIX_SECONDS.fullmatch(stem):
+        return float(stem)
+    return float(stem) * 1e-9 if UNIX_NANOSECONDS.fullmatch(stem) else None

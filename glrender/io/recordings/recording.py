@@ -1,0 +1,106 @@
+"""What every recording gives, whatever holds it: pictures one by one, and what is known beside them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import GlrenderError
+from glrender.io.camera_file import CameraFile
+from glrender.io.images import (
+    JPEG_SIGNATURE,
+    PNG_SIGNATURE,
+    FrameError,
+    decode_color,
+    decode_depth,
+    encode_png,
+    read_file,
+)
+from glrender.io.poses.reading import Poses
+
+Kind = Literal["rgb", "depth"]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One photograph or depth image of a recording; where it lies in a file of its own, that is not read yet."""
+
+    index: int
+    """Its place among the pictures of its kind, from 0."""
+    kind: Kind
+    time: float
+    """Seconds."""
+    name: str
+    """The file as the recording names it, or where in the recording it stands."""
+    content: Path | bytes | NDArray[np.uint8] | NDArray[np.uint16]
+    """An image file, the bytes of one, or pixels: (height, width, 3) sRGB with red first, (height, width) counts."""
+
+    def pixels(self) -> NDArray[Any]:
+        """(height, width, 3) sRGB bytes, red first, or (height, width) counts of depth; FrameError if damaged."""
+        return self.decoded()[0]
+
+    def decoded(self) -> tuple[NDArray[Any], bytes | None]:
+        """The pixels, and the PNG or JPEG that holds them where there is one; FrameError if it is damaged."""
+        if isinstance(self.content, np.ndarray):
+            return self.content, None
+        data = read_file(self.content) if isinstance(self.content, Path) else self.content
+        if self.kind == "depth":
+            return decode_depth(self.name, data), data
+        if data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
+            return decode_color(self.name, data), data
+        return _decode_other(self.name, data), None
+
+    def as_file(self) -> tuple[bytes, str]:
+        """A PNG or JPEG of these very pixels, and its suffix; what is one already is not encoded again."""
+        pixels, data = self.decoded()
+        if data is None:
+            data = encode_png(pixels)
+        return data, ".png" if data.startswith(PNG_SIGNATURE) else ".jpg"
+
+
+class Recording(Protocol):
+    """Pictures in the order of the recording, and what it tells beside them."""
+
+    @property
+    def description(self) -> str:
+        """What it is, in words: 'video', 'ROS bag'."""
+
+    @property
+    def count(self) -> int | None:
+        """How many pictures it has, as far as its head says; None: unknown."""
+
+    @property
+    def cameras(self) -> CameraFile | None:
+        """What it says about its cameras; None: nothing."""
+
+    @property
+    def poses(self) -> Poses | None:
+        """The poses in it; None: none."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What was found wrong so far, in words, beyond single pictures; it grows while pictures are read."""
+
+    def pictures(self) -> Iterator[Picture]:
+        """The pictures, photographs and depth images mixed, each kind nearly in the order of its times."""
+
+
+class MissingPackage(GlrenderError):
+    """A package that only some formats need is not installed."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(f"{what} needs the package {package}, which is not installed: pip install 'glrender[{extra}]'")
+
+
+def _decode_other(name: str, data: bytes) -> NDArray[np.uint8]:
+    """Photographs of the other formats that OpenCV reads: BMP, TIFF, WebP, PGM, …"""
+    if not data:
+        raise FrameError(f"{name}: the file is empty")
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if bgr is None:
+        raise FrameError(f"{name}: no image that OpenCV reads; it is damaged, or of another kind")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)

@@ -1,0 +1,130 @@
+"""A video file, read by PyAV, with the times that it has itself."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glrender.errors import InputError
+from glrender.io.recordings.recording import MissingPackage, Picture
+
+if TYPE_CHECKING:
+    import av
+
+SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".ts", ".mts", ".mpg", ".mpeg", ".wmv", ".h264", ".h265")
+
+INDEX_AT_END = (".mp4", ".mov", ".m4v")
+
+MICROSECONDS = 1e6
+"""A second in the units of a container's times."""
+
+SHORTFALL = 1.75
+"""Frames between the last frame and the end of a video that is whole, at most: the last lasts about one itself."""
+
+SOUND_SHORTFALL = 1.0
+"""Seconds between them, at most, where other streams, such as sound, may go on for longer."""
+
+
+@dataclass(eq=False)
+class Video:
+    """The first video stream of a file; made by `open_video`."""
+
+    path: Path
+    count: int | None
+    """Frames by the head of the file, where it counts them (MP4); None: it does not."""
+    rate: float | None
+    """Frames a second where the file has no times; None: it has its own."""
+    cameras: None = None
+    poses: None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def description(self) -> str:
+        return "video" if self.rate is None else f"video, times from the rate of {self.rate:g} a second"
+
+    def pictures(self) -> Iterator[Picture]:
+        """Frames as they are decoded, as stored: a flag that asks a player to turn them is not followed.
+
+        Damaged frames are left out; a file that is cut short ends with its last whole frame. `problems` tells.
+        """
+        import av
+
+        damaged, reason = 0, ""
+        times: list[float] = []
+        with av.open(str(self.path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            end, alone = _end(container), len(container.streams) == 1
+            packets = container.demux(stream)
+            while True:
+                try:
+                    packet = next(packets, None)
+                except av.FFmpegError as error:
+                    reason = str(error.strerror)
+                    break
+                if packet is None:
+                    break
+                try:
+                    frames: list[Any] = list(packet.decode())
+                except av.FFmpegError:
+                    damaged += 1
+                    continue
+                for frame in frames:
+                    if frame.is_corrupt:
+                        damaged += 1
+                        continue
+                    index = len(times)
+                    times.append(self._time(frame, index))
+                    pixels = np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+                    yield Picture(index, "rgb", times[-1], f"frame {index}", pixels)
+        if damaged:
+            self.problems.append(f"{damaged} frames of the video are damaged")
+        count = len(times)
+        step = (times[-1] - times[0]) / (count - 1) if count > 1 else 0.0
+        shortfall = SHORTFALL * step if alone else max(SOUND_SHORTFALL, SHORTFALL * step)
+        if self.count is not None and count + damaged < self.count:
+            self.problems.append(f"the video is cut short: {count} of {self.count} frames are there")
+        elif self.rate is None and times and times[-1] + shortfall < end:
+            self.problems.append(f"the video is cut short: it ends at {times[-1]:.2f} s, its head says {end:.2f} s")
+        elif reason or not times:
+            self.problems.append(f"the video is cut short after {count} frames{reason and f': {reason}'}")
+
+    def _time(self, frame: Any, index: int) -> float:
+        if self.rate is not None:
+            return index / self.rate
+        if frame.time is None:
+            raise InputError(f"{self.path}: frame {index} has no time; give a rate in images a second")
+        return float(frame.time)
+
+
+def open_video(path: Path, rate: float | None = None) -> Video:
+    """The first video stream of a file; `rate` (frames a second) replaces its times, for streams that have none.
+
+    InputError if PyAV cannot open it or it has no video; MissingPackage without PyAV.
+    """
+    try:
+        import av
+    except ImportError:
+        raise MissingPackage(f"{path}: a video file", "av", "video") from None
+    lost = "; one that was cut short has lost its index, which stands at its end"
+    hint = lost if path.suffix.lower() in INDEX_AT_END else ""
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty")
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise InputError(f"{path}: holds no video stream{hint}")
+            frames = container.streams.video[0].frames if "mp4" in container.format.name else 0
+            return Video(path, frames or None, rate)
+    except (OSError, av.FFmpegError) as error:
+        raise InputError(f"{path}: cannot be opened as a video: {error.strerror or error}{hint}") from None
+
+
+def _end(container: "av.container.InputContainer") -> float:
+    """Seconds at which the file ends, as its head says; -inf: it does not say."""
+    if container.duration is None:
+        return -math.inf
+    return ((container.start_time or 0) + container.duration) / MICROSECONDS
