@@ -21,6 +21,7 @@ from glrender.errors import GlrenderError, UsageError
 VERBS: dict[str, tuple[str, str]] = {
     "info": ("glrender.cli.info", "what OpenGL this machine has, and what to install when it has none"),
     "simulate": ("glrender.cli.simulate", "a sequence with known truth, from terrain"),
+    "convert": ("glrender.cli.convert", "a video, a ROS bag or a folder of images becomes a sequence"),
     "fuse": ("glrender.cli.fuse", "a sequence becomes a height map, frame by frame"),
     "fit": ("glrender.cli.fit", "a height map fitted to all frames of a sequence jointly"),
     "eval": ("glrender.cli.eval", "how good a map is, against the truth or against frames held out"),

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Advance = Callable[[int, int], None]
-"""advance(done, total): how many steps of how many are done."""
+Advance = Callable[[int, int | None], None]
+"""advance(done, total): how many steps of how many are done; total None: of a number that nobody knows."""
 
 
 @contextmanager

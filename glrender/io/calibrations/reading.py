@@ -34,6 +34,9 @@ RECOGNISED: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
 }
 """By what a YAML mapping is known."""
 
+WITH_BASE = ("kalibr", "euroc")
+"""Formats that may say where the camera sits on what carries it."""
+
 SEVERAL = ("kalibr", "colmap")
 """Formats whose files may hold several cameras."""
 

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError, UsageError
-from glrender.io.camera_file import CameraFile
 from glrender.io.files import data_lines
-from glrender.io.recordings.recording import Picture
+from glrender.io.images import read_file
+from glrender.io.recordings.recording import Kind, Picture
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 LISTS = ("times.txt", "timestamps.txt", "data.csv")
@@ -31,7 +32,9 @@ class ImageFolder:
     """(N,) seconds."""
     times_from: str
     """In words."""
-    cameras: CameraFile | None = None
+    kinds: tuple[Kind, ...] = ("rgb",)
+    cameras: None = None
+    depth_scale: None = None
     poses: None = None
     problems: list[str] = field(default_factory=list)
 
@@ -46,7 +49,7 @@ class ImageFolder:
     def pictures(self) -> Iterator[Picture]:
         """The photographs; each is read when its pixels are."""
         for k, (path, time) in enumerate(zip(self.files, self.times, strict=True)):
-            yield Picture(k, "rgb", float(time), path.relative_to(self.folder).as_posix(), path)
+            yield Picture(k, "rgb", float(time), path.relative_to(self.folder).as_posix(), partial(read_file, path))
 
 
 def open_image_folder(

@@ -3,9 +3,11 @@
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from glrender.io.camera_file import CameraFile, read_camera
+from glrender.io.images import read_file
 from glrender.io.poses.reading import Poses
 from glrender.io.recordings.recording import Kind, Picture
 from glrender.io.sequence import read_list
@@ -26,6 +28,14 @@ class ListedImages:
         return "folder in the TUM RGB-D format"
 
     @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return tuple(self.lists)
+
+    @property
+    def depth_scale(self) -> float | None:
+        return self.cameras.depth_scale if self.cameras else None
+
+    @property
     def count(self) -> int:
         return sum(map(len, self.lists.values()))
 
@@ -39,7 +49,7 @@ def open_listed_images(folder: Path) -> ListedImages:
     kinds: tuple[Kind, ...] = ("rgb", "depth")
     lists = {
         kind: [
-            Picture(line.index, kind, line.time, line.name, line.path)
+            Picture(line.index, kind, line.time, line.name, partial(read_file, line.path))
             for line in sorted(read_list(folder / f"{kind}.txt"), key=lambda line: line.time)
         ]
         for kind in kinds

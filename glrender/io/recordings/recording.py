@@ -1,8 +1,7 @@
 """What every recording gives, whatever holds it: pictures one by one, and what is known beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import cv2
@@ -18,16 +17,26 @@ from glrender.io.images import (
     decode_color,
     decode_depth,
     encode_png,
-    read_file,
 )
 from glrender.io.poses.reading import Poses
 
 Kind = Literal["rgb", "depth"]
 
 
+@dataclass(frozen=True)
+class ImageFile:
+    """An image as a file holds it."""
+
+    data: bytes
+    suffix: str
+    """.png or .jpg."""
+    size: tuple[int, int]
+    """(width, height), pixels."""
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One photograph or depth image of a recording; where it lies in a file of its own, that is not read yet."""
+    """One photograph or depth image of a recording, not decoded yet."""
 
     index: int
     """Its place among the pictures of its kind, from 0."""
@@ -36,30 +45,31 @@ class Picture:
     """Seconds."""
     name: str
     """The file as the recording names it, or where in the recording it stands."""
-    content: Path | bytes | NDArray[np.uint8] | NDArray[np.uint16]
-    """An image file, the bytes of one, or pixels: (height, width, 3) sRGB with red first, (height, width) counts."""
+    load: Callable[[], bytes | NDArray[np.uint8] | NDArray[np.uint16]]
+    """Gives the bytes of an image file, or pixels: (height, width, 3) sRGB, red first, or (height, width) counts of
+    depth; FrameError if that cannot be."""
 
     def pixels(self) -> NDArray[Any]:
         """(height, width, 3) sRGB bytes, red first, or (height, width) counts of depth; FrameError if damaged."""
-        return self.decoded()[0]
+        return self._decoded()[0]
 
-    def decoded(self) -> tuple[NDArray[Any], bytes | None]:
-        """The pixels, and the PNG or JPEG that holds them where there is one; FrameError if it is damaged."""
-        if isinstance(self.content, np.ndarray):
-            return self.content, None
-        data = read_file(self.content) if isinstance(self.content, Path) else self.content
+    def as_file(self) -> ImageFile:
+        """A PNG or JPEG of these very pixels; what is one already is not encoded again. FrameError if damaged."""
+        pixels, data = self._decoded()
+        if data is None:
+            data = encode_png(pixels)
+        return ImageFile(data, ".png" if data.startswith(PNG_SIGNATURE) else ".jpg", (pixels.shape[1], pixels.shape[0]))
+
+    def _decoded(self) -> tuple[NDArray[Any], bytes | None]:
+        """The pixels, and the PNG or JPEG that holds them where there is one."""
+        data = self.load()
+        if isinstance(data, np.ndarray):
+            return data, None
         if self.kind == "depth":
             return decode_depth(self.name, data), data
         if data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
             return decode_color(self.name, data), data
         return _decode_other(self.name, data), None
-
-    def as_file(self) -> tuple[bytes, str]:
-        """A PNG or JPEG of these very pixels, and its suffix; what is one already is not encoded again."""
-        pixels, data = self.decoded()
-        if data is None:
-            data = encode_png(pixels)
-        return data, ".png" if data.startswith(PNG_SIGNATURE) else ".jpg"
 
 
 class Recording(Protocol):
@@ -70,12 +80,20 @@ class Recording(Protocol):
         """What it is, in words: 'video', 'ROS bag'."""
 
     @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What pictures it has."""
+
+    @property
     def count(self) -> int | None:
         """How many pictures it has, as far as its head says; None: unknown."""
 
     @property
     def cameras(self) -> CameraFile | None:
         """What it says about its cameras; None: nothing."""
+
+    @property
+    def depth_scale(self) -> float | None:
+        """Counts per metre of its depth images; None: it has none, or does not say."""
 
     @property
     def poses(self) -> Poses | None:

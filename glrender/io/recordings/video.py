@@ -3,13 +3,15 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.io.recordings.recording import MissingPackage, Picture
+from glrender.io.recordings.recording import Kind, MissingPackage, Picture
 
 if TYPE_CHECKING:
     import av
@@ -37,7 +39,9 @@ class Video:
     """Frames by the head of the file, where it counts them (MP4); None: it does not."""
     rate: float | None
     """Frames a second where the file has no times; None: it has its own."""
+    kinds: tuple[Kind, ...] = ("rgb",)
     cameras: None = None
+    depth_scale: None = None
     poses: None = None
     problems: list[str] = field(default_factory=list)
 
@@ -78,19 +82,20 @@ class Video:
                         continue
                     index = len(times)
                     times.append(self._time(frame, index))
-                    pixels = np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
-                    yield Picture(index, "rgb", times[-1], f"frame {index}", pixels)
+                    yield Picture(index, "rgb", times[-1], f"frame {index}", partial(_pixels, frame))
         if damaged:
             self.problems.append(f"{damaged} frames of the video are damaged")
         count = len(times)
         step = (times[-1] - times[0]) / (count - 1) if count > 1 else 0.0
         shortfall = SHORTFALL * step if alone else max(SOUND_SHORTFALL, SHORTFALL * step)
         if self.count is not None and count + damaged < self.count:
-            self.problems.append(f"the video is cut short: {count} of {self.count} frames are there")
+            self.problems.append(f"the video is cut short or damaged: {count} of {self.count} frames are there")
         elif self.rate is None and times and times[-1] + shortfall < end:
-            self.problems.append(f"the video is cut short: it ends at {times[-1]:.2f} s, its head says {end:.2f} s")
+            self.problems.append(
+                f"the video is cut short or damaged: it ends at {times[-1]:.2f} s, its head says {end:.2f} s"
+            )
         elif reason or not times:
-            self.problems.append(f"the video is cut short after {count} frames{reason and f': {reason}'}")
+            self.problems.append(f"the video is cut short or damaged after {count} frames{reason and f': {reason}'}")
 
     def _time(self, frame: Any, index: int) -> float:
         if self.rate is not None:
@@ -121,6 +126,10 @@ def open_video(path: Path, rate: float | None = None) -> Video:
             return Video(path, frames or None, rate)
     except (OSError, av.FFmpegError) as error:
         raise InputError(f"{path}: cannot be opened as a video: {error.strerror or error}{hint}") from None
+
+
+def _pixels(frame: "av.VideoFrame") -> NDArray[np.uint8]:
+    return np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
 
 
 def _end(container: "av.container.InputContainer") -> float:
