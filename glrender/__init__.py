@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from glrender.fusion.shared_errors import PoseSigma
     from glrender.geometry.camera import Camera
     from glrender.geometry.heightmap import HeightMap
+    from glrender.geometry.terrain_layers import Robot, TerrainLayers, terrain_layers
     from glrender.gl.context import Context
     from glrender.render.buffers import DerivativeBuffers
     from glrender.render.derivatives import DerivativeRenderer
@@ -33,7 +34,10 @@ __all__ = [
     "HeightMap",
     "HeightMapFusion",
     "PoseSigma",
+    "Robot",
+    "TerrainLayers",
     "errors",
+    "terrain_layers",
 ]
 
 _HOMES = {
@@ -47,6 +51,9 @@ _HOMES = {
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",
     "PoseSigma": "glrender.fusion.shared_errors",
+    "Robot": "glrender.geometry.terrain_layers",
+    "TerrainLayers": "glrender.geometry.terrain_layers",
+    "terrain_layers": "glrender.geometry.terrain_layers",
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, terrain_layers
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.pipeline.evaluate import Protocol, evaluate_against_frames
@@ -40,6 +41,26 @@ def test_the_map_lies_on_the_worlds_floor(fused: FinishedMap) -> None:
     assert fused.report["frames_used"] == 45
     assert fused.report["frames_skipped"] == []
     assert -0.035 < fused.report["time_offset"] < -0.01
+
+
+def test_a_small_robot_drives_on_the_floor_and_not_over_the_chair_and_the_cables(fused: FinishedMap) -> None:
+    """With steps of a centimetre: two castors and the beam between them, the bundle of cables, the bare floor."""
+    layers = terrain_layers(fused.surface, Robot(max_step=0.01))
+    x, y = layers.surface.axes()
+
+    def shares(x0: float, x1: float, y0: float, y1: float) -> tuple[float, float]:
+        """Of free cells and of obstacles, in a part of the floor."""
+        part = layers.occupancy[np.ix_((y >= y0) & (y <= y1), (x >= x0) & (x <= x1))]
+        return float((part == FREE).mean()), float((part == OBSTACLE).mean())
+
+    castors = shares(1.22, 1.30, 0.46, 0.54), shares(1.60, 1.68, 0.48, 0.56)
+    cables = shares(1.95, 2.05, 0.0, 0.3)
+    floor = shares(1.05, 1.65, -0.8, 0.2)
+    for free, obstacle in (*castors, cables):
+        assert free == 0
+        assert obstacle > 0.5
+    assert floor[0] > 0.95
+    assert floor[1] < 0.01
 
 
 def test_frames_held_out_agree_with_it(context: Context, sequence: Sequence, fused: FinishedMap) -> None:

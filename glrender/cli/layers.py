@@ -1,6 +1,6 @@
 """`glrender layers`: what a robot wants from a map, in the formats that robots and people read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,9 +19,11 @@ from glrender.io.layers_npz import write_layers_npz
 from glrender.io.layers_picture import write_layers_picture
 from glrender.io.layers_png import write_layer_images
 from glrender.io.optional import is_installed, require
+from glrender.io.report import read_report
 
 Format = Literal["npz", "png", "tif", "ros2", "ros1"]
 PICTURE = "layers.png"
+REPORT = "report.json"
 
 NAMES: dict[str, str] = {
     "npz": "layers.npz",
@@ -63,7 +65,7 @@ class Options:
         option("npz|png|tif|ros2|ros1 …", "all but ros1, as far as their packages are installed"),
     ] = None
     """What to write beside the picture."""
-    crs: Annotated[str | None, option("EPSG:…", "none")] = None
+    crs: Annotated[str | None, option("EPSG:…", "what the sequence's crs.txt said, else none")] = None
     """Projected reference system, in metres, of the world's x and y, for layers.tif and layers.npz."""
 
 
@@ -71,18 +73,14 @@ def run(options: Options) -> int:
     """Compute, write and say what there is."""
     robot = _read_robot(options)
     formats, missing = _choose_formats(options.formats)
-    if options.crs is not None:
-        try:
-            check_crs(options.crs, options.out / NAMES["tif"])
-        except UsageError as error:
-            raise UsageError(f"--{error}") from None
     surface = HeightMap.load(options.map)
+    crs = _read_crs(options.crs, options.map.parent / REPORT)
     layers = terrain_layers(surface, robot)
     folder = output_folder(options.out)
     writers: dict[str, Callable[[], None]] = {
-        "npz": lambda: write_layers_npz(folder / NAMES["npz"], layers, options.crs),
+        "npz": lambda: write_layers_npz(folder / NAMES["npz"], layers, crs),
         "png": lambda: write_layer_images(folder, layers),
-        "tif": lambda: write_geotiff(folder / NAMES["tif"], layers, options.crs),
+        "tif": lambda: write_geotiff(folder / NAMES["tif"], layers, crs),
         "ros2": lambda: write_ros2_bag(folder / NAMES["ros2"], layers),
         "ros1": lambda: write_ros1_bag(folder / NAMES["ros1"], layers),
     }
@@ -99,6 +97,19 @@ def _read_robot(options: Options) -> Robot:
     except InputError as error:
         message = str(error).replace("wheel_diameter", "wheel").replace("footprint_radius", "footprint")
         raise UsageError(f"--{message.replace('max_', 'max-', 1)}") from None
+
+
+def _read_crs(given: str | None, report: Path) -> str | None:
+    """The reference system that is given, or that the map's report has from its sequence; rasterio, if any, checks it."""
+    placement = read_report(report).get("placement") if given is None and report.exists() else None
+    crs = placement.get("crs") if isinstance(placement, Mapping) else given
+    if crs is None or not is_installed("rasterio"):
+        return crs
+    try:
+        check_crs(str(crs))
+    except UsageError as error:
+        raise (UsageError(f"--{error}") if given is not None else InputError(f"{report}: {error}")) from None
+    return str(crs)
 
 
 def _choose_formats(given: tuple[Format, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -48,9 +48,9 @@ def write_geotiff(path: Path, layers: TerrainLayers, crs: str | None = None) -> 
         write_bytes(path, bytes(memory.getbuffer()))
 
 
-def check_crs(crs: str, path: Path) -> None:
-    """UsageError unless `crs` names a projected reference system in metres; `path` is what it is for."""
-    _projected(require("rasterio", "dem", path), crs)
+def check_crs(crs: str) -> None:
+    """UsageError unless `crs` names a projected reference system in metres."""
+    _projected(require("rasterio", "dem", crs), crs)
 
 
 def _projected(rasterio: Any, crs: str) -> Any:

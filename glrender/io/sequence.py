@@ -1,7 +1,8 @@
 """A recorded sequence: a folder in the TUM RGB-D format with a `camera.yaml`.
 
 `rgb.txt` and/or `depth.txt` list the images (`timestamp file`), `groundtruth.txt` the poses where there
-are any, `T_world_map.txt` places the height map where it is not to be found from the data.
+are any, `T_world_map.txt` places the height map where it is not to be found from the data, `crs.txt` says in one
+line which reference system the poses are in (such as EPSG:32632) where they are in one.
 """
 
 import math
@@ -97,6 +98,8 @@ class Sequence:
     """From the photographs on file to `camera`; None: they fit pixel by pixel."""
     depth_resampling: Resampling | None
     """From the depth images on file to `camera`; None: they fit pixel by pixel."""
+    crs: str | None = None
+    """The reference system of the poses, from `crs.txt`; None: not given."""
 
     def select(self, selection: str) -> tuple[FrameEntry, ...]:
         """The frames of even | odd | first | second | a:b:c, counted in lines of the list, those of missing files too.
@@ -206,7 +209,17 @@ def open_sequence(
         missing_photographs=missing.get("rgb", ()),
         color_resampling=color_resampling,
         depth_resampling=depth_resampling,
+        crs=_read_crs(folder / "crs.txt"),
     )
+
+
+def _read_crs(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    lines = [text for _, text in data_lines(path)]
+    if len(lines) != 1:
+        raise InputError(f"{path}: received {len(lines)} lines, expected one reference system such as EPSG:32632")
+    return lines[0]
 
 
 @dataclass(frozen=True)

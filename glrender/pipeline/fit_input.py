@@ -107,7 +107,11 @@ def read_input(
         refuse_skipped(sequence, skipped)
     if start is not None:
         grid = Grid(start.shape, start.spacing, start.origin, start.pose)
-        placement: dict[str, Any] = {"T_world_map": start.pose, "T_world_map_from": "the map to start from"}
+        placement: dict[str, Any] = {
+            "T_world_map": start.pose,
+            "T_world_map_from": "the map to start from",
+            "crs": sequence.crs,
+        }
     else:
         placed = place_map(
             sequence,

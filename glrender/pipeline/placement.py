@@ -88,6 +88,7 @@ def place_map(
         "spacing_from": spacing_source,
         "bounds": bounds,
         "bounds_from": bounds_source,
+        "crs": sequence.crs,
     }
     return Placement(T, bounds, spacing, description)
 

@@ -11,6 +11,7 @@ import rasterio
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
 from glrender.io import layers_png
+from glrender.io.report import KEYS, write_report
 
 
 @pytest.fixture
@@ -46,6 +47,18 @@ def test_the_robot_decides(folder: Path) -> None:
             found.append(float(data["occupancy"][15, 20]))
             assert (data["max_slope"], data["wheel_diameter"], data["footprint_radius"]) == (25, 0.2, 0.12)
     assert found == [1, 0]
+
+
+def test_the_reference_system_comes_from_the_sequence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By way of the report beside the map; --crs is stronger."""
+    arguments = ["layers", str(folder / "map.npz"), "--out", str(folder), "--formats", "tif"]
+    for crs, given, expected in (("EPSG:25833", [], 25833), (None, [], None), ("x", ["--crs", "EPSG:32632"], 32632)):
+        write_report(folder / "report.json", dict.fromkeys(KEYS) | {"placement": {"crs": crs}})
+        assert main([*arguments, *given]) == 0
+        with rasterio.open(folder / "layers.tif") as raster:
+            assert (raster.crs.to_epsg() if raster.crs else None) == expected
+    assert main(arguments) == 1
+    assert "report.json: crs: received 'x', expected a reference system" in capsys.readouterr().err
 
 
 def test_without_its_packages_it_says_what_is_left_out(

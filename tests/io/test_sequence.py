@@ -100,6 +100,16 @@ def test_the_placement_of_the_map_is_read_where_there_is_one(small_sequence):
     np.testing.assert_allclose(open_sequence(small_sequence).T_world_map, T)
 
 
+def test_the_reference_system_of_the_poses_is_read_where_there_is_one(small_sequence):
+    assert open_sequence(small_sequence).crs is None
+    (small_sequence / "crs.txt").write_text("# UTM zone 32 north\nEPSG:32632\n")
+    assert open_sequence(small_sequence).crs == "EPSG:32632"
+    for text in ("", "EPSG:32632\nEPSG:25832\n"):
+        (small_sequence / "crs.txt").write_text(text)
+        with pytest.raises(InputError, match=r"crs\.txt: received . lines, expected one reference system"):
+            open_sequence(small_sequence)
+
+
 OWN = Camera(width=8, height=6, fx=9.0, fy=9.0, cx=3.0, cy=2.0)
 
 

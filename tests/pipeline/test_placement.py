@@ -91,6 +91,12 @@ def test_a_wall_along_the_worlds_x(tmp_path: Path) -> None:
     np.testing.assert_allclose(placement.T_world_map[:3, 0], (0, 1, 0), atol=1e-3)
 
 
+def test_a_sequences_reference_system_is_told(tmp_path: Path) -> None:
+    write(tmp_path, Ground(np.eye(4)))
+    (tmp_path / "crs.txt").write_text("EPSG:32632\n")
+    assert place(open_sequence(tmp_path), spacing=0.05).description["crs"] == "EPSG:32632"
+
+
 def test_stray_points_do_not_stretch_the_bounds(tmp_path: Path) -> None:
     clean = place(write(tmp_path / "clean", Ground(np.eye(4)), noise=0.002))
     stray = place(write(tmp_path / "stray", Ground(np.eye(4)), noise=0.002, stray=4))
