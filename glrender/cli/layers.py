@@ -100,7 +100,7 @@ def _read_robot(options: Options) -> Robot:
 
 
 def _read_crs(given: str | None, report: Path) -> str | None:
-    """The reference system that is given, or that the map's report has from its sequence; rasterio, if any, checks it."""
+    """The reference system that is given, or that the map's report has from its sequence; checked where rasterio is."""
     placement = read_report(report).get("placement") if given is None and report.exists() else None
     crs = placement.get("crs") if isinstance(placement, Mapping) else given
     if crs is None or not is_installed("rasterio"):
