@@ -1,0 +1,157 @@
+"""What is written over the scene: what is shown and where, a colour bar, what was picked, small pictures, the help."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.viewer.colors import Scale, label, lookup_table
+from glrender.viewer.controls import BINDINGS, MOUSE_HELP
+from glrender.viewer.layers import Layer
+from glrender.viewer.notes import DIM, WHITE, Notes, text_width
+
+LINE = 17.0
+_MARGIN = 10.0
+_STRIP = 132.0
+_CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))
+
+
+@dataclass(frozen=True)
+class ColorBar:
+    """What the colours mean."""
+
+    scale: Scale
+    colormap: str
+    """Name in matplotlib."""
+    title: str
+
+
+@dataclass(frozen=True, eq=False)
+class Inset:
+    """A small picture at the lower edge."""
+
+    title: str
+    picture: NDArray[np.uint8]
+    """(height, width, 3) sRGB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """Curves over the number of steps, their axis logarithmic."""
+
+    title: str
+    curves: Sequence[tuple[str, Sequence[float]]]
+    """Each with its name; what is not greater than 0 is left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hud:
+    """All that is written over one picture."""
+
+    heading: str
+    lines: Sequence[str]
+    """Below the heading."""
+    status: str
+    """At the lower edge."""
+    bar: ColorBar | None = None
+    insets: Sequence[Inset] = ()
+    plot: Plot | None = None
+    help: Sequence[Layer] | None = None
+    """The layers that the help lists; None: no help."""
+
+
+def draw_hud(hud: Hud, size: tuple[int, int], scale: float = 1.0) -> NDArray[np.uint8]:
+    """The notes (height, width, 4) for a screen of `size` (width, height) pixels."""
+    notes = Notes(size, scale)
+    _draw_lines(notes, hud)
+    bottom = notes.height - 24
+    if hud.insets or hud.plot is not None:
+        bottom -= _STRIP
+        _draw_strip(notes, hud, bottom)
+    if hud.bar is not None:
+        _draw_bar(notes, hud.bar, bottom)
+    notes.box(0, notes.height - 22, notes.width, 22)
+    notes.text(_MARGIN, notes.height - 7, hud.status, DIM)
+    if hud.help is not None:
+        _draw_help(notes, hud.help)
+    return notes.pixels
+
+
+def _draw_lines(notes: Notes, hud: Hud) -> None:
+    lines = [hud.heading, *hud.lines]
+    width = max(text_width(line, notes.scale) for line in lines)
+    notes.box(0, 0, width + 2 * _MARGIN, LINE * len(lines) + 9)
+    for row, line in enumerate(lines):
+        notes.text(_MARGIN, LINE * (row + 1), line, WHITE if row == 0 else DIM)
+
+
+def _draw_bar(notes: Notes, bar: ColorBar, bottom: float) -> None:
+    height = min(220.0, 0.4 * notes.height)
+    top = bottom - height - 16
+    ticks = bar.scale.ticks()
+    wide = max((text_width(label(value), notes.scale) for _, value in ticks), default=0)
+    notes.box(0, top - 26, max(wide + 42, text_width(bar.title, notes.scale) + 2 * _MARGIN), height + 38)
+    notes.text(_MARGIN, top - 10, bar.title)
+    notes.picture(_MARGIN, top, 14, height, lookup_table(bar.colormap)[::-1, None])
+    for place, value in ticks:
+        y = top + (1 - place) * height
+        notes.box(_MARGIN + 14, y - 0.5, 4, 1, WHITE)
+        notes.text(_MARGIN + 22, y + 4.5, label(value), DIM)
+
+
+def _draw_strip(notes: Notes, hud: Hud, top: float) -> None:
+    """Small pictures side by side, and the plot to their right."""
+    places = len(hud.insets) + (hud.plot is not None)
+    each = min(176.0, (notes.width - _MARGIN) / places - _MARGIN)
+    height = _STRIP - LINE - 8
+    notes.box(0, top, notes.width, _STRIP)
+    for place, inset in enumerate(hud.insets):
+        x = _MARGIN + place * (each + _MARGIN)
+        notes.text(x, top + LINE - 3, inset.title, DIM)
+        rows, columns = inset.picture.shape[:2]
+        shrink = min(each / columns, height / rows)
+        notes.picture(x, top + LINE + 2, shrink * columns, shrink * rows, inset.picture)
+    if hud.plot is not None:
+        x = _MARGIN + len(hud.insets) * (each + _MARGIN)
+        _draw_plot(notes, hud.plot, x, top, each, height)
+
+
+def _draw_plot(notes: Notes, plot: Plot, x: float, top: float, width: float, height: float) -> None:
+    notes.text(x, top + LINE - 3, plot.title, DIM)
+    top += LINE + 2
+    notes.box(x, top, width, height, (0, 0, 0, 160))
+    for row, (name, values) in enumerate(plot.curves):
+        logs = np.log10([value for value in values if value > 0])
+        color = _CURVES[row % len(_CURVES)]
+        if len(logs) == 0:
+            continue
+        low, high = float(logs.min()), float(logs.max())
+        span = max(high - low, 0.3)
+        places = np.linspace(x + 4, x + width - 4, max(2, len(logs)))[: len(logs)]
+        notes.curve(np.stack([places, top + height - 6 - (logs - low) / span * (height - 40)], axis=1), color)
+        notes.text(x + 4, top + LINE * (row + 1) - 4, f"{name} {label(10 ** logs[-1])}", color)
+
+
+def _draw_help(notes: Notes, layers: Sequence[Layer]) -> None:
+    """Everything that keys and mouse do, on one screen."""
+    left = [(binding.key, binding.does) for binding in BINDINGS]
+    names: dict[str, list[str]] = {}
+    for layer in layers:
+        names.setdefault(layer.key, []).append(layer.name)
+    right = [*MOUSE_HELP, ("", "")]
+    right += [(key, _shortened(names[key])) for key in sorted(names, key="1234567890".index)]
+    width, height = 830.0, LINE * max(len(left), len(right)) + 60
+    x, y = max(0.0, (notes.width - width) / 2), max(0.0, (notes.height - height) / 2)
+    notes.box(x, y, width, height, (16, 17, 20, 245))
+    notes.text(x + 20, y + 26, "keys")
+    notes.text(x + 300, y + 26, "mouse, and what the digits show (again: the next of its kind)")
+    for column, width_of_key, rows in ((20.0, 70.0, left), (300.0, 155.0, right)):
+        for row, (key, does) in enumerate(rows):
+            notes.text(x + column, y + 50 + LINE * row, key, (255, 200, 120, 255))
+            shift = width_of_key if len(key) != 1 or column < 100 else 30.0
+            notes.text(x + column + shift, y + 50 + LINE * row, does, DIM)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 4 else f"{names[0]} … {names[-1]} ({len(names)})"

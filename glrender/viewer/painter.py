@@ -1,0 +1,217 @@
+"""Paints a scene as a view has it, onto a screen of its own: all of the viewer but the window."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.render.buffers import DerivativeBuffers
+from glrender.render.derivatives import DerivativeRenderer
+from glrender.stopwatch import Stopwatch
+from glrender.viewer import lines as line_art
+from glrender.viewer.colors import Kind, Scale, colormap_name, fit_scale
+from glrender.viewer.hud import ColorBar, Hud, draw_hud
+from glrender.viewer.layers import LAYERS, FrameLayer, Layer, SurfaceLayer, ViewLayer, layers_here
+from glrender.viewer.picking import Pick, picked_outline
+from glrender.viewer.scene import Nudge, Scene, Shown
+from glrender.viewer.screen import Screen, picture_of
+from glrender.viewer.state import ViewState
+from glrender.viewer.surface_pass import Look, SurfacePass
+
+Float64 = NDArray[np.float64]
+
+_EVERY = 4
+"""Of rows and columns: the pixels that the range of a colour bar is found from."""
+
+NEEDLE_LENGTH = 0.025
+"""Of the map's longer side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """What is marked and written besides the scene."""
+
+    pick: Pick | None = None
+    """What was clicked at."""
+    heading: str = ""
+    lines: tuple[str, ...] = ()
+    status: str = ""
+    help: bool = False
+
+
+class Painter:
+    """Paints scenes; owned by `context`, which releases it at the latest."""
+
+    def __init__(self, context: Context, size: tuple[int, int], content_scale: float = 1.0) -> None:
+        self.context = context
+        self.screen = Screen(context, size)
+        self.content_scale = content_scale
+        """Pixels per unit of text and panels; 2 where pixels are half as large."""
+        self.watch = Stopwatch()
+        """Of the last picture."""
+        self._surface_pass = SurfacePass(context, size)
+        self._renderer: DerivativeRenderer | None = None
+        self._shown: Shown | None = None
+        self._buffers: DerivativeBuffers | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the screen, pixels."""
+        return self.screen.size
+
+    def resize(self, size: tuple[int, int], content_scale: float) -> None:
+        """Paint so many pixels from now on."""
+        self.content_scale = content_scale
+        if size != self.size:
+            self.screen.resize(size)
+            self._surface_pass.resize(size)
+            self._release_renderer()
+
+    def paint(self, scene: Scene, state: ViewState, nudge: Nudge | None, notes: Annotations) -> None:
+        """Paint everything onto the screen."""
+        self.watch = Stopwatch()
+        layer = shown_layer(scene, state)
+        with self.watch.stage("draw"):
+            if isinstance(layer, SurfaceLayer):
+                picture, scale = self._paint_surface(scene, state, nudge, layer)
+            elif isinstance(layer, ViewLayer):
+                picture, scale = self._paint_view(scene, state, nudge, layer)
+            else:
+                assert isinstance(layer, FrameLayer)
+                picture, scale = self._paint_frame(scene, state, layer)
+            if not isinstance(layer, FrameLayer):
+                self._paint_lines(scene, state, notes.pick, picture)
+        with self.watch.stage("notes"):
+            name = colormap_name(layer.kind, state.colormap)
+            title = layer.name + (f" [{layer.unit}]" if layer.unit else "")
+            bare = layer.kind in (Kind.COLOR, Kind.IDS)
+            hud = Hud(
+                heading=f"{notes.heading} · {layer.name}" if notes.heading else layer.name,
+                lines=(*scene.lines, *notes.lines),
+                status=notes.status,
+                bar=None if bare else ColorBar(scale, name, title),
+                insets=scene.insets,
+                plot=scene.plot,
+                help=layers_here(scene.surface, scene.comparison) if notes.help else None,
+            )
+            self.screen.put_notes(draw_hud(hud, self.size, self.content_scale))
+
+    def buffers(self, scene: Scene, state: ViewState, nudge: Nudge | None, *, pose: bool = False) -> DerivativeBuffers:
+        """Image, depth and derivatives as the free camera sees what is shown; kept until something changes."""
+        surface = self._surface(scene, state, nudge)
+        T, camera = state.rig.T_world_camera, self._camera(state)
+        last = self._buffers
+        if (
+            last is None
+            or last.surface is not surface
+            or last.camera != camera
+            or not np.array_equal(last.T_world_camera, T)
+            or (pose and last.pose is None)
+        ):
+            if self._renderer is None:
+                self._renderer = DerivativeRenderer(self.context, camera)
+            self._renderer.camera = camera
+            last = self._buffers = self._renderer.render(surface, T, pose=pose, edges=False)
+        return last
+
+    def release(self) -> None:
+        """Release everything that was made in the context."""
+        self.screen.release()
+        self._surface_pass.release()
+        self._release_renderer()
+
+    def _camera(self, state: ViewState) -> Camera:
+        return state.rig.camera(*self.size)
+
+    def _surface(self, scene: Scene, state: ViewState, nudge: Nudge | None) -> HeightMap:
+        self._shown = Shown.of(self._shown, scene.surface, state.exaggeration, nudge)
+        return self._shown.surface
+
+    def _release_renderer(self) -> None:
+        if self._renderer is not None:
+            self._renderer.release()
+        self._renderer = self._buffers = None
+
+    def _paint_surface(
+        self, scene: Scene, state: ViewState, nudge: Nudge | None, layer: SurfaceLayer
+    ) -> tuple[moderngl.Texture, Scale]:
+        values, scale = _surface_values(layer, scene.surface, state.cut, state.logarithmic)
+        light = (state.light_azimuth, state.light_elevation) if state.light else None
+        colormap = colormap_name(layer.kind, state.colormap)
+        look = Look(values, scale, colormap, light, state.wireframe)
+        surface, T = self._surface(scene, state, nudge), state.rig.T_world_camera
+        self._surface_pass.draw(surface, self._camera(state), T, look)
+        picture = self._surface_pass.target.texture("image")
+        self.screen.put_picture(picture, Kind.COLOR, scale, colormap, (0, 0, *self.size))
+        return picture, scale
+
+    def _paint_view(
+        self, scene: Scene, state: ViewState, nudge: Nudge | None, layer: ViewLayer
+    ) -> tuple[moderngl.Texture, Scale]:
+        buffers = self.buffers(scene, state, nudge, pose=layer.pose)
+        values = layer.make(buffers)
+        sample = np.where(buffers.visible, values, np.nan)[::_EVERY, ::_EVERY] if layer.kind is not Kind.COLOR else values
+        scale = fit_scale(sample, layer.kind, state.cut, state.logarithmic)
+        picture = self.screen.upload("picture", picture_of(values, buffers.depth, layer.kind))
+        name = colormap_name(layer.kind, state.colormap)
+        self.screen.put_picture(picture, layer.kind, scale, name, (0, 0, *self.size))
+        return picture, scale
+
+    def _paint_frame(self, scene: Scene, state: ViewState, layer: FrameLayer) -> tuple[moderngl.Texture, Scale]:
+        assert scene.comparison is not None
+        values = layer.make(scene.comparison)
+        if layer.kind is Kind.SEQUENTIAL:
+            values = np.where(values > 0, values, np.float32(np.nan))
+        scale = fit_scale(values[::_EVERY, ::_EVERY], layer.kind, state.cut, state.logarithmic)
+        picture = self.screen.upload("picture", picture_of(values, np.ones(values.shape[:2], np.float32), layer.kind))
+        where = letterbox(picture.size, self.size)
+        self.screen.put_picture(picture, layer.kind, scale, colormap_name(layer.kind, state.colormap), where)
+        return picture, scale
+
+    def _paint_lines(self, scene: Scene, state: ViewState, pick: Pick | None, picture: moderngl.Texture) -> None:
+        parts: list[tuple[Float64, line_art.Color]] = []
+        surface = self._shown.surface if self._shown is not None else scene.surface
+        if state.trajectory and len(scene.trajectory) > 1:
+            parts.append((line_art.polyline(scene.trajectory), line_art.TRAJECTORY))
+        if state.trajectory and scene.comparison is not None:
+            predicted = scene.comparison.predicted
+            seen = predicted.depth[predicted.depth > 0]
+            depth = 0.3 * float(np.median(seen)) if seen.size else 10 * surface.spacing
+            parts.append((line_art.frustum(predicted.camera, predicted.T_world_camera, depth), line_art.FRUSTUM))
+        if state.normals:
+            length = NEEDLE_LENGTH * max(surface.shape) * surface.spacing
+            parts.append((line_art.needles(surface, length), line_art.NEEDLE))
+        if pick is not None:
+            parts.append((picked_outline(surface, pick), line_art.SELECTED))
+        if parts:
+            lines = line_art.joined(parts, 1.5 * self.content_scale)
+            self.screen.put_lines(lines, self._camera(state), state.rig.T_world_camera, picture)
+
+
+def shown_layer(scene: Scene, state: ViewState) -> Layer:
+    """The layer that a view asks for; the map itself where there is nothing of it to see."""
+    here = layers_here(scene.surface, scene.comparison)
+    return next((layer for layer in here if layer.name == state.layer), LAYERS[0])
+
+
+def letterbox(picture: tuple[int, int], screen: tuple[int, int]) -> tuple[float, float, float, float]:
+    """(left, top, width, height) of the largest place for a picture (width, height) in the middle of a screen."""
+    grow = min(screen[0] / picture[0], screen[1] / picture[1])
+    width, height = grow * picture[0], grow * picture[1]
+    return (screen[0] - width) / 2, (screen[1] - height) / 2, width, height
+
+
+@lru_cache(maxsize=2)
+def _surface_values(
+    layer: SurfaceLayer, surface: HeightMap, cut: float, logarithmic: bool
+) -> tuple[Float64 | None, Scale]:
+    """The values of a layer on a surface, and their scale: the same array as long as nothing changes."""
+    if layer.values is None:
+        return None, Scale(0.0, 1.0)
+    values = layer.values(surface)
+    return values, fit_scale(values, layer.kind, cut, logarithmic)

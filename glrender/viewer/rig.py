@@ -1,0 +1,131 @@
+"""The free camera: where it stands, what it looks at, and how dragging, scrolling and flying move it.
+
+A turntable: the camera looks at a target from a distance, under an azimuth and an elevation, with the world's z up in
+the picture. Every movement gives another rig, so that a view is a handful of numbers that can be copied and pasted.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pyrr
+from numpy.typing import NDArray
+
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+
+Float64 = NDArray[np.float64]
+Point = tuple[float, float, float]
+
+DEGREES_PER_PIXEL = 0.35
+"""Of orbiting and looking around: across a window of 900 pixels, nearly once around."""
+ZOOM_PER_STEP = 0.88
+"""Factor on the distance of one step of the wheel towards the target."""
+FOV_RANGE = (5.0, 120.0)
+"""Degrees of vertical field of view."""
+_STEEPEST = 90.0
+_NEAREST = 1e-4  # metres between camera and target
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A camera that looks at a target."""
+
+    target: Point
+    """World coordinates of what the middle of the image shows, metres."""
+    distance: float
+    """From the camera to the target, metres."""
+    azimuth: float = 25.0
+    """Compass direction of the view, degrees: 0 looks along the world's y, 90 along its x."""
+    elevation: float = 40.0
+    """Degrees that the view is turned down from level: 90 looks straight down."""
+    fov: float = 45.0
+    """Vertical field of view, degrees."""
+
+    @classmethod
+    def looking_at(cls, surface: HeightMap) -> Self:
+        """All of a surface that has been seen, from the south-south-west and above."""
+        seen = np.isfinite(surface.heights)
+        points = surface.vertices()[seen.ravel()] if seen.any() else np.nan_to_num(surface.vertices())
+        corners = points @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        rig = cls((0.0, 0.0, 0.0), 1.0)
+        radius = 0.5 * float(np.linalg.norm(high - low)) or surface.spacing
+        # 0.85: a map is flat, and its bounding sphere larger than what is seen of it aslant.
+        distance = 0.85 * radius / math.sin(math.radians(rig.fov / 2))
+        return replace(rig, target=_point((low + high) / 2), distance=distance)
+
+    @property
+    def orientation(self) -> pyrr.Quaternion:
+        """Of the camera in the world: takes x right, y up, z backwards to world axes."""
+        turn = pyrr.Quaternion.from_z_rotation(-math.radians(self.azimuth))
+        tilt = pyrr.Quaternion.from_x_rotation(math.radians(90.0 - self.elevation))
+        return turn * tilt
+
+    @property
+    def T_world_camera(self) -> Float64:
+        """(4, 4) camera (x right, y down, z forward) to world."""
+        T = np.eye(4)
+        for column, axis in enumerate(((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))):
+            T[:3, column] = self.orientation * pyrr.Vector3(axis)
+        T[:3, 3] = np.array(self.target) - self.distance * T[:3, 2]
+        return T
+
+    def camera(self, width: int, height: int) -> Camera:
+        """The pinhole of an image of this size, its axis through the image's middle."""
+        focal = 0.5 * height / math.tan(math.radians(self.fov / 2))
+        return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+    def orbit(self, right: float, down: float) -> Self:
+        """Around the target, by a drag of so many pixels: the ground follows the mouse."""
+        return replace(
+            self,
+            azimuth=_wrapped(self.azimuth + DEGREES_PER_PIXEL * right),
+            elevation=_clamped(self.elevation + DEGREES_PER_PIXEL * down),
+        )
+
+    def look(self, right: float, down: float) -> Self:
+        """Around the camera itself, which stays where it is."""
+        eye = self.T_world_camera[:3, 3]
+        turned = replace(
+            self,
+            azimuth=_wrapped(self.azimuth + DEGREES_PER_PIXEL * right),
+            elevation=_clamped(self.elevation + DEGREES_PER_PIXEL * down),
+        )
+        return replace(turned, target=_point(eye + self.distance * turned.T_world_camera[:3, 2]))
+
+    def pan(self, right: float, down: float, image_height: int) -> Self:
+        """Along the image plane, by a drag of so many pixels: what is at the target's distance follows the mouse."""
+        metres = 2 * self.distance * math.tan(math.radians(self.fov / 2)) / image_height
+        T = self.T_world_camera
+        return replace(self, target=_point(np.array(self.target) - metres * (right * T[:3, 0] + down * T[:3, 1])))
+
+    def zoom(self, steps: float) -> Self:
+        """Towards the target, by steps of the wheel."""
+        return replace(self, distance=max(_NEAREST, self.distance * ZOOM_PER_STEP**steps))
+
+    def fly(self, right: float, up: float, forward: float) -> Self:
+        """With the target, by fractions of the distance along the camera's axes."""
+        T = self.T_world_camera
+        way = right * T[:3, 0] - up * T[:3, 1] + forward * T[:3, 2]
+        return replace(self, target=_point(np.array(self.target) + self.distance * way))
+
+    def with_fov(self, fov: float) -> Self:
+        """Another field of view, degrees; the target stays as large as it was."""
+        fov = float(np.clip(fov, *FOV_RANGE))
+        ratio = math.tan(math.radians(self.fov / 2)) / math.tan(math.radians(fov / 2))
+        return replace(self, fov=fov, distance=self.distance * ratio)
+
+
+def _point(vector: Float64) -> Point:
+    x, y, z = (float(value) for value in vector)
+    return x, y, z
+
+
+def _wrapped(degrees: float) -> float:
+    return (degrees + 180.0) % 360.0 - 180.0
+
+
+def _clamped(degrees: float) -> float:
+    return float(np.clip(degrees, -_STEEPEST, _STEEPEST))

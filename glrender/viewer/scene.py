@@ -1,0 +1,74 @@
+"""What is looked at: a map, and of a sequence its cameras and the frame that is being fused."""
+
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.heightmap import HeightMap
+from glrender.viewer.hud import Inset, Plot
+from glrender.viewer.layers import Comparison
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Nudge:
+    """A vertex that is moved to see what comes of it."""
+
+    vertex: int
+    """Index into `HeightMap.vertices`."""
+    change: float = 0.0
+    """Metres upwards."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that a picture is made of besides the view."""
+
+    name: str
+    """For the window's title."""
+    surface: HeightMap
+    """Without any nudge or exaggeration."""
+    trajectory: Float64 = field(default_factory=lambda: np.empty((0, 3)))
+    """(n, 3) world places of the cameras so far, metres."""
+    comparison: Comparison | None = None
+    """The frame that was fused last, beside what the map had predicted."""
+    insets: tuple[Inset, ...] = ()
+    """Small pictures of it."""
+    plot: Plot | None = None
+    lines: tuple[str, ...] = ()
+    """What is told of it."""
+
+
+def shown_surface(surface: HeightMap, exaggeration: float, nudge: Nudge | None) -> HeightMap:
+    """The surface as it is drawn; heights are exaggerated about their mean."""
+    if exaggeration == 1 and (nudge is None or nudge.change == 0):
+        return surface
+    heights = surface.heights.copy()
+    if nudge is not None:
+        heights[np.unravel_index(nudge.vertex, surface.shape)] += nudge.change
+    if exaggeration != 1:
+        middle = np.nanmean(surface.heights) if np.isfinite(surface.heights).any() else 0.0
+        heights = middle + exaggeration * (heights - middle)
+    return replace(surface, heights=heights)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A surface as it is drawn, made again only where it is another one."""
+
+    base: HeightMap
+    exaggeration: float
+    nudge: Nudge | None
+    surface: HeightMap
+
+    @classmethod
+    def of(cls, last: "Shown | None", base: HeightMap, exaggeration: float, nudge: Nudge | None) -> Self:
+        """What is to be shown now; `last` is what was shown before."""
+        if last is not None and last.base is base and (last.exaggeration, last.nudge) == (exaggeration, nudge):
+            surface = last.surface
+        else:
+            surface = shown_surface(base, exaggeration, nudge)
+        return cls(base, exaggeration, nudge, surface)

@@ -1,0 +1,170 @@
+"""The screen that pictures, lines and notes are put onto, before the window shows it or a file keeps it."""
+
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context, GLObject, Owned
+from glrender.gl.program import load_program, set_uniform
+from glrender.render.surface import UNSEEN
+from glrender.viewer.colors import Kind, Scale, lookup_table
+from glrender.viewer.lines import Lines, corners_of
+
+NOTHING = (30, 32, 38)
+"""sRGB bytes of where there is nothing to see."""
+
+_PICTURE, _COLORMAP = 0, 1
+
+
+class ColormapTexture:
+    """Lookup tables on the GPU, each uploaded when it is first used."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._textures: dict[str, moderngl.Texture] = {}
+
+    def use(self, name: str, unit: int) -> None:
+        """Bind the colour map that matplotlib has under `name`."""
+        if name not in self._textures:
+            table = lookup_table(name)
+            texture = self.context.own(self.context.mgl.texture((len(table), 1), 3, table.tobytes()))
+            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            self._textures[name] = texture
+        self._textures[name].use(unit)
+
+    def release(self) -> None:
+        self.context.release(*self._textures.values())
+        self._textures.clear()
+
+
+class Screen:
+    """An image of sRGB bytes, its rows upwards as a window's; owned by `context`."""
+
+    def __init__(self, context: Context, size: tuple[int, int]) -> None:
+        self.context = context
+        self._colormap = ColormapTexture(context)
+        self._picture_program = load_program(context, "fullscreen.vert", "picture.frag")
+        self._lines_program = load_program(context, "lines.vert", "lines.frag")
+        self._notes_program = load_program(context, "fullscreen.vert", "notes.frag")
+        set_uniform(self._picture_program, "picture", _PICTURE)
+        set_uniform(self._picture_program, "colormap", _COLORMAP)
+        set_uniform(self._picture_program, "nothing", np.array(NOTHING) / 255)
+        set_uniform(self._lines_program, "picture", _PICTURE)
+        set_uniform(self._notes_program, "notes", _PICTURE)
+        mgl = context.mgl
+        self._programs = (self._picture_program, self._lines_program, self._notes_program)
+        self._show_picture = context.own(mgl.vertex_array(self._picture_program, []))
+        self._show_notes = context.own(mgl.vertex_array(self._notes_program, []))
+        self._sized: list[GLObject] = []
+        self._uploads: dict[str, moderngl.Texture] = {}
+        self.resize(size)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Have so many pixels from now on."""
+        self.context.release(*self._sized)
+        self._sized = []
+        self.size = size
+        self._texture = self._own(self.context.mgl.texture(size, 4))
+        self._fbo = self._own(self.context.mgl.framebuffer([self._texture]))
+
+    def put_picture(
+        self, picture: moderngl.Texture, kind: Kind, scale: Scale, colormap: str, where: tuple[float, float, float, float]
+    ) -> None:
+        """Fill the screen: with a texture (r, g, b, depth; or value, depth) at `where` (left, top, width, height)."""
+        self.use()
+        self.context.mgl.enable_only(moderngl.NOTHING)
+        program = self._picture_program
+        picture.use(_PICTURE)
+        self._colormap.use(colormap, _COLORMAP)
+        set_uniform(program, "rectangle", where)
+        set_uniform(program, "screen_height", self.size[1])
+        set_uniform(program, "scale", (scale.low, scale.high, scale.mode))
+        set_uniform(program, "false_colors", int(kind is not Kind.COLOR))
+        self._show_picture.render(moderngl.TRIANGLES, vertices=3)
+
+    def put_lines(
+        self, lines: Lines, camera: Camera, T_world_camera: NDArray[np.float64], picture: moderngl.Texture
+    ) -> None:
+        """Draw lines over a picture of the screen's size, faint where it is nearer."""
+        corners = corners_of(lines, camera, T_world_camera)
+        if not len(corners):
+            return
+        self.use()
+        mgl = self.context.mgl
+        mgl.enable_only(moderngl.BLEND)
+        mgl.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
+        picture.use(_PICTURE)
+        set_uniform(self._lines_program, "screen_size", self.size)
+        set_uniform(self._lines_program, "depth_channel", picture.components - 1)
+        buffer = mgl.buffer(corners.tobytes())
+        vertices = mgl.vertex_array(self._lines_program, [(buffer, "3f 4f", "corner", "color")])
+        vertices.render(moderngl.TRIANGLES)
+        vertices.release()
+        buffer.release()
+
+    def put_notes(self, notes: NDArray[np.uint8]) -> None:
+        """Lay (height, width, 4) sRGB bytes, multiplied by their opacity, over the screen; row 0 is on top."""
+        self.use()
+        texture = self.upload("notes", notes)
+        self.use()
+        mgl = self.context.mgl
+        mgl.enable_only(moderngl.BLEND)
+        mgl.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        texture.use(_PICTURE)
+        self._show_notes.render(moderngl.TRIANGLES, vertices=3)
+
+    def use(self) -> None:
+        """Direct what is drawn next onto the screen."""
+        self.context.use()
+        self._fbo.use()
+
+    def upload(self, name: str, pixels: NDArray[Any]) -> moderngl.Texture:
+        """A texture of (height, width, channels) bytes or float32, which `name` keeps until the next of this name."""
+        height, width, channels = pixels.shape
+        kind = "f1" if pixels.dtype == np.uint8 else "f4"
+        texture = self._uploads.get(name)
+        if texture is None or (texture.size, texture.components, texture.dtype) != ((width, height), channels, kind):
+            if texture is not None:
+                self.context.release(texture)
+            texture = self.context.own(self.context.mgl.texture((width, height), channels, dtype=kind))
+            texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
+            self._uploads[name] = texture
+        texture.write(np.ascontiguousarray(pixels))
+        return texture
+
+    def show(self, window: moderngl.Framebuffer) -> None:
+        """Copy the screen into a window of its size."""
+        self.context.mgl.copy_framebuffer(window, self._fbo)
+
+    def read(self) -> NDArray[np.uint8]:
+        """(height, width, 3) sRGB bytes, row 0 on top."""
+        self.context.use()
+        width, height = self.size
+        pixels = np.frombuffer(self._fbo.read(components=3, alignment=1), np.uint8).reshape(height, width, 3)
+        return np.ascontiguousarray(pixels[::-1])
+
+    def release(self) -> None:
+        """Release everything that was made in the context."""
+        made: list[GLObject] = [self._show_picture, self._show_notes, *self._programs, *self._uploads.values()]
+        self.context.release(*made, *self._sized)
+        self._uploads.clear()
+        self._sized = []
+        self._colormap.release()
+
+    def _own(self, obj: Owned) -> Owned:
+        self._sized.append(obj)
+        return self.context.own(obj)
+
+
+def picture_of(values: NDArray[np.float32], depth: NDArray[np.float32], kind: Kind) -> NDArray[np.float32]:
+    """What `put_picture` takes: colours (height, width, 1 or 3), or values (height, width), beside their depth.
+
+    Depth 0 is nothing, and so is a value that is NaN.
+    """
+    if kind is Kind.COLOR:
+        return np.dstack([np.broadcast_to(values, (*depth.shape, 3)), depth]).astype(np.float32)
+    shown = np.where((depth > 0) & np.isfinite(values), values, np.float32(UNSEEN))
+    return np.stack([shown, depth], axis=-1, dtype=np.float32)

@@ -1,0 +1,30 @@
+// Provides: place_on_scale(), false_color(), to_srgb(), to_linear().
+// How values become colours: as glrender/viewer/colors.py has it on the host.
+
+uniform sampler2D colormap;     // one row, from low to high, sRGB
+
+const float LOG_REACH = 1e3;
+
+// `scale`: low, high, and 0 linear, 1 logarithmic, 2 logarithmic on both sides of zero.
+float place_on_scale(float value, vec3 scale) {
+    if (scale.z == 0.0)
+        return (value - scale.x) / (scale.y - scale.x);
+    if (scale.z == 1.0)
+        return log(max(value, 1e-30) / scale.x) / log(scale.y / scale.x);
+    return 0.5 + 0.5 * sign(value) * log(1.0 + abs(value) * LOG_REACH / scale.y) / log(1.0 + LOG_REACH);
+}
+
+vec3 false_color(float value, vec3 scale) {
+    int entries = textureSize(colormap, 0).x;
+    int entry = int(clamp(place_on_scale(value, scale), 0.0, 1.0) * float(entries));
+    return texelFetch(colormap, ivec2(min(entry, entries - 1), 0), 0).rgb;
+}
+
+vec3 to_srgb(vec3 linear) {
+    vec3 c = clamp(linear, 0.0, 1.0);
+    return mix(12.92 * c, 1.055 * pow(c, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, c));
+}
+
+vec3 to_linear(vec3 srgb) {
+    return mix(srgb / 12.92, pow((srgb + 0.055) / 1.055, vec3(2.4)), step(0.04045, srgb));
+}
