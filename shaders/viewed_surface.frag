@@ -10,9 +10,8 @@ uniform vec3 no_value;      // linear colour of a surface without a value
 uniform int wireframe;
 
 in vec3 color;
-in vec3 normal;
+in vec3 detail;             // slope along x, along y, value
 in vec2 place;
-in float value;
 layout(location = 0) out vec4 image;    // linear r, g, b, depth in metres
 
 const float AMBIENT = 0.25;
@@ -29,9 +28,9 @@ float on_edge() {
 void main() {
     vec3 shown = color;
     if (false_colors == 1)
-        shown = value < 0.5 * UNSEEN ? to_linear(false_color(value, scale)) : no_value;
+        shown = detail.z < 0.5 * UNSEEN ? to_linear(false_color(detail.z, scale)) : no_value;
     if (light != vec3(0.0))
-        shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(normal), light), 0.0) * 1.25;
+        shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * 1.25;
     if (wireframe == 1)
         shown = mix(shown, vec3(0.01), 0.7 * on_edge());
     image = vec4(shown, 1.0 / gl_FragCoord.w);

@@ -99,11 +99,13 @@ class Scale:
             positive = _powers(self.high / LOG_REACH, self.high)
             values = [*(-value for value in reversed(positive)), 0.0, *positive]
         places = self.place(np.array(values))
-        return [(float(place), value) for place, value in zip(places, values, strict=True) if -1e-9 <= place <= 1 + 1e-9]
+        return [
+            (float(place), value) for place, value in zip(places, values, strict=True) if -1e-9 <= place <= 1 + 1e-9
+        ]
 
 
 def fit_scale(values: NDArray[np.floating], kind: Kind, cut: float, logarithmic: bool) -> Scale:
-    """The scale on which all but `cut` percent of the values beyond each end lie; those that are not finite are left out.
+    """The scale that all but `cut` percent of the values at each end lie on; those that are not finite are left out.
 
     Signed values are centred at zero. Ids and colours have the scale from 0 to 1.
     """
@@ -130,7 +132,9 @@ def hues(ids: NDArray[np.integer]) -> NDArray[np.float32]:
     return np.where(ids < 0, np.nan, ids * 0.6180339887498949 % 1.0).astype(np.float32)
 
 
-def false_colors(values: NDArray[np.floating], scale: Scale, name: str, nothing: tuple[int, int, int]) -> NDArray[np.uint8]:
+def false_colors(
+    values: NDArray[np.floating], scale: Scale, name: str, nothing: tuple[int, int, int]
+) -> NDArray[np.uint8]:
     """(…, 3) sRGB bytes of values on a scale; `nothing` where they are NaN."""
     places = np.clip(scale.place(np.nan_to_num(values)), 0, 1)
     colors = lookup_table(name)[np.minimum((places * ENTRIES).astype(np.int64), ENTRIES - 1)]

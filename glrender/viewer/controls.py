@@ -157,7 +157,9 @@ class Mouse:
         self._start = self._last = (0.0, 0.0)
         self._moved = False
 
-    def press(self, button: Button, x: float, y: float, *, shift: bool = False, control: bool = False) -> Grasped | None:
+    def press(
+        self, button: Button, x: float, y: float, *, shift: bool = False, control: bool = False
+    ) -> Grasped | None:
         """A button goes down; while one is held, others do nothing."""
         if self._button is not None:
             return None

@@ -1,18 +1,20 @@
 """What can be looked at: each layer with its name, how it is made, and what its values mean.
 
-There are three sorts. A `SurfaceLayer` lies on the map and is drawn with it: a value for each vertex, or the map's own
-colours. A `ViewLayer` is a buffer that the derivative pass makes as the free camera sees the map. A `FrameLayer` belongs
-to a frame of a sequence, and is shown as its camera saw it.
+There are three sorts. A `SurfaceLayer` lies on the map and is drawn with it: a value for each vertex, or the map's
+own colours. A `ViewLayer` is a buffer that the derivative pass makes as the free camera sees the map. A `FrameLayer`
+belongs to a frame of a sequence, and is shown as its camera saw it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glrender.assembly.residuals import Measurements, Residuals
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.terrain_layers import TerrainLayers, terrain_layers
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.layouts import COLORS
 from glrender.viewer.colors import Kind, hues
@@ -71,6 +73,13 @@ class ViewLayer(Layer):
     pose: bool = False
     """Whether it needs the derivatives by the camera pose."""
 
+    @property
+    def of(self) -> str:
+        """What it is about: "image" or "depth"."""
+        return (
+            "image" if self.name == "image" or self.name.startswith(("∂red", "∂green", "∂blue", "∂bright")) else "depth"
+        )
+
 
 @dataclass(frozen=True)
 class FrameLayer(Layer):
@@ -101,15 +110,34 @@ def _sigma(surface: HeightMap) -> Float64:
     return 1e3 * surface.sigma if surface.sigma is not None else np.full(surface.shape, np.nan)
 
 
-def _slope(surface: HeightMap) -> Float64:
-    """Degrees, from central differences."""
-    along_y, along_x = np.gradient(surface.heights, surface.spacing)
-    return np.degrees(np.arctan(np.hypot(along_x, along_y)))
+@lru_cache(maxsize=1)
+def _terrain(surface: HeightMap) -> TerrainLayers:
+    return terrain_layers(surface)
+
+
+def _terrain_values(name: str, factor: float = 1.0) -> Callable[[HeightMap], Float64]:
+    """A layer for a small rover; where the map is not level, each vertex takes the nearest value of the level grid."""
+
+    def values(surface: HeightMap) -> Float64:
+        terrain = _terrain(surface)
+        level = terrain.surface
+        vertices = np.nan_to_num(surface.vertices()) @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+        places = np.rint((vertices[:, :2] - level.origin) / level.spacing).astype(np.int64)
+        columns, rows = np.clip(places, 0, np.array(level.shape[::-1]) - 1).T
+        found = factor * getattr(terrain, name)[rows, columns].reshape(surface.shape)
+        return np.where(np.isfinite(surface.heights), found, np.nan)
+
+    return values
+
+
+def _faces_up(surface: HeightMap, comparison: Comparison | None) -> bool:
+    known = surface.heights if surface.sigma is None else surface.heights + surface.sigma
+    return bool(surface.pose[2, 2] > 0 and np.isfinite(known).any())
 
 
 def _normal(buffers: DerivativeBuffers) -> Float32:
     """Right in red, up in green, towards the camera in blue: linear, so that level is the same everywhere."""
-    colors = 0.5 + 0.5 * buffers.normal * np.float32([1, -1, -1])
+    colors = 0.5 + 0.5 * buffers.normal * np.array([1, -1, -1], np.float32)
     return np.where(buffers.visible[..., None], colors, 0)
 
 
@@ -158,7 +186,10 @@ SURFACE_LAYERS = (
     SurfaceLayer("surface", "1", Kind.COLOR),
     SurfaceLayer("height", "1", Kind.HEIGHT, "m", values=lambda surface: surface.heights),
     SurfaceLayer("σ", "9", Kind.SEQUENTIAL, "mm", _has_sigma, _sigma),
-    SurfaceLayer("slope", "9", Kind.SEQUENTIAL, "°", values=_slope),
+    SurfaceLayer("slope", "9", Kind.SEQUENTIAL, "°", _faces_up, _terrain_values("slope")),
+    SurfaceLayer("step", "9", Kind.SEQUENTIAL, "mm", _faces_up, _terrain_values("step", 1e3)),
+    SurfaceLayer("roughness", "9", Kind.SEQUENTIAL, "mm", _faces_up, _terrain_values("roughness", 1e3)),
+    SurfaceLayer("traversability", "9", Kind.SEQUENTIAL, "of 1", _faces_up, _terrain_values("traversability")),
 )
 
 VIEW_LAYERS = (
@@ -200,7 +231,7 @@ def layers_here(surface: HeightMap, comparison: Comparison | None) -> tuple[Laye
 
 
 def next_layer(key: str, shown: str, here: tuple[Layer, ...]) -> str | None:
-    """The layer that a key leads to: its first, or the one after `shown` if that is one of the key's; None: it has none."""
+    """The layer that a key leads to: its first, or the one after `shown` if that is its own; None: it has none."""
     names = [layer.name for layer in here if layer.key == key]
     if not names:
         return None

@@ -52,7 +52,7 @@ def frustum(camera: Camera, T_world_camera: Float64, depth: float) -> Float64:
     u = np.array([-0.5, camera.width - 0.5, camera.width - 0.5, -0.5])
     v = np.array([-0.5, -0.5, camera.height - 0.5, camera.height - 0.5])
     rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(4)], axis=-1)
-    corners = depth * rays
+    corners = np.multiply(depth, rays)
     peak = (corners[0] + corners[1]) / 2 - [0, 0.25 * (corners[3, 1] - corners[0, 1]), 0]
     pieces = [(np.zeros(3), corner) for corner in corners]
     pieces += list(zip(corners, np.roll(corners, -1, axis=0), strict=True))

@@ -57,12 +57,14 @@ class Notes:
         self._blend(area, inside, color)
 
     def picture(self, x: float, y: float, width: float, height: float, rgb: NDArray[np.uint8]) -> None:
-        """Put (rows, columns, 3) sRGB bytes into a rectangle; larger ones are averaged, smaller ones keep their pixels."""
+        """Put (rows, columns, 3) sRGB bytes into a rectangle: averaged where more than fit, else as they are."""
         area = self._area(x, y, width, height)
         rows, columns = area.shape[:2]
         if rows and columns:
             smaller = rgb.shape[0] > rows or rgb.shape[1] > columns
-            area[..., :3] = cv2.resize(rgb, (columns, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
+            area[..., :3] = cv2.resize(
+                rgb, (columns, rows), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
+            )
             area[..., 3] = 255
 
     def curve(self, points: NDArray[np.floating], color: Color) -> None:

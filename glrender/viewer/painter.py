@@ -1,6 +1,6 @@
 """Paints a scene as a view has it, onto a screen of its own: all of the viewer but the window."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import moderngl
@@ -155,7 +155,9 @@ class Painter:
     ) -> tuple[moderngl.Texture, Scale]:
         buffers = self.buffers(scene, state, nudge, pose=layer.pose)
         values = layer.make(buffers)
-        sample = np.where(buffers.visible, values, np.nan)[::_EVERY, ::_EVERY] if layer.kind is not Kind.COLOR else values
+        sample = (
+            np.where(buffers.visible, values, np.nan)[::_EVERY, ::_EVERY] if layer.kind is not Kind.COLOR else values
+        )
         scale = fit_scale(sample, layer.kind, state.cut, state.logarithmic)
         picture = self.screen.upload("picture", picture_of(values, buffers.depth, layer.kind))
         name = colormap_name(layer.kind, state.colormap)

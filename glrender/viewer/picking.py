@@ -1,6 +1,8 @@
 """What a click finds: the values at a pixel and its three vertices; a vertex, and what moving it does to the image."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from glrender.viewer.lines import outline
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+Number = TypeVar("Number", int, float)
 
 _NOTHING = (30, 32, 38)
 
@@ -177,6 +181,6 @@ def _signed(values: Float32) -> NDArray[np.uint8]:
     return false_colors(values, fit_scale(values, Kind.SIGNED, 0.0, False), "RdBu_r", _NOTHING)
 
 
-def _three(values):  # type: ignore[no-untyped-def]
+def _three(values: Iterable[Number]) -> tuple[Number, Number, Number]:
     first, second, third = values
     return first, second, third

@@ -71,7 +71,12 @@ class Screen:
         self._fbo = self._own(self.context.mgl.framebuffer([self._texture]))
 
     def put_picture(
-        self, picture: moderngl.Texture, kind: Kind, scale: Scale, colormap: str, where: tuple[float, float, float, float]
+        self,
+        picture: moderngl.Texture,
+        kind: Kind,
+        scale: Scale,
+        colormap: str,
+        where: tuple[float, float, float, float],
     ) -> None:
         """Fill the screen: with a texture (r, g, b, depth; or value, depth) at `where` (left, top, width, height)."""
         self.use()

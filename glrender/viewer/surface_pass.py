@@ -18,10 +18,12 @@ from glrender.render.surface import UNSEEN, SurfaceTexture
 from glrender.viewer.colors import Scale
 from glrender.viewer.screen import ColormapTexture
 
+Float64 = NDArray[np.float64]
+
 NO_VALUE = (0.42, 0.42, 0.42)
 """Linear colour of a surface where a layer has no value."""
 
-_VALUES, _COLORMAP = SURFACE_UNIT + 1, SURFACE_UNIT + 2
+_DETAILS, _COLORMAP = SURFACE_UNIT + 1, SURFACE_UNIT + 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +56,10 @@ class SurfacePass:
         block = self._program["View"]
         assert isinstance(block, moderngl.UniformBlock)
         block.binding = VIEW_BINDING
-        for name, unit in (("surface", SURFACE_UNIT), ("values", _VALUES), ("colormap", _COLORMAP)):
+        for name, unit in (("surface", SURFACE_UNIT), ("details", _DETAILS), ("colormap", _COLORMAP)):
             set_uniform(self._program, name, unit)
         set_uniform(self._program, "no_value", NO_VALUE)
-        self._values: moderngl.Texture | None = None
+        self._details: moderngl.Texture | None = None
         self._shown: tuple[HeightMap, object] | None = None
         self._vertices: moderngl.VertexArray | None = None
         self._indices: moderngl.Buffer | None = None
@@ -72,7 +74,7 @@ class SurfacePass:
         """Draw `surface` as `camera`, which has the target's size, sees it from a pose."""
         self._view.use()
         self._surface.upload(surface)
-        self._upload_values(surface, look.values)
+        self._upload_details(surface, look.values)
         view = self._surface.view(camera, T_world_camera, NEAR)
         self._view.write(view)
         self.target.use()
@@ -89,15 +91,15 @@ class SurfacePass:
 
     def release(self) -> None:
         """Release everything that was made in the context."""
-        self.context.release(*(made for made in (self._vertices, self._values, self._program) if made is not None))
-        self._vertices = self._values = None
+        self.context.release(*(made for made in (self._vertices, self._details, self._program) if made is not None))
+        self._vertices = self._details = None
         for part in (self.target, self._view, self._surface, self._colormap):
             part.release()
 
     def _prepare(self, look: Look) -> None:
-        assert self._values is not None
+        assert self._details is not None
         self._surface.texture.use(SURFACE_UNIT)
-        self._values.use(_VALUES)
+        self._details.use(_DETAILS)
         self._colormap.use(look.colormap, _COLORMAP)
         program, scale = self._program, look.scale
         set_uniform(program, "false_colors", int(look.values is not None))
@@ -105,17 +107,19 @@ class SurfacePass:
         set_uniform(program, "light", (0.0, 0.0, 0.0) if look.light is None else towards(*look.light))
         set_uniform(program, "wireframe", int(look.wireframe))
 
-    def _upload_values(self, surface: HeightMap, values: NDArray[np.float64] | None) -> None:
+    def _upload_details(self, surface: HeightMap, values: NDArray[np.float64] | None) -> None:
         if self._shown is not None and self._shown[0] is surface and self._shown[1] is values:
             return
         rows, cols = surface.shape
-        if self._values is None or self._values.size != (cols, rows):
-            if self._values is not None:
-                self.context.release(self._values)
-            self._values = self.context.own(self.context.mgl.texture((cols, rows), 1, dtype="f4"))
-            self._values.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        if values is not None:
-            self._values.write(np.nan_to_num(values, nan=UNSEEN).astype(np.float32))
+        if self._details is None or self._details.size != (cols, rows):
+            if self._details is not None:
+                self.context.release(self._details)
+            self._details = self.context.own(self.context.mgl.texture((cols, rows), 3, dtype="f4"))
+            self._details.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        details = np.empty((rows, cols, 3), np.float32)
+        details[..., 0], details[..., 1] = slopes(surface)
+        details[..., 2] = UNSEEN if values is None else np.nan_to_num(values, nan=UNSEEN)
+        self._details.write(details)
         self._shown = surface, values
 
     def _vertex_array(self, indices: moderngl.Buffer) -> moderngl.VertexArray:
@@ -131,3 +135,17 @@ def towards(azimuth: float, elevation: float) -> tuple[float, float, float]:
     """The unit vector towards a light, map axes, from degrees."""
     a, e = math.radians(azimuth), math.radians(elevation)
     return math.sin(a) * math.cos(e), math.cos(a) * math.cos(e), math.sin(e)
+
+
+def slopes(surface: HeightMap) -> tuple[Float64, Float64]:
+    """(rows, cols) dh/dx and dh/dy: central differences, one-sided beside what nobody has seen, 0 where that is all."""
+
+    def along(heights: Float64) -> Float64:
+        steps = np.diff(heights, axis=1, prepend=np.nan, append=np.nan)
+        known = np.isfinite(steps)
+        sums = np.where(known, steps, 0)
+        return (sums[:, :-1] + sums[:, 1:]) / (
+            np.maximum(known[:, :-1] + known[:, 1:].astype(int), 1) * surface.spacing
+        )
+
+    return along(surface.heights), along(surface.heights.T).T

@@ -1,0 +1,82 @@
+"""`glrender view`: a window on a map and its derivatives, or on a sequence that becomes one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from glrender.cli.options import check_grid, option
+from glrender.errors import InputError, UsageError
+from glrender.viewer.state import ViewState
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """Look at a map and its derivatives, or watch a sequence become a map.
+
+    H shows what keys and mouse do. --screenshot and --record do without a person: they turn a map once around, or fuse
+    a sequence, and leave.
+    """
+
+    path: Positional[Path]
+    """A map.npz, or the folder of a sequence."""
+    size: Annotated[tuple[int, int], arg(metavar="W H")] = (900, 600)
+    """Of the window."""
+    view: Annotated[Path | None, option("FILE", "all of the map")] = None
+    """JSON of a view, as Ctrl+C copies it."""
+    spacing: Annotated[float | None, option("M", "4 pixels on the ground, rounded")] = None
+    """Of a sequence: metres between the vertices of the map."""
+    screenshot: Annotated[Path | None, option("FILE", "none")] = None
+    """Save the last picture as a PNG and leave."""
+    record: Annotated[Path | None, option("FILE", "none")] = None
+    """Save all pictures as an H.264 film (.mp4) and leave."""
+    frames: Annotated[int | None, option("N", "1 of a map, all of a sequence")] = None
+    """How many pictures --screenshot and --record make."""
+
+
+def run(options: ViewOptions) -> int:
+    """Open the window; say how fast it was where nobody looked at it."""
+    _check(options)
+    state = None if options.view is None else _read_view(options.view)
+    from glrender.viewer.sources import open_source
+    from glrender.viewer.viewer import Script, Viewer
+    from glrender.viewer.window import Window
+
+    if not options.path.exists():
+        raise InputError(f"{options.path}: no such file or folder; expected a map.npz or a sequence's folder")
+    window = Window("glrender", options.size)
+    try:
+        viewer = Viewer(window, lambda path: open_source(window.context, path), options.path, state)
+        if options.screenshot is None and options.record is None:
+            viewer.run()
+        else:
+            shown = viewer.play(Script(options.frames, options.screenshot, options.record))
+            rate = f", {shown.rate:.1f} a second" if shown.frames > 1 else ""
+            print(f"{shown.frames} frames{rate}, {window.context.renderer}")
+        viewer.close()
+    finally:
+        window.close()
+    return 0
+
+
+def _check(options: ViewOptions) -> None:
+    check_grid(options.spacing, None)
+    if min(options.size) < 64:
+        raise UsageError(f"--size: received {options.size[0]} {options.size[1]}, expected at least 64 64")
+    if options.frames is not None:
+        if options.frames < 1:
+            raise UsageError(f"--frames: received {options.frames}, expected at least 1")
+        if options.screenshot is None and options.record is None:
+            raise UsageError("--frames: received without --screenshot or --record, whose pictures it counts")
+
+
+def _read_view(path: Path) -> ViewState:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    try:
+        return ViewState.from_json(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

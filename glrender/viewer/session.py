@@ -1,0 +1,261 @@
+"""What a person does with the viewer: a source, a view, what is picked, and what each event makes of them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from glrender.errors import InputError
+from glrender.viewer.controls import (
+    DIGITS,
+    Button,
+    Clicked,
+    Command,
+    Drag,
+    Grasped,
+    Mouse,
+    Moved,
+    command_of,
+    flight,
+)
+from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
+from glrender.viewer.painter import Annotations, Painter, shown_layer
+from glrender.viewer.picking import (
+    Footprint,
+    Pick,
+    consequence,
+    describe,
+    footprint,
+    insets_of,
+    pick_pixel,
+)
+from glrender.viewer.rig import Rig
+from glrender.viewer.scene import Nudge, Scene
+from glrender.viewer.sources import Source
+from glrender.viewer.state import EXAGGERATIONS, ViewState
+
+FLIGHT_SPEED = 0.6
+"""Of flying: distances between camera and target a second."""
+
+_FOV_STEP = 1.12
+_EXAGGERATION_STEP = 1.25
+
+
+class Session:
+    """What is looked at and how; `wishes` are what only the window or a file can do."""
+
+    def __init__(self, source: Source, painter: Painter, state: ViewState | None = None) -> None:
+        self.painter = painter
+        self.mouse = Mouse()
+        self.held: set[str] = set()
+        """Keys that are down."""
+        self.wishes: list[Command | Path] = []
+        """Commands for the window, and files to be opened, in order."""
+        self.help = False
+        self.panels = True
+        self.playing = True
+        """Whether the source goes on by itself."""
+        self.message = ""
+        """What is told at the lower edge until the next event."""
+        self.open(source, state)
+
+    def open(self, source: Source, state: ViewState | None = None) -> None:
+        """Look at another source, as `state` has it or else at all of it."""
+        self.source = source
+        self._unframed = state is None and not np.isfinite(source.scene.surface.heights).any()
+        self.state = ViewState(Rig.looking_at(source.scene.surface)) if state is None else state
+        self.home = self.state
+        self.forget_pick()
+
+    @property
+    def flying(self) -> bool:
+        """Whether the view moves as long as keys are held."""
+        return self.mouse.drag is Drag.LOOK and any(flight(self.held))
+
+    @property
+    def running(self) -> bool:
+        """Whether there is something to do without any event."""
+        return self.flying or (self.playing and not self.source.finished)
+
+    def advance(self, seconds: float) -> None:
+        """Do what goes on by itself, `seconds` after the last time."""
+        if self.flying:
+            right, up, forward = (FLIGHT_SPEED * seconds * part for part in flight(self.held))
+            self.state = replace(self.state, rig=self.state.rig.fly(right, up, forward))
+        if self.playing and not self.source.finished:
+            self.step()
+
+    def step(self) -> None:
+        """The source's next state."""
+        if self.source.finished:
+            return
+        self.forget_pick()
+        self.source.step()
+        if self._unframed and np.isfinite(self.source.scene.surface.heights).any():
+            # Of a map that grows, the first view is that of its first frame.
+            self._unframed = False
+            self.home = replace(self.home, rig=Rig.looking_at(self.source.scene.surface))
+            self.state = replace(self.state, rig=self.home.rig)
+
+    def press_key(self, key: str, *, control: bool) -> None:
+        """A key goes down, or repeats."""
+        self.held.add(key)
+        self.message = ""
+        if key in DIGITS and not control:
+            self.show_layer(next_layer(key, shown_layer(self.source.scene, self.state).name, self._here()))
+        elif command := command_of(key, control=control, flying=self.mouse.drag is Drag.LOOK):
+            self.perform(command)
+
+    def release_key(self, key: str) -> None:
+        """A key goes up."""
+        self.held.discard(key)
+
+    def show_layer(self, name: str | None) -> None:
+        """Show a layer by name; None says that there is none."""
+        if name is None:
+            self.message = "nothing of that here"
+        else:
+            self.state = replace(self.state, layer=name)
+
+    def perform(self, command: Command) -> None:
+        """Do what a key asks for, or leave it to the window."""
+        state, rig = self.state, self.state.rig
+        low, high = EXAGGERATIONS
+        match command:
+            case Command.HELP:
+                self.help = not self.help
+            case Command.QUIT if self.help:
+                self.help = False
+            case Command.RESET:
+                self.state = replace(self.home, layer=state.layer)
+                self.forget_pick()
+            case Command.WIREFRAME:
+                self.state = replace(state, wireframe=not state.wireframe)
+            case Command.NORMALS:
+                self.state = replace(state, normals=not state.normals)
+            case Command.LIGHT:
+                self.state = replace(state, light=not state.light)
+            case Command.TRAJECTORY:
+                self.state = replace(state, trajectory=not state.trajectory)
+            case Command.PAUSE:
+                self.playing = not self.playing
+            case Command.STEP:
+                self.playing = False
+                self.step()
+            case Command.COLORMAP:
+                self.state = replace(state, colormap=state.colormap + 1)
+            case Command.LOGARITHM:
+                self.state = replace(state, logarithmic=not state.logarithmic)
+            case Command.NARROWER:
+                self.state = replace(state, rig=rig.with_fov(rig.fov / _FOV_STEP))
+            case Command.WIDER:
+                self.state = replace(state, rig=rig.with_fov(rig.fov * _FOV_STEP))
+            case Command.LOWER:
+                self.state = replace(state, exaggeration=max(low, state.exaggeration / _EXAGGERATION_STEP))
+            case Command.HIGHER:
+                self.state = replace(state, exaggeration=min(high, state.exaggeration * _EXAGGERATION_STEP))
+            case Command.PANELS:
+                self.panels = not self.panels
+            case _:
+                self.wishes.append(command)
+
+    def paste(self, text: str) -> None:
+        """Take over a view that was copied; a text that is none is told."""
+        try:
+            self.state = ViewState.from_json(text)
+        except InputError as error:
+            self.message = f"nothing pasted: {error}"
+
+    def press_button(self, button: Button, x: float, y: float, *, shift: bool, control: bool) -> None:
+        """A mouse button goes down at a pixel."""
+        self.message = ""
+        grasped = self.mouse.press(button, x, y, shift=shift, control=control)
+        if isinstance(grasped, Grasped):
+            self._pick(grasped.x, grasped.y, vertex=True)
+
+    def move_mouse(self, x: float, y: float) -> bool:
+        """The mouse moves; whether that changes anything."""
+        moved = self.mouse.move(x, y)
+        if moved is not None:
+            self._drag(moved)
+        return moved is not None
+
+    def release_button(self, button: Button, x: float, y: float) -> None:
+        """A mouse button goes up."""
+        clicked = self.mouse.release(button, x, y)
+        if isinstance(clicked, Clicked):
+            self._pick(clicked.x, clicked.y, vertex=False)
+
+    def scroll(self, steps: float) -> None:
+        """The wheel turns."""
+        self.state = replace(self.state, rig=self.state.rig.zoom(steps))
+
+    def forget_pick(self) -> None:
+        """Nothing is picked any more, and what was moved goes back."""
+        self.pick: Pick | None = None
+        self.nudge: Nudge | None = None
+        self._footprint: tuple[ViewState, Footprint | None] | None = None
+
+    def paint(self, status: str) -> None:
+        """Paint all of it onto the painter's screen."""
+        scene = self.source.scene
+        lines: tuple[str, ...] = ()
+        if self.pick is not None:
+            lines = describe(self.pick, scene.surface)
+            if self.nudge is not None:
+                more, scene = self._with_footprint(scene, self.nudge)
+                lines += more
+        notes = Annotations(self.pick, scene.name, lines, self.message or status, self.help)
+        self.painter.paint(scene, self.state, self.nudge, notes)
+
+    def _here(self) -> tuple[Layer, ...]:
+        return layers_here(self.source.scene.surface, self.source.scene.comparison)
+
+    def _drag(self, moved: Moved) -> None:
+        rig = self.state.rig
+        match moved.drag:
+            case Drag.ORBIT:
+                rig = rig.orbit(moved.right, moved.down)
+            case Drag.LOOK:
+                rig = rig.look(moved.right, moved.down)
+            case Drag.PAN:
+                rig = rig.pan(moved.right, moved.down, self.painter.size[1])
+            case Drag.MOVE_VERTEX if self.pick is not None and self.nudge is not None:
+                focal = rig.camera(*self.painter.size).fy
+                raised = -moved.down * self.pick.depth / focal / self.state.exaggeration
+                self.nudge = replace(self.nudge, change=self.nudge.change + raised)
+        self.state = replace(self.state, rig=rig)
+
+    def _pick(self, x: float, y: float, *, vertex: bool) -> None:
+        self.forget_pick()
+        if isinstance(shown_layer(self.source.scene, self.state), FrameLayer):
+            self.message = "a frame's own picture: go to a layer of the map to pick"
+            return
+        buffers = self.painter.buffers(self.source.scene, self.state, None)
+        found = pick_pixel(buffers, int(x), int(y))
+        if found is None:
+            self.message = "nothing is seen there"
+        elif vertex:
+            self.pick, self.nudge = replace(found, vertex=found.nearest), Nudge(found.nearest)
+        else:
+            self.pick = found
+
+    def _with_footprint(self, scene: Scene, nudge: Nudge) -> tuple[tuple[str, ...], Scene]:
+        """What is told of the vertex that is chosen, and the scene with its footprint and what moving it did."""
+        layer = shown_layer(scene, self.state)
+        of = layer.of if isinstance(layer, ViewLayer) else "depth"
+        unit = "m" if of == "depth" else "of 1"
+        if self._footprint is None or self._footprint[0] != self.state:
+            before = footprint(self.painter.buffers(scene, self.state, None), nudge.vertex, of)
+            self._footprint = self.state, before
+        before = self._footprint[1]
+        if before is None:
+            return ("the vertex is not seen from here",), scene
+        pixels = int(np.count_nonzero(before.column))
+        lines = [f"vertex in {pixels} pixels, ∂{of}/∂height of at most {np.abs(before.column).max():.3g} {unit}/m"]
+        moved = None
+        if nudge.change:
+            after = self.painter.buffers(scene, self.state, nudge)
+            moved = consequence(before, after, nudge.change * self.state.exaggeration, of)
+            lines.append(f"moved by {1e3 * nudge.change:+.2f} mm: {moved.describe(unit)}")
+        return tuple(lines), replace(scene, insets=insets_of(before, moved, unit))

@@ -1,0 +1,208 @@
+"""The viewer's window: events in, pictures out, and nothing drawn while nothing changes."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from glrender.errors import GlrenderError
+from glrender.io.files import write_bytes
+from glrender.viewer.controls import Command
+from glrender.viewer.painter import Painter
+from glrender.viewer.recording import Film, free_path, write_picture
+from glrender.viewer.session import Session
+from glrender.viewer.sources import Source
+from glrender.viewer.state import ViewState
+from glrender.viewer.window import (
+    ButtonEvent,
+    DropEvent,
+    Event,
+    KeyEvent,
+    MoveEvent,
+    ScrollEvent,
+    Window,
+)
+
+_IDLE = 0.5
+"""Seconds that an idle viewer waits for an event before it looks around."""
+
+Opener = Callable[[Path], Source]
+
+
+@dataclass(frozen=True)
+class Script:
+    """What is done without a person."""
+
+    frames: int | None = None
+    """Pictures that are shown; None: a sequence's frames, one of a map."""
+    screenshot: Path | None = None
+    """PNG of the last picture."""
+    record: Path | None = None
+    """Film of all of them."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a script did."""
+
+    frames: int
+    seconds: float
+    """For all frames but the first, which compiles and uploads."""
+
+    @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return (self.frames - 1) / self.seconds if self.frames > 1 else 0.0
+
+
+class Viewer:
+    """A window on a source."""
+
+    def __init__(
+        self, window: Window, open_path: Opener, path: Path, state: ViewState | None = None, folder: Path = Path()
+    ) -> None:
+        """`open_path` opens what is given or dropped; pictures are saved in `folder`."""
+        self.window, self.folder = window, folder
+        self._open_path = open_path
+        self._source = open_path(path)
+        self.painter = Painter(window.context, window.size, window.content_scale)
+        self.session = Session(self._source, self.painter, state)
+        self._frame_times: deque[float] = deque(maxlen=30)
+        self._title = ""
+        self._quit = False
+
+    def run(self) -> None:
+        """Until the window is closed."""
+        self._paint()
+        last = perf_counter()
+        while not self._quit and not self.window.closing:
+            running = self.session.running
+            events = self.window.wait(0.0 if running else _IDLE)
+            now = perf_counter()
+            changed = running
+            for event in events:
+                changed |= self._handle(event)
+            self.session.advance(now - last if running else 0.0)
+            last = now
+            self._grant_wishes()
+            if changed and not self._quit:
+                if not running:
+                    self._frame_times.clear()
+                self._paint()
+
+    def play(self, script: Script) -> Shown:
+        """Without a person: turn a map once around, or fuse a sequence, and keep what the script wants."""
+        session, source = self.session, self._source
+        start = session.state.rig.azimuth
+        frames = script.frames or (1 if source.finished else None)
+        film = None if script.record is None else Film(script.record, self.window.size)
+        done, began = 0, 0.0
+        still = source.finished
+        try:
+            while not self.window.closing and (done < frames if frames else not source.finished):
+                self.window.wait(0.0)
+                if still:
+                    rig = replace(session.state.rig, azimuth=start + 360.0 * (done + 1) / (frames or 1))
+                    session.state = replace(session.state, rig=rig.orbit(0, 0))
+                elif source.finished:
+                    break
+                else:
+                    session.step()
+                self._paint()
+                if film is not None:
+                    film.add(self.painter.screen.read())
+                done += 1
+                if done == 1:
+                    began = perf_counter()
+        finally:
+            if film is not None:
+                film.close()
+        seconds = perf_counter() - began
+        if script.screenshot is not None:
+            write_picture(script.screenshot, self.painter.screen.read())
+        return Shown(done, seconds)
+
+    def close(self) -> None:
+        """Stop the source and release everything but the window."""
+        self._source.release()
+        self.painter.release()
+
+    def _handle(self, event: Event) -> bool:
+        """Whether the picture changes."""
+        session = self.session
+        match event:
+            case KeyEvent(key, True, control):
+                session.press_key(key, control=control)
+            case KeyEvent(key, False, _):
+                session.release_key(key)
+                return False
+            case ButtonEvent(button, True, x, y, shift, control):
+                session.press_button(button, x, y, shift=shift, control=control)
+            case ButtonEvent(button, False, x, y, _, _):
+                session.release_button(button, x, y)
+            case MoveEvent(x, y):
+                return session.move_mouse(x, y)
+            case ScrollEvent(steps):
+                session.scroll(steps)
+            case DropEvent(paths):
+                session.wishes += paths[:1]
+        return True
+
+    def _grant_wishes(self) -> None:
+        session = self.session
+        wishes, session.wishes = session.wishes, []
+        for wish in wishes:
+            try:
+                self._grant(wish)
+            except GlrenderError as error:  # told in the window, which stays open
+                session.message = str(error)
+
+    def _grant(self, wish: Command | Path) -> None:
+        session = self.session
+        if isinstance(wish, Path):
+            opened = self._open_path(wish)
+            self._source.release()
+            self._source = opened
+            session.open(opened)
+        elif wish is Command.QUIT:
+            self._quit = True
+        elif wish is Command.FULLSCREEN:
+            self.window.toggle_fullscreen()
+        elif wish is Command.COPY:
+            self.window.clipboard = session.state.to_json()
+            session.message = "the view is in the clipboard"
+        elif wish is Command.PASTE:
+            session.paste(self.window.clipboard)
+        elif wish is Command.SCREENSHOT:
+            path = free_path(self.folder, "glrender", ".png")
+            write_picture(path, self.painter.screen.read())
+            session.message = f"saved {path}"
+        elif wish is Command.SAVE_DEPTH:
+            path = free_path(self.folder, "glrender-depth", ".png")
+            buffers = self.painter.buffers(session.source.scene, session.state, session.nudge)
+            millimetres = np.clip(np.rint(1e3 * buffers.depth), 0, 65535).astype(np.uint16)
+            write_bytes(path, cv2.imencode(".png", millimetres)[1].tobytes())
+            session.message = f"saved {path}: 16 bits, millimetres"
+
+    def _paint(self) -> None:
+        self.painter.resize(self.window.size, self.window.content_scale)
+        self.session.paint(self._status())
+        self.painter.screen.show(self.window.framebuffer())
+        self.window.swap()
+        self._frame_times.append(perf_counter())
+        title = f"{self.session.source.scene.name} · {self.session.state.layer} · glrender"
+        if title != self._title:
+            self.window.set_title(title)
+            self._title = title
+
+    def _status(self) -> str:
+        times = self._frame_times
+        parts = []
+        if len(times) > 1:
+            parts.append(f"{(len(times) - 1) / (times[-1] - times[0]):.0f} frames a second")
+        parts += [f"{stage} {ms:.1f} ms" for stage, ms in self.painter.watch.milliseconds.items()]
+        return " · ".join([*parts, "H: help"])
