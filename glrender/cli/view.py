@@ -39,12 +39,12 @@ def run(options: ViewOptions) -> int:
     """Open the window; say how fast it was where nobody looked at it."""
     _check(options)
     state = None if options.view is None else _read_view(options.view)
+    if not options.path.exists():
+        raise InputError(f"{options.path}: no such file or folder; expected a map.npz or a sequence's folder")
     from glrender.viewer.sources import open_source
     from glrender.viewer.viewer import Script, Viewer
     from glrender.viewer.window import Window
 
-    if not options.path.exists():
-        raise InputError(f"{options.path}: no such file or folder; expected a map.npz or a sequence's folder")
     window = Window("glrender", options.size)
     try:
         viewer = Viewer(window, lambda path: open_source(window.context, path), options.path, state)

@@ -148,13 +148,15 @@ class CompactBuffers(DerivativeBuffers):
     @cached_property
     def normal(self) -> Float32:
         seen = self.visible
-        ids = np.unique(self.triangle_ids[seen])
+        drawn = np.zeros(2 * (self.surface.shape[0] - 1) * (self.surface.shape[1] - 1), bool)
+        drawn[self.triangle_ids[seen]] = True
+        ids = np.flatnonzero(drawn)
         corners = self.surface.vertices()[triangle_vertices(ids, self.surface.shape[1])]
         n = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         R_camera_map = self.T_world_camera[:3, :3].T @ self.surface.pose[:3, :3]
         n = (n / np.linalg.norm(n, axis=1, keepdims=True)) @ R_camera_map.T
         result = np.zeros((*self.camera.shape, 3), np.float32)
-        result[seen] = n[np.searchsorted(ids, self.triangle_ids[seen])]
+        result[seen] = n[np.cumsum(drawn)[self.triangle_ids[seen]] - 1]
         return result
 
     @cached_property

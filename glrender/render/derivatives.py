@@ -35,7 +35,8 @@ class DerivativeRenderer:
 
     Both layouts say the same. "compact" draws triangle ids and evaluates every pixel once from them;
     "full" writes up to eight attachments while it draws, each value as itself. `camera` is rendered as a
-    pinhole; its distortion, if any, is that of files. What is nearer than `near` metres is not visible.
+    pinhole; its distortion, if any, is that of files; another of the same size may take its place between renderings.
+    What is nearer than `near` metres is not visible.
 
     `evaluation` is where the compact layout is made: on the "gpu" by drawing and a full-screen pass, or on the "host"
     by compiled loops in float64, without drawing. None takes the host where the processor renders anyway, which is

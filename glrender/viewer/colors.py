@@ -90,7 +90,7 @@ class Scale:
 
     def ticks(self) -> list[tuple[float, float]]:
         """(place, value) of a handful of round numbers."""
-        if self.mode == 0:
+        if self.mode == 0 or (self.mode == 1 and self.high < 3 * self.low):
             step = _round_step((self.high - self.low) / 4)
             values = [step * k for k in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
         elif self.mode == 1:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glrender.assembly.residuals import Measurements, Residuals
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import TerrainLayers, terrain_layers
-from glrender.render.buffers import DerivativeBuffers
+from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 from glrender.render.layouts import COLORS
 from glrender.viewer.colors import Kind, hues
 
@@ -68,7 +68,7 @@ class SurfaceLayer(Layer):
 class ViewLayer(Layer):
     """A buffer of the free camera."""
 
-    make: Callable[[DerivativeBuffers], Float32] = lambda buffers: buffers.depth
+    make: Callable[[CompactBuffers], Float32] = lambda buffers: buffers.depth
     """(height, width), or (height, width, 3) of the kind COLOR."""
     pose: bool = False
     """Whether it needs the derivatives by the camera pose."""
@@ -135,26 +135,26 @@ def _faces_up(surface: HeightMap, comparison: Comparison | None) -> bool:
     return bool(surface.pose[2, 2] > 0 and np.isfinite(known).any())
 
 
-def _normal(buffers: DerivativeBuffers) -> Float32:
+def _normal(buffers: CompactBuffers) -> Float32:
     """Right in red, up in green, towards the camera in blue: linear, so that level is the same everywhere."""
     colors = 0.5 + 0.5 * buffers.normal * np.array([1, -1, -1], np.float32)
     return np.where(buffers.visible[..., None], colors, 0)
 
 
-def _image_by_height(channel: int) -> Callable[[DerivativeBuffers], Float32]:
-    return lambda buffers: buffers.image_wrt_height[..., channel, :].sum(axis=-1)
+def _image_by_height(channel: int) -> Callable[[CompactBuffers], Float32]:
+    return lambda buffers: buffers.image_factor[..., channel]
 
 
-def _depth_by_pose(component: int) -> Callable[[DerivativeBuffers], Float32]:
-    def make(buffers: DerivativeBuffers) -> Float32:
+def _depth_by_pose(component: int) -> Callable[[CompactBuffers], Float32]:
+    def make(buffers: CompactBuffers) -> Float32:
         assert buffers.pose is not None
         return buffers.pose.depth_wrt_pose[..., component]
 
     return make
 
 
-def _image_by_pose(component: int) -> Callable[[DerivativeBuffers], Float32]:
-    def make(buffers: DerivativeBuffers) -> Float32:
+def _image_by_pose(component: int) -> Callable[[CompactBuffers], Float32]:
+    def make(buffers: CompactBuffers) -> Float32:
         assert buffers.pose is not None
         return buffers.pose.image_wrt_pose[..., component].mean(axis=-1)
 
@@ -198,7 +198,7 @@ VIEW_LAYERS = (
     ViewLayer("normal", "4", Kind.COLOR, make=_normal),
     ViewLayer("triangle ids", "5", Kind.IDS, make=lambda buffers: hues(buffers.triangle_ids)),
     # Of the point seen: a vertex has its share b_k of it, and the three shares add up to 1.
-    ViewLayer("∂depth/∂height", "6", Kind.SIGNED, "m/m", make=lambda buffers: buffers.depth_wrt_height.sum(axis=-1)),
+    ViewLayer("∂depth/∂height", "6", Kind.SIGNED, "m/m", make=lambda buffers: buffers.depth_factor),
     *(
         ViewLayer(f"∂{color}/∂height", "7", Kind.SIGNED, "1/m", _channels(k + 1), _image_by_height(k))
         for k, color in enumerate(COLORS)

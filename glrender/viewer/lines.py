@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.viewer.slopes import slopes
 
 Float64 = NDArray[np.float64]
 Color = tuple[float, float, float, float]
@@ -52,8 +53,9 @@ def frustum(camera: Camera, T_world_camera: Float64, depth: float) -> Float64:
     u = np.array([-0.5, camera.width - 0.5, camera.width - 0.5, -0.5])
     v = np.array([-0.5, -0.5, camera.height - 0.5, camera.height - 0.5])
     rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(4)], axis=-1)
-    corners = np.multiply(depth, rays)
-    peak = (corners[0] + corners[1]) / 2 - [0, 0.25 * (corners[3, 1] - corners[0, 1]), 0]
+    corners: Float64 = depth * rays
+    height = depth * camera.height / camera.fy
+    peak = (corners[0] + corners[1]) / 2 - np.array([0, 0.25 * height, 0])
     pieces = [(np.zeros(3), corner) for corner in corners]
     pieces += list(zip(corners, np.roll(corners, -1, axis=0), strict=True))
     pieces += [(corners[0], peak), (peak, corners[1])]
@@ -61,14 +63,14 @@ def frustum(camera: Camera, T_world_camera: Float64, depth: float) -> Float64:
 
 
 def needles(surface: HeightMap, length: float, most: int = 40) -> Float64:
-    """(n, 2, 3) normals of at most `most` x `most` vertices, from central differences, `length` metres long."""
+    """(n, 2, 3) normals of at most `most` x `most` vertices, `length` metres long."""
     rows, cols = surface.shape
     step = -(-max(rows, cols) // most)
-    along_y, along_x = np.gradient(surface.heights, surface.spacing)
+    along_x, along_y = slopes(surface)
     chosen = np.s_[step // 2 :: step, step // 2 :: step]
     normal = np.stack([-along_x[chosen], -along_y[chosen], np.ones_like(along_x[chosen])], axis=-1).reshape(-1, 3)
     base = surface.vertices().reshape(rows, cols, 3)[chosen].reshape(-1, 3)
-    known = np.isfinite(base).all(axis=-1) & np.isfinite(normal).all(axis=-1)
+    known = np.isfinite(base).all(axis=-1)
     base, normal = base[known], normal[known]
     tips = base + length * normal / np.linalg.norm(normal, axis=-1, keepdims=True)
     return np.stack([base, tips], axis=1) @ surface.pose[:3, :3].T + surface.pose[:3, 3]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.buffers import DerivativeBuffers
+from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.stopwatch import Stopwatch
 from glrender.viewer import lines as line_art
@@ -20,8 +20,8 @@ from glrender.viewer.layers import LAYERS, FrameLayer, Layer, SurfaceLayer, View
 from glrender.viewer.picking import Pick, picked_outline
 from glrender.viewer.scene import Nudge, Scene, Shown
 from glrender.viewer.screen import Screen, picture_of
+from glrender.viewer.shading import Look, Shading
 from glrender.viewer.state import ViewState
-from glrender.viewer.surface_pass import Look, SurfacePass
 
 Float64 = NDArray[np.float64]
 
@@ -54,10 +54,10 @@ class Painter:
         """Pixels per unit of text and panels; 2 where pixels are half as large."""
         self.watch = Stopwatch()
         """Of the last picture."""
-        self._surface_pass = SurfacePass(context, size)
+        self._shading = Shading(context)
         self._renderer: DerivativeRenderer | None = None
         self._shown: Shown | None = None
-        self._buffers: DerivativeBuffers | None = None
+        self._buffers: CompactBuffers | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,7 +69,6 @@ class Painter:
         self.content_scale = content_scale
         if size != self.size:
             self.screen.resize(size)
-            self._surface_pass.resize(size)
             self._release_renderer()
 
     def paint(self, scene: Scene, state: ViewState, nudge: Nudge | None, notes: Annotations) -> None:
@@ -101,7 +100,7 @@ class Painter:
             )
             self.screen.put_notes(draw_hud(hud, self.size, self.content_scale))
 
-    def buffers(self, scene: Scene, state: ViewState, nudge: Nudge | None, *, pose: bool = False) -> DerivativeBuffers:
+    def buffers(self, scene: Scene, state: ViewState, nudge: Nudge | None, *, pose: bool = False) -> CompactBuffers:
         """Image, depth and derivatives as the free camera sees what is shown; kept until something changes."""
         surface = self._surface(scene, state, nudge)
         T, camera = state.rig.T_world_camera, self._camera(state)
@@ -113,16 +112,15 @@ class Painter:
             or not np.array_equal(last.T_world_camera, T)
             or (pose and last.pose is None)
         ):
-            if self._renderer is None:
-                self._renderer = DerivativeRenderer(self.context, camera)
-            self._renderer.camera = camera
-            last = self._buffers = self._renderer.render(surface, T, pose=pose, edges=False)
+            rendered = self._renderer_of(camera).render(surface, T, pose=pose, edges=False)
+            assert isinstance(rendered, CompactBuffers)
+            last = self._buffers = rendered
         return last
 
     def release(self) -> None:
         """Release everything that was made in the context."""
         self.screen.release()
-        self._surface_pass.release()
+        self._shading.release()
         self._release_renderer()
 
     def _camera(self, state: ViewState) -> Camera:
@@ -144,11 +142,26 @@ class Painter:
         light = (state.light_azimuth, state.light_elevation) if state.light else None
         colormap = colormap_name(layer.kind, state.colormap)
         look = Look(values, scale, colormap, light, state.wireframe)
-        surface, T = self._surface(scene, state, nudge), state.rig.T_world_camera
-        self._surface_pass.draw(surface, self._camera(state), T, look)
-        picture = self._surface_pass.target.texture("image")
-        self.screen.put_picture(picture, Kind.COLOR, scale, colormap, (0, 0, *self.size))
-        return picture, scale
+        image, geometry = self._textures(scene, state, nudge)
+        self._shading.put(self.screen, self._surface(scene, state, nudge), image, geometry, look)
+        return image, scale
+
+    def _textures(
+        self, scene: Scene, state: ViewState, nudge: Nudge | None
+    ) -> tuple[moderngl.Texture, moderngl.Texture]:
+        """The attachments `image` and `geometry` of the compact layout; they stay on a GPU that has made them."""
+        renderer = self._renderer_of(self._camera(state))
+        if renderer.evaluation == "host":
+            made = self.buffers(scene, state, nudge).attachments
+            return self.screen.upload("image", made["image"]), self.screen.upload("geometry", made["geometry"])
+        target = renderer.draw(self._surface(scene, state, nudge), state.rig.T_world_camera).target
+        return target.texture("image"), target.texture("geometry")
+
+    def _renderer_of(self, camera: Camera) -> DerivativeRenderer:
+        if self._renderer is None:
+            self._renderer = DerivativeRenderer(self.context, camera)
+        self._renderer.camera = camera
+        return self._renderer
 
     def _paint_view(
         self, scene: Scene, state: ViewState, nudge: Nudge | None, layer: ViewLayer

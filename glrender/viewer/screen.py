@@ -19,7 +19,7 @@ NOTHING = (30, 32, 38)
 _PICTURE, _COLORMAP = 0, 1
 
 
-class ColormapTexture:
+class ColormapTextures:
     """Lookup tables on the GPU, each uploaded when it is first used."""
 
     def __init__(self, context: Context) -> None:
@@ -45,7 +45,8 @@ class Screen:
 
     def __init__(self, context: Context, size: tuple[int, int]) -> None:
         self.context = context
-        self._colormap = ColormapTexture(context)
+        self.colormaps = ColormapTextures(context)
+        """For whatever is drawn onto the screen."""
         self._picture_program = load_program(context, "fullscreen.vert", "picture.frag")
         self._lines_program = load_program(context, "lines.vert", "lines.frag")
         self._notes_program = load_program(context, "fullscreen.vert", "notes.frag")
@@ -83,7 +84,7 @@ class Screen:
         self.context.mgl.enable_only(moderngl.NOTHING)
         program = self._picture_program
         picture.use(_PICTURE)
-        self._colormap.use(colormap, _COLORMAP)
+        self.colormaps.use(colormap, _COLORMAP)
         set_uniform(program, "rectangle", where)
         set_uniform(program, "screen_height", self.size[1])
         set_uniform(program, "scale", (scale.low, scale.high, scale.mode))
@@ -127,9 +128,9 @@ class Screen:
         self._fbo.use()
 
     def upload(self, name: str, pixels: NDArray[Any]) -> moderngl.Texture:
-        """A texture of (height, width, channels) bytes or float32, which `name` keeps until the next of this name."""
+        """A texture of (height, width, channels) bytes, float32 or uint32, kept until the next of this name."""
         height, width, channels = pixels.shape
-        kind = "f1" if pixels.dtype == np.uint8 else "f4"
+        kind = {"uint8": "f1", "uint32": "u4", "float32": "f4"}[pixels.dtype.name]
         texture = self._uploads.get(name)
         if texture is None or (texture.size, texture.components, texture.dtype) != ((width, height), channels, kind):
             if texture is not None:
@@ -157,7 +158,7 @@ class Screen:
         self.context.release(*made, *self._sized)
         self._uploads.clear()
         self._sized = []
-        self._colormap.release()
+        self.colormaps.release()
 
     def _own(self, obj: Owned) -> Owned:
         self._sized.append(obj)

@@ -1,0 +1,93 @@
+"""The map to look at: its own colours or false ones, lit, with a wireframe; from what the derivative pass has made."""
+
+import math
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.gl.program import load_program, set_uniform
+from glrender.render.surface import UNSEEN
+from glrender.viewer.colors import Scale
+from glrender.viewer.screen import NOTHING, Screen
+from glrender.viewer.slopes import slopes
+
+Float64 = NDArray[np.float64]
+
+NO_VALUE = (0.42, 0.42, 0.42)
+"""Linear colour of a surface where a layer has no value."""
+
+_UNITS = {"image": 0, "geometry": 1, "details": 2, "colormap": 3}
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """How the surface is drawn."""
+
+    values: Float64 | None
+    """(rows, cols) shown in false colours, NaN where unknown; None: the map's own colours."""
+    scale: Scale
+    colormap: str
+    """Name in matplotlib."""
+    light: tuple[float, float] | None
+    """Azimuth (0 is the map's y, 90 its x) and elevation of where the light comes from, degrees; None: unlit."""
+    wireframe: bool
+
+
+class Shading:
+    """Shades a map that has been rendered onto a screen; owned by `context`, which releases it at the latest."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._program = load_program(context, "fullscreen.vert", "shaded.frag")
+        self._vertices = context.own(context.mgl.vertex_array(self._program, []))
+        for name, unit in _UNITS.items():
+            set_uniform(self._program, name, unit)
+        set_uniform(self._program, "no_value", NO_VALUE)
+        set_uniform(self._program, "nothing", np.array(NOTHING) / 255)
+        self._of: tuple[HeightMap, Float64 | None] | None = None
+
+    def put(
+        self, screen: Screen, surface: HeightMap, image: moderngl.Texture, geometry: moderngl.Texture, look: Look
+    ) -> None:
+        """Fill the screen; `image` and `geometry` are attachments of the compact layout, of the screen's size."""
+        if self._of is None or self._of[0] is not surface or self._of[1] is not look.values:
+            self._details = screen.upload("details", details(surface, look.values))
+            self._of = surface, look.values
+        screen.use()
+        self.context.mgl.enable_only(moderngl.NOTHING)
+        image.use(_UNITS["image"])
+        geometry.use(_UNITS["geometry"])
+        self._details.use(_UNITS["details"])
+        screen.colormaps.use(look.colormap, _UNITS["colormap"])
+        scale, light = look.scale, (0.0, 0.0, 0.0) if look.light is None else towards(*look.light)
+        for name, value in (
+            ("grey", int(surface.channels == 1)),
+            ("false_colors", int(look.values is not None)),
+            ("scale", (scale.low, scale.high, scale.mode)),
+            ("light", light),
+            ("wireframe", int(look.wireframe)),
+        ):
+            set_uniform(self._program, name, value)
+        self._vertices.render(moderngl.TRIANGLES, vertices=3)
+
+    def release(self) -> None:
+        """Release what was made in the context."""
+        self.context.release(self._vertices, self._program)
+
+
+def details(surface: HeightMap, values: Float64 | None) -> NDArray[np.float32]:
+    """(rows, cols, 3): the slope along x and along y, and the value, of each vertex."""
+    result = np.empty((*surface.shape, 3), np.float32)
+    result[..., 0], result[..., 1] = slopes(surface)
+    result[..., 2] = 0 if values is None else np.nan_to_num(values, nan=UNSEEN)
+    return result
+
+
+def towards(azimuth: float, elevation: float) -> tuple[float, float, float]:
+    """The unit vector towards a light, map axes, from degrees."""
+    a, e = math.radians(azimuth), math.radians(elevation)
+    return math.sin(a) * math.cos(e), math.cos(a) * math.cos(e), math.sin(e)

@@ -1,0 +1,56 @@
+// The height map to look at: its own colours or false ones, with a light and a wireframe that are no part of the model.
+// From the attachments of the compact layout, whose rows run downwards; the screen's run upwards.
+
+#include "view.glsl"
+#include "surface.glsl"
+#include "false_color.glsl"
+
+uniform sampler2D image;        // r, g, b, depth
+uniform usampler2D geometry;    // bits of b1, b2; …; triangle id + 1
+uniform sampler2D details;      // one texel a vertex: slope along x, along y, value (UNSEEN where there is none)
+uniform int grey;               // 1: the image's red alone
+uniform int false_colors;       // 0: the map's own colours
+uniform vec3 scale;             // of the false ones
+uniform vec3 light;             // towards it, map axes, unit length; 0: none
+uniform vec3 no_value;          // linear colour of a surface without a value
+uniform vec3 nothing;           // sRGB of what shows nothing
+uniform int wireframe;
+
+layout(location = 0) out vec4 screen;   // sRGB
+
+const float AMBIENT = 0.25;
+
+// 1 on an edge, which is about a pixel wide, 0 beside it; fades out where triangles are as small as pixels.
+float on_edge(vec2 place) {
+    vec3 along = vec3(place, place.x + place.y);
+    vec3 width = max(abs(dFdx(along)), abs(dFdy(along)));
+    vec3 distance = (0.5 - abs(fract(along) - 0.5)) / max(width, 1e-9);
+    float size = 1.0 / max(width.x, max(width.y, width.z));
+    return (1.0 - smoothstep(0.4, 1.2, min(distance.x, min(distance.y, distance.z)))) * clamp(size / 6.0 - 0.3, 0.0, 1.0);
+}
+
+void main() {
+    ivec2 pixel = ivec2(gl_FragCoord.x, float(textureSize(image, 0).y) - gl_FragCoord.y);
+    uvec4 found = texelFetch(geometry, pixel, 0);
+    screen = vec4(nothing, 1.0);
+    if (found.w == 0u)
+        return;
+    int id = int(found.w) - 1;
+    int upper = id & 1;
+    ivec2 first = divide(id >> 1, textureSize(details, 0).x - 1) + ivec2(upper, 0);
+    ivec2 second = first + (upper == 1 ? ivec2(0, 1) : ivec2(1, 0));
+    ivec2 third = first + ivec2(-upper, 1);
+    float b1 = uintBitsToFloat(found.x), b2 = uintBitsToFloat(found.y), b0 = 1.0 - b1 - b2;
+    vec3 detail = b0 * texelFetch(details, first, 0).xyz + b1 * texelFetch(details, second, 0).xyz +
+                  b2 * texelFetch(details, third, 0).xyz;
+
+    vec4 color = texelFetch(image, pixel, 0);
+    vec3 shown = grey == 1 ? color.rrr : color.rgb;
+    if (false_colors == 1)
+        shown = detail.z < 1e-6 * UNSEEN ? to_linear(false_color(detail.z, scale)) : no_value;
+    if (light != vec3(0.0))
+        shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * 1.25;
+    if (wireframe == 1)
+        shown = mix(shown, vec3(0.01), 0.7 * on_edge(b0 * vec2(first) + b1 * vec2(second) + b2 * vec2(third)));
+    screen.rgb = to_srgb(shown);
+}

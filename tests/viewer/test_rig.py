@@ -1,0 +1,87 @@
+"""The free camera moves as a hand expects it to."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glrender.geometry import se3
+from glrender.geometry.heightmap import HeightMap
+from glrender.viewer.rig import Rig
+
+RIG = Rig((1.0, -2.0, 0.5), 3.0, azimuth=30.0, elevation=35.0)
+
+
+def seen_at(rig: Rig, point, size=(300, 200)):
+    """(u, v) of a world point."""
+    T = se3.inverse(rig.T_world_camera)
+    return rig.camera(*size).project(T[:3, :3] @ point + T[:3, 3])
+
+
+@given(st.floats(-180, 180), st.floats(-89, 89), st.floats(0.1, 100))
+def test_it_looks_at_its_target_with_z_up(azimuth: float, elevation: float, distance: float) -> None:
+    rig = Rig((1.0, -2.0, 0.5), distance, azimuth, elevation)
+    T = rig.T_world_camera
+    np.testing.assert_allclose(T, se3.look_at(T[:3, 3], rig.target), atol=1e-9)
+    assert np.linalg.norm(T[:3, 3] - rig.target) == pytest.approx(distance)
+
+
+def test_azimuth_is_a_compass_direction_and_elevation_looks_down() -> None:
+    assert Rig((0, 0, 0), 1, azimuth=0, elevation=0).T_world_camera[:3, 2] == pytest.approx([0, 1, 0])
+    assert Rig((0, 0, 0), 1, azimuth=90, elevation=0).T_world_camera[:3, 2] == pytest.approx([1, 0, 0])
+    assert Rig((0, 0, 0), 1, azimuth=0, elevation=90).T_world_camera[:3, 2] == pytest.approx([0, 0, -1])
+
+
+def test_orbiting_keeps_target_and_distance_and_the_ground_follows_the_mouse() -> None:
+    moved = RIG.orbit(20, 0)
+    assert (moved.target, moved.distance) == (RIG.target, RIG.distance)
+    nearer = np.array(RIG.target) - 0.5 * RIG.T_world_camera[:3, 2] * [1, 1, 0]
+    assert seen_at(moved, nearer)[0] > seen_at(RIG, nearer)[0]
+    assert RIG.orbit(0, 20).elevation > RIG.elevation
+    assert RIG.orbit(0, 1e6).elevation == 90
+
+
+def test_panning_takes_the_target_along_with_the_mouse() -> None:
+    moved = RIG.pan(40, -25, image_height=200)
+    shift = seen_at(moved, np.array(RIG.target)) - seen_at(RIG, np.array(RIG.target))
+    np.testing.assert_allclose(shift, [40, -25], atol=1e-6)
+
+
+def test_looking_around_keeps_the_place() -> None:
+    moved = RIG.look(35, -10)
+    np.testing.assert_allclose(moved.T_world_camera[:3, 3], RIG.T_world_camera[:3, 3], atol=1e-12)
+    assert moved.azimuth > RIG.azimuth
+    assert moved.elevation < RIG.elevation
+
+
+def test_zooming_nears_the_target_and_never_passes_it() -> None:
+    assert RIG.zoom(1).distance < RIG.distance < RIG.zoom(-1).distance
+    assert RIG.zoom(1).zoom(-1).distance == pytest.approx(RIG.distance)
+    assert RIG.zoom(1e6).distance > 0
+
+
+@pytest.mark.parametrize(("way", "axis", "sign"), [((1, 0, 0), 0, 1), ((0, 1, 0), 1, -1), ((0, 0, 1), 2, 1)])
+def test_flying_goes_along_the_cameras_axes(way, axis: int, sign: int) -> None:
+    moved = RIG.fly(*way).T_world_camera[:3, 3] - RIG.T_world_camera[:3, 3]
+    np.testing.assert_allclose(moved, sign * RIG.distance * RIG.T_world_camera[:3, axis], atol=1e-12)
+
+
+def test_another_field_of_view_leaves_the_target_as_large() -> None:
+    sideways = np.array(RIG.target) + 0.1 * RIG.T_world_camera[:3, 0]
+    wider = RIG.with_fov(70)
+    assert wider.fov == 70
+    np.testing.assert_allclose(seen_at(wider, sideways), seen_at(RIG, sideways), atol=1e-9)
+    assert RIG.with_fov(1e6).fov == 120
+
+
+def test_the_first_view_shows_all_that_was_seen() -> None:
+    heights = np.full((40, 30), np.nan)
+    heights[5:30, 8:25] = np.random.default_rng(0).normal(size=(25, 17))
+    T_world_map = se3.exp([400.0, -300.0, 20.0, 0, 0, 0.4])
+    surface = HeightMap(heights, 0.5, (3.0, 4.0), T_world_map=T_world_map)
+    rig = Rig.looking_at(surface)
+    points = surface.vertices()[np.isfinite(heights).ravel()] @ T_world_map[:3, :3].T + T_world_map[:3, 3]
+    uv = np.array([seen_at(rig, point) for point in points])
+    assert (uv > 0).all()
+    assert (uv < [300, 200]).all()
+    assert np.ptp(uv[:, 1]) > 60, "and not as a speck"

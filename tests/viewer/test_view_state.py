@@ -1,0 +1,50 @@
+"""A view is copied and pasted as JSON, and what is no view is told so."""
+
+import json
+
+import pytest
+
+from glrender.errors import InputError
+from glrender.viewer.rig import Rig
+from glrender.viewer.state import ViewState
+
+VIEW = ViewState(Rig((1.0, 2.0, 3.5), 4.0, -20.0, 55.0, 30.0), "∂depth/∂height", 2, logarithmic=True, exaggeration=3.0)
+
+
+def test_what_is_copied_is_what_is_pasted() -> None:
+    assert ViewState.from_json(VIEW.to_json()) == VIEW
+
+
+def test_what_is_left_out_is_as_usual() -> None:
+    text = '{"glrender_view": {"rig": {"target": [0, 0, 1], "distance": 2}}}'
+    assert ViewState.from_json(text) == ViewState(Rig((0.0, 0.0, 1.0), 2.0))
+
+
+@pytest.mark.parametrize("text", ["", "hello", "[]", "3", "{}", '{"glrender_view": 3}', '{"glrender_view": {}}'])
+def test_a_text_that_is_no_view(text: str) -> None:
+    with pytest.raises(InputError, match="expected the JSON of a copied view"):
+        ViewState.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"zoom": 1}, "no field zoom; the fields are rig, layer"),
+        ({"cut": "much"}, "cut: received 'much', expected float"),
+        ({"cut": 99}, "cut: received 99, expected 0 to 20"),
+        ({"exaggeration": 0}, "exaggeration: received 0, expected 0.1 to 20"),
+        ({"colormap": 1.5}, "colormap: received 1.5, expected int"),
+        ({"light": 1}, "light: received 1, expected bool"),
+        ({"layer": 7}, "layer: received 7, expected str"),
+        ({"rig": {"target": [0, 0], "distance": 1}}, "rig: target: received .*, expected three numbers"),
+        ({"rig": {"target": [0, 0, 0]}}, "rig: no distance"),
+        ({"rig": {"target": [0, 0, 0], "distance": 0}}, "rig: distance: received 0, expected 1e-06 to inf"),
+        ({"rig": {"target": [0, 0, 0], "distance": 1, "fov": 200}}, "rig: fov: received 200, expected 5 to 120"),
+        ({"rig": {"target": [0, 0, 0], "distance": 1, "roll": 2}}, "rig: no field roll"),
+        ({"rig": [1]}, "rig: received \\[1\\], expected an object"),
+    ],
+)
+def test_a_view_with_something_wrong(change, message: str) -> None:
+    values = json.loads(VIEW.to_json())["glrender_view"] | change
+    with pytest.raises(InputError, match=message):
+        ViewState.from_json(json.dumps({"glrender_view": values}))
