@@ -9,20 +9,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
+from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import Reference, ReferencePoints
-from glrender.frontend.residuals import FEWEST, Exposure, Residuals, block_scatter, geometric, inflation, photometric
+from glrender.frontend.reference import BLOCKS, Reference, ReferencePoints
+from glrender.frontend.residuals import FEWEST, Exposure, Residuals, geometric, photometric
+from glrender.frontend.warp import Sighting
 from glrender.geometry import se3
+from glrender.geometry.camera import Camera
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Exposures = tuple[Exposure | None, ...]
 
 _MOST_ITERATIONS = 12  # of each level; from a pose predicted at constant velocity three or four are made
-_SETTLED = 0.02  # pixels of the level: smaller steps move nothing that the next level would not
-_WEAK = 1e-9  # of the largest information: what is told less than that is not told
+_SETTLED = 0.05  # pixels of the level: after a smaller step the next would be a tenth of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +59,22 @@ class Alignment:
     """The share of the references' points that lie in the frame."""
     inliers: float
     """The share of these that fit (a robust weight above one half)."""
+    sharpness: float
+    """Of the frame over that of the references, by the slopes of their intensities at these points, along the direction
+    in which the frame is least sharp; exposure out."""
     converged: bool
     """Whether the last steps at the finest level moved the image by next to nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """A reference and the frame at one pose."""
+
+    points: ReferencePoints
+    intensities: Residuals
+    sighting: Sighting
+    exposure: Exposure
+    depths: Residuals | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +86,7 @@ class _Equations:
     cost: float
     inflation: float
     """By how much differences that err together make the covariance larger than independent ones, at least 1."""
-    photometric: tuple[Residuals, ...]
-    geometric: tuple[Residuals, ...]
-    intensities: tuple[tuple[Float64, Float64], ...]
-    """Of each reference's points: their own, and those of the frame; NaN where not seen."""
+    compared: tuple[_Compared, ...]
 
 
 def align(
@@ -92,7 +107,7 @@ def align(
     if not references:
         raise InputError("align: received no reference, expected at least one")
     T_world_camera = check_pose("T_start", T_start)
-    exposures: tuple[Exposure | None, ...] = (None,) * len(references)
+    exposures: Exposures = (None,) * len(references)
     last = len(pyramid) - 1 if coarsest is None else min(coarsest, len(pyramid) - 1)
     equations, converged = None, False
     for number in range(last, min(finest, last) - 1, -1):
@@ -103,9 +118,10 @@ def align(
             None if depth is None else depth[::step, ::step],
             prior,
         )
-        T_world_camera, exposures, equations, converged = aligner.run(T_world_camera, exposures)
+        T_world_camera, equations, converged = aligner.run(T_world_camera, exposures)
+        exposures = tuple(compared.exposure for compared in equations.compared)
     assert equations is not None
-    return _finished(T_world_camera, tuple(e or Exposure() for e in exposures), equations, converged)
+    return _finished(T_world_camera, equations, converged, pyramid[min(finest, last)].camera)
 
 
 class _LevelAligner:
@@ -122,76 +138,68 @@ class _LevelAligner:
         self._level = level
         self._depth = depth
         self._prior = prior
+        depths = np.concatenate([points.points[:, 2] for points, _ in references])
+        self._distance = float(np.median(depths)) if len(depths) else 1.0
         self._forget_spread()
 
-    def run(
-        self, T_world_camera: Float64, exposures: tuple[Exposure | None, ...]
-    ) -> tuple[Float64, tuple[Exposure, ...], _Equations, bool]:
-        """The best pose and exposures, the equations there, and whether the steps ended by themselves."""
+    def run(self, T_world_camera: Float64, exposures: Exposures) -> tuple[Float64, _Equations, bool]:
+        """The best pose, the equations there, and whether the steps ended by themselves."""
         # What differs most now differs because of the pose: the spread is looked at again after the first step.
-        equations, known = self._linearize(T_world_camera, exposures)
-        T_world_camera, known, step = self._stepped(T_world_camera, known, equations)
+        equations = self._linearize(T_world_camera, exposures)
+        T_world_camera, exposures, step = self._stepped(T_world_camera, equations)
         self._forget_spread()
-        equations, known = self._linearize(T_world_camera, known)
+        equations = self._linearize(T_world_camera, exposures)
         for _ in range(_MOST_ITERATIONS):
             if step < _SETTLED:
-                return T_world_camera, known, equations, True
-            T_next, exposures_next, step = self._stepped(T_world_camera, known, equations)
-            following, _ = self._linearize(T_next, exposures_next)
+                return T_world_camera, equations, True
+            T_next, exposures, step = self._stepped(T_world_camera, equations)
+            following = self._linearize(T_next, exposures)
             if following.cost >= equations.cost:
-                return T_world_camera, known, equations, step < 10 * _SETTLED
-            T_world_camera, known, equations = T_next, exposures_next, following
-        return T_world_camera, known, equations, step < 10 * _SETTLED
+                break
+            T_world_camera, equations = T_next, following
+        return T_world_camera, equations, step < 10 * _SETTLED
 
     def _forget_spread(self) -> None:
         self._sigmas: list[float | None] = [None] * len(self._references)
         self._depth_sigmas: list[float | None] = [None] * len(self._references)
         self._inflation: float | None = None
 
-    def _linearize(
-        self, T_world_camera: Float64, exposures: tuple[Exposure | None, ...]
-    ) -> tuple[_Equations, tuple[Exposure, ...]]:
+    def _linearize(self, T_world_camera: Float64, exposures: Exposures) -> _Equations:
         P = 6 + 2 * len(self._references)
-        matrix, vector = np.zeros((P, P)), np.zeros(P)
-        cost = 0.0
-        found: list[Exposure] = []
-        of_intensity: list[Residuals] = []
-        of_depth: list[Residuals] = []
-        intensities: list[tuple[Float64, Float64]] = []
-        rows: list[tuple[Residuals, Float64, ReferencePoints]] = []
+        matrix, vector, cost = np.zeros((P, P)), np.zeros(P), 0.0
+        terms: list[tuple[Residuals, ReferencePoints, list[int]]] = []
         T_camera_world = se3.inverse(T_world_camera)
-        for k, (points, T_world_reference) in enumerate(self._references):
-            T = T_camera_world @ T_world_reference
-            residuals, sighting, exposure = photometric(points, self._level, T, exposures[k], self._sigmas[k])
-            self._sigmas[k] = residuals.sigma
-            columns = np.zeros((len(points.points), P))
-            columns[:, :6] = residuals.by_twist
-            columns[:, 6 + 2 * k] = np.where(sighting.seen, -sighting.intensity, 0)
-            columns[:, 7 + 2 * k] = -1
-            kinds = [(residuals, columns)]
-            if self._depth is not None:
-                depths = geometric(points, self._depth, self._level.camera, T, self._depth_sigmas[k])
-                self._depth_sigmas[k] = depths.sigma
-                of_depth.append(depths)
-                if np.isfinite(depths.cost):
-                    kinds.append((depths, np.pad(depths.by_twist, ((0, 0), (0, P - 6)))))
-            for kind, by in kinds:
-                weighted = kind.weight[:, None] * by
-                matrix += weighted.T @ by
-                vector -= weighted.T @ kind.value
-                rows.append((kind, by, points))
-                cost += kind.cost
-            found.append(exposure)
-            of_intensity.append(residuals)
-            intensities.append((points.intensity, sighting.intensity))
+        compared = tuple(self._compare(k, T_camera_world, exposures[k]) for k in range(len(exposures)))
+        for k, each in enumerate(compared):
+            terms.append((each.intensities, each.points, [*range(6), 6 + 2 * k, 7 + 2 * k]))
+            if each.depths is not None:
+                terms.append((each.depths, each.points, [*range(6)]))
+        for residuals, _, unknowns in terms:
+            own_matrix, own_vector = normal_equations(residuals.by, residuals.weight, residuals.value)
+            matrix[np.ix_(unknowns, unknowns)] += own_matrix
+            vector[unknowns] += own_vector
+            cost += residuals.cost
         if self._inflation is None:
             # Where the data alone would go: what a prior holds against them is no scatter of theirs.
-            there = np.linalg.pinv(matrix, hermitian=True) @ vector
-            left = [(by * (r.weight * (r.value + by @ there))[:, None], p.block) for r, by, p in rows]
-            self._inflation = inflation(matrix, np.sum([block_scatter(*each) for each in left], axis=0))
-        seen = (tuple(of_intensity), tuple(of_depth), tuple(intensities))
-        equations = _Equations(matrix, vector, cost, self._inflation, *seen)
-        return self._with_prior(equations, T_world_camera), tuple(found)
+            there = solved(matrix, vector)
+            scores = np.zeros((len(terms), BLOCKS[0] * BLOCKS[1], P))
+            for number, (residuals, points, unknowns) in enumerate(terms):
+                left = residuals.value + residuals.by @ there[unknowns]
+                own = block_scores(residuals.by, residuals.weight, left, points.block, scores.shape[1])
+                scores[number][:, unknowns] = own
+            self._inflation = inflation(matrix, scores.reshape(-1, P))
+        return self._with_prior(_Equations(matrix, vector, cost, self._inflation, compared), T_world_camera)
+
+    def _compare(self, k: int, T_camera_world: Float64, exposure: Exposure | None) -> _Compared:
+        points, T_world_reference = self._references[k]
+        T = T_camera_world @ T_world_reference
+        intensities, sighting, exposure = photometric(points, self._level, T, exposure, self._sigmas[k])
+        self._sigmas[k] = intensities.sigma
+        depths = None
+        if self._depth is not None:
+            depths = geometric(points, self._depth, self._level.camera, T, self._depth_sigmas[k])
+            self._depth_sigmas[k] = depths.sigma
+        return _Compared(points, intensities, sighting, exposure, depths)
 
     def _with_prior(self, equations: _Equations, T_world_camera: Float64) -> _Equations:
         if self._prior is None:
@@ -205,49 +213,59 @@ class _LevelAligner:
         cost = equations.cost + 0.5 * float(off @ information @ off)
         return replace(equations, matrix=matrix, vector=vector, cost=cost)
 
-    def _stepped(
-        self, T_world_camera: Float64, exposures: tuple[Exposure, ...], equations: _Equations
-    ) -> tuple[Float64, tuple[Exposure, ...], float]:
+    def _stepped(self, T_world_camera: Float64, equations: _Equations) -> tuple[Float64, Exposures, float]:
         """Pose and exposures after one step, and by how many pixels it moves what is in the middle of the image."""
-        scale = np.sqrt(np.maximum(np.diag(equations.matrix), 1e-300))
-        damped = equations.matrix / np.outer(scale, scale) + _WEAK * np.eye(len(scale))
-        step = np.linalg.solve(damped, equations.vector / scale) / scale
-        moved = tuple(Exposure(e.gain + step[6 + 2 * k], e.bias + step[7 + 2 * k]) for k, e in enumerate(exposures))
-        depths = np.concatenate([points.points[:, 2] for points, _ in self._references])
-        distance = float(np.median(depths)) if len(depths) else 1.0
-        pixels = self._level.camera.fx * (np.linalg.norm(step[:3]) / distance + np.linalg.norm(step[3:6]))
-        return T_world_camera @ se3.exp(-step[:6]), moved, float(pixels)
+        step = solved(equations.matrix, equations.vector)
+        exposures = tuple(
+            Exposure(each.exposure.gain + step[6 + 2 * k], each.exposure.bias + step[7 + 2 * k])
+            for k, each in enumerate(equations.compared)
+        )
+        shift = np.linalg.norm(step[:3]) / self._distance + np.linalg.norm(step[3:6])
+        return T_world_camera @ se3.exp(-step[:6]), exposures, float(self._level.camera.fx * shift)
 
 
-def _finished(
-    T_world_camera: Float64, exposures: tuple[Exposure, ...], equations: _Equations, converged: bool
-) -> Alignment:
-    seen = [~np.isnan(of_frame) for _, of_frame in equations.intensities]
+def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, camera: Camera) -> Alignment:
+    compared = equations.compared
+    seen = [each.sighting.seen for each in compared]
     points, inside = sum(len(s) for s in seen), sum(int(s.sum()) for s in seen)
-    fits = sum(r.inliers * int(s.sum()) for r, s in zip(equations.photometric, seen, strict=True))
-    depth_sigmas = [r.sigma for r in equations.geometric if np.isfinite(r.cost)]
+    fits = sum(each.intensities.inliers * int(s.sum()) for each, s in zip(compared, seen, strict=True))
+    depth_sigmas = [each.depths.sigma for each in compared if each.depths is not None and each.depths.weight.any()]
     return Alignment(
         T_world_camera=T_world_camera,
-        covariance=equations.inflation
-        * np.asarray(np.linalg.pinv(equations.matrix, hermitian=True)[:6, :6], np.float64),
-        exposures=exposures,
-        sigma=float(np.mean([r.sigma for r in equations.photometric])),
+        covariance=equations.inflation * inverse(equations.matrix)[:6, :6],
+        exposures=tuple(each.exposure for each in compared),
+        sigma=float(np.mean([each.intensities.sigma for each in compared])),
         depth_sigma=float(np.mean(depth_sigmas)) if depth_sigmas else None,
-        correlation=_correlation(equations.intensities),
+        correlation=_correlation(compared),
         overlap=inside / max(points, 1),
         inliers=fits / max(inside, 1),
+        sharpness=_sharpness(compared, camera),
         converged=converged and inside >= FEWEST,
     )
 
 
-def _correlation(intensities: Sequence[tuple[Float64, Float64]]) -> float:
+def _correlation(compared: tuple[_Compared, ...]) -> float:
     """Of frame and references, each reference's exposure its own; 0 where there is nothing to compare."""
     products, squares, frame_squares = 0.0, 0.0, 0.0
-    for of_reference, of_frame in intensities:
-        seen = ~np.isnan(of_frame)
+    for each in compared:
+        seen = each.sighting.seen
         if np.count_nonzero(seen) < FEWEST:
             continue
-        a, b = of_reference[seen] - of_reference[seen].mean(), of_frame[seen] - of_frame[seen].mean()
+        a, b = (values[seen] - values[seen].mean() for values in (each.points.intensity, each.sighting.intensity))
         products, squares, frame_squares = products + a @ b, squares + a @ a, frame_squares + b @ b
     # A frame of one colour has rounding to show, and nothing else.
     return products / np.sqrt(squares * frame_squares) if frame_squares > 1e-9 * squares > 0 else 0.0
+
+
+def _sharpness(compared: tuple[_Compared, ...], camera: Camera) -> float:
+    """See `Alignment`."""
+    of_frame, of_references = np.zeros((2, 2)), np.zeros((2, 2))
+    for each in compared:
+        seen = each.sighting.seen
+        slope = each.exposure.gain * each.sighting.slope(camera)[seen]
+        of_frame += slope.T @ slope
+        of_references += each.points.slope[seen].T @ each.points.slope[seen]
+    if not np.linalg.det(of_references) > 0:
+        return 0.0
+    least = float(eigh(of_frame, of_references, eigvals_only=True)[0])
+    return float(np.sqrt(max(least, 0.0)))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.frontend.normal_equations import block_scores, inflation, normal_equations, solved
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import Reference, ReferencePoints
-from glrender.frontend.residuals import FEWEST, Exposure, block_scatter, by_reference_twist, inflation, photometric
+from glrender.frontend.reference import BLOCKS, Reference, ReferencePoints
+from glrender.frontend.residuals import FEWEST, Exposure, by_reference_twist, photometric
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
@@ -80,22 +81,16 @@ def compare(
     seen = residuals.weight > 0
     if np.count_nonzero(seen) < FEWEST:
         return None
-    columns = np.empty((len(seen), 14))
-    columns[:, :6] = by_reference_twist(reference, sighting, exposure, T_camera_reference)
-    columns[:, 6:12] = residuals.by_twist
-    columns[:, 12] = np.where(seen, -sighting.intensity, 0)
-    columns[:, 13] = -1
-    weighted = residuals.weight[:, None] * columns
-    full, pull = weighted.T @ columns, -(weighted.T @ residuals.value)
+    by = np.hstack([by_reference_twist(reference, sighting, exposure, T_camera_reference), residuals.by])
+    full, pull = normal_equations(by, residuals.weight, residuals.value)
     # The exposure that fits best for each change of the poses.
     gained = np.linalg.solve(full[12:, 12:], np.column_stack([full[12:, :12], pull[12:]]))
     matrix = full[:12, :12] - full[:12, 12:] @ gained[:, :12]
     vector = pull[:12] - full[:12, 12:] @ gained[:, 12]
-    freed = weighted[:, 6:12] - residuals.weight[:, None] * (columns[:, 12:] @ gained[:, 6:12])
     # Where these two alone would go: what others hold against them is no scatter of theirs.
-    there = np.linalg.pinv(matrix[6:, 6:], hermitian=True) @ vector[6:]
-    exposed = gained[:, 12] - gained[:, 6:12] @ there
-    left = residuals.value + columns[:, 6:12] @ there + columns[:, 12:] @ exposed
-    larger = inflation(matrix[6:, 6:], block_scatter(freed * left[:, None], reference.block))
+    there = solved(full[6:, 6:], pull[6:])
+    left = residuals.value + residuals.by @ there
+    scores = block_scores(residuals.by, residuals.weight, left, reference.block, BLOCKS[0] * BLOCKS[1])
+    larger = inflation(full[6:, 6:], scores)
     better = Exposure(exposure.gain + gained[0, 12], exposure.bias + gained[1, 12])
     return PairTerm(matrix / larger, vector / larger, residuals.sigma, int(seen.sum())), better

@@ -30,6 +30,8 @@ class ReferencePoints:
     """(N, 3) reference camera coordinates, metres."""
     intensity: Float64
     """(N,)."""
+    slope: Float64
+    """(N, 2) of the intensity along u and v, 1/pixel of the level."""
     depth_slope: Float64
     """(N, 3) m = n / (n·r) of the surface's normal n and the pixel's ray r: d depth / d point; 0 where not known."""
     block: NDArray[np.int64]
@@ -113,14 +115,15 @@ def depth_slopes(camera: Camera, depth: Float32, reach: int = 4) -> Float32:
     return slope.astype(np.float32)
 
 
-def _choose(level: Level, depth: Float32, slope: Float32, most_points: int) -> ReferencePoints:
+def _choose(level: Level, depth: Float32, depth_slope: Float32, most_points: int) -> ReferencePoints:
     """The pixel of the steepest intensity in each of about `most_points` squares, where it is steep at all."""
     height, width = level.image.shape
-    steepness = np.zeros((height, width), np.float32)
-    steepness[1:-1, 1:-1] = np.hypot(
-        level.image[1:-1, 2:] - level.image[1:-1, :-2], level.image[2:, 1:-1] - level.image[:-2, 1:-1]
-    )
-    usable = (depth > 0) & (steepness > 2 * PLAIN)  # no NaN is above anything
+    along = np.zeros((height, width, 2), np.float32)
+    along[1:-1, 1:-1, 0] = level.image[1:-1, 2:] - level.image[1:-1, :-2]
+    along[1:-1, 1:-1, 1] = level.image[2:, 1:-1] - level.image[:-2, 1:-1]
+    along /= 2
+    steepness = np.hypot(along[..., 0], along[..., 1])
+    usable = (depth > 0) & (steepness > PLAIN)  # no NaN is above anything
     side = max(int(np.sqrt(height * width / most_points)), 1)
     rows, cols = height // side, width // side
     scores = np.where(usable, steepness, 0)[: rows * side, : cols * side]
@@ -135,4 +138,5 @@ def _choose(level: Level, depth: Float32, slope: Float32, most_points: int) -> R
     D = depth[v, u].astype(np.float64)
     camera = level.camera
     points = np.stack([D * (u - camera.cx) / camera.fx, D * (v - camera.cy) / camera.fy, D], axis=-1)
-    return ReferencePoints(points, level.image[v, u].astype(np.float64), slope[v, u].astype(np.float64), block)
+    intensity, slope, normal = (values[v, u].astype(np.float64) for values in (level.image, along, depth_slope))
+    return ReferencePoints(points, intensity, slope, normal, block)

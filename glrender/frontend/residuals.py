@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import BLOCKS, ReferencePoints
+from glrender.frontend.reference import ReferencePoints
 from glrender.frontend.warp import Sighting, by_twist, look_up
 from glrender.geometry.camera import Camera
 
@@ -57,8 +57,8 @@ class Residuals:
     """(N,) 0 where a point is not seen."""
     weight: Float64
     """(N,) robust weight over sigma²; 0 where a point is not seen."""
-    by_twist: Float64
-    """(N, 6) by the twist of the frame's camera."""
+    by: Float64
+    """(N, P) by the twist of the frame's camera, and for intensities (P = 8) by gain and bias."""
     sigma: float
     """Standard deviation of the differences that are no outliers."""
     cost: float
@@ -85,7 +85,10 @@ def photometric(
         enough = np.count_nonzero(seen) >= FEWEST
         exposure = Exposure.between(reference.intensity[seen], sighting.intensity[seen]) if enough else Exposure()
     value = np.where(seen, reference.intensity - exposure.gain * sighting.intensity - exposure.bias, 0.0)
-    by = by_twist(-exposure.gain * sighting.gradient, sighting.points)
+    by = np.zeros((len(value), 8))
+    by[:, :6] = by_twist(-exposure.gain * sighting.gradient, sighting.points)
+    by[:, 6] = np.where(seen, -sighting.intensity, 0)
+    by[:, 7] = -1
     return _weighed(value, seen, by, sigma, LEAST_SIGMA), sighting, exposure
 
 
@@ -129,27 +132,6 @@ def geometric(
     seen &= np.abs(measured - predicted) < 0.1 * predicted
     value = np.where(seen, measured - predicted, 0.0)
     return _weighed(value, seen, by_twist(-m, predicted[:, None] * rays), sigma, LEAST_DEPTH_SIGMA)
-
-
-def block_scatter(scores: Float64, block: NDArray[np.int64]) -> Float64:
-    """(P, P): the scatter of the sums of scores (N, P) over the blocks of an image; `block` (N,) is in order.
-
-    Were the differences independent, it would be the information; those that err together, as where the surface is
-    another or a shadow moves, mostly do so inside of a block (the sandwich estimate, Liang and Zeger 1986).
-    """
-    count = BLOCKS[0] * BLOCKS[1]
-    starts = np.searchsorted(block, np.arange(count + 1))
-    sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, axis=0)])
-    of_blocks = (sums[starts[1:]] - sums[starts[:-1]])[starts[1:] > starts[:-1]]
-    if len(of_blocks) < 2:
-        return np.zeros((scores.shape[1], scores.shape[1]))
-    of_blocks -= of_blocks.mean(axis=0)
-    return of_blocks.T @ of_blocks * (len(of_blocks) / (len(of_blocks) - 1))
-
-
-def inflation(information: Float64, scatter: Float64) -> float:
-    """By how much the covariance is larger than the inverse of `information` (P, P) has it, on average, at least 1."""
-    return max(float(np.trace(np.linalg.pinv(information, hermitian=True) @ scatter)) / len(information), 1.0)
 
 
 def _weighed(value: Float64, seen: NDArray[np.bool_], by: Float64, sigma: float | None, least: float) -> Residuals:

@@ -30,6 +30,10 @@ class Sighting(NamedTuple):
         """(N,)."""
         return ~np.isnan(self.intensity)
 
+    def slope(self, camera: Camera) -> Float64:
+        """(N, 2) of the intensity along u and v, 1/pixel."""
+        return self.gradient[:, :2] * self.points[:, 2:] / (camera.fx, camera.fy)
+
 
 def look_up(image: Float32, camera: Camera, T_camera_points: Float64, points: Float64) -> Sighting:
     """`points` (N, 3) in the `image` (height, width) of `camera`, by Catmull-Rom splines and their exact slopes."""

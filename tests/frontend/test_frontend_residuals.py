@@ -66,7 +66,7 @@ def test_intensities_by_the_twist_of_the_frame(photograph: Level, points: Refere
     def at(step: float) -> tuple[np.ndarray, np.ndarray]:
         T = se3.exp(step * np.eye(6)[axis]) @ T_FRAME_REFERENCE
         residuals, sighting, _ = photometric(points, photograph, T, EXPOSURE)
-        return np.where(sighting.seen, residuals.value, np.nan), residuals.by_twist[:, axis]
+        return np.where(sighting.seen, residuals.value, np.nan), residuals.by[:, axis]
 
     value, derivative = at(0.0)
     assert differences(value, derivative, at(STEP)[0], at(-STEP)[0], STEP) < 1e-3
@@ -96,7 +96,7 @@ def test_depths_by_the_twist_of_the_frame(points: ReferencePoints, axis: int) ->
     def at(step: float) -> tuple[np.ndarray, np.ndarray]:
         T = se3.exp(step * np.eye(6)[axis]) @ T_FRAME_REFERENCE
         residuals = geometric(points, depth, CAMERA, T)
-        return np.where(residuals.weight > 0, residuals.value, np.nan), residuals.by_twist[:, axis]
+        return np.where(residuals.weight > 0, residuals.value, np.nan), residuals.by[:, axis]
 
     value, derivative = at(0.0)
     plus, minus = at(STEP)[0], at(-STEP)[0]

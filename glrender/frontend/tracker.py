@@ -1,0 +1,233 @@
+"""Where the camera is, frame by frame: each frame is aligned with keyframes whose depth the map, or a sensor, knows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.checks import check_array, check_pose
+from glrender.errors import InputError, UsageError
+from glrender.frontend.alignment import Alignment, PosePrior, align
+from glrender.frontend.intensity import intensity
+from glrender.frontend.keyframes import Keyframe, KeyframeStore, overlap
+from glrender.frontend.pyramid import Level, build_pyramid
+from glrender.frontend.rendered_depth import DepthRenderer
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """When a frame is believed, and when it becomes a keyframe."""
+
+    least_correlation: float = 0.6
+    """Of its intensities with those of the keyframes: on frames of something else it is below 0.4."""
+    least_inliers: float = 0.5
+    """The share of the points that fit."""
+    least_overlap: float = 0.3
+    """The share of the keyframes' points that it shows."""
+    least_contrast: float = 0.01
+    """Standard deviation of its intensities; less is a black, white or covered picture."""
+    least_sharpness: float = 0.6
+    """Of the keyframes' sharpness; a photograph blurred by a pixel and a half has 0.5."""
+    keyframe_overlap: float = 0.75
+    """A frame that shows less of the last keyframe becomes one."""
+    keyframe_baseline: float = 0.15
+    """So does one that is further away from it than this share of the depth."""
+    keyframe_angle: float = 0.25
+    """And one that is turned by more, radians."""
+    keyframe_correlation: float = 0.85
+    """And one whose intensities are less like its."""
+    most_points: int = 2500
+    """Of each keyframe at each level."""
+    capacity: int = 60
+    """Keyframes that are remembered."""
+    longest_prediction: float = 0.25
+    """Seconds for which a camera is taken to move on as it did."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFrame:
+    """What became of a frame."""
+
+    time: float
+    """Seconds."""
+    state: str
+    """"started", "tracking", "relocalised", "rejected" (the frame is of no use) or "lost"."""
+    T_world_camera: Float64 | None
+    """(4, 4); None where it is not known: rejected, lost."""
+    covariance: Float64 | None
+    """(6, 6) of the twist (v, omega) in the camera frame, given the keyframes."""
+    keyframe: bool
+    """Whether it became a keyframe."""
+    usable: bool
+    """Whether it is fit for depth and colour: found, and sharp."""
+    reason: str
+    """Why it is what it is, in words; empty where there is nothing to say."""
+    alignment: Alignment | None
+    """What the alignment said; None where none was made."""
+
+
+class Tracker:
+    """Follows one camera; `start` gives it its first pose, `use_map` the surface that it looks at.
+
+    Frames are linear images (height, width, 3 or 1) of `camera`, a pinhole. With a depth image a frame's own depths
+    take part, and those of keyframes come from the sensor, so that no map is needed.
+    """
+
+    def __init__(self, context: Context, camera: Camera, options: TrackerOptions | None = None) -> None:
+        self.camera = camera.without_distortion()
+        self.options = options or TrackerOptions()
+        self._renderer = DepthRenderer(context, self.camera)
+        self._keyframes = KeyframeStore(self._renderer, self.options.most_points, self.options.capacity)
+        self._has_map = False
+        self._last: tuple[float, Float64] | None = None
+        self._velocity = np.zeros(6)
+        self._lost = False
+
+    @property
+    def keyframes(self) -> tuple[Keyframe, ...]:
+        """Those that are remembered, oldest first."""
+        return tuple(self._keyframes)
+
+    def use_map(self, surface: HeightMap) -> None:
+        """Take the depths of keyframes from `surface` from now on."""
+        self._keyframes.use_map(surface)
+        self._has_map = True
+
+    def start(self, time: float, image: Float32, T_world_camera: Float64, depth: Float32 | None = None) -> TrackedFrame:
+        """Begin, or begin anew, at a known pose (4, 4): the frame becomes a keyframe.
+
+        InputError if the frame has no contrast; UsageError if there is neither a map nor a depth image.
+        """
+        if depth is None and not self._has_map:
+            raise UsageError("tracker: neither a depth image nor a map; call use_map first")
+        pose = check_pose("T_world_camera", T_world_camera)
+        pyramid = self._pyramid(image)
+        if problem := self._problem(pyramid):
+            raise InputError(f"tracker: the first frame {problem}")
+        self._lost, self._velocity = False, np.zeros(6)
+        self._last = (time, pose)
+        self._add_keyframe(time, pose, pyramid, depth)
+        return TrackedFrame(time, "started", pose, np.zeros((6, 6)), True, True, "", None)
+
+    def track(
+        self, time: float, image: Float32, depth: Float32 | None = None, prior: PosePrior | None = None
+    ) -> TrackedFrame:
+        """Find the pose of the next frame; `prior` is what odometry, say, knows of it.
+
+        UsageError before `start`; InputError if time does not go on.
+        """
+        if self._last is None:
+            raise UsageError("tracker: track was called before start, which gives the first pose")
+        if not time > self._last[0]:
+            raise InputError(f"tracker: a frame of {time:.6f} s after one of {self._last[0]:.6f} s; time must go on")
+        pyramid = self._pyramid(image)
+        if problem := self._problem(pyramid):
+            return self._without_pose(time, "rejected", f"the frame {problem}", None)
+        if depth is not None:
+            depth = check_array("depth", depth, self.camera.shape, np.float32)
+        if self._lost:
+            return self._relocalise(time, pyramid, depth)
+        guesses = [self._predicted(time), self._last[1]] if prior is None else [prior.T_world_camera]
+        alignment = None
+        for guess in guesses:
+            nearby = self._keyframes.around(guess, self.camera, 0.5)
+            alignment = align(
+                [self._keyframes.reference(each) for each in nearby], pyramid, guess, prior=prior, depth=depth
+            )
+            if not (doubt := self._doubt(alignment)):
+                return self._found(time, "tracking", pyramid, depth, alignment)
+        self._lost = True
+        return self._without_pose(time, "lost", doubt, alignment)
+
+    def release(self) -> None:
+        """Release everything that this tracker made in its context; may be called twice."""
+        self._renderer.release()
+
+    def _pyramid(self, image: Float32) -> tuple[Level, ...]:
+        return build_pyramid(self.camera, intensity(image))
+
+    def _problem(self, pyramid: tuple[Level, ...]) -> str:
+        coarse = pyramid[-1].image
+        contrast = float(np.nanstd(coarse)) if not np.isnan(coarse).all() else 0.0
+        if contrast >= self.options.least_contrast:
+            return ""
+        return (
+            f"has a contrast of {contrast:.4f}, expected at least {self.options.least_contrast:g} (black or covered?)"
+        )
+
+    def _predicted(self, time: float) -> Float64:
+        assert self._last is not None
+        then, pose = self._last
+        return pose @ se3.exp(min(time - then, self.options.longest_prediction) * self._velocity)
+
+    def _doubt(self, alignment: Alignment) -> str:
+        """Why an alignment is not to be believed; empty if it is."""
+        options = self.options
+        for name, found, least in (
+            ("overlap with the keyframes", alignment.overlap, options.least_overlap),
+            ("correlation with the keyframes", alignment.correlation, options.least_correlation),
+            ("share of points that fit", alignment.inliers, options.least_inliers),
+        ):
+            if not found >= least:
+                return f"{name} {found:.2f}, expected at least {least:g}"
+        return ""
+
+    def _found(
+        self, time: float, state: str, pyramid: tuple[Level, ...], depth: Float32 | None, alignment: Alignment
+    ) -> TrackedFrame:
+        pose = alignment.T_world_camera
+        assert self._last is not None
+        if state == "tracking":
+            self._velocity = se3.log(se3.inverse(self._last[1]) @ pose) / (time - self._last[0])
+        else:
+            self._velocity = np.zeros(6)
+        self._last = (time, pose)
+        sharp = alignment.sharpness >= self.options.least_sharpness
+        reason = "" if sharp else f"blurred: {alignment.sharpness:.2f} of the keyframes' sharpness"
+        change = self._change(pose, alignment) if sharp else ""
+        if change:
+            self._add_keyframe(time, pose, pyramid, depth)
+        return TrackedFrame(time, state, pose, alignment.covariance, bool(change), sharp, reason or change, alignment)
+
+    def _change(self, pose: Float64, alignment: Alignment) -> str:
+        """What makes a frame a new keyframe; empty if nothing does."""
+        options, keyframe = self.options, self.keyframes[-1]
+        reference = self._keyframes.reference(keyframe)
+        points, share = reference.levels[0].points, overlap(reference, pose, self.camera)
+        between = se3.log(se3.inverse(keyframe.T_world_camera) @ pose)
+        baseline = float(np.linalg.norm(between[:3]) / np.median(points[:, 2])) if len(points) else np.inf
+        angle = float(np.linalg.norm(between[3:]))
+        if share < options.keyframe_overlap:
+            return f"keyframe: shows {share:.0%} of the last one"
+        if baseline > options.keyframe_baseline:
+            return f"keyframe: {baseline:.2f} of the depth away from the last one"
+        if angle > options.keyframe_angle:
+            return f"keyframe: turned by {np.degrees(angle):.0f} degrees from the last one"
+        if alignment.correlation < options.keyframe_correlation:
+            return f"keyframe: has a correlation of {alignment.correlation:.2f} with the last ones"
+        return ""
+
+    def _relocalise(self, time: float, pyramid: tuple[Level, ...], depth: Float32 | None) -> TrackedFrame:
+        best = None
+        for keyframe in self._keyframes.alike(pyramid, 3):
+            alignment = align([self._keyframes.reference(keyframe)], pyramid, keyframe.T_world_camera, depth=depth)
+            if not self._doubt(alignment):
+                self._lost = False
+                return self._found(time, "relocalised", pyramid, depth, alignment)
+            if best is None or alignment.correlation > best.correlation:
+                best = alignment
+        assert best is not None
+        return self._without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best)}", best)
+
+    def _without_pose(self, time: float, state: str, reason: str, alignment: Alignment | None) -> TrackedFrame:
+        return TrackedFrame(time, state, None, None, False, False, reason, alignment)
+
+    def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
+        self._keyframes.add(Keyframe(time, pose, pyramid, depth))
