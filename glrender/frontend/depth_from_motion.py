@@ -17,7 +17,7 @@ from glrender.checks import check_positive
 from glrender.errors import InputError, UsageError
 from glrender.frontend.motion_depth import MotionDepth, Verdict
 from glrender.frontend.photograph import Photograph
-from glrender.frontend.refine import Agreement, refined, smoothed
+from glrender.frontend.refine import Agreement, refined, roughness, smoothed
 from glrender.frontend.search import Bounds, Search
 from glrender.frontend.semi_global import Penalties, semi_global
 from glrender.frontend.sweep import Hypotheses, Warp, all_scores, best_scores, make_warp
@@ -36,6 +36,9 @@ AROUND = 17
 REFINING = 5
 """Hypotheses around the surface found, `FRACTION` pixels apart."""
 FRACTION = 0.5
+ROUGH = 1.2
+"""Standard deviation, in units of the roughness within a window, of the error that comes of matching it as a whole. On
+simulated ground fits of the errors gave 0.7 to 1.7; with it, pulls are nearly Gaussian."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class SweepOptions:
     min_parallax: float = 3.0
     """Pixels by which a source sees the surface displaced against infinity, in the median; with less it is not used."""
     agreeing: int = 2
-    """Sources that must match a pixel (one, where only one is given)."""
+    """Sources that must match a pixel, or all that see it where these are fewer."""
     min_score: float = 0.6
     """Correlation from which on a source matches."""
     min_margin: float = 0.04
@@ -136,14 +139,14 @@ class DepthFromMotion:
     def _settled(self, level: "_Level", w: Float32, margin: Float32) -> tuple[Float32, Float32, NDArray[np.uint8]]:
         """Inverse depths to fractions of a pixel, their standard deviations, and the verdicts."""
         options = self.options
-        w = smoothed(w, level.step, 3)
+        w = smoothed(w, level.step, 1)
         step = (FRACTION * level.step).astype(np.float32)
         hypotheses = Hypotheses(w - (REFINING // 2) * step, step, REFINING)
         scores = all_scores(level.reference, level.sources, level.warps, hypotheses, options.radius)
-        agreeing = min(options.agreeing, len(level.sources))
-        agreement = Agreement(agreeing, options.min_score, options.image_sigma, options.radius)
+        agreement = Agreement(options.agreeing, options.min_score, options.image_sigma, options.radius)
         found = refined(level.reference, scores, agreement)
         w = w + found.offset * step
+        sigma = np.hypot(step * found.sigma, ROUGH * roughness(w, options.radius))
         verdict = found.verdict
         confident = verdict == Verdict.CONFIDENT
         verdict[confident & (found.sigma * FRACTION > options.max_sigma)] = Verdict.NO_TEXTURE
@@ -151,7 +154,7 @@ class DepthFromMotion:
         outside = (w < level.bounds.far - level.step) | (w > level.bounds.near + level.step) | (w <= 0)
         verdict[confident & outside] = Verdict.INCONSISTENT
         verdict[_speckles(w, level, verdict == Verdict.CONFIDENT, options.min_region)] = Verdict.INCONSISTENT
-        return w, step * found.sigma, verdict
+        return w, sigma, verdict
 
 
 @dataclass(frozen=True, eq=False)

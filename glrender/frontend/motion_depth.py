@@ -21,7 +21,7 @@ class Verdict(IntEnum):
     NO_BASELINE = 2
     """The cameras are too close to each other."""
     OUT_OF_VIEW = 3
-    """Too few sources see its window."""
+    """No source sees all of its window."""
     NO_TEXTURE = 4
     """Its window does not tell where along the epipolar line it belongs."""
     AMBIGUOUS = 5

@@ -38,7 +38,7 @@ class Agreement(NamedTuple):
     """When sources agree."""
 
     sources: int
-    """So many must."""
+    """So many must, or all that see the pixel's window."""
     score: float
     """Each of them at least so well at its best hypothesis."""
     image_sigma: float
@@ -88,10 +88,10 @@ def _refine_rows(
             if variance < 2 * agreement.image_sigma**2:
                 verdict[v, u] = _NO_TEXTURE
                 continue
-            if seen < agreement.sources:
+            if seen == 0:
                 verdict[v, u] = _OUT_OF_VIEW
                 continue
-            if agreeing < agreement.sources:
+            if agreeing < min(agreement.sources, seen):
                 verdict[v, u] = _INCONSISTENT
                 continue
             k = int(np.argmax(mean))
@@ -121,22 +121,50 @@ def _variance(image: Float32, v: int, u: int, radius: int) -> float:
     return square / count - (once / count) ** 2
 
 
+def smoothed(w: Float32, within: Float32, radius: int) -> Float32:
+    """(height, width): the mean of the neighbours up to `radius` pixels away that differ by `within` at most."""
+    out = np.empty_like(w)
+    run_parts(_smooth_rows, even_parts(len(w)), w, within, radius, out)
+    return out
+
+
+def roughness(w: Float32, radius: int) -> Float32:
+    """(height, width): root mean square deviation of each pixel's window from the plane that fits it best."""
+    out = np.empty_like(w)
+    run_parts(_roughness_rows, even_parts(len(w)), w, radius, out)
+    return out
+
+
 @njit(cache=True, nogil=True)
-def _smooth_rows(w: Float32, step: Float32, radius: int, out: Float32, first: int, last: int) -> None:
+def _smooth_rows(w: Float32, within: Float32, radius: int, out: Float32, first: int, last: int) -> None:
     height, width = w.shape
     for v in range(first, last):
         for u in range(width):
             total, count = 0.0, 0
             for i in range(max(v - radius, 0), min(v + radius + 1, height)):
                 for j in range(max(u - radius, 0), min(u + radius + 1, width)):
-                    if abs(w[i, j] - w[v, u]) <= step[v, u]:
+                    if abs(w[i, j] - w[v, u]) <= within[v, u]:
                         total += w[i, j]
                         count += 1
             out[v, u] = total / count if count > 0 else w[v, u]
 
 
-def smoothed(w: Float32, within: Float32, radius: int) -> Float32:
-    """(height, width): the mean of the neighbours up to `radius` pixels away that differ by `within` at most."""
-    out = np.empty_like(w)
-    run_parts(_smooth_rows, even_parts(len(w)), w, within, radius, out)
-    return out
+@njit(cache=True, nogil=True, error_model="numpy")
+def _roughness_rows(w: Float32, radius: int, out: Float32, first: int, last: int) -> None:
+    height, width = w.shape
+    pixels = (2 * radius + 1) ** 2
+    # Mean square of a column's, or row's, distance from the middle.
+    lever = radius * (radius + 1) / 3
+    for v in range(first, last):
+        for u in range(width):
+            once, square, along_x, along_y = 0.0, 0.0, 0.0, 0.0
+            for i in range(-radius, radius + 1):
+                row = min(max(v + i, 0), height - 1)
+                for j in range(-radius, radius + 1):
+                    value = w[row, min(max(u + j, 0), width - 1)] - w[v, u]
+                    once += value
+                    square += value * value
+                    along_x += j * value
+                    along_y += i * value
+            by_plane = (once * once + (along_x * along_x + along_y * along_y) / lever) / pixels
+            out[v, u] = np.sqrt(max(square - by_plane, 0.0) / pixels)
