@@ -20,7 +20,7 @@ from glrender.frontend.photograph import Photograph
 from glrender.frontend.refine import Agreement, refined, roughness, smoothed
 from glrender.frontend.search import Bounds, Search
 from glrender.frontend.semi_global import Penalties, semi_global
-from glrender.frontend.sweep import Hypotheses, Warp, all_scores, best_scores, make_warp
+from glrender.frontend.sweep import Hypotheses, Warp, all_scores, mean_scores, make_warp
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.render.forward import ForwardRenderer
@@ -130,7 +130,7 @@ class DepthFromMotion:
         return w, margin
 
     def _swept(self, level: "_Level", hypotheses: Hypotheses) -> tuple[Float32, Float32]:
-        scores = best_scores(level.reference, level.sources, level.warps, hypotheses, self.options.radius)
+        scores = mean_scores(level.reference, level.sources, level.warps, hypotheses, self.options.radius)
         chosen = semi_global(level.reference, scores, self.options.penalties)
         w = hypotheses.far + hypotheses.step * (chosen.hypothesis + chosen.offset).astype(np.float32)
         # Whatever stands alone among its neighbours is wrong.

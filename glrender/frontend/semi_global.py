@@ -44,6 +44,8 @@ class Chosen(NamedTuple):
 
 def semi_global(image: Float32, scores: Float32, penalties: Penalties) -> Chosen:
     """`image` is (height, width) intensity, `scores` (height, width, hypotheses): below 0 counts as 0."""
+    # An unknown pixel ends as an edge; NaN would be carried across the whole image.
+    image = np.nan_to_num(image)
     sums = [_recycler.empty(scores.shape, np.float32) for _ in range(2)]
     steps = np.array(penalties, np.float32)
     # Two ways over the image of four directions each; what one core does, the other need not wait for.

@@ -59,21 +59,23 @@ def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp
     return Warp(H.astype(np.float32), (K @ T_source_reference[:3, 3]).astype(np.float32))
 
 
-def best_scores(
+def mean_scores(
     reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
 ) -> Float32:
-    """(height, width, number): mean score of the two sources that match best; UNSEEN where none does.
+    """(height, width, number): mean score of the sources that see a window, those below 0 taken as 0; UNSEEN if none does.
 
-    Half of the sources are often hidden behind something at a depth edge, which the best do not mind.
-    `reference` is (height, width), `sources` (sources, height, width), windows 2 radius + 1 pixels a side.
+    A source from which the window is hidden matches nowhere and adds about the same to all hypotheses. The mean of only
+    the best two would be that of the two nearest sources, which match well over many hypotheses, and would leave out
+    those that tell them apart. `reference` is (height, width), `sources` (sources, height, width), windows are
+    2 radius + 1 pixels a side.
     """
     scores = _recycler.empty((*reference.shape, hypotheses.number), np.float32)
-    _run(_best_rows, reference, sources, warps, hypotheses, radius, scores)
+    _run(_mean_rows, reference, sources, warps, hypotheses, radius, scores)
     return scores
 
 
 def all_scores(reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int) -> Float32:
-    """(sources, height, width, number): each source's score; arguments as of `best_scores`."""
+    """(sources, height, width, number): each source's score; arguments as of `mean_scores`."""
     scores = _recycler.empty((len(sources), *reference.shape, hypotheses.number), np.float32)
     _run(_all_rows, reference, sources, warps, hypotheses, radius, scores)
     return scores
@@ -87,7 +89,7 @@ def _run(loop, reference, sources, warps, hypotheses, radius, scores) -> None:  
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
-def _best_rows(
+def _mean_rows(
     reference: Float32,
     sources: Float32,
     H: NDArray[np.float32],
@@ -104,11 +106,11 @@ def _best_rows(
     rows = 2 * radius + 1
     warped = np.empty((len(sources), count, rows, width), np.float32)
     window = _window_buffer(radius, width)
-    best, second = np.empty((count, width), np.float32), np.empty((count, width), np.float32)
+    total, seen = np.empty((count, width), np.float32), np.empty((count, width), np.float32)
     row_scores = np.empty(width, np.float32)
     for v in range(first, last):
-        best[:] = UNSEEN
-        second[:] = UNSEEN
+        total[:] = 0
+        seen[:] = 0
         _reference_sums(reference, v, radius, window)
         for s in range(len(sources)):
             for below in range(v - radius if v == first else v + radius, v + radius + 1):
@@ -119,12 +121,11 @@ def _best_rows(
                 _score_row(reference, warped[s, k], v, radius, window, row_scores)
                 for u in range(width):
                     score = row_scores[u]
-                    second[k, u] = max(second[k, u], min(best[k, u], score))
-                    best[k, u] = max(best[k, u], score)
+                    total[k, u] += max(score, np.float32(0))
+                    seen[k, u] += np.float32(1) if score > UNSEEN else np.float32(0)
         for u in range(width):
             for k in range(count):
-                a, b = best[k, u], second[k, u]
-                scores[v, u, k] = np.float32(0.5) * (a + b) if b > UNSEEN else a
+                scores[v, u, k] = total[k, u] / seen[k, u] if seen[k, u] > 0 else np.float32(UNSEEN)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
