@@ -20,7 +20,7 @@ from glrender.frontend.photograph import Photograph
 from glrender.frontend.refine import Agreement, refined, roughness, smoothed
 from glrender.frontend.search import Bounds, Search
 from glrender.frontend.semi_global import Penalties, semi_global
-from glrender.frontend.sweep import Hypotheses, Warp, all_scores, mean_scores, make_warp
+from glrender.frontend.sweep import Hypotheses, Warp, all_scores, make_warp, mean_scores
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.render.forward import ForwardRenderer

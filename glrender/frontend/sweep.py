@@ -62,7 +62,7 @@ def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp
 def mean_scores(
     reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
 ) -> Float32:
-    """(height, width, number): mean score of the sources that see a window, those below 0 taken as 0; UNSEEN if none does.
+    """(height, width, number): mean score, at least 0 each, of the sources that see a window; UNSEEN if none does.
 
     A source from which the window is hidden matches nowhere and adds about the same to all hypotheses. The mean of only
     the best two would be that of the two nearest sources, which match well over many hypotheses, and would leave out

@@ -1,10 +1,8 @@
 """Depth from motion on simulated ground: how accurate, how honest, and what it says of bad input."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from motion_scene import Views, rover_views
+from motion_scene import Views
 
 from glrender.errors import InputError, UsageError
 from glrender.frontend.depth_from_motion import DepthFromMotion, SweepOptions
@@ -17,18 +15,6 @@ from glrender.gl.context import Context
 
 REFERENCE = 2
 WIDE = Search.heights(None, -0.2, 0.6)
-
-
-@pytest.fixture(scope="module")
-def views(context: Context) -> Views:
-    return rover_views(context)
-
-
-@pytest.fixture(scope="module")
-def sweep(context: Context, views: Views) -> Iterator[DepthFromMotion]:
-    sweep = DepthFromMotion(context, views.camera)
-    yield sweep
-    sweep.release()
 
 
 def others(views: Views) -> list[Photograph]:

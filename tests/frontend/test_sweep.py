@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from sweep_twin import correlations
 
 from glrender.frontend.photograph import Photograph
-from glrender.frontend.sweep import UNSEEN, Hypotheses, Warp, all_scores, mean_scores, make_warp
+from glrender.frontend.sweep import UNSEEN, Hypotheses, Warp, all_scores, make_warp, mean_scores
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
