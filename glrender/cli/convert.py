@@ -227,7 +227,8 @@ def _print_summary(options: ConvertOptions, recording: Recording, conversion: Co
     lens = "no lens" if camera.distortion is None else f"lens {' '.join(f'{k:.4g}' for k in camera.distortion)}"
     poses = "no poses"
     if conversion.poses:
-        poses = f"{conversion.poses} poses: {conversion.posed} of {conversion.frames} frames have one"
+        whose = "taken for the camera's" if options.T_base_camera is None else "of the base, taken to the camera"
+        poses = f"{conversion.poses} poses, {whose}: {conversion.posed} of {conversion.frames} frames have one"
     print(
         f"{options.out}: {counts}{interrupted} of {duration:.2f} s, from {conversion.first:.6f} s on\n"
         f"  {options.source}: {recording.description}\n"

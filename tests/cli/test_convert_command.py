@@ -1,6 +1,11 @@
 """`glrender convert`: each kind of recording, poses and calibrations together, what is left out, and bad use."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -15,6 +20,7 @@ from glrender.geometry.camera import Camera
 from glrender.io.camera_file import CameraFile, write_camera
 from glrender.io.images import read_color
 from glrender.io.sequence import open_sequence
+from glrender.io.staged_folder import STAGE
 from glrender.io.trajectory import Trajectory, write_trajectory
 
 CENTRE = (SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2
@@ -93,7 +99,9 @@ def test_a_bag_of_a_robot_with_depth(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert convert(bag_path, "--pose-topic", "/odom", "--T-base-camera", tmp_path / "T.txt", "--out", out) == 0
     printed = capsys.readouterr().out
     assert "4 photographs and 4 depth images" in printed
-    assert "4 poses: 3 of 4 frames have one" in printed  # the last depth image is 5 ms after the last pose
+    assert (
+        "4 poses, of the base, taken to the camera: 3 of 4 frames have one" in printed
+    )  # the last depth image is 5 ms after the last pose
     sequence = open_sequence(out)
     assert sequence.depth_scale == 1000
     frame = sequence.read(sequence.frames[2])
@@ -146,7 +154,7 @@ def test_poses_by_image_name_bring_their_camera_and_leave_out_images_without_one
     write_transforms(path, ["./images/4.png", "images/0", "images/1"], fl_x=30.0, cx=16.0, cy=12.0)
     assert convert(images, "--poses", path, "--out", tmp_path / "out") == 0
     printed = capsys.readouterr().out
-    assert "3 poses: 3 of 3 frames have one" in printed
+    assert "3 poses, taken for the camera's: 3 of 3 frames have one" in printed
     assert "left out 2.png: no pose belongs to it" in printed
     assert "counting, 1 a second" in printed
     sequence = open_sequence(tmp_path / "out")
@@ -248,6 +256,44 @@ def test_again_into_the_same_folder_and_into_another(
     assert convert(*command[:-1], images) == 1
     assert "holds other things" in capsys.readouterr().err
     assert len(list(images.iterdir())) == 5
+
+
+def interrupted(images: Path, calibration: Path, out: Path) -> tuple[int, str]:
+    """Convert some thousands of images, and press Ctrl-C after the first."""
+    for k in range(5, 3000):
+        os.link(images / "0.png", images / f"{k}.png")
+    command = [sys.executable, "-m", "glrender", "convert", str(images), "--rate", "10", "--out", str(out)]
+    process = subprocess.Popen(
+        [*command, "--calibration", str(calibration)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        if (out / STAGE / "rgb/0.500000.png").exists():
+            process.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.01)
+    printed, complaints = process.communicate(timeout=60)
+    return process.returncode, printed + complaints
+
+
+def test_ctrl_c_keeps_the_images_that_are_done(images: Path, calibration: Path, tmp_path: Path) -> None:
+    status, printed = interrupted(images, calibration, tmp_path / "out")
+    assert status == 1, printed
+    assert "photographs (interrupted)" in printed
+    sequence = open_sequence(tmp_path / "out")
+    assert 5 <= len(sequence.frames) < 3000
+    assert sequence.problems == ()
+    assert json.loads((tmp_path / "out" / "conversion.json").read_text())["partial"]
+
+
+def test_ctrl_c_leaves_an_earlier_conversion(images: Path, calibration: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert convert(images, "--rate", "10", "--calibration", calibration, "--out", out) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    status, printed = interrupted(images, calibration, out)
+    assert status == 1
+    assert "is left as it was" in printed
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(

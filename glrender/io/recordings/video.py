@@ -56,7 +56,7 @@ class Video:
         """
         import av
 
-        damaged, reason = 0, ""
+        damaged, turn, reason = 0, 0, ""
         times: list[float] = []
         with av.open(str(self.path)) as container:
             stream = container.streams.video[0]
@@ -80,11 +80,17 @@ class Video:
                     if frame.is_corrupt:
                         damaged += 1
                         continue
+                    turn = turn or int(frame.rotation)
                     index = len(times)
                     times.append(self._time(frame, index))
                     yield Picture(index, "rgb", times[-1], f"frame {index}", partial(_pixels, frame))
         if damaged:
             self.problems.append(f"{damaged} frames of the video are damaged")
+        if turn:
+            self.problems.append(
+                f"the video asks players to turn it by {turn} degrees; its frames are as the sensor saw them, and so must "
+                "be those of the calibration"
+            )
         count = len(times)
         step = (times[-1] - times[0]) / (count - 1) if count > 1 else 0.0
         shortfall = SHORTFALL * step if alone else max(SOUND_SHORTFALL, SHORTFALL * step)
