@@ -25,12 +25,14 @@ def gray(level: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     return image
 
 
-def write_video(path: Path, times_ms: list[int], codec: str = "ffv1", sound: bool = False, **options: str) -> Path:
-    """Frame k is `gray(10 k)` at times_ms[k]; FFV1 keeps every pixel."""
+def write_video(path: Path, times_ms: list[int], codec: str = "ffv1", turn: int = 0, **options: str) -> Path:
+    """Frame k is `gray(10 k)` at times_ms[k]; FFV1 keeps every pixel. Players shall turn it by `turn` degrees."""
     with av.open(str(path), "w", options=options) as container:
         stream: Any = container.add_stream(codec, rate=10, options={"g": "5"})
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuv420p"
+        if turn:
+            stream.set_display_rotation(turn)
         stream.codec_context.time_base = Fraction(1, 1000)
         for k, time in enumerate(times_ms):
             frame = av.VideoFrame.from_ndarray(gray(10 * k), format="rgb24")

@@ -183,9 +183,10 @@ def _carried(options: ConvertOptions, poses: Poses | None) -> Poses | None:
 
 def _cameras(options: ConvertOptions, recording: Recording) -> Callable[[Size], CameraFile]:
     """What gives the cameras once the size of the images is known."""
-    own = recording.cameras
     path: Path | None = options.calibration
     format: str | None = options.calibration_format
+    # What the recording says is not looked at where nothing of it is needed: its lens may be one that is refused.
+    own = recording.cameras if path is None or recording.kinds == ("rgb", "depth") else None
     if path is None and own is None and options.poses is not None:
         format = pose_format(options.poses, options.pose_format)
         path = options.poses if format in calibrations.FORMATS else None

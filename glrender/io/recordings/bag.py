@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glrender.errors import InputError
+from glrender.geometry.camera import Camera
 from glrender.io.camera_file import CameraFile
 from glrender.io.recordings.bag_images import MILLIMETRES, color_content, depth_counts, is_metric
 from glrender.io.recordings.bag_topics import (
@@ -35,7 +36,6 @@ class Bag:
     topics: dict[str, Kind]
     """The topics that pictures come from."""
     count: int
-    cameras: CameraFile | None
     depth_scale: float | None
     poses: Trajectory | None
     problems: list[str] = field(default_factory=list)
@@ -47,6 +47,26 @@ class Bag:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         return tuple(self.topics.values())
+
+    @cached_property
+    def cameras(self) -> CameraFile | None:
+        """What the camera_info beside each topic says; InputError if that is of a lens that glrender does not have."""
+        found: dict[Kind, Camera | None] = {"rgb": None, "depth": None}
+        with _open(self.path) as reader:
+            for topic, kind in self.topics.items():
+                found[kind] = find_camera(reader, self.path, topic)
+        color, depth = found["rgb"], found["depth"]
+        main = color or (None if "rgb" in self.kinds else depth)
+        if main is None:
+            return None
+        scale = self.depth_scale or CameraFile.depth_scale
+        if depth is None or depth == main:
+            return CameraFile(main, depth_scale=scale)
+        lens = "" if depth.distortion is None else ", and so is its lens"
+        self.problems.append(
+            f"the depth camera is another one: the distance between it and the colour camera is taken for none{lens}"
+        )
+        return CameraFile(main, depth.without_distortion(), registered=False, depth_scale=scale)
 
     def pictures(self) -> Iterator[Picture]:
         """The images in the order in which they were recorded, at the times of their stamps."""
@@ -97,37 +117,17 @@ def open_bag(
             topics[depth] = "depth"
             metric = is_metric(next(messages(reader, depth))[2])
             scale = CameraFile.depth_scale if metric else MILLIMETRES
-        cameras, problems = _cameras(reader, path, color, depth, scale)
+        problems = []
         if pose_topic is None and pose_topics(reader):
             problems.append(f"poses are there, and not asked for: {', '.join(pose_topics(reader))}")
         return Bag(
             path,
             topics,
             sum(reader.topics[name].msgcount for name in topics),
-            cameras,
             scale,
             None if pose_topic is None else read_pose_topic(reader, path, pose_topic),
             problems,
         )
-
-
-def _cameras(
-    reader: "AnyReader", path: Path, color: str | None, depth: str | None, scale: float | None
-) -> tuple[CameraFile | None, list[str]]:
-    """The cameras of the chosen topics, and what to mind about them."""
-    of_color = None if color is None else find_camera(reader, path, color)
-    of_depth = None if depth is None else find_camera(reader, path, depth)
-    main = of_color or (of_depth if color is None else None)
-    if main is None:
-        return None, []
-    depth_scale = scale or CameraFile.depth_scale
-    if of_depth is None or color is None or of_depth == main:
-        return CameraFile(main, depth_scale=depth_scale), []
-    minded = "the depth camera is another one: the distance between it and the colour camera is taken for none"
-    if of_depth.distortion is not None:
-        minded += ", and so is its lens"
-    pinhole = of_depth.without_distortion()
-    return CameraFile(main, pinhole, registered=False, depth_scale=depth_scale), [minded]
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def choose_images(
 
 
 def find_camera(reader: "AnyReader", path: Any, image_topic: str) -> Camera | None:
-    """The camera that the CameraInfo beside an image topic describes; None: there is none.
+    """The camera that the CameraInfo beside an image topic describes; None: there is none, or it is not calibrated.
 
     InputError if its lens is not one that glrender has. Rectified images have the projection matrix and no lens.
     """
@@ -82,6 +82,8 @@ def find_camera(reader: "AnyReader", path: Any, image_topic: str) -> Camera | No
     where, size = f"{path}: {topic}", (int(message.width), int(message.height))
     # ROS 1 has them in capitals.
     K, D, P = (list(getattr(message, name if hasattr(message, name) else name.lower())) for name in "KDP")
+    if K[0] == 0:  # how CameraInfo says that nobody has calibrated
+        return None
     if "rect" in base.rpartition("/")[2]:
         return make_camera(where, size, matrix_intrinsics(where, P, 4), ())
     check_lens(where, str(message.distortion_model))

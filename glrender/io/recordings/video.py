@@ -56,52 +56,54 @@ class Video:
         """
         import av
 
-        damaged, turn, reason = 0, 0, ""
         times: list[float] = []
+        damaged = turn = 0
         with av.open(str(self.path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
             end, alone = _end(container), len(container.streams) == 1
-            packets = container.demux(stream)
-            while True:
-                try:
-                    packet = next(packets, None)
-                except av.FFmpegError as error:
-                    reason = str(error.strerror)
-                    break
-                if packet is None:
-                    break
-                try:
-                    frames: list[Any] = list(packet.decode())
-                except av.FFmpegError:
+            for frame in self._decoded(container):
+                if frame is None or frame.is_corrupt:
                     damaged += 1
                     continue
-                for frame in frames:
-                    if frame.is_corrupt:
-                        damaged += 1
-                        continue
-                    turn = turn or int(frame.rotation)
-                    index = len(times)
-                    times.append(self._time(frame, index))
-                    yield Picture(index, "rgb", times[-1], f"frame {index}", partial(_pixels, frame))
+                turn = turn or int(frame.rotation)
+                index = len(times)
+                times.append(self._time(frame, index))
+                yield Picture(index, "rgb", times[-1], f"frame {index}", partial(_pixels, frame))
         if damaged:
             self.problems.append(f"{damaged} frames of the video are damaged")
         if turn:
             self.problems.append(
-                f"the video asks players to turn it by {turn} degrees; its frames are as the sensor saw them, and so must "
-                "be those of the calibration"
+                f"the video asks players to turn it by {turn} degrees; its frames stay as the sensor saw them, which "
+                "the calibration must fit"
             )
-        count = len(times)
-        step = (times[-1] - times[0]) / (count - 1) if count > 1 else 0.0
+        step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
         shortfall = SHORTFALL * step if alone else max(SOUND_SHORTFALL, SHORTFALL * step)
-        if self.count is not None and count + damaged < self.count:
-            self.problems.append(f"the video is cut short or damaged: {count} of {self.count} frames are there")
-        elif self.rate is None and times and times[-1] + shortfall < end:
-            self.problems.append(
-                f"the video is cut short or damaged: it ends at {times[-1]:.2f} s, its head says {end:.2f} s"
-            )
-        elif reason or not times:
-            self.problems.append(f"the video is cut short or damaged after {count} frames{reason and f': {reason}'}")
+        cut = "the video is cut short or damaged"
+        if self.count is not None and len(times) + damaged < self.count:
+            self.problems.append(f"{cut}: {len(times)} of {self.count} frames are there")
+        elif not times:
+            self.problems.append(f"{cut}: no frame is there")
+        elif self.rate is None and times[-1] + shortfall < end:
+            self.problems.append(f"{cut}: it ends at {times[-1]:.2f} s, its head says {end:.2f} s")
+
+    def _decoded(self, container: "av.container.InputContainer") -> "Iterator[av.VideoFrame | None]":
+        """Frame by frame; None in place of what cannot be decoded, and nothing after an end in the middle of it."""
+        import av
+
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError as error:
+                self.problems.append(f"the video ends in the middle of a frame: {error.strerror}")
+                return
+            if packet is None:
+                return
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                yield None
 
     def _time(self, frame: Any, index: int) -> float:
         if self.rate is not None:

@@ -247,8 +247,18 @@ def test_a_fisheye_is_refused_by_name(path, kind):
     with BagWriter(path, kind) as bag:
         bag.image("/cam/image_raw", NOW, gray(50), "rgb8")
         bag.camera_info("/cam/camera_info", NOW, 30, "equidistant", (0.1, 0, 0, 0))
+    bag = open_bag(path)
+    assert len(list(bag.pictures())) == 1
     with pytest.raises(InputError, match="/cam/camera_info: the lens model 'equidistant' is not one"):
-        open_bag(path)
+        assert bag.cameras
+
+
+@pytest.mark.parametrize("kind", ["ros1"])
+def test_a_camera_that_nobody_has_calibrated_is_none(path, kind):
+    with BagWriter(path, kind) as bag:
+        bag.image("/cam/image_raw", NOW, gray(50), "rgb8")
+        bag.camera_info("/cam/camera_info", NOW, 0.0)
+    assert open_bag(path).cameras is None
 
 
 @pytest.mark.parametrize("kind", ["ros1"])

@@ -2,6 +2,7 @@ import sys
 
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 from media import SIZE, gray, write_video
 
 from glrender.errors import InputError
@@ -88,6 +89,13 @@ def test_files_that_are_no_video(tmp_path):
     (tmp_path / "a.xyz").write_text("words " * 100)
     with pytest.raises(InputError, match=r"a\.xyz: cannot be opened as a video"):
         open_recording(tmp_path / "a.xyz", "video")
+
+
+@pytest.mark.skipif(not hasattr(VideoStream, "set_display_rotation"), reason="this PyAV cannot write such a flag")
+def test_a_flag_that_asks_players_to_turn_it_is_told_and_not_followed(tmp_path):
+    recording, frames = read(write_video(tmp_path / "a.mp4", TIMES[:2], "mpeg4", turn=90))
+    assert frames[0][1].shape == (SIZE[1], SIZE[0], 3)
+    assert any("asks players to turn it by 90 degrees" in problem for problem in recording.problems)
 
 
 def test_a_stream_without_times_wants_a_rate(tmp_path):
