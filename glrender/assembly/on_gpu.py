@@ -5,7 +5,6 @@ the image. Each vertex collects its sums from the pixels around it in a fixed or
 bit whenever the same driver makes them, and no integers have to stand in for floats that could overflow.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import moderngl
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.robust import loss_parameters
+from glrender.assembly.statistics import FrameStatistics
 from glrender.checks import check_pose, check_positive
 from glrender.errors import GLError, InputError, LimitError, UsageError
 from glrender.geometry.camera import Camera
@@ -40,22 +40,6 @@ KINDS, BINS = 3, 65536
 
 GROUP_SIDE = 8
 """Threads along each side of a workgroup of gather.comp."""
-
-
-@dataclass(frozen=True)
-class FrameStatistics:
-    """A frame's depths against the rendered map; medians are the lower of the two values in the middle."""
-
-    measured: int
-    """Depths of finite sigma where the map is seen, used or not."""
-    trusted: int
-    """Of these, those that were used with a robust weight of at least one half."""
-    median_residual: float
-    """Measured minus predicted depth of all measured, metres; NaN where nothing was measured."""
-    median_abs_residual: float
-    """Its size, metres; NaN where nothing was measured."""
-    robust_scale: float
-    """max(1, 1.4826 median |residual| / sigma): how many times its noise the frame scatters about the map."""
 
 
 class GpuNormalEquations:
@@ -106,7 +90,7 @@ class GpuNormalEquations:
         color_loss: Loss | None = None,
         heights_from_color: bool = True,
     ) -> tuple[NormalEquations, FrameStatistics]:
-        """The same from those pixels only that `glrender.fusion.usable` keeps, and what the frame's depths are like.
+        """The same from those pixels only that `glrender.assembly.usable` keeps, and what the frame's depths are like.
 
         Occlusion edges are left out, but for the map's own outline, and pixels whose depth changes by more than
         `max_depth_slope` metres a metre of height. The loss of depths is widened by the frame's robust scale.

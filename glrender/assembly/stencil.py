@@ -45,7 +45,7 @@ def normal_equations(
     with_color = channels > 0 and residuals.color.shape[2] == channels
     run_parts(
         _accumulate,
-        _shares(triangles, rows, cols),
+        shares(triangles, rows, cols),
         triangles,
         buffers.geometry,
         buffers.image_factor,
@@ -62,7 +62,7 @@ def normal_equations(
     return NormalEquations(BlockStencil(matrix), vector, residuals.cost, residuals.count)
 
 
-def _shares(triangles: NDArray[np.uint32], rows: int, cols: int) -> list[tuple[int, int]]:
+def shares(triangles: NDArray[np.uint32], rows: int, cols: int) -> list[tuple[int, int]]:
     """(first, last) rows of vertices for each core, such that all see about as many pixels; some may be empty."""
     sample = triangles[8::16, ::4]
     quad_rows = (sample[sample > 0] - 1) // (2 * (cols - 1))

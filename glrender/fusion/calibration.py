@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from glrender.assembly.residuals import Measurements, weigh
+from glrender.assembly.usable import usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.fusion.grid import Grid
@@ -26,7 +27,6 @@ from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.seed import seed_heights
 from glrender.fusion.shared_unknowns import NAMES, BorderedFrame, SharedUnknowns, camera_velocity, linearize_frame
-from glrender.fusion.usable import usable_pixels
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context

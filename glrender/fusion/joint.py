@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.residuals import Measurements, Residuals, weigh
 from glrender.assembly.stencil import normal_equations
+from glrender.assembly.usable import usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
 from glrender.fusion.posed_frame import PosedFrame
-from glrender.fusion.usable import usable_pixels
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.render.buffers import CompactBuffers

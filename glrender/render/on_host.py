@@ -182,24 +182,26 @@ def _edge_rows(
             if triangles[v, u] == 0:
                 continue
             left, right = max(u - 1, 0), min(u + 1, width - 1)
-            depth = depths[v, u]
-            a, b, c, d = depths[v, right], depths[v, left], depths[below, u], depths[above, u]
+            depth = np.float64(depths[v, u])
+            a, b = np.float64(depths[v, right]), np.float64(depths[v, left])
+            c, d = np.float64(depths[below, u]), np.float64(depths[above, u])
             # Nearly everywhere all four are close, and 0 is far from any depth.
             nearest, farthest = min(min(a, b), min(c, d)), max(max(a, b), max(c, d))
             if farthest - depth <= jump * depth and depth - nearest <= jump * nearest:
                 continue
             edges[v, u] = (
-                _jumps(triangles, depths, heights, eye, v, u, v, right, jump)
-                or _jumps(triangles, depths, heights, eye, v, u, v, left, jump)
-                or _jumps(triangles, depths, heights, eye, v, u, below, u, jump)
-                or _jumps(triangles, depths, heights, eye, v, u, above, u, jump)
+                jumps(triangles, depth, a, heights, eye, v, u, v, right, jump)
+                or jumps(triangles, depth, b, heights, eye, v, u, v, left, jump)
+                or jumps(triangles, depth, c, heights, eye, v, u, below, u, jump)
+                or jumps(triangles, depth, d, heights, eye, v, u, above, u, jump)
             )
 
 
 @njit(cache=True, nogil=True)
-def _jumps(
+def jumps(
     triangles: UInt32,
-    depths: Float32,
+    depth: float,
+    beyond: float,
     heights: Float32,
     eye: Eye,
     v: int,
@@ -208,8 +210,7 @@ def _jumps(
     other_u: int,
     jump: float,
 ) -> bool:
-    """Whether there is an occlusion boundary between two neighbouring pixels, the first of which sees the map."""
-    depth, beyond = np.float64(depths[v, u]), np.float64(depths[other_v, other_u])
+    """Whether there is an occlusion boundary between two neighbouring pixels, of which the first sees the map."""
     if beyond == 0.0:
         return True
     step = abs(beyond - depth)

@@ -9,10 +9,11 @@ from passes import derivative_renderer
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene
 
 from glrender.assembly.gpu_measurements import GpuMeasurements
-from glrender.assembly.on_gpu import FrameStatistics, GpuNormalEquations
+from glrender.assembly.on_gpu import GpuNormalEquations
 from glrender.assembly.residuals import Measurements, Residuals, weigh
+from glrender.assembly.statistics import FrameStatistics
 from glrender.assembly.stencil import normal_equations
-from glrender.fusion.usable import usable_pixels
+from glrender.assembly.usable import usable_pixels
 from glrender.gl.context import Context
 from glrender.render.buffers import DerivativeBuffers
 from glrender.solve.losses import Cauchy, Huber

@@ -5,7 +5,7 @@ from flights import Flight
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron, vstack
 
-from glrender.fusion.usable import usable_pixels
+from glrender.assembly.usable import usable_pixels
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.derivatives import DerivativeRenderer

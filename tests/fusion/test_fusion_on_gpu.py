@@ -23,6 +23,7 @@ def test_it_is_the_map_of_the_host(context: Context, flight: Flight) -> None:
         before = context.live_objects
         fusion = flight.fusion(context, equations=where)
         maps.append(fused(fusion, flight, color=True))
+        assert (context.live_objects > before) == (where == "gpu")
         fusion.release()
         assert context.live_objects == before
     host, gpu = maps

@@ -15,7 +15,6 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Squared
 
 LEVEL = HeightMap(np.zeros((17, 21)), 0.05, (-0.5, -0.4), np.full((17, 21, 3), 0.5))
@@ -90,28 +89,20 @@ class TestMemory:
         assert len(set(objects)) == 1
         fusion.release()
 
-    def test_a_frame_is_drawn_as_often_however_many_there_were(
+    def test_a_frame_is_compared_as_often_however_many_there_were(
         self, context: Context, rough: Flight, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        fusion = rough.fusion(context)
-        drawn = []
-        render = DerivativeRenderer.render
-        monkeypatch.setattr(DerivativeRenderer, "render", lambda *a, **k: (drawn.append(0), render(*a, **k))[1])
+        fusion = rough.fusion(context, equations="host")
+        compared = []
+        screened = HostNormalEquations.screened
+        monkeypatch.setattr(HostNormalEquations, "screened", lambda *a, **k: (compared.append(0), screened(*a, **k))[1])
         counts = []
         for k in range(30):
             n = k % len(rough.poses)
             fusion.integrate(rough.poses[n], depth=rough.depths[n], image=rough.images[n])
-            counts.append(len(drawn))
+            counts.append(len(compared))
         assert set(np.diff(counts)[10:]) == {2}
         fusion.release()
-
-    def test_everything_in_the_context_is_released(self, context: Context, rough: Flight) -> None:
-        before = context.live_objects
-        fusion = rough.fusion(context)
-        fused(fusion, rough, color=True)
-        assert context.live_objects > before
-        fusion.release()
-        assert context.live_objects == before
 
 
 def array_bytes(fusion: HeightMapFusion) -> int:

@@ -8,9 +8,9 @@ from flights import Flight, fly, rough_ground
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
+from glrender.assembly.usable import usable_pixels
 from glrender.errors import InputError
 from glrender.fusion.shared_errors import PoseSigma, SharedErrors
-from glrender.fusion.usable import usable_pixels
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context

@@ -16,7 +16,6 @@ from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
-from glrender.render.derivatives import DerivativeRenderer
 
 FRAMES = 8
 
@@ -157,25 +156,25 @@ def test_while_all_frames_so_far_were_damaged(context: Context, folder: Path, op
         fuse_sequence(context, open_sequence(folder), options, stop)
 
 
-@pytest.mark.parametrize("drawing", [5, 9, 16])
+@pytest.mark.parametrize("comparison", [5, 9, 16])
 def test_opengl_fails(
     context: Context,
     sequence: Sequence,
     options: SequenceOptions,
     monkeypatch: pytest.MonkeyPatch,
-    drawing: int,
+    comparison: int,
 ) -> None:
     """Within a frame, within one that another pushes into the memory, at the end: the frames before are kept."""
-    drawn = []
-    render = DerivativeRenderer.render
+    compared = []
+    linearize = FrameLinearizer.linearize
 
     def fail(*args: object, **kwargs: object) -> object:
-        drawn.append(0)
-        if len(drawn) >= drawing:
+        compared.append(0)
+        if len(compared) >= comparison:
             raise GLError("reading attachment 'visibility': GL_CONTEXT_LOST")
-        return render(*args, **kwargs)
+        return linearize(*args, **kwargs)
 
-    monkeypatch.setattr(DerivativeRenderer, "render", fail)
+    monkeypatch.setattr(FrameLinearizer, "linearize", fail)
     kept: list[FinishedMap] = []
     finished = fuse_sequence(context, sequence, options, keep=kept.append)
     assert kept == [finished]
@@ -183,7 +182,7 @@ def test_opengl_fails(
     assert "GL_CONTEXT_LOST" in finished.report["failure"]
     assert finished.prediction is None
     count = finished.report["frames_used"]
-    assert count == {5: 4, 9: 6, 16: FRAMES}[drawing]
+    assert count == {5: 4, 9: 6, 16: FRAMES}[comparison]
     monkeypatch.undo()
     whole = fuse_sequence(context, sequence, replace(options, frames=f"0:{count}"))
     both = np.isfinite(finished.surface.heights) & np.isfinite(whole.surface.heights)
@@ -197,6 +196,6 @@ def test_opengl_fails_at_once(
     def fail(*args: object, **kwargs: object) -> None:
         raise GLError("GL_CONTEXT_LOST")
 
-    monkeypatch.setattr(DerivativeRenderer, "render", fail)
+    monkeypatch.setattr(FrameLinearizer, "linearize", fail)
     with pytest.raises(GLError, match="GL_CONTEXT_LOST"):
         fuse_sequence(context, sequence, options)

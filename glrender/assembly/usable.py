@@ -41,12 +41,12 @@ def _usable_rows(
             usable[v, u] = (
                 triangles[v, u] > 0
                 and abs(depth_factor[v, u]) <= max_depth_slope
-                and (not edges[v, u] or _beside_outline(triangles, shape, v, u))
+                and (not edges[v, u] or beside_outline(triangles, shape, v, u))
             )
 
 
 @njit(cache=True, nogil=True)
-def _beside_outline(triangles: NDArray[np.uint32], shape: tuple[int, int], v: int, u: int) -> bool:
+def beside_outline(triangles: NDArray[np.uint32], shape: tuple[int, int], v: int, u: int) -> bool:
     """Whether a pixel sees a cell at the map's border and has a neighbour that sees nothing."""
     rows, cols = shape
     quad = (np.int64(triangles[v, u]) - 1) // 2

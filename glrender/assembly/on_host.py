@@ -1,0 +1,144 @@
+"""The normal equations of a frame made on the host in one pass, without rendering an image of the map.
+
+The same as `glrender.assembly.on_gpu.GpuNormalEquations.screened`: from those pixels only that see no occlusion edge
+and no grazing view, with the loss of depths widened by the frame's own scatter. Between the triangle that each pixel
+sees and the sums over the map nothing of the image's size is written.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from glrender.assembly.residuals import Measurements
+from glrender.assembly.robust import loss_parameters
+from glrender.assembly.statistics import FrameStatistics
+from glrender.assembly.stencil import shares
+from glrender.assembly.sweep import Screen, sweep
+from glrender.checks import check_array, check_pose, check_positive
+from glrender.errors import InputError, UsageError
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.parallel import run_parts
+from glrender.recycle import Recycler
+from glrender.render.forward import NEAR
+from glrender.render.layouts import JUMP
+from glrender.render.on_host import HostSurface
+from glrender.render.ray import eye_over
+from glrender.render.scan import ScanConverter
+from glrender.solve.losses import Loss, Squared
+from glrender.solve.stencil import BlockStencil
+from glrender.solve.systems import NormalEquations
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+UInt32 = NDArray[np.uint32]
+
+_EVERY = 4  # row and column that medians look at: 19,200 of 640 x 480 pixels, so they are off by a hundredth of sigma
+
+
+@dataclass(frozen=True, eq=False)
+class AbsoluteEquations:
+    """What a frame says about heights and colours, not about increments, each as if the others were known."""
+
+    heights: NormalEquations
+    """Of the heights, map z; its cost and count are those of depths and colours together."""
+    color_information: BlockStencil | None
+    """Of each colour channel, the same for all: (rows, cols, 4, 1); None without colours."""
+    color_vector: Float64 | None
+    """(rows, cols, C)."""
+
+
+class HostNormalEquations:
+    """Makes normal equations from frames of one camera, in memory that it uses again."""
+
+    def __init__(self, camera: Camera, near: float = NEAR) -> None:
+        self.camera = camera
+        self.near = check_positive("near", near)
+        self._scanner = ScanConverter()
+        self._recycler = Recycler(alike=12)
+
+    def screened(
+        self,
+        surface: HeightMap,
+        T_world_camera: ArrayLike,
+        frame: Measurements,
+        *,
+        max_depth_slope: float,
+        depth_loss: Loss | None = None,
+        color_loss: Loss | None = None,
+    ) -> tuple[AbsoluteEquations, FrameStatistics]:
+        """The equations of a frame at `surface` from a pose (4, 4), camera to world, and what its depths are like.
+
+        Colours are estimated beside the heights without telling them anything. Occlusion edges are left out, but for
+        the map's own outline, and pixels whose depth changes by more than `max_depth_slope` metres a metre of height.
+        The loss of depths is widened by the frame's robust scale. Raises InputError for arrays of another shape than
+        the camera's, an image of other channels than the map, or sigmas that are not greater than 0; UsageError where
+        there is nothing to compare.
+        """
+        rows, cols = surface.shape
+        slope = check_positive("max_depth_slope", max_depth_slope)
+        depth, sigma, image = self._measured(frame, surface)
+        channels = image.shape[2]
+        there = HostSurface.of(surface)
+        eye = eye_over(surface, self.camera, check_pose("T_world_camera", T_world_camera), there.height_origin)
+        triangles, nearness = self._scanner.scan(there.heights, self.camera, eye, self.near)
+        median, median_abs, scale = _scatter(nearness, depth, sigma)
+        kind, k = loss_parameters(depth_loss or Squared())
+        color_kind, color_k = loss_parameters(color_loss or Squared())
+        color_sigma = check_positive("color_sigma", frame.color_sigma)
+        screen = Screen(slope, JUMP, kind, k * scale, color_kind, color_k, color_sigma**-2)
+        matrix, vector = self._room(rows * cols, 4), self._room(rows * cols, 1)
+        painted, tinted = (self._room(rows * cols if channels else 0, size) for size in (4, channels))
+        sums = run_parts(
+            sweep,
+            shares(triangles, rows, cols),
+            *(triangles, nearness, there.heights, there.height_origin, there.texels[..., 1:], eye),
+            *(depth, sigma, image, screen, matrix, vector, painted, tinted, tuple(range(channels))),
+        )
+        cost, count, measured, trusted, senseless = map(sum, zip(*sums, strict=True))
+        if senseless:
+            raise InputError(f"depth_sigma: {senseless} measured pixels have a value that is not greater than 0")
+        stencil = BlockStencil(matrix.reshape(rows, cols, 4, 1))
+        equations = AbsoluteEquations(
+            NormalEquations(stencil, vector.reshape(rows, cols, 1), float(cost), int(count)),
+            BlockStencil(painted.reshape(rows, cols, 4, 1)) if channels else None,
+            tinted.reshape(rows, cols, channels) if channels else None,
+        )
+        return equations, FrameStatistics(int(measured), int(trusted), median, median_abs, scale)
+
+    def _room(self, vertices: int, size: int) -> Float64:
+        return self._recycler.zeros((vertices, size), np.float64)
+
+    def _measured(self, frame: Measurements, surface: HeightMap) -> tuple[Float32, Float32, Float32]:
+        """Depth and sigma (height, width), and the image (height, width, C); C = 0 where there is nothing to paint."""
+        shape, channels = self.camera.shape, surface.channels if surface.colors is not None else 0
+        if frame.depth is None and (frame.image is None or not channels):
+            raise UsageError("measurements: received neither depth nor an image of a coloured map; give at least one")
+        depth = np.zeros(shape, np.float32) if frame.depth is None else frame.depth
+        depth = check_array("depth", depth, shape, np.float32)
+        sigma = np.asarray(frame.depth_sigma, np.float32)
+        if sigma.shape not in ((), shape):
+            raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
+        sigma = np.ascontiguousarray(np.broadcast_to(sigma, shape))
+        image = np.zeros((*shape, 0), np.float32)
+        if frame.image is not None and channels:
+            image = check_array("image", frame.image, (*shape, channels), np.float32)
+        if frame.mask is not None:
+            mask = check_array("mask", frame.mask, shape, np.bool_)
+            depth, image = np.where(mask, depth, 0), np.where(mask[..., None], image, np.float32(np.nan))
+        return depth, sigma, image
+
+
+def _scatter(nearness: Float32, depth: Float32, sigma: Float32) -> tuple[float, float, float]:
+    """The medians and the robust scale of `FrameStatistics`."""
+    seen, z, s = (array[::_EVERY, ::_EVERY] for array in (nearness, depth, sigma))
+    there = (seen > 0) & (z > 0) & (z < np.inf) & (s < np.inf)
+    if not there.any():
+        return np.nan, np.nan, 1.0
+    residual = z[there] - 1 / seen[there]
+    size = np.abs(residual)
+    # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
+    # without this, the frames that happen to come first would win against all others.
+    scale = max(1.0, 1.4826 * float(np.median(size / s[there])))
+    return float(np.median(residual)), float(np.median(size)), scale

@@ -1,0 +1,23 @@
+"""What a frame's depths are like beside the map."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FrameStatistics:
+    """A frame's depths against the rendered map.
+
+    On the GPU medians are over all that were measured, the lower of the two values in the middle; on the host they are
+    over every fourth row and column.
+    """
+
+    measured: int
+    """Depths of finite sigma where the map is seen, used or not."""
+    trusted: int
+    """Of these, those that were used with a robust weight of at least one half."""
+    median_residual: float
+    """Measured minus predicted depth of all measured, metres; NaN where nothing was measured."""
+    median_abs_residual: float
+    """Its size, metres; NaN where nothing was measured."""
+    robust_scale: float
+    """max(1, 1.4826 median |residual| / sigma): how many times its noise the frame scatters about the map."""
