@@ -140,5 +140,6 @@ def _scatter(nearness: Float32, depth: Float32, sigma: Float32) -> tuple[float, 
     size = np.abs(residual)
     # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
     # without this, the frames that happen to come first would win against all others.
-    scale = max(1.0, 1.4826 * float(np.median(size / s[there])))
+    with np.errstate(divide="ignore"):  # a sigma of 0 is refused once all pixels have been looked at
+        scale = max(1.0, 1.4826 * float(np.median(size / s[there])))
     return float(np.median(residual)), float(np.median(size)), scale

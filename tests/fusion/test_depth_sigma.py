@@ -73,7 +73,10 @@ def test_what_the_noise_model_says_pixel_by_pixel(context: Context, flight: Flig
     # Seeds count by their sigma now, which moves the point where a frame is linearised at first.
     assert np.max(np.abs(by_pixel.heights - by_model.heights)[known] / by_model.sigma[known]) < 0.5
     assert np.median(np.abs(by_pixel.heights - by_model.heights)[known] / by_model.sigma[known]) < 0.01
-    np.testing.assert_allclose(by_pixel.sigma[known], by_model.sigma[known], rtol=0.05)
+    # And which pixels are edges, of which single cells may have few others.
+    ratio = by_pixel.sigma[known] / by_model.sigma[known]
+    assert np.mean(np.abs(ratio - 1) > 0.05) < 2e-3
+    np.testing.assert_allclose(ratio, 1, atol=0.2)
 
 
 def test_what_is_uncertain_counts_for_less(context: Context, sparse: Sparse, where: str) -> None:

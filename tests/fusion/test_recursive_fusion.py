@@ -9,6 +9,7 @@ from flights import Flight, fly, fused, rough_ground
 from least_squares import depth_equations, smoothness
 from scipy.sparse.linalg import spsolve
 
+from glrender.assembly.on_host import HostNormalEquations
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.noise import DepthNoise
 from glrender.geometry import se3

@@ -12,6 +12,7 @@ from flights import NOISE, Flight, fly, rough_ground
 
 from glrender.errors import GLError
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.linearization import FrameLinearizer
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
