@@ -17,6 +17,7 @@ from glrender.io.calibrations.calibration import Size
 from glrender.io.camera_file import CameraFile
 from glrender.io.conversion import Conversion, convert
 from glrender.io.poses.image_poses import ImagePoses
+from glrender.io.poses.reading import FORMATS as POSE_FORMATS
 from glrender.io.poses.reading import Poses, carried, pose_format, read_poses
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Recording
@@ -237,6 +238,10 @@ def _print_summary(options: ConvertOptions, recording: Recording, conversion: Co
         f"cy {camera.cy:.2f}, {lens}\n"
         f"  {poses}"
     )
+    if options.poses is not None:
+        format = pose_format(options.poses, options.pose_format)
+        if POSE_FORMATS[format].caveat:
+            print(f"  mind: the world is that of {options.poses}; {POSE_FORMATS[format].caveat}")
     for problem in conversion.problems:
         print(f"  mind: {problem}")
     for picture in left_out[:TOLD]:

@@ -1,1 +1,1 @@
-"""Files in and out: sequences of photographs and depth images, trajectories, meshes, pictures and reports."""
+"""Files in and out: recordings, sequences, poses, calibrations; meshes, pictures and reports."""

@@ -157,6 +157,7 @@ def test_poses_by_image_name_bring_their_camera_and_leave_out_images_without_one
     assert "3 poses, taken for the camera's: 3 of 3 frames have one" in printed
     assert "left out 2.png: no pose belongs to it" in printed
     assert "counting, 1 a second" in printed
+    assert f"mind: the world is that of {path}; its scale and its up are those of the reconstruction" in printed
     sequence = open_sequence(tmp_path / "out")
     assert sequence.camera == Camera(*SIZE, 30, 30, *CENTRE)
     x = {round(entry.time): sequence.trajectory.at(entry.time)[0, 3] for entry in sequence.frames}

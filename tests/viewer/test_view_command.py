@@ -24,9 +24,7 @@ def view(*arguments: object, display: str | None) -> subprocess.CompletedProcess
 def test_a_screenshot_and_the_rate(map_file: Path, display: str, tmp_path: Path) -> None:
     saved, copied = tmp_path / "view.png", tmp_path / "view.json"
     copied.write_text(ViewState(Rig((0.0, 0.0, 0.0), 2.5), layer="depth").to_json(), encoding="utf-8")
-    done = view(
-        map_file, "--size", 320, 240, "--frames", 4, "--screenshot", saved, "--view", copied, display=display
-    )
+    done = view(map_file, "--size", 320, 240, "--frames", 4, "--screenshot", saved, "--view", copied, display=display)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("4 frames, ")
     picture = cv2.imread(str(saved))

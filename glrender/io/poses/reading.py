@@ -28,14 +28,18 @@ class PoseFormat:
     what: str
     """In words, for messages."""
     read: Callable[[Path], Poses]
+    caveat: str = ""
+    """What to mind about the world of such poses."""
 
+
+SCALE_UNKNOWN = "its scale and its up are those of the reconstruction, not metres and z unless it was aligned"
 
 FORMATS = {
     "tum": PoseFormat("TUM: timestamp tx ty tz qx qy qz qw", read_trajectory),
-    "kitti": PoseFormat("KITTI: 3 x 4 matrices, a line an image", read_kitti_poses),
+    "kitti": PoseFormat("KITTI: 3 x 4 matrices, a line an image", read_kitti_poses, "in KITTI's files y is down"),
     "euroc": PoseFormat("EuRoC csv: nanoseconds, position, quaternion w first", read_euroc_poses),
-    "colmap": PoseFormat("COLMAP model, text or binary", read_colmap_poses),
-    "transforms": PoseFormat("transforms.json, OpenGL camera axes", read_transforms_poses),
+    "colmap": PoseFormat("COLMAP model, text or binary", read_colmap_poses, SCALE_UNKNOWN),
+    "transforms": PoseFormat("transforms.json, OpenGL camera axes", read_transforms_poses, SCALE_UNKNOWN),
 }
 
 

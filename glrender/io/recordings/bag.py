@@ -25,7 +25,12 @@ from glrender.io.trajectory import Trajectory
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
 
-SUFFIXES = (".bag", ".mcap", ".db3")
+MENDED_BY = {
+    ".bag": "rosbag reindex",
+    ".mcap": "mcap recover",
+    ".db3": "the .recover of sqlite3",
+}
+"""What may mend a bag that was cut short, by the suffix of its file."""
 
 
 @dataclass(eq=False)
@@ -93,7 +98,7 @@ class Bag:
 
 def is_bag(path: Path) -> bool:
     """Whether this is a bag, by its suffix or its metadata.yaml."""
-    return path.suffix.lower() in SUFFIXES if path.is_file() else (path / "metadata.yaml").is_file()
+    return path.suffix.lower() in MENDED_BY if path.is_file() else (path / "metadata.yaml").is_file()
 
 
 def open_bag(
@@ -134,6 +139,7 @@ def open_bag(
 def _open(path: Path) -> Iterator["AnyReader"]:
     """A reader of the bag; whatever rosbags finds wrong with it becomes an InputError."""
     try:
+        from apsw import Error as DatabaseError
         from rosbags.highlevel import AnyReader, AnyReaderError
         from rosbags.rosbag1 import ReaderError as Bag1Error
         from rosbags.rosbag2 import ReaderError as Bag2Error
@@ -144,5 +150,8 @@ def _open(path: Path) -> Iterator["AnyReader"]:
         # Bags of ROS 2 before Iron do not describe their messages; images and poses have not changed since.
         with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
             yield reader
-    except (AnyReaderError, Bag1Error, Bag2Error, OSError) as error:
-        raise InputError(f"{path}: cannot be read as a ROS bag: {error}") from None
+    except (AnyReaderError, Bag1Error, Bag2Error, DatabaseError, OSError, RuntimeError) as error:  # the last: lz4's
+        mended = MENDED_BY.get(path.suffix.lower(), "ros2 bag reindex")
+        raise InputError(
+            f"{path}: cannot be read as a ROS bag: {error}; if it was cut short, {mended} may mend it"
+        ) from None

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from glrender.io.images import PNG_SIGNATURE, SATURATED, FrameError, decode_depth
 
-DEPTH_ENCODINGS = ("16UC1", "mono16", "32FC1")
-"""Encodings of depth images: whole millimetres, or metres as floats (REP 118)."""
+DEPTH_ENCODINGS = ("16UC1", "32FC1")
+"""Encodings that tell depth images: whole millimetres, or metres as floats (REP 118)."""
+
+LIKE_DEPTH = "mono16"
+"""An encoding that is 16UC1 where a topic is said to be depth; infrared images have it too."""
 
 MILLIMETRES = 1000.0
 """Counts per metre of 16-bit depth."""
@@ -69,7 +72,7 @@ def depth_counts(message: Any, depth_scale: float) -> NDArray[np.uint16]:
     if not hasattr(message, "encoding"):
         return _compressed_depth(bytes(message.data), message.format, depth_scale)
     encoding = str(message.encoding)
-    if encoding not in DEPTH_ENCODINGS:
+    if encoding not in (*DEPTH_ENCODINGS, LIKE_DEPTH):
         raise FrameError(f"the encoding {encoding!r} is not one of a depth image: {', '.join(DEPTH_ENCODINGS)}")
     order = ">" if message.is_bigendian else "<"
     if encoding == "32FC1":

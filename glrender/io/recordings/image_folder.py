@@ -61,9 +61,7 @@ def open_image_folder(
     says; or names that are Unix times (seconds with decimals, or nanoseconds); or `default_rate` a second. InputError
     if the folder holds no image or nothing says the times.
     """
-    files = sorted(
-        (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()), key=_order
-    )
+    files = sorted((path for path in folder.iterdir() if _is_image(path)), key=_order)
     if not files and (folder / "data").is_dir():  # EuRoC
         return open_image_folder(folder / "data", times, rate, default_rate)
     if not files:
@@ -114,6 +112,10 @@ def _listed(folder: Path, files: list[Path], listing: Path) -> ImageFolder:
     names = [str(entry[1]).strip() for entry in entries]
     paths = [folder / Path(name).name if not (folder / name).is_file() else folder / name for name in names]
     return ImageFolder(folder, tuple(paths), seconds, listing.name)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _order(path: Path) -> list[tuple[int, str]]:

@@ -13,6 +13,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.calibrations.reading import FORMATS, calibration_format, read_calibration
 from glrender.io.camera_file import CameraFile, write_camera
+from glrender.io.poses.reading import read_poses
 
 LENS = (-0.28, 0.07, 0.0002, 0.00002)
 CAMERA = Camera(752, 480, 458.654, 457.296, 367.215, 248.375, LENS)
@@ -199,6 +200,40 @@ def test_what_colmap_cameras_may_have_wrong(tmp_path, text, message):
     (tmp_path / "cameras.txt").write_text(text)
     with pytest.raises(InputError, match=message):
         read_calibration(tmp_path)
+
+
+def test_colmap_model_projects_as_its_documentation_says(tmp_path):
+    """x = f X / Z + c of X = R (w, x, y, z) P + t, where the first pixel's centre is (0.5, 0.5)."""
+    w, x, y, z = np.array([0.8, 0.3, -0.4, 0.2]) / np.linalg.norm([0.8, 0.3, -0.4, 0.2])
+    R = np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+    t, point = np.array([0.5, -0.25, 4.0]), np.array([0.3, 0.6, -0.2])
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 640 480 500 510 320 240\n")
+    (tmp_path / "images.txt").write_text(f"1 {w} {x} {y} {z} 0.5 -0.25 4.0 1 a.png\n\n")
+    X = R @ point + t
+    theirs = np.array([500 * X[0] / X[2] + 320, 510 * X[1] / X[2] + 240])
+    T_camera_world = se3.inverse(read_poses(tmp_path).of(0, "a.png"))
+    ours = read_calibration(tmp_path).cameras.color.project(T_camera_world[:3, :3] @ point + T_camera_world[:3, 3])
+    np.testing.assert_allclose(ours, theirs - 0.5, atol=1e-9)
+
+
+def test_transforms_project_as_an_opengl_camera_does(tmp_path):
+    """Along -z, y up: column = w/2 + f x / -z from the left edge, row = h/2 - f y / -z from the top edge."""
+    T_world_opengl = se3.look_at((1.0, -2.0, 3.0), (0.0, 0.5, 0.0)) @ np.diag([1.0, -1, -1, 1])
+    point = np.array([0.2, 0.3, 0.4])
+    x, y, z = (np.linalg.inv(T_world_opengl) @ [*point, 1])[:3]
+    theirs = np.array([400 + 500 * x / -z, 300 - 500 * y / -z])
+    frames = [{"file_path": "a.png", "transform_matrix": T_world_opengl.tolist()}]
+    path = tmp_path / "transforms.json"
+    path.write_text(json.dumps({"w": 800, "h": 600, "fl_x": 500.0, "frames": frames}))
+    T_camera_world = se3.inverse(read_poses(path).of(0, "a.png"))
+    ours = read_calibration(path).cameras.color.project(T_camera_world[:3, :3] @ point + T_camera_world[:3, 3])
+    np.testing.assert_allclose(ours, theirs - 0.5, atol=1e-9)
 
 
 FRAME = {"file_path": "a.png", "transform_matrix": np.eye(4).tolist()}

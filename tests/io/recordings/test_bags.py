@@ -151,6 +151,14 @@ class TestEncodings:
         assert counts[0, :4].tolist() == [0, 65535, 0, 65535]
         assert counts[5, 5] == 6250
 
+    def test_mono16_is_depth_if_it_is_said(self, path, kind):
+        with BagWriter(path, kind) as bag:
+            bag.image("/infrared", NOW, MILLIMETRES, "mono16")
+        assert open_bag(path).kinds == ("rgb",)
+        opened = open_bag(path, "none", "/infrared")
+        assert opened.kinds == ("depth",)
+        np.testing.assert_array_equal(pixels_of(opened)[0], MILLIMETRES)
+
     def test_depth_with_the_high_byte_first(self, path, kind):
         with BagWriter(path, kind) as bag:
             bag.image("/depth", NOW, MILLIMETRES.astype(">u2"), "16UC1")
@@ -271,18 +279,30 @@ def test_images_without_a_stamp_have_the_time_of_their_recording(path, kind):
     assert opened.problems == ["1 images have no time of their own: theirs is when they were recorded"]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.7])
-def test_a_bag_that_is_cut_short(path, kind, share):
+def cut(path, kind, share):
+    """The file of a bag of noise of which only a share is left."""
+    rng = np.random.default_rng(0)
     with BagWriter(path, kind) as bag:
         for k in range(20):
-            bag.image(
-                "/image", NOW + k * STEP, np.random.default_rng(k).integers(0, 255, (*SIZE[::-1], 3), np.uint8), "rgb8"
-            )
+            bag.image("/image", NOW + k * STEP, rng.integers(0, 255, (*SIZE[::-1], 3), np.uint8), "rgb8")
     file = path if kind == "ros1" else next(file for file in path.iterdir() if file.suffix in (".mcap", ".db3"))
     data = file.read_bytes()
     file.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(InputError, match="the file is empty|cannot be read as a ROS bag"):
+    return file
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_a_bag_that_is_cut_short(path, kind, share):
+    file = cut(path, kind, share)
+    with pytest.raises(InputError, match="file is empty|cannot be read as a ROS bag: .*if it was cut .* may mend it"):
         open_bag(file)
+
+
+@pytest.mark.parametrize("kind", ["sqlite3"])
+def test_of_a_database_whose_end_is_lost_there_is_the_beginning(path, kind):
+    bag = open_bag(cut(path, kind, 0.97))
+    assert 10 < len(list(bag.pictures())) < 20
+    assert any("the bag is cut short or damaged after" in problem for problem in bag.problems)
 
 
 @pytest.mark.parametrize("kind", ["ros1"])

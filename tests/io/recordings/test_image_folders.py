@@ -24,7 +24,8 @@ def times(recording):
 
 def test_names_are_sorted_by_their_numbers_and_a_rate_gives_times(tmp_path):
     write(tmp_path, "frame10.png", "frame9.jpg", "frame100.bmp")
-    (tmp_path / "notes.md").write_text("no image")
+    for name in ("notes.md", "._frame9.jpg"):
+        (tmp_path / name).write_text("no image")
     recording = open_image_folder(tmp_path, rate=10)
     assert [picture.name for picture in recording.pictures()] == ["frame9.jpg", "frame10.png", "frame100.bmp"]
     assert times(recording) == [0, 0.1, 0.2]
