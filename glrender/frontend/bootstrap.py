@@ -1,0 +1,228 @@
+"""Start from nothing: the first frames over a roughly level floor give its plane, the motions, and a world, z up.
+
+What scale that world has, images do not say. It comes from the height of the camera, from the length of its way, or
+from odometry; without any of them the height of the first camera is 1, and the result says so.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.checks import check_pose, check_positive
+from glrender.errors import UsageError
+from glrender.frontend.alignment import Alignment, align
+from glrender.frontend.intensity import intensity
+from glrender.frontend.plane_motion import PlaneMotion, follow_plane, on_plane, refine_plane
+from glrender.frontend.pyramid import Level, build_pyramid
+from glrender.frontend.reference import Reference, make_reference
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+_TILTS = ((0.0, 0.0), (0.0, 0.6), (0.0, 1.2), (0.0, -0.6), (0.6, 0.0), (-0.6, 0.0))
+"""First guesses (a, b): looking straight down, 59 and 40 degrees below the horizon, and otherwise tilted."""
+_AS_GOOD = 1.1  # costs: of two planes that explain what is seen alike
+_CLEAR = 0.85  # correlation of a frame that was surely found
+_LEVEL = 0.3  # b of a floor below a camera that looks straight down, or nearly so
+_APART = 0.15  # radians between planes that are two
+_WORKING_WIDTH = 200  # pixels at most of the level on which the frames are followed
+
+
+@dataclass(frozen=True)
+class BootstrapOptions:
+    """When the first frames are taken to have told enough."""
+
+    normal_sigma: float = 0.035
+    """Radians: how well the plane's normal is known."""
+    baseline: float = 0.1
+    """Of the depth: how far the camera has gone."""
+    most_frames: int = 8
+    """That are looked at together; more are thinned out."""
+    least_correlation: float = 0.6
+    """Of a frame with the first one; with less the start is made anew from it."""
+    least_contrast: float = 0.01
+    """Standard deviation of a frame's intensities."""
+    camera_height: float | None = None
+    """Metres above the floor at the first frame, if known."""
+    baseline_metres: float | None = None
+    """Metres from the first frame to the last one, if known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A world with the floor at z = 0, below the first camera its origin, and x to the right of it."""
+
+    surface: HeightMap
+    """The floor, level, without colours."""
+    poses: tuple[Float64, ...]
+    """(4, 4) each: T_world_camera of `frames`."""
+    frames: tuple[int, ...]
+    """Which of the frames that were added, from 0, these are."""
+    scale: str
+    """What made it metres: "camera height", "baseline", "odometry"; or "unknown": the first camera is at height 1."""
+    normal_sigma: float
+    """Radians."""
+    camera_height: float
+    """Of the first camera: metres, or 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class BootstrapProgress:
+    """What is known after a frame."""
+
+    start: Start | None
+    """None as long as the frames have not told enough."""
+    reason: str
+    """What is waited for, in words; empty when there is nothing more to."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    number: int
+    pyramid: tuple[Level, ...]
+    T_odometry_camera: Float64 | None
+
+
+class Bootstrap:
+    """Takes frames one by one until they make a start."""
+
+    def __init__(self, camera: Camera, options: BootstrapOptions | None = None) -> None:
+        self._camera = camera.without_distortion()
+        self._options = options or BootstrapOptions()
+        for name in ("camera_height", "baseline_metres"):
+            if (value := getattr(self._options, name)) is not None:
+                check_positive(name, value)
+        if self._options.camera_height is not None and self._options.baseline_metres is not None:
+            raise UsageError("bootstrap: both camera_height and baseline_metres; one of them is the scale")
+        self._working = max(0, int(np.ceil(np.log2(self._camera.width / _WORKING_WIDTH))))
+        self._count = 0
+        self._first: _Frame | None = None
+        self._flat: Reference | None = None
+        self._others: list[_Frame] = []
+        self._motion: PlaneMotion | None = None
+
+    def add(self, image: Float32, T_odometry_camera: Float64 | None = None) -> BootstrapProgress:
+        """Take the next linear image (height, width, 3 or 1), and what odometry, if there is any, says of its pose."""
+        odometry = None if T_odometry_camera is None else check_pose("T_odometry_camera", T_odometry_camera)
+        frame = _Frame(self._count, build_pyramid(self._camera, intensity(image)), odometry)
+        self._count += 1
+        contrast = float(np.nanstd(frame.pyramid[-1].image))
+        if not contrast >= self._options.least_contrast:
+            return BootstrapProgress(None, f"frame left out: a contrast of {contrast:.4f} (black or covered?)")
+        if self._first is None or self._flat is None:
+            return self._begin(frame, "no baseline yet: this is the first frame")
+        tilt = np.zeros(2) if self._motion is None else self._motion.tilt
+        before = np.eye(4) if self._motion is None else self._motion.poses[-1]
+        aligned = self._aligned(frame, tilt, before)
+        if aligned.correlation < _CLEAR:
+            # Another tilt may lead further; without a motion there is none yet.
+            guesses = [(self._aligned(frame, np.array(guess), before), np.array(guess)) for guess in _TILTS]
+            best, guess = max(guesses, key=lambda found: found[0].correlation)
+            if best.correlation > aligned.correlation:
+                aligned, tilt = best, guess
+        if aligned.correlation < self._options.least_correlation:
+            return self._begin(frame, f"begun anew: a correlation of {aligned.correlation:.2f} with the first frame")
+        known = [] if self._motion is None else list(self._motion.poses)
+        self._others.append(frame)
+        poses = [*known, aligned.T_world_camera]
+        if len(self._others) > self._options.most_frames:
+            # Every second one, and always the last.
+            self._others, poses = self._others[::-2][::-1], poses[::-2][::-1]
+        pyramids = [each.pyramid for each in self._others]
+        self._motion = refine_plane(self._flat, pyramids, tilt, poses, self._working)
+        if problem := self._wanting(self._motion):
+            return BootstrapProgress(None, problem)
+        return self._decide(pyramids)
+
+    def _aligned(self, frame: _Frame, tilt: Float64, start: Float64) -> Alignment:
+        assert self._flat is not None
+        return align([on_plane(self._flat, tilt)], frame.pyramid, start, finest=self._working)
+
+    def _begin(self, frame: _Frame, reason: str) -> BootstrapProgress:
+        self._first, self._others, self._motion = frame, [], None
+        self._flat = make_reference(frame.pyramid, np.ones(self._camera.shape, np.float32), np.eye(4))
+        return BootstrapProgress(None, reason)
+
+    def _wanting(self, motion: PlaneMotion) -> str:
+        """What a plane's motions do not tell yet; empty if they tell enough."""
+        options = self._options
+        if motion.baseline < options.baseline:
+            return (
+                f"no baseline yet: the camera has moved by {motion.baseline:.1%} of its distance, "
+                f"expected at least {options.baseline:.0%}"
+            )
+        if not motion.normal_sigma <= options.normal_sigma:
+            return (
+                f"the floor's tilt is known to {np.degrees(motion.normal_sigma):.1f} degrees, "
+                f"expected {np.degrees(options.normal_sigma):.1f}: a longer way, or turning, would help"
+            )
+        return ""
+
+    def _decide(self, pyramids: list[tuple[Level, ...]]) -> BootstrapProgress:
+        """Two planes explain a homography; motion straight ahead keeps them both (Longuet-Higgins 1986)."""
+        assert self._flat is not None
+        assert self._motion is not None
+        few = slice(-1 - 2 * ((len(pyramids) - 1) // 2), None, 2)  # every second one, with the last
+        known = refine_plane(self._flat, pyramids[few], self._motion.tilt, self._motion.poses[few], self._working)
+        found = [known, *(follow_plane(self._flat, pyramids[few], np.array(t), self._working) for t in _TILTS)]
+        best = min(motion.cost for motion in found)
+        alike = [motion for motion in found if motion.cost <= _AS_GOOD * best]
+        # The floor is below: it comes nearer towards the bottom of the image, or the camera looks straight down.
+        floors = [motion for motion in alike if motion.tilt[1] > -_LEVEL] or alike
+        floor = min(floors, key=lambda motion: motion.cost)
+        others = [motion for motion in floors if motion.normal @ floor.normal < np.cos(_APART)]
+        if others:
+            apart = np.degrees(np.arccos(others[0].normal @ floor.normal))
+            return BootstrapProgress(
+                None, f"two floors, {apart:.0f} degrees apart, explain the motion: turning would help"
+            )
+        if floor.normal @ self._motion.normal < np.cos(_APART):
+            self._motion = follow_plane(self._flat, pyramids, floor.tilt, self._working)
+        motion = refine_plane(self._flat, pyramids, self._motion.tilt, self._motion.poses, finest=0)
+        if problem := self._wanting(motion):
+            return BootstrapProgress(None, problem)
+        return BootstrapProgress(self._start(motion), "")
+
+    def _start(self, motion: PlaneMotion) -> Start:
+        z = motion.normal
+        x = np.array([1.0, 0, 0]) - z[0] * z
+        x /= np.linalg.norm(x)
+        T_world_first = np.eye(4)
+        T_world_first[:3, :3] = np.stack([x, np.cross(z, x), z])
+        T_world_first[2, 3] = motion.camera_height
+        scale, metres = self._scale(motion)
+        poses = []
+        for T in (np.eye(4), *motion.poses):
+            pose = T_world_first @ T
+            pose[:3, 3] *= metres
+            poses.append(pose)
+        height = metres * motion.camera_height
+        cells, spacing = 161, height / 10
+        surface = HeightMap(np.zeros((cells, cells)), spacing, (-spacing * (cells // 2),) * 2)
+        assert self._first is not None
+        frames = (self._first.number, *(each.number for each in self._others))
+        return Start(surface, tuple(poses), frames, scale, motion.normal_sigma, height)
+
+    def _scale(self, motion: PlaneMotion) -> tuple[str, float]:
+        """What the scale comes from, and metres per depth."""
+        options = self._options
+        if options.camera_height is not None:
+            return "camera height", options.camera_height / motion.camera_height
+        if options.baseline_metres is not None:
+            return "baseline", options.baseline_metres / float(np.linalg.norm(motion.poses[-1][:3, 3]))
+        assert self._first is not None
+        origin = self._first.T_odometry_camera
+        if origin is not None:
+            pairs = [
+                (float(np.linalg.norm(T[:3, 3])), float(np.linalg.norm(frame.T_odometry_camera[:3, 3] - origin[:3, 3])))
+                for T, frame in zip(motion.poses, self._others, strict=True)
+                if frame.T_odometry_camera is not None
+            ]
+            squares = sum(seen * seen for seen, _ in pairs)
+            driven = sum(seen * metres for seen, metres in pairs)
+            if squares > 0 and driven > 0:
+                return "odometry", driven / squares
+        return "unknown", 1 / motion.camera_height

@@ -1,0 +1,176 @@
+"""A plane and the motions of a camera over it, from what photographs show of it: all unknown but for the scale.
+
+In the first camera the plane is p·X = 1 with p = (a, b, 1), so that a pixel of ray r sees it at the depth 1 / (p·r),
+and lengths are counted in depths of the plane along the first camera's axis. Gauss-Newton over a, b and all motions at
+once on the intensities of the first photograph's points in all others (`glrender.frontend.residuals`), where
+dX/dp = -X Xᵀ.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.frontend.alignment import align
+from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
+from glrender.frontend.pyramid import Level
+from glrender.frontend.reference import BLOCKS, Reference, ReferencePoints
+from glrender.frontend.residuals import FEWEST, Exposure, photometric
+from glrender.frontend.warp import Sighting
+from glrender.geometry import se3
+
+Float64 = NDArray[np.float64]
+
+GRAZING = 0.1
+"""Of the inverse depth in the middle of the image: where it is less, the horizon is near, and nothing is told."""
+_TILT = 1.5  # standard deviation of a and b before anything is seen: 56 degrees
+_MOST_ITERATIONS = 8  # of each level
+_SETTLED = 0.05  # pixels
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneMotion:
+    """A plane and the poses of cameras that see it."""
+
+    tilt: Float64
+    """(2,): a and b."""
+    covariance: Float64
+    """(2, 2) of these."""
+    poses: tuple[Float64, ...]
+    """(4, 4) each: T_first_camera of the others, in depths of the plane along the first one's axis."""
+    cost: float
+    """Mean of a robust loss of the differences in intensity, to compare planes by."""
+
+    @property
+    def normal(self) -> Float64:
+        """(3,) unit vector from the plane to the first camera's side of it."""
+        p = np.array([*self.tilt, 1.0])
+        return -p / np.linalg.norm(p)
+
+    @property
+    def camera_height(self) -> float:
+        """Of the first camera above the plane, in depths."""
+        return float(1 / np.linalg.norm([*self.tilt, 1.0]))
+
+    @property
+    def normal_sigma(self) -> float:
+        """Standard deviation of the normal's direction in its worst direction, radians."""
+        a, b = self.tilt
+        p = np.array([a, b, 1.0])
+        # d(p / |p|) / d(a, b)
+        slope = (np.eye(3) - np.outer(p, p) / (p @ p))[:, :2] / np.linalg.norm(p)
+        return float(np.sqrt(np.linalg.eigvalsh(slope @ self.covariance @ slope.T)[-1]))
+
+    @property
+    def baseline(self) -> float:
+        """The longest way between the first camera and another, in depths."""
+        return max((float(np.linalg.norm(pose[:3, 3])) for pose in self.poses), default=0.0)
+
+
+def on_plane(flat: Reference, tilt: Float64) -> Reference:
+    """A reference of depth 1, its points moved along their rays to the plane; those near the horizon are left out."""
+    levels = []
+    for points in flat.levels:
+        inverse_depth = points.points @ np.array([*tilt, 1.0])
+        kept = inverse_depth > GRAZING
+        levels.append(
+            ReferencePoints(
+                points.points[kept] / inverse_depth[kept, None],
+                points.intensity[kept],
+                points.slope[kept],
+                np.array([*tilt, 1.0]) / inverse_depth[kept, None],
+                points.block[kept],
+            )
+        )
+    return replace(flat, levels=tuple(levels))
+
+
+def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, finest: int) -> PlaneMotion:
+    """The plane nearest to a first guess of its tilt (2,), and the poses of photographs, each a little further on.
+
+    `flat` is the first photograph as a reference of depth 1 at the identity.
+    """
+    poses: list[Float64] = []
+    for pyramid in pyramids:
+        start = poses[-1] if poses else np.eye(4)
+        poses.append(align([on_plane(flat, tilt)], pyramid, start, finest=finest).T_world_camera)
+    return refine_plane(flat, pyramids, tilt, poses, finest)
+
+
+def refine_plane(
+    flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, poses: Sequence[Float64], finest: int
+) -> PlaneMotion:
+    """The plane and the poses that agree best with all photographs, from first guesses of both."""
+    found = _Descent(flat, pyramids, np.asarray(tilt, np.float64), list(poses))
+    last = min(len(flat.levels) - 1, finest + 1)
+    for number in range(last, min(finest, last) - 1, -1):
+        found.run(number)
+    return found.result(min(finest, last))
+
+
+class _Descent:
+    """Gauss-Newton on a plane and motions over it."""
+
+    def __init__(
+        self, flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, poses: list[Float64]
+    ) -> None:
+        self._flat, self._pyramids = flat, pyramids
+        self._tilt, self._poses = tilt, poses
+        self._exposures: list[Exposure | None] = [None] * len(poses)
+        self._inflation = 1.0
+
+    def run(self, number: int) -> None:
+        self._exposures = [None] * len(self._poses)
+        for _ in range(_MOST_ITERATIONS):
+            matrix, vector, _ = self._linearize(number)
+            step = solved(matrix, vector)
+            # A plane that turned its back would end the search.
+            self._tilt = self._tilt + step[:2] * min(1.0, 0.5 / max(float(np.abs(step[:2]).max()), 1e-12))
+            self._poses = [T @ se3.exp(-xi) for T, xi in zip(self._poses, step[2:].reshape(-1, 6), strict=True)]
+            shift = float(np.abs(step).max()) * self._pyramids[0][number].camera.fx
+            if shift < _SETTLED:
+                return
+
+    def result(self, number: int) -> PlaneMotion:
+        matrix, _, cost = self._linearize(number)
+        covariance = self._inflation * inverse(matrix)[:2, :2]
+        return PlaneMotion(self._tilt, covariance, tuple(self._poses), cost)
+
+    def _linearize(self, number: int) -> tuple[Float64, Float64, float]:
+        """Normal equations over the plane and the twists, exposures eliminated, and the mean cost."""
+        count = len(self._poses)
+        matrix, vector = np.zeros((2 + 6 * count, 2 + 6 * count)), np.zeros(2 + 6 * count)
+        points = on_plane(self._flat, self._tilt).levels[number]
+        costs, larger = [], []
+        for k, pyramid in enumerate(self._pyramids):
+            T = se3.inverse(self._poses[k])
+            residuals, sighting, exposure = photometric(points, pyramid[number], T, self._exposures[k])
+            if np.count_nonzero(residuals.weight) < FEWEST:
+                continue
+            by = np.hstack([by_plane(points, sighting, exposure, T), residuals.by])
+            full, pull = normal_equations(by, residuals.weight, residuals.value)
+            gained = np.linalg.solve(full[8:, 8:], np.column_stack([full[8:, :8], pull[8:]]))
+            unknowns = [0, 1, *range(2 + 6 * k, 8 + 6 * k)]
+            matrix[np.ix_(unknowns, unknowns)] += full[:8, :8] - full[:8, 8:] @ gained[:, :8]
+            vector[unknowns] += pull[:8] - full[:8, 8:] @ gained[:, 8]
+            self._exposures[k] = Exposure(exposure.gain + gained[0, 8], exposure.bias + gained[1, 8])
+            left = residuals.value + by @ solved(full, pull)
+            scores = block_scores(by, residuals.weight, left, points.block, BLOCKS[0] * BLOCKS[1])
+            larger.append(inflation(full, scores))
+            costs.append(0.5 * np.log1p(np.square(residuals.value[sighting.seen] / _COMPARED)).mean())
+        self._inflation = float(np.mean(larger)) if larger else 1.0
+        matrix[:2, :2] += np.eye(2) * self._inflation / _TILT**2
+        vector[:2] -= self._tilt * self._inflation / _TILT**2
+        return matrix, vector, float(np.mean(costs)) if costs else np.inf
+
+
+_COMPARED = 0.02
+"""Intensity: differences are counted in these where planes are compared; photographs of one plane differ by less."""
+
+
+def by_plane(points: ReferencePoints, sighting: Sighting, exposure: Exposure, T_camera_first: Float64) -> Float64:
+    """(N, 2): the intensity differences by the plane's a and b."""
+    q = sighting.gradient @ T_camera_first[:3, :3]
+    along_ray = np.einsum("nk,nk->n", q, points.points)
+    return exposure.gain * along_ray[:, None] * points.points[:, :2]

@@ -1,0 +1,139 @@
+"""A plane, motions and a world from nothing but the first photographs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground, twist_between
+from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, photograph, plane_depth  # noqa: F401
+
+from glrender.errors import InputError, UsageError
+from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, BootstrapProgress
+from glrender.frontend.plane_motion import by_plane, on_plane
+from glrender.frontend.pyramid import Level
+from glrender.frontend.reference import make_reference
+from glrender.frontend.residuals import Exposure, photometric
+from glrender.geometry import se3
+from glrender.gl.context import Context
+
+HEIGHT = float(drive(0.0)[2, 3])
+
+
+@pytest.fixture(scope="module")
+def recorded(context: Context) -> Recorded:
+    return record(context, textured_ground(0.0), along(drive, 7, 0.6))
+
+
+def begun(
+    recorded: Recorded, options: BootstrapOptions | None = None, odometry: Sequence[np.ndarray] | None = None
+) -> list[BootstrapProgress]:
+    """What a bootstrap says after each frame, to the first that makes a start."""
+    bootstrap, said = Bootstrap(CAMERA, options), []
+    for k, each in enumerate(recorded.photographs):
+        said.append(bootstrap.add(np.square(each)[..., None], None if odometry is None else odometry[k]))
+        if said[-1].start is not None:
+            break
+    return said
+
+
+@pytest.mark.parametrize("axis", range(2))
+def test_intensities_by_the_plane(photograph: Level, axis: int) -> None:  # noqa: F811
+    flat = make_reference((photograph,), np.ones(CAMERA.shape, np.float32), np.eye(4), most_points=300)
+    exposure = Exposure(1.2, -0.05)
+
+    def at(step: float) -> tuple[np.ndarray, np.ndarray]:
+        points = on_plane(flat, np.array([0.1, 0.3]) + step * np.eye(2)[axis]).levels[0]
+        residuals, sighting, _ = photometric(points, photograph, T_FRAME_REFERENCE, exposure)
+        by = by_plane(points, sighting, exposure, T_FRAME_REFERENCE)
+        return np.where(sighting.seen, residuals.value, np.nan), by[:, axis]
+
+    value, derivative = at(0.0)
+    assert differences(value, derivative, at(STEP)[0], at(-STEP)[0], STEP) < 1e-3
+
+
+def test_a_drive_gives_floor_motions_and_scale(recorded: Recorded) -> None:
+    start = begun(recorded, BootstrapOptions(camera_height=HEIGHT))[-1].start
+    assert start is not None
+    assert start.scale == "camera height"
+    assert start.camera_height == pytest.approx(HEIGHT)
+    assert start.poses[0][2, 3] == pytest.approx(HEIGHT)
+    np.testing.assert_allclose(start.poses[0][:2, 3], 0, atol=1e-9)
+    np.testing.assert_array_equal(start.surface.heights, 0)
+    truth = recorded.poses[list(start.frames)]
+    for found, true in zip(start.poses, truth, strict=True):
+        # Up is up: gravity as the camera sees it.
+        assert np.arccos(min(found[2, :3] @ true[2, :3], 1.0)) < 0.02
+        motion, expected = se3.inverse(start.poses[0]) @ found, se3.inverse(truth[0]) @ true
+        off = twist_between(motion, expected)
+        assert np.abs(off[:3]).max() < 0.004
+        assert np.abs(off[3:]).max() < 0.006
+    assert start.normal_sigma < 0.035
+
+
+def test_a_bumpy_floor_will_do(context: Context) -> None:
+    bumpy = record(context, textured_ground(0.06), along(drive, 7, 0.6))
+    start = begun(bumpy)[-1].start
+    assert start is not None
+    for found, k in zip(start.poses, start.frames, strict=True):
+        assert np.arccos(min(found[2, :3] @ bumpy.poses[k][2, :3], 1.0)) < 0.06
+
+
+def test_without_a_scale_the_first_camera_is_at_height_one(recorded: Recorded) -> None:
+    start = begun(recorded)[-1].start
+    assert start is not None
+    assert start.scale == "unknown"
+    assert start.camera_height == pytest.approx(1.0)
+    last = np.linalg.norm(start.poses[-1][:3, 3] - start.poses[0][:3, 3])
+    true = np.linalg.norm(recorded.poses[start.frames[-1]][:3, 3] - recorded.poses[0][:3, 3])
+    assert last == pytest.approx(true / HEIGHT, rel=0.02)
+
+
+def test_odometry_or_a_baseline_give_the_scale(recorded: Recorded) -> None:
+    elsewhere = se3.exp((3.0, -2.0, 1.0, 0.3, 0.2, 1.0))
+    driven = begun(recorded, odometry=[elsewhere @ T for T in recorded.poses])[-1].start
+    assert driven is not None
+    assert driven.scale == "odometry"
+    assert driven.camera_height == pytest.approx(HEIGHT, rel=0.02)
+    true = float(np.linalg.norm(recorded.poses[driven.frames[-1]][:3, 3] - recorded.poses[0][:3, 3]))
+    measured = begun(recorded, BootstrapOptions(baseline_metres=true))[-1].start
+    assert measured is not None
+    assert measured.scale == "baseline"
+    assert measured.camera_height == pytest.approx(HEIGHT, rel=0.02)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.04])
+def test_without_a_baseline_it_waits(context: Context, turn: float) -> None:
+    poses = np.stack([drive(0.0) @ se3.exp((0, 0, 0, 0.5 * turn * k, turn * k, -turn * k)) for k in range(4)])
+    said = begun(record(context, textured_ground(0.0), poses))
+    assert len(said) == 4
+    for each in said:
+        assert each.start is None
+        assert "no baseline yet" in each.reason
+
+
+def test_looking_straight_down_from_a_drone(context: Context) -> None:
+    def hover(t: float) -> np.ndarray:
+        eye = np.array([-0.2 + 0.5 * t, 0.1 * t, 0.8])
+        return se3.look_at(eye, eye - np.array([0.0, 0.0, 1.0]), (0.0, 1.0, 0.0))
+
+    recorded = record(context, textured_ground(0.02), along(hover, 6, 0.6))
+    start = begun(recorded, BootstrapOptions(camera_height=0.8))[-1].start
+    assert start is not None
+    assert np.arccos(start.poses[0][2, :3] @ recorded.poses[0][2, :3]) < 0.06
+
+
+def test_a_black_frame_and_a_cut_are_told(recorded: Recorded) -> None:
+    bootstrap = Bootstrap(CAMERA)
+    images = [np.square(each)[..., None] for each in recorded.photographs]
+    assert "contrast" in bootstrap.add(np.zeros_like(images[0])).reason
+    assert "first frame" in bootstrap.add(images[0]).reason
+    assert "contrast" in bootstrap.add(np.zeros_like(images[0])).reason
+    assert "no baseline" in bootstrap.add(images[1]).reason
+    assert "begun anew" in bootstrap.add(images[1][::-1, ::-1].copy()).reason
+
+
+def test_contradicting_scales_are_refused() -> None:
+    with pytest.raises(UsageError, match="one of them"):
+        Bootstrap(CAMERA, BootstrapOptions(camera_height=1.0, baseline_metres=1.0))
+    with pytest.raises(InputError, match="camera_height"):
+        Bootstrap(CAMERA, BootstrapOptions(camera_height=-1.0))
