@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "eval": ("glrender.cli.eval", "how good a map is, against the truth or against frames held out"),
     "layers": ("glrender.cli.layers", "where a robot can drive on a map: slope, steps, free ground"),
     "view": ("glrender.cli.view", "a window on a map and its derivatives, or on a sequence that becomes one"),
+    "batch": ("glrender.cli.batch", "many views of a scene, by many processes, into a folder"),
     "bench": ("glrender.cli.bench", "how long each stage takes on this machine"),
 }
 """Each verb with its module and what it does."""

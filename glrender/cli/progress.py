@@ -3,21 +3,35 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Task
 
 Advance = Callable[[int, int | None], None]
 """advance(done, total): how many steps of how many are done; total None: of a number that nobody knows."""
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Advance]:
-    """Show a bar named `what` while the block runs; the block calls what it is given after each step."""
+def progress(what: str, rate_of: str = "") -> Iterator[Advance]:
+    """Show a bar named `what` while the block runs; the block calls what it is given after each step.
+
+    With `rate_of`, such as "views", it says how many of them there are a second.
+    """
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f} {rate_of}/s" if task.speed else "")
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    if rate_of:
+        columns.insert(3, Rate())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,7 +1,10 @@
 """The boundary between sRGB, as files and screens hold it, and the linear colour that glrender computes with."""
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 
@@ -24,9 +27,40 @@ def bytes_to_linear(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def linear_to_bytes(linear: ArrayLike) -> NDArray[np.uint8]:
-    """sRGB bytes of linear colour, rounded to nearest; the colours must not be NaN."""
-    return np.rint(255 * linear_to_srgb(linear)).astype(np.uint8)
+    """sRGB bytes of linear colour, rounded to nearest: rint(255 linear_to_srgb), by table; NaN gives 0."""
+    values = np.asarray(linear)
+    if values.dtype != np.float32:
+        values = values.astype(np.float64)
+    result = np.empty(values.shape, np.uint8)
+    _write_bytes(values.reshape(-1, values.shape[-1] if values.ndim else 1), result.reshape(-1), _FIRST, _RISES)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _write_bytes(
+    linear: NDArray[Any], result: NDArray[np.uint8], first: NDArray[np.uint8], rises: NDArray[np.float64]
+) -> None:
+    k = 0
+    for row in range(linear.shape[0]):
+        for column in range(linear.shape[1]):
+            value = linear[row, column]
+            if value >= 1:
+                byte = 255
+            elif value > 0:
+                byte = int(first[int(value * len(first))])
+                while rises[byte] <= value:
+                    byte += 1
+            else:
+                byte = 0
+            result[k] = byte
+            k += 1
 
 
 LINEAR_OF_BYTE = srgb_to_linear(np.arange(256, dtype=np.uint8)).astype(np.float32)
 """(256,) linear colour of each sRGB byte."""
+
+_RISES = np.append(srgb_to_linear((np.arange(255) + 0.5) / 255), np.inf)
+"""(256,) linear colour from which on each sRGB byte is followed by the next."""
+
+_FIRST = np.searchsorted(_RISES, np.arange(4096) / 4096, side="right").astype(np.uint8)
+"""(4096,) the byte at which each part of [0, 1) begins: in none of them are there more than two."""

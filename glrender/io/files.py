@@ -1,12 +1,17 @@
 """Text files by the line, and output files that appear whole or not at all."""
 
 import contextlib
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from glrender.errors import InputError
+
+
+class DiskFullError(InputError):
+    """There is no room for a file: the next one will fail too."""
 
 
 def data_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -38,13 +43,16 @@ def output_folder(path: str | Path) -> Path:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file by way of a temporary neighbour, so that a reader never finds half of it."""
+    """Write a file by way of a temporary neighbour, so that a reader never finds half of it.
+
+    InputError if that cannot be done; DiskFullError where there is no room for it.
+    """
     temporary = path.with_name(path.name + ".part")
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise write_error(path, error) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -72,6 +80,12 @@ def replacement(path: Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_error(path: Path, error: OSError) -> InputError:
+    """What to raise where `path` could not be written."""
+    kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else InputError
+    return kind(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def remove_file(path: Path) -> None:

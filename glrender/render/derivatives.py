@@ -24,7 +24,7 @@ from glrender.render.layouts import (
 from glrender.render.on_host import HostEvaluator, HostSurface
 from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
 from glrender.render.ray import eye_over
-from glrender.render.surface import SurfaceTexture
+from glrender.render.surface import SurfaceStore, SurfaceTexture
 
 LAYOUTS = ("compact", "full")
 EVALUATIONS = ("gpu", "host")
@@ -41,6 +41,7 @@ class DerivativeRenderer:
     `evaluation` is where the compact layout is made: on the "gpu" by drawing and a full-screen pass, or on the "host"
     by compiled loops in float64, without drawing. None takes the host where the processor renders anyway, which is
     faster there.
+    `surfaces`, which stays the caller's, lets several renderers share what is uploaded.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class DerivativeRenderer:
         layout: str = "compact",
         near: float = NEAR,
         evaluation: str | None = None,
+        *,
+        surfaces: SurfaceStore | None = None,
     ) -> None:
         self.context = context
         self.camera = camera
@@ -61,7 +64,9 @@ class DerivativeRenderer:
         if (self.layout, self.evaluation) == ("full", "host"):
             raise UsageError("evaluation: received 'host' with the full layout, which is evaluated while it is drawn")
         self._view = ViewBuffer(context)
-        self._surface = SurfaceTexture(context)
+        self._shared = surfaces is not None
+        self._surfaces = SurfaceStore(context) if surfaces is None else surfaces
+        self._surface: SurfaceTexture
         self._host = HostEvaluator()
         self._on_host: tuple[HeightMap, HostSurface] | None = None
         self._rasters: dict[str, RasterPass] = {}
@@ -94,7 +99,7 @@ class DerivativeRenderer:
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass | ScreenPass:
         """Render on the GPU and read nothing back; returns the pass whose target holds the layout's attachments."""
         self._view.use()
-        self._surface.upload(surface)
+        self._surface = self._surfaces.upload(surface)
         view = self._surface.view(self.camera, T_world_camera, self.near)
         self._view.write(view)
         channels = _channels(surface)
@@ -118,7 +123,8 @@ class DerivativeRenderer:
         for made in (self._rasters, self._screens):
             for each in made.values():
                 each.release()
-        self._surface.release()
+        if not self._shared:
+            self._surfaces.release()
         self._view.release()
         self._rasters.clear()
         self._screens.clear()

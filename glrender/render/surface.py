@@ -1,4 +1,6 @@
-"""A height map on the GPU: one texture and the list of its triangles."""
+"""A height map on the GPU: one texture and the list of its triangles; and several of them, each uploaded once."""
+
+from collections import OrderedDict
 
 import moderngl
 import numpy as np
@@ -120,6 +122,40 @@ def surface_texels(surface: HeightMap) -> tuple[NDArray[np.float32], float]:
     if any_unseen:  # OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead
         texels[unseen, 0] = UNSEEN
     return texels, height_origin
+
+
+class SurfaceStore:
+    """Surfaces on the GPU for the renderers of one context: the `most` that were used last stay there.
+
+    A surface is uploaded when it is first asked for; where there is no room, it takes the place of the one that was
+    used longest ago, and the texture too if the grids have the same shape.
+    """
+
+    def __init__(self, context: Context, most: int = 1) -> None:
+        self.context = context
+        self._most = most
+        self._textures: OrderedDict[int, SurfaceTexture] = OrderedDict()
+
+    def upload(self, surface: HeightMap) -> SurfaceTexture:
+        """The texture that holds `surface`; raises as `SurfaceTexture.upload` does."""
+        # A texture keeps its surface, so that no other object gets the same id.
+        texture = self._textures.pop(id(surface), None)
+        if texture is None:
+            full = len(self._textures) >= self._most
+            texture = self._textures.popitem(last=False)[1] if full else SurfaceTexture(self.context)
+            try:
+                texture.upload(surface)
+            except GLError:
+                texture.release()
+                raise
+        self._textures[id(surface)] = texture
+        return texture
+
+    def release(self) -> None:
+        """Release all textures; may be called twice."""
+        for texture in self._textures.values():
+            texture.release()
+        self._textures.clear()
 
 
 def triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

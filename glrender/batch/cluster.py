@@ -1,0 +1,186 @@
+"""The same job on a dask.distributed cluster: chunks of views as tasks, a context for each worker process.
+
+Files are written by the workers, into a folder that all machines see under the same path; what became of the views
+comes back to the client, which keeps the manifest. The scheduler gives a task to another worker where one dies.
+"""
+
+import os
+import threading
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from glrender.batch.interruption import Interruption
+from glrender.batch.job import Plan
+from glrender.batch.ledger import Ledger
+from glrender.batch.maker import ViewMaker, limit_raster_threads, write_view
+from glrender.batch.messages import Done, Failed
+from glrender.batch.rendered_view import RenderedView
+from glrender.batch.worker import OF_ONE_VIEW
+from glrender.errors import ContextError, InputError
+from glrender.io.files import DiskFullError
+
+CHUNK = 16
+"""Views a task: a scheduler spends about a millisecond on each."""
+
+RETRIES = 3
+"""How often a task that failed is tried again; dask tries again as often where a worker died."""
+
+PATIENCE = 10
+"""Seconds to wait for the scheduler's answer."""
+
+
+def run_on_cluster(plan: Plan, folder: Path, ledger: Ledger, scheduler: str, devices: Sequence[int]) -> None:
+    """Render what is missing by the cluster's workers, telling a ledger what becomes of each view.
+
+    InputError where there is no scheduler or no worker.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("scheduler: a cluster needs dask, which is not installed; pip install distributed") from None
+    try:
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"scheduler: no answer from {scheduler}: {error}; start one with `dask scheduler`") from None
+    with client, Interruption() as interruption:
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        if not workers:
+            raise InputError(f"scheduler: {scheduler} has no workers; start some with `dask worker {scheduler}`")
+        _Run(client, plan, folder, ledger, _devices_by_worker(workers, devices), devices).follow(interruption)
+
+
+class _Run:
+    """The tasks of one run."""
+
+    def __init__(
+        self, client: Any, plan: Plan, folder: Path, ledger: Ledger, by_worker: dict[str, int], devices: Sequence[int]
+    ) -> None:
+        self._client, self._ledger = client, ledger
+        self._chunks: dict[Any, tuple[int, ...]] = {}
+        # As a task of its own the plan can be made again where the worker that held it has died.
+        self._plan = client.submit(_same, plan, pure=False)
+        self._settings = (str(folder.resolve()), by_worker, tuple(devices))
+
+    def follow(self, interruption: Interruption) -> None:
+        """Give out all chunks and take what comes back, until all is settled or there is no going on."""
+        from distributed import as_completed
+
+        missing = self._ledger.missing
+        chunks = [self._submit(tuple(missing[k : k + CHUNK])) for k in range(0, len(missing), CHUNK)]
+        tasks = as_completed(chunks, loop=self._client.loop)
+        for task in tasks:
+            for chunk in self._take(task):
+                tasks.add(self._submit(chunk))
+            self._ledger.interrupted = interruption.arrived
+            if interruption.arrived or self._ledger.problem is not None:
+                self._client.cancel(list(self._chunks))
+                return
+
+    def _submit(self, views: tuple[int, ...]) -> Any:
+        task = self._client.submit(make_chunk, self._plan, views, *self._settings, retries=RETRIES, pure=False)
+        self._chunks[task] = views
+        return task
+
+    def _take(self, task: Any) -> list[tuple[int, ...]]:
+        """Take note of a task that has ended; returns what is to be tried again."""
+        views = self._chunks.pop(task)
+        if task.status == "finished":
+            try:
+                for report in task.result():
+                    self._ledger.record(report)
+            except InputError as error:  # the manifest cannot be written
+                self._ledger.problem = str(error)
+            return []
+        if task.status in ("cancelled", "lost"):
+            return [views]
+        problem = task.exception()
+        if isinstance(problem, DiskFullError | ContextError | InputError):
+            self._ledger.problem = str(problem)
+            return []
+        if len(views) > 1:
+            # So that one which kills its worker does not take others with it.
+            return [(view,) for view in views]
+        self._ledger.record(Failed(views[0], " ".join(str(problem).split())))
+        return []
+
+
+def make_chunk(
+    plan: Plan, views: Sequence[int], folder: str, by_worker: dict[str, int], devices: Sequence[int]
+) -> list[Done | Failed]:
+    """Render and write some views, in a worker process of the cluster."""
+    from distributed import get_worker
+
+    address = get_worker().address
+    # A worker that came later has no place in the turns.
+    device = by_worker.get(address, devices[zlib.crc32(address.encode()) % len(devices)])
+    process = _Process.of(plan, device)
+    reports: list[Done | Failed] = []
+    # The next view is drawn while this one is encoded here.
+    ahead = process.start(views[0])
+    for following in (*views[1:], None):
+        try:
+            view = ahead.result()
+        except OF_ONE_VIEW as error:
+            view = Failed(0, str(error))
+        index = views[len(reports)]
+        if following is not None:
+            ahead = process.start(following)
+        reports.append(Failed(index, view.problem) if isinstance(view, Failed) else _write(plan, folder, view))
+    return reports
+
+
+def _write(plan: Plan, folder: str, view: RenderedView) -> Done | Failed:
+    try:
+        return Done(view.index, tuple(write_view(plan, Path(folder), view)))
+    except DiskFullError:
+        raise
+    except OF_ONE_VIEW as error:
+        return Failed(view.index, str(error))
+
+
+class _Process:
+    """A worker process's context, in a thread of its own: the tasks' threads come and go."""
+
+    _lock = threading.Lock()
+    _current: "_Process | None" = None
+
+    def __init__(self, key: str, plan: Plan, device: int) -> None:
+        self._key = key
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="render")
+        limit_raster_threads()
+        self._maker = self._thread.submit(ViewMaker, plan, device).result()
+
+    @classmethod
+    def of(cls, plan: Plan, device: int) -> "_Process":
+        """That of this process for a plan; the one of an earlier plan is given up."""
+        key = f"{os.getpid()} {plan.account()}"
+        with cls._lock:
+            if cls._current is None or cls._current._key != key:
+                if cls._current is not None:
+                    cls._current._thread.submit(cls._current._maker.close).result()
+                    cls._current._thread.shutdown()
+                    cls._current = None
+                cls._current = cls(key, plan, device)
+            return cls._current
+
+    def start(self, view: int) -> Any:
+        """A future of a rendered view."""
+        return self._thread.submit(self._maker.render, view)
+
+
+def _devices_by_worker(workers: dict[str, Any], devices: Sequence[int]) -> dict[str, int]:
+    """The devices of each machine, in turns, by worker."""
+    turns: dict[str, int] = {}
+    chosen = {}
+    for address, worker in sorted(workers.items()):
+        turn = turns.get(worker["host"], 0)
+        turns[worker["host"]] = turn + 1
+        chosen[address] = devices[turn % len(devices)]
+    return chosen
+
+
+def _same(plan: Plan) -> Plan:
+    return plan

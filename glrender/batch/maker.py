@@ -1,0 +1,82 @@
+"""One process's part of a job: render views and write their files."""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from glrender.batch.job import Plan
+from glrender.batch.manifest import FileRecord, record_of
+from glrender.batch.outputs import folder_of
+from glrender.batch.rendered_view import RenderedView
+from glrender.batch.scene_renderer import SceneRenderer
+from glrender.errors import InputError
+from glrender.gl.context import Context
+from glrender.io.files import write_bytes
+
+RASTER_THREADS = "LP_NUM_THREADS"
+"""Mesa's variable for how many threads llvmpipe draws with, beside the one that asks for it."""
+
+
+def limit_raster_threads() -> None:
+    """Let llvmpipe draw in the calling thread alone, unless the environment says otherwise.
+
+    A worker of several has a core to itself at best. Its environment is read when the first context is made; it means
+    nothing to any other OpenGL.
+    """
+    os.environ.setdefault(RASTER_THREADS, "0")
+
+
+class ViewMaker:
+    """Renders the views of a plan, in a context of its own; the thread that makes it is the one that renders."""
+
+    def __init__(self, plan: Plan, device: int) -> None:
+        self._plan = plan
+        self._scene = plan.load_scene()
+        self._context = Context(device)
+        self._renderer = SceneRenderer(self._context)
+
+    @property
+    def gl_renderer(self) -> str:
+        """OpenGL's name of what draws."""
+        return self._context.renderer
+
+    @property
+    def live_objects(self) -> int:
+        """OpenGL objects that it holds."""
+        return self._context.live_objects
+
+    def render(self, index: int) -> RenderedView:
+        """A view; InputError or LimitError if it cannot be rendered."""
+        camera, near = self._plan.cameras[self._plan.camera_of[index]]
+        pose = self._plan.poses[index]
+        return self._renderer.render(self._scene, camera, pose, self._plan.buffers, near=near, index=index)
+
+    def close(self) -> None:
+        """Release the context and all that is in it."""
+        self._context.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make_folders(plan: Plan, folder: Path) -> None:
+    """Make the folders of all outputs."""
+    for output in plan.job.outputs:
+        path = folder / folder_of(output)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
+
+
+def write_view(plan: Plan, folder: Path, view: RenderedView) -> list[FileRecord]:
+    """Write a view's files, each of which appears whole or not at all; from any thread."""
+    records = []
+    for output in plan.job.outputs:
+        path, content = plan.path(output, view.index), output.encode(view)
+        write_bytes(folder / path, content)
+        records.append(record_of(path, content))
+    return records

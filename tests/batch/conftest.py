@@ -1,0 +1,57 @@
+"""A small scene and jobs of it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glrender.batch.job import Job, job_of
+from glrender.geometry.heightmap import HeightMap
+
+WriteJob = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def ground() -> HeightMap:
+    """A coloured map of 17 x 21 vertices, 2 m x 1.6 m, up to 0.2 m high."""
+    x, y = np.meshgrid(np.linspace(-1, 1, 21), np.linspace(-0.8, 0.8, 17))
+    colors = np.stack([0.5 + 0.4 * np.sin(4 * x), 0.5 + 0.4 * np.cos(5 * y), 0.5 + 0.3 * np.sin(3 * x * y)], axis=-1)
+    heights = 0.1 + 0.1 * np.sin(3 * x) * np.cos(2 * y)
+    return HeightMap(heights.astype(np.float32), 0.1, (-1.0, -0.8), colors.astype(np.float32))
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    """What a job file of 6 small views of the map says, with some keys changed."""
+    return {
+        "scene": [{"type": "heightmap", "source": "map.npz"}],
+        "camera": {"width": 48, "height": 36, "fov": 50},
+        "views": [{"type": "orbit", "count": 6}],
+        "outputs": [{"type": "image"}, {"type": "depth"}],
+    } | changes
+
+
+@pytest.fixture
+def write_job(tmp_path: Path, ground: HeightMap) -> WriteJob:
+    """write_job(key=…) writes a job file and its map; returns the job file."""
+
+    def write(**changes: Any) -> Path:
+        ground.save(tmp_path / "map.npz")
+        path = tmp_path / "job.json"
+        path.write_text(json.dumps(content(**changes)))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def read(tmp_path: Path, ground: HeightMap) -> Callable[..., Job]:
+    """read(key=…): the job that such a file says."""
+
+    def read(**changes: Any) -> Job:
+        ground.save(tmp_path / "map.npz")
+        return job_of(str(tmp_path / "job.json"), content(**changes))
+
+    return read
