@@ -60,7 +60,8 @@ def check_pose(name: str, pose: ArrayLike, *, tolerance: float = 1e-4) -> NDArra
     """Return `pose` as a float64 (4, 4) rigid transformation: a rotation, a translation, last row 0 0 0 1."""
     T = check_array(name, pose, (4, 4), np.float64, finite=True)
     R = T[:3, :3]
-    rigid = np.allclose(R @ R.T, np.eye(3), atol=tolerance) and np.linalg.det(R) > 0
-    if not rigid or not np.allclose(T[3], (0, 0, 0, 1), atol=tolerance):
+    # Several times a frame: numpy's allclose would take a tenth of a millisecond each.
+    rigid = np.abs(R @ R.T - np.eye(3)).max() <= tolerance and np.linalg.det(R) > 0
+    if not rigid or np.abs(T[3] - (0, 0, 0, 1)).max() > tolerance:
         raise InputError(f"{name}: expected a rigid 4x4 transformation (rotation, translation, last row 0 0 0 1)")
     return T

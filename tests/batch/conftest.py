@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glrender.batch.job import Job, job_of
+from glrender.batch import run
+from glrender.batch.job import Job, Plan, job_of
+from glrender.batch.ledger import Ledger
+from glrender.batch.maker import ViewMaker, write_view
+from glrender.batch.messages import Done, Failed
+from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 
 WriteJob = Callable[..., Path]
@@ -55,3 +60,26 @@ def read(tmp_path: Path, ground: HeightMap) -> Callable[..., Job]:
         return job_of(str(tmp_path / "job.json"), content(**changes))
 
     return read
+
+
+class InThisProcess:
+    """Stands in for the pool of worker processes, each of which takes seconds to start."""
+
+    def __init__(self, plan: Plan, folder: Path, ledger: Ledger, workers: int, devices: tuple[int, ...]) -> None:
+        self._plan, self._folder, self._ledger, self._device = plan, folder, ledger, devices[0]
+
+    def run(self) -> None:
+        with ViewMaker(self._plan, self._device) as maker:
+            for view in self._ledger.missing:
+                try:
+                    files = write_view(self._plan, self._folder, maker.render(view))
+                except InputError as error:
+                    self._ledger.record(Failed(view, str(error)))
+                else:
+                    self._ledger.record(Done(view, tuple(files)))
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let jobs be rendered here, for tests of what is around it."""
+    monkeypatch.setattr(run, "Pool", InThisProcess)

@@ -1,0 +1,268 @@
+"""`glrender batch` as a user meets it: real processes, real files, real signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from glrender.cli.main import main
+from glrender.gl.egl import devices
+
+WriteJob = Callable[..., Path]
+
+
+def batch(*arguments: object) -> int:
+    return main(["batch", *map(str, arguments)])
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """The command as a process of its own, in a group of its own."""
+    command = [sys.executable, "-m", "glrender", "batch", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def workers_of(process: int) -> list[int]:
+    """The worker processes of a command."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.02)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder but the manifest, by name."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "manifest.jsonl"
+    }
+
+
+def views(folder: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    return [line for line in lines if "view" in line]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_one_and_two_workers_write_the_same(
+    write_job: WriteJob, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
+    outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
+    job = write_job(outputs=outputs)
+    assert batch(job, "--out", out, "--workers", 2) == 0
+    assert f"{out}: 6 of 6 views;" in capsys.readouterr().out
+    made = contents(out)
+    assert len(made) == 5 * 6 + 1
+    assert {record for line in views(out) for record in line["files"] if "film" not in record} == set(made) - {
+        "film.mp4"
+    }
+    assert batch(job, "--out", tmp_path / "one", "--workers", 1) == 0
+    assert contents(tmp_path / "one") == made
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_second_run_makes_only_what_is_missing(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = write_job(outputs=[{"type": "image"}, {"type": "depth"}, {"type": "video", "name": "film"}])
+    assert batch(job, "--out", out) == 0
+    made = contents(out)
+    # One file gone, one damaged: these two views are made again, and nothing else is touched.
+    capsys.readouterr()
+    times = {path: (out / path).stat().st_mtime_ns for path in made}
+    (out / "image/000001.png").unlink()
+    (out / "depth/000004.png").write_bytes(made["depth/000004.png"][:-1] + b"x")
+    assert batch(job, "--out", out) == 0
+    assert "6 of 6 views, 4 of them from an earlier run" in capsys.readouterr().out
+    assert contents(out) == made
+    changed = {path for path in made if (out / path).stat().st_mtime_ns != times[path]}
+    assert {path for path in changed if path != "film.mp4"} == {
+        path for path in made if path[-10:-4] in ("000001", "000004")
+    }
+    assert batch(job, "--out", out) == 0, "and then there is nothing to do"
+    assert "6 of 6 views, 6 of them from an earlier run" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_film_has_all_views_in_order(write_job: WriteJob, out: Path) -> None:
+    av = pytest.importorskip("av", reason="an extra that is not installed here")
+    video = {"type": "video", "quality": 1, "rate": 10}
+    job = write_job(outputs=[video, {"type": "image"}], camera={"width": 96, "height": 64, "fov": 50})
+    assert batch(job, "--out", out, "--workers", 1) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["image", "manifest.jsonl", "video.mp4"]
+    with av.open(str(out / "video.mp4")) as film:
+        assert film.streams.video[0].average_rate == 10
+        frames = [frame.to_ndarray(format="bgr24") for frame in film.decode(video=0)]
+    assert len(frames) == 6
+    for k, frame in enumerate(frames):
+        images = [cv2.imread(str(out / f"image/{n:06d}.png")).astype(float) for n in range(6)]
+        nearest = np.argmin([np.abs(frame - image).mean() for image in images])
+        assert nearest == k
+        assert np.abs(frame - images[k]).mean() < 6
+
+
+def test_a_view_that_fails_is_told_and_the_others_are_made(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below = {"type": "look_at", "eyes": [[0, 0, 0]], "targets": [[1, 0, 0]]}
+    job = write_job(views=[{"type": "orbit", "count": 3}, below, {"type": "orbit", "count": 3}])
+    assert batch(job, "--out", out, "--workers", 1) == 1
+    said = capsys.readouterr()
+    assert "view 3: the camera at (0, 0, 0) is 0.1 m below the surface of 'map', which shows its upper side" in said.err
+    assert f"{out}: 6 of 7 views" in said.out
+    assert "failed: 3\n" in said.out
+    assert [line["view"] for line in views(out)] == [0, 1, 2, 4, 5, 6]
+
+
+def test_a_full_disk_ends_the_run_and_what_is_done_stays(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full, whose disk is always full")
+    job = write_job(views=[{"type": "orbit", "count": 40}])
+    (out / "image").mkdir(parents=True)
+    # Where the file of view 30 is to be written first, there is no room.
+    (out / "image/000030.png.part").symlink_to("/dev/full")
+    assert batch(job, "--out", out, "--workers", 1, "--force") == 1
+    said = capsys.readouterr().out
+    assert "image/000030.png: cannot be written: No space left on device" in said
+    assert "the same command again renders what is missing" in said
+    done = len(views(out))
+    assert 5 < done < 40
+    assert batch(job, "--out", out, "--workers", 1) == 0, "now there is room"
+    assert f"40 of 40 views, {done} of them from an earlier run" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_the_folder_of_another_job_is_not_touched_unless_forced(
+    write_job: WriteJob, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = write_job(views=[{"type": "orbit", "count": 2}])
+    assert batch(job, "--out", out, "--workers", 1) == 0
+    (out / "mine.txt").write_text("not of any job")
+    before = contents(out)
+    other = write_job(views=[{"type": "orbit", "count": 1}], outputs=[{"type": "image"}])
+    assert batch(other, "--out", out) == 2
+    assert f"{out}: holds another job (other kinds, views, poses, outputs" in capsys.readouterr().err
+    assert contents(out) == before
+    assert batch(other, "--out", out, "--workers", 1, "--force") == 0
+    assert set(contents(out)) == {"image/000000.png", "mine.txt"}
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/a.txt").write_text("a")
+    assert batch(other, "--out", tmp_path / "full") == 2
+    assert "full: holds files, but no job's" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_damaged_manifest_is_told_and_a_line_that_was_cut_off_is_no_line(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = write_job(views=[{"type": "orbit", "count": 2}], outputs=[{"type": "depth"}])
+    assert batch(job, "--out", out, "--workers", 1) == 0
+    manifest = out / "manifest.jsonl"
+    whole = manifest.read_bytes()
+    manifest.write_bytes(whole[:-20])
+    assert batch(job, "--out", out, "--workers", 1) == 0
+    assert "2 of 2 views, 1 of them from an earlier run" in capsys.readouterr().out
+    manifest.write_bytes(whole.replace(b'{"view"', b'{"vi', 1).replace(b'"bytes"', b"bytes", 1))
+    assert batch(job, "--out", out, "--workers", 1) == 1
+    assert "manifest.jsonl: is damaged at" in capsys.readouterr().err
+
+
+WRONG_USE: list[tuple[list[str], str]] = [
+    (["--workers", "0"], "workers: received 0, expected at least 1"),
+    (["--devices", "0,x"], "--devices: received '0,x', expected numbers with commas between them"),
+    (["--scheduler", "tcp://a:1", "--workers", "2"], "--workers: received with --scheduler"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG_USE)
+def test_wrong_use_is_told(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert batch(write_job(), "--out", out, *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_device_that_does_not_exist_is_told_with_those_that_do(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert batch(write_job(), "--out", out, "--devices", "0,99") == 2
+    listed = ", ".join(f"{device.index} ({device.name})" for device in devices())
+    assert f"devices: received 99, but the EGL devices of this machine are {listed}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scene": [{"type": "heightmap", "source": "no.npz"}]}, "no.npz: no such file"),
+        ({"outptus": []}, "unknown key 'outptus'; did you mean 'outputs'?"),
+        ({"views": [{"type": "orbit", "count": 0}]}, "count: received 0, expected at least 1 view"),
+        ({"outputs": [{"type": "video"}], "camera": {"width": 33, "height": 20, "fov": 50}}, "even width and height"),
+    ],
+)
+def test_a_bad_job_is_told_before_anything_is_written(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], message: str
+) -> None:
+    assert batch(write_job(**changes), "--out", out) == 1
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_killed_workers_are_replaced_and_nothing_is_lost(
+    write_job: WriteJob, out: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """kill -9 again and again, whenever there is a worker and some progress: every view comes out as it would have."""
+    count = 120
+    job = write_job(views=[{"type": "orbit", "count": count}], camera={"width": 160, "height": 120, "fov": 50})
+    running = start(job, "--out", out, "--workers", 2)
+    manifest = out / "manifest.jsonl"
+    for goal in (10, 60):
+        wait_for(lambda goal=goal: manifest.exists() and manifest.read_bytes().count(b'"view"') > goal)
+        os.kill(workers_of(running.pid)[0], signal.SIGKILL)
+    said, told = running.communicate(timeout=120)
+    assert running.returncode == 0, told
+    assert told.count("a worker died: killed by SIGKILL; another takes its place") == 2
+    assert f"{count} of {count} views" in said
+    request.getfixturevalue("in_this_process")
+    assert batch(job, "--out", tmp_path / "calm") == 0
+    assert contents(out) == contents(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_a_state_that_can_be_resumed(
+    write_job: WriteJob, out: Path, name: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = write_job(views=[{"type": "orbit", "count": 2000}])
+    running = start(job, "--out", out, "--workers", 1)
+    manifest = out / "manifest.jsonl"
+    wait_for(lambda: manifest.exists() and manifest.read_bytes().count(b'"view"') > 5)
+    os.killpg(running.pid, name)  # all its processes get it, as from a terminal or a batch system
+    said, told = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert told == ""
+    assert "interrupted\n  the same command again renders what is missing" in said
+    done = views(out)
+    assert 5 < len(done) < 2000
+    files = contents(out)
+    assert set(files) == {path for line in done for path in line["files"]}, "and no half of a view"
