@@ -13,9 +13,9 @@ from glrender.checks import check_pose, check_positive
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.io.poses.reading import read_poses
 from glrender.io.remote import is_remote, local_file
 from glrender.io.selection import selected_lines
-from glrender.io.trajectory import read_trajectory
 from glrender.pipeline.scene import Matrix, Scene
 from glrender.render.forward import NEAR
 
@@ -135,7 +135,7 @@ class TrajectoryFile:
     """The poses of a recorded trajectory."""
 
     source: str
-    """A file of `timestamp tx ty tz qx qy qz qw`, camera to world; or its URL."""
+    """A file of poses of the camera in any format that is read, told by its content; or its URL."""
     frames: str = "::"
     """Which of its poses: even, odd, first, second or a:b:c."""
     camera: CameraSpec | None = None
@@ -149,7 +149,7 @@ class TrajectoryFile:
 
     def poses(self, scene: Scene) -> Poses:
         with local_file(self.source) as path:
-            poses = read_trajectory(path).poses
+            poses = read_poses(path).poses
         return poses[list(selected_lines(self.frames, len(poses)))]
 
 

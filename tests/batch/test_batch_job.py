@@ -109,16 +109,18 @@ def test_random_views_follow_from_their_seed(read: ReadJob) -> None:
 def test_views_are_given_one_by_one_or_come_from_a_trajectory(tmp_path: Path, read: ReadJob) -> None:
     given = np.stack([se3.look_at((x, -1, 1), (0, 0, 0)) for x in (0.0, 0.5, 1.0)])
     write_trajectory(tmp_path / "poses.txt", Trajectory(np.arange(3.0), given))
+    (tmp_path / "kitti.txt").write_text("".join(" ".join(map(repr, T[:3].ravel().tolist())) + "\n" for T in given))
     views = (
         {"type": "poses", "T_world_camera": given.tolist()},
         {"type": "look_at", "eyes": [[0, -1, 1], [0.5, -1, 1], [1, -1, 1]], "targets": [[0, 0, 0]]},
         {"type": "trajectory", "source": "poses.txt"},
         {"type": "trajectory", "source": "poses.txt", "frames": "1:3"},
+        {"type": "trajectory", "source": "kitti.txt", "frames": "second"},
     )
     found = poses(read, *views)
-    for start, expected in ((0, given), (3, given), (6, given), (9, given[1:])):
+    for start, expected in ((0, given), (3, given), (6, given), (9, given[1:]), (11, given[2:])):
         np.testing.assert_allclose(found[start : start + len(expected)], expected, atol=1e-8)
-    assert len(found) == 11
+    assert len(found) == 12
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
