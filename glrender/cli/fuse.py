@@ -26,8 +26,9 @@ from glrender.gl.context import Context
 from glrender.io.files import output_folder
 from glrender.io.sequence import open_sequence
 from glrender.io.trajectory import read_pose
-from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
+from glrender.pipeline.photographs import fuse_photographs
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class FuseOptions:
     bounds: Annotated[tuple[float, float, float, float] | None, option("X0 X1 Y0 Y1", "what the frames see")] = None
     """Extent of the map, metres in its own frame."""
     use: Literal["depth", "color", "both"] = "both"
-    """What to fuse; heights come from depth, so color alone is refused."""
+    """What to fuse: depth images, photographs for their colours beside them, or photographs alone (color), whose depth
+    is found from the camera's motion."""
     T_world_map: Annotated[Path | None, arg(name="T-world-map"), option("FILE", "level ground: the world's frame")] = (
         None
     )
@@ -71,6 +73,10 @@ class FuseOptions:
     """Standard deviations of a pose along, and about, each axis of the camera, independent from frame to frame."""
     offset_sigma: Annotated[float | None, option("METRES", "0 with --pose-sigma")] = None
     """Standard deviation of an error that all depths of a frame share; with --pose-sigma."""
+    height_range: Annotated[
+        tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
+    ] = None
+    """With --use color: heights of the ground to look for, metres in the map's frame."""
     realtime: bool = False
     """Take frames at the pace at which they were recorded, and drop those that fusion cannot keep up with."""
     strict: bool = False
@@ -79,11 +85,7 @@ class FuseOptions:
 
 def run(options: FuseOptions) -> int:
     """Fuse, write the results and say what they are."""
-    if options.use == "color":
-        raise UsageError(
-            "--use: received color, but heights are fused from depth; expected depth or both "
-            "(glrender fit --use color fits heights to photographs)"
-        )
+    _check_motion(options)
     check_grid(options.spacing, options.bounds)
     chosen = SequenceOptions(
         frames=options.frames,
@@ -94,24 +96,43 @@ def run(options: FuseOptions) -> int:
         time_offset=read_time_offset(options.time_offset),
         realtime=options.realtime,
         calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
+        motion=MotionOptions(height_range=options.height_range),
         strict=options.strict,
         fusion=FusionOptions(
             depth_noise=read_depth_noise(options.depth_noise),
             pose_sigma=_read_pose_sigma(options.pose_sigma, options.offset_sigma),
         ),
     )
-    sequence = open_sequence(options.sequence, options.trajectory)
+    from_photographs = options.use == "color"
+    sequence = open_sequence(options.sequence, options.trajectory, photographs_only=from_photographs)
     folder = output_folder(options.out)
 
     def keep(finished: FinishedMap) -> None:
         write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
 
     with Context() as context, progress("fusing") as advance:
-        finished = fuse_sequence(context, sequence, chosen, advance, keep)
+        fuse = fuse_photographs if from_photographs else fuse_sequence
+        finished = fuse(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
     if finished.report["failure"]:
         raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
+
+
+def _check_motion(options: FuseOptions) -> None:
+    """UsageError for options that do not go together with, or without, --use color."""
+    if options.use == "color":
+        for name in ("calibrate", "realtime"):
+            if getattr(options, name):
+                raise UsageError(
+                    f"--{name}: received with --use color, which has no depth images; leave one of them out"
+                )
+    elif options.height_range is not None:
+        raise UsageError("--height-range: received without --use color, which it belongs to")
+    if options.height_range is not None:
+        low, high = options.height_range
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise UsageError(f"--height-range: received {low:g} {high:g}, expected finite metres LOW < HIGH")
 
 
 def _read_pose_sigma(pose: tuple[float, float] | None, offset: float | None) -> PoseSigma | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.checks import check_choice
-from glrender.errors import GLError, InputError
+from glrender.errors import GLError, InputError, UsageError
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
@@ -22,7 +22,18 @@ from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.read_ahead import Pace, ReadFrame, read_ahead
 
-USES = ("depth", "both")
+USES = ("depth", "color", "both")
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    """Depth from photographs whose camera moves."""
+
+    refine_poses: bool = False
+    """Whether to refine the given poses with the map."""
+    height_range: tuple[float, float] | None = None
+    """Lowest and highest ground that is looked for, metres in the map frame; None: around the level on which most of
+    the photographs agree."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,8 @@ class SequenceOptions:
     frames: str = "::"
     """even, odd, first, second or a:b:c."""
     use: str = "both"
-    """depth: heights alone; both: heights from depth, and colours beside them where there are photographs."""
+    """depth: heights alone; both: heights from depth, and colours beside them where there are photographs; color:
+    heights and colours from photographs alone, see `glrender.pipeline.photographs`."""
     spacing: float | None = None
     """Metres between vertices; None: from what the frames see."""
     bounds: Bounds | None = None
@@ -45,6 +57,8 @@ class SequenceOptions:
     """Whether frames come at the pace at which they were recorded, and are dropped where fusion falls behind."""
     calibration: CalibrationOptions | None = None
     """What to estimate of the depth camera; None: nothing."""
+    motion: MotionOptions = field(default_factory=MotionOptions)
+    """How depth is found from the camera's motion, with use = color."""
     strict: bool = False
     """Whether a frame that cannot be used is an error rather than skipped."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
@@ -64,6 +78,8 @@ def fuse_sequence(
     no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
     """
     check_choice("use", options.use, USES)
+    if options.use == "color":
+        raise UsageError("use: received 'color', which glrender.pipeline.photographs.fuse_photographs does")
     selected = sequence.select(options.frames)
     if not any(entry.depth_path is not None for entry in selected):
         raise InputError(
@@ -103,7 +119,6 @@ def fuse_sequence(
         run.add_all(advance)
         with interruptible_after():
             surface = run.finish()
-            assert surface.sigma is not None
             prediction = photograph = None
             if surface.colors is not None and run.best_view is not None and run.failure is None:
                 prediction = predict_view(context, sequence.camera, surface, run.pose(run.best_view))
@@ -112,18 +127,30 @@ def fuse_sequence(
                 "photographs_missing": missing_photographs,
                 "renderer": context.renderer,
                 "placement": placement.description,
-                "observed": float(np.isfinite(surface.heights).mean()),
-                "median_sigma": float(np.nanmedian(surface.sigma)),
-                "shared_errors": None if fusion.shared is None else fusion.shared.report(),
-                "options": {"sequence": str(sequence.folder.resolve())}
-                | {key: value for key, value in asdict(options).items() if key != "fusion"}
-                | {"fusion": options.fusion},
+                "options": describe_options(sequence, options),
             }
+            report |= describe_map(fusion, surface)
             finished = FinishedMap(surface, prediction, photograph, report, run.partial)
             keep(finished)
     finally:
         fusion.release()
     return finished
+
+
+def describe_options(sequence: Sequence, options: SequenceOptions) -> dict[str, Any]:
+    """What was asked for, for `report.json`."""
+    plain = {key: value for key, value in asdict(options).items() if key != "fusion"}
+    return {"sequence": str(sequence.folder.resolve())} | plain | {"fusion": options.fusion}
+
+
+def describe_map(fusion: HeightMapFusion, surface: HeightMap) -> dict[str, Any]:
+    """What is known of a map that `fusion` made, for `report.json`."""
+    assert surface.sigma is not None
+    return {
+        "observed": float(np.isfinite(surface.heights).mean()),
+        "median_sigma": float(np.nanmedian(surface.sigma)),
+        "shared_errors": None if fusion.shared is None else fusion.shared.report(),
+    }
 
 
 class _Run:

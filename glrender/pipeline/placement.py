@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_pose, check_positive
 from glrender.errors import InputError
+from glrender.geometry.camera import Camera
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
 
@@ -24,6 +26,7 @@ LEVEL_DEGREES = 15.0
 """A map keeps the world's z where the dominant plane is tilted by no more than this."""
 
 _FRAMES, _PIXELS = 30, 3000  # looked at: in all, and of each frame; read in 0.3 s
+_FARTHEST = 4.0  # times the camera's height over the ground
 _STRAY = 0.2  # percent of the points beyond each side of the bounds
 _CELL = 4.0  # pixels; a cell of the default spacing is then seen by a dozen pixels of a frame
 _TRIPLES, _SCORED, _SEED = 500, 5000, 0  # 500 triples meet a plane of a fifth of the points with 98 % certainty
@@ -71,6 +74,39 @@ def place_map(
         frame, frame_source = sequence.T_world_map, "T_world_map.txt"
     if frame is None:
         frame, frame_source = _find_frame(look())
+    return _placed(look, frame, frame_source, bounds, spacing, max_vertices)
+
+
+def place_on_ground(
+    camera: Camera,
+    poses: Sequence_[Float64],
+    level: float,
+    *,
+    T_world_map: ArrayLike,
+    frame_source: str,
+    bounds: Bounds | None = None,
+    spacing: float | None = None,
+    max_vertices: int = MAX_VERTICES,
+) -> Placement:
+    """`place_map` for photographs alone: they see the plane z = `level` (metres) of a map frame that is known.
+
+    `poses` are the photographs' T_world_camera; ground farther away than four times the camera's height over it is left
+    out, since oblique pixels tell little of it. InputError where no camera sees the plane from above.
+    """
+    look: Callable[[], _Sight] = cache(
+        lambda: _look_at_plane(camera, poses, level, check_pose("T_world_map", T_world_map))
+    )
+    return _placed(look, T_world_map, frame_source, bounds, spacing, max_vertices)
+
+
+def _placed(
+    look: "Callable[[], _Sight]",
+    frame: ArrayLike,
+    frame_source: str,
+    bounds: Bounds | None,
+    spacing: float | None,
+    max_vertices: int,
+) -> Placement:
     T = check_pose("T_world_map", frame)
     spacing_source = "given"
     if spacing is None:
@@ -142,6 +178,29 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
         raise InputError(
             f"{sequence.folder}: the depth images measured next to nothing, so the map cannot be placed from them; "
             "give T_world_map, the bounds and the spacing"
+        )
+    focal = math.sqrt(camera.fx * camera.fy)
+    return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)
+
+
+def _look_at_plane(camera: Camera, poses: Sequence_[Float64], level: float, T_world_map: Float64) -> _Sight:
+    """What some pixels of some photographs see of the plane z = level of the map frame."""
+    step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
+    directions = camera.rays()[step // 2 :: step, step // 2 :: step].reshape(-1, 3)
+    rays, points, depths = [], [], []
+    for k in np.unique(np.linspace(0, len(poses) - 1, min(len(poses), _FRAMES)).round().astype(int)):
+        above = float((poses[k][:3, 3] - T_world_map[:3, 3]) @ T_world_map[:3, 2]) - level
+        ray = directions @ poses[k][:3, :3].T
+        with np.errstate(divide="ignore"):
+            z = -above / (ray @ T_world_map[:3, 2])
+        seen = (above > 0) & (z > 0) & (z * np.linalg.norm(ray, axis=1) < _FARTHEST * above)
+        rays.append(ray[seen] * z[seen, None])
+        points.append(rays[-1] + poses[k][:3, 3])
+        depths.append(z[seen])
+    if sum(map(len, points)) < 3:
+        raise InputError(
+            f"photographs: none of {len(poses)} cameras sees the ground at {level:.3g} m of the map frame from above; "
+            "check the poses and the map frame"
         )
     focal = math.sqrt(camera.fx * camera.fy)
     return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)

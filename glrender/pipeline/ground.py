@@ -1,0 +1,147 @@
+"""How high the ground is, from photographs with known poses: the level on which they agree."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+_WIDTH = 96  # pixels of the images compared: a wrong level moves them by pixels, and relief blurs them by less
+_REFERENCES, _FARTHER = 10, 8  # photographs, spread over the sequence; partners of each, every other twice as far off
+_STEP = 0.04  # from one level to the next, of the distance below the camera
+_PARALLAX = (2.0, 0.6)  # pixels, and share of the width: less says nothing about the level, more leaves no overlap
+_OVERLAP = 0.3  # of an image, that the other has to see of the ground for their likeness to count
+_ALIKE = 0.3  # correlation below which photographs of one ground do not agree on any level
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A level of the map frame."""
+
+    height: float
+    """Metres along the map's z."""
+    likeness: float
+    """Correlation of the photographs on this level, median of the pairs; at most 1."""
+    pairs: int
+    """Pairs of photographs that were compared."""
+
+    def below(self, T_world_camera: Float64, T_world_map: Float64) -> float:
+        """Metres that a camera is above the ground."""
+        return float((T_world_camera[:3, 3] - T_world_map[:3, 3]) @ T_world_map[:3, 2]) - self.height
+
+    def distance(self, T_world_camera: Float64, T_world_map: Float64) -> float:
+        """Metres to the ground along a camera's axis; of one that looks too far ahead, thrice those straight down."""
+        descent = -float(T_world_camera[:3, 2] @ T_world_map[:3, 2])
+        return self.below(T_world_camera, T_world_map) / max(descent, 1 / 3)
+
+
+def find_ground(
+    camera: Camera,
+    poses: Sequence[Float64],
+    read: Callable[[int], Float32 | None],
+    T_world_map: Float64 | None = None,
+) -> Ground:
+    """The level z = height of the map frame on which photographs agree best, whatever relief stands out of it.
+
+    `poses` are their T_world_camera (4, 4), in the order in which they were taken; `read` gives the intensity (height,
+    width) of one, NaN where unknown, or None where it cannot be read. A plane sweep (Collins, *A Space-Sweep Approach
+    to True Multi-Image Matching*, CVPR 1996) of whole images. Raises InputError where no two photographs are apart, or
+    none agree on any level.
+    """
+    T_map_world = np.eye(4) if T_world_map is None else se3.inverse(T_world_map)
+    in_map = [T_map_world @ T for T in poses]
+    pairs = _pairs(in_map)
+    if not pairs:
+        raise InputError(
+            f"photographs: the camera of all {len(poses)} stands in one place; how far away the ground is shows only "
+            "where the camera moves"
+        )
+    step = max(1, round(camera.width / _WIDTH))
+    small = camera.every_nth_pixel(step)
+    images = {k: read(k) for k in sorted({k for pair in pairs for k in pair})}
+    shrunk = {k: _shrunk(image, step) for k, image in images.items() if image is not None}
+    pairs = [pair for pair in pairs if all(k in shrunk for k in pair)]
+    baselines = np.array([np.linalg.norm(in_map[a][:3, 3] - in_map[b][:3, 3]) for a, b in pairs])
+    eye = float(np.median([in_map[a][2, 3] for a, _ in pairs]))
+    least, most = _PARALLAX[0], _PARALLAX[1] * small.width
+    nearest, farthest = small.fx * baselines.min() / most, small.fx * baselines.max() / least
+    below = nearest * np.exp(_STEP * np.arange(math.ceil(math.log(farthest / nearest) / _STEP) + 1))
+    curve = np.full(len(below), -1.0)
+    counts = np.zeros(len(below), int)
+    for level, distance in enumerate(below):
+        parallax = small.fx * baselines / distance
+        told = [
+            _likeness(small, shrunk[a], shrunk[b], in_map[a], in_map[b], eye - distance)
+            for a, b in (pairs[k] for k in np.flatnonzero((parallax >= least) & (parallax <= most)))
+        ]
+        known = [each for each in told if math.isfinite(each)]
+        counts[level] = len(known)
+        curve[level] = np.mean(known) if known else -1.0
+    curve[counts < max(1, counts.max() // 3)] = -1.0
+    best = int(np.argmax(curve))
+    if curve[best] < _ALIKE:
+        raise InputError(
+            f"photographs: {len(pairs)} pairs agree on no level of the ground (correlation {curve[best]:.2f} at best, "
+            f"expected {_ALIKE:g}); check poses, camera, and the map frame, whose z must point up from the ground"
+        )
+    return Ground(eye - _peak(below, curve, best), float(curve[best]), int(counts[best]))
+
+
+def _pairs(poses: Sequence[Float64]) -> list[tuple[int, int]]:
+    """Pairs of photographs by how far the camera moved between them: all of the way, half of it, a quarter, …"""
+    steps = np.linalg.norm(np.diff([T[:3, 3] for T in poses], axis=0), axis=1)
+    travelled = np.concatenate([[0.0], np.cumsum(steps)])
+    found = set()
+    for a in np.unique(np.linspace(0, len(poses) - 1, min(_REFERENCES, len(poses))).round().astype(int)):
+        for halvings in range(1, _FARTHER + 1):
+            b = int(np.searchsorted(travelled, travelled[a] + travelled[-1] / 2**halvings))
+            if b < len(poses) and travelled[b] > travelled[a]:
+                found.add((int(a), b))
+    return sorted(found)
+
+
+def _shrunk(image: Float32, step: int) -> Float32:
+    """Every `step`-th pixel of the image blurred over as many; NaN becomes the mean, which says nothing."""
+    filled = np.where(np.isnan(image), np.nanmean(image), image).astype(np.float32)
+    return np.ascontiguousarray(cv2.blur(filled, (step, step))[::step, ::step])
+
+
+def _likeness(camera: Camera, a: Float32, b: Float32, T_map_a: Float64, T_map_b: Float64, level: float) -> float:
+    """Correlation of two images where both see the plane z = level; NaN where they share too little of it."""
+    K = camera.matrix
+    # A pixel of `a` meets the plane at depth d: its place there, then in `b`. As a homography, up to scale.
+    n, height = T_map_a[2, :3], level - T_map_a[2, 3]
+    T_b_a = se3.inverse(T_map_b) @ T_map_a
+    H = K @ (T_b_a[:3, :3] + np.outer(T_b_a[:3, 3], n) / height) @ np.linalg.inv(K)
+    grid = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height), [1.0])).reshape(3, -1)
+    facing = (n @ np.linalg.inv(K) @ grid / height > 0).reshape(camera.shape)
+    x, y, w = H @ grid
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = np.stack([x / w, y / w]).reshape(2, *camera.shape).astype(np.float32)
+    inside = facing & (w > 0).reshape(camera.shape)
+    inside &= (at[0] >= 0) & (at[0] <= camera.width - 1) & (at[1] >= 0) & (at[1] <= camera.height - 1)
+    if inside.mean() < _OVERLAP:
+        return float("nan")
+    seen = cv2.remap(b, np.nan_to_num(at[0]), np.nan_to_num(at[1]), cv2.INTER_LINEAR)[inside]
+    own = a[inside]
+    spread = own.std() * seen.std()
+    return float(((own - own.mean()) * (seen - seen.mean())).mean() / spread) if spread > 1e-6 else float("nan")
+
+
+def _peak(below: Float64, curve: Float64, best: int) -> float:
+    """Where the curve is highest, between the levels, by a parabola."""
+    if not 0 < best < len(below) - 1:
+        return float(below[best])
+    low, top, high = curve[best - 1 : best + 2]
+    bend = low - 2 * top + high
+    shift = 0.5 * (low - high) / bend if bend < 0 else 0.0
+    return float(below[best] * math.exp(_STEP * shift))

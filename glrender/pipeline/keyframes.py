@@ -1,0 +1,94 @@
+"""Which of a moving camera's photographs are given a depth, from which of the others, and when."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.frontend.cross_check import cross_checked
+from glrender.frontend.depth_from_motion import DepthFromMotion
+from glrender.frontend.motion_depth import MotionDepth
+from glrender.frontend.photograph import Photograph
+from glrender.frontend.search import Search
+from glrender.frontend.sources import choose_sources
+from glrender.io.sequence import FrameEntry
+
+Float64 = NDArray[np.float64]
+
+APART = 0.08
+"""Of the distance to the ground: how far the camera moves from one keyframe to the next."""
+TURNED = 15.0
+"""Degrees that the camera turns from one keyframe to the next, if it does not move so far before."""
+AFTER = 2
+"""Keyframes that a keyframe waits for: seen from both sides, less of its depth is hidden, and less uncertain."""
+KEPT = 24
+"""Keyframes that sources are chosen from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Keyframe:
+    """A photograph that is to be given a depth."""
+
+    entry: FrameEntry
+    image: NDArray[np.float32]
+    """(height, width, 3) linear colour."""
+    photograph: Photograph
+    distance: float
+    """Metres to the ground along the camera's axis, about."""
+
+
+def is_apart(pose: Float64, last: Float64, distance: float) -> bool:
+    """Whether a camera at `pose` is far enough from `last` (both (4, 4), to world) to be a keyframe of its own."""
+    cosine = (np.trace(last[:3, :3].T @ pose[:3, :3]) - 1) / 2
+    turned = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    return bool(np.linalg.norm(pose[:3, 3] - last[:3, 3]) >= APART * distance or turned >= TURNED)
+
+
+class KeyframeDepths:
+    """Makes depths of keyframes as they come, each from others before and after it, held against its neighbours'."""
+
+    def __init__(self, depth_from_motion: DepthFromMotion, search: Callable[[Keyframe], Search]) -> None:
+        self._depth_from_motion = depth_from_motion
+        self._search = search
+        self._kept: deque[Keyframe] = deque(maxlen=KEPT)
+        self._waiting: deque[Keyframe] = deque()
+        self._measured: deque[tuple[Keyframe, MotionDepth]] = deque(maxlen=3)
+
+    def add(self, keyframe: Keyframe) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
+        """Take a keyframe; gives those that are finished by it, with their depth: None where nothing else saw the same
+        from another place."""
+        self._kept.append(keyframe)
+        self._waiting.append(keyframe)
+        while len(self._waiting) > AFTER:
+            yield from self._measure(self._waiting.popleft())
+
+    def finish(self) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
+        """The keyframes that still waited for others."""
+        while self._waiting:
+            yield from self._measure(self._waiting.popleft())
+        if self._measured:
+            yield self._checked(len(self._measured) - 1)
+
+    def _measure(self, keyframe: Keyframe) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
+        others = [each for each in self._kept if each is not keyframe]
+        poses = [each.photograph.T_world_camera for each in others]
+        chosen = choose_sources(
+            keyframe.photograph.T_world_camera, poses, self._depth_from_motion.camera, keyframe.distance
+        )
+        if not chosen:
+            yield keyframe, None
+            return
+        sources = [others[k].photograph for k in chosen]
+        depth = self._depth_from_motion.estimate(keyframe.photograph, sources, self._search(keyframe))
+        self._measured.append((keyframe, depth))
+        if len(self._measured) > 1:
+            yield self._checked(len(self._measured) - 2)
+
+    def _checked(self, index: int) -> tuple[Keyframe, MotionDepth]:
+        keyframe, depth = self._measured[index]
+        neighbours = [other for k, (_, other) in enumerate(self._measured) if k != index]
+        if not neighbours:
+            return keyframe, depth
+        return keyframe, cross_checked(self._depth_from_motion.camera, depth, neighbours)
