@@ -73,6 +73,8 @@ class FuseOptions:
     """Standard deviations of a pose along, and about, each axis of the camera, independent from frame to frame."""
     offset_sigma: Annotated[float | None, option("METRES", "0 with --pose-sigma")] = None
     """Standard deviation of an error that all depths of a frame share; with --pose-sigma."""
+    refine_poses: bool = False
+    """With --use color: refine the given poses together with the map."""
     height_range: Annotated[
         tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
     ] = None
@@ -96,7 +98,7 @@ def run(options: FuseOptions) -> int:
         time_offset=read_time_offset(options.time_offset),
         realtime=options.realtime,
         calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
-        motion=MotionOptions(height_range=options.height_range),
+        motion=MotionOptions(options.refine_poses, options.height_range),
         strict=options.strict,
         fusion=FusionOptions(
             depth_noise=read_depth_noise(options.depth_noise),
@@ -127,8 +129,11 @@ def _check_motion(options: FuseOptions) -> None:
                 raise UsageError(
                     f"--{name}: received with --use color, which has no depth images; leave one of them out"
                 )
-    elif options.height_range is not None:
-        raise UsageError("--height-range: received without --use color, which it belongs to")
+    else:
+        for name in ("height_range", "refine_poses"):
+            if getattr(options, name):
+                flag = name.replace("_", "-")
+                raise UsageError(f"--{flag}: received without --use color, which it belongs to")
     if options.height_range is not None:
         low, high = options.height_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):

@@ -1,0 +1,186 @@
+"""Keyframes with known poses become a map: the depth of each from its neighbours, fused one after the other."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import GLError, InputError
+from glrender.frontend.depth_from_motion import DepthFromMotion
+from glrender.frontend.intensity import intensity
+from glrender.frontend.motion_depth import MotionDepth
+from glrender.frontend.photograph import Photograph
+from glrender.frontend.search import Search
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.linearization import FrameReport
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.interrupt import interruptible_after
+from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.pipeline.chosen_frames import describe_skipped
+from glrender.pipeline.fuse import SequenceOptions, describe_map, describe_options
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.keyframes import Keyframe, KeyframeDepths
+from glrender.pipeline.outputs import FinishedMap, predict_view
+from glrender.pipeline.placement import Placement
+from glrender.pipeline.read_ahead import ReadFrame, read_ahead
+
+Float64 = NDArray[np.float64]
+Poses = Mapping[int, Float64]
+"""T_world_camera (4, 4) of each frame by its index."""
+
+RELIEF = 0.3
+"""Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
+
+
+class KeyframeFusion:
+    """Keyframes on their way into the map, and what became of them; owned by `context`."""
+
+    def __init__(
+        self, context: Context, sequence: Sequence, options: SequenceOptions, placement: Placement, ground: Ground
+    ) -> None:
+        self._context, self._sequence, self._options = context, sequence, options
+        self._placement, self._ground = placement, ground
+        self._depth_from_motion = DepthFromMotion(context, sequence.camera)
+        self._fusion = HeightMapFusion(
+            context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, options.fusion
+        )
+        self._depths = KeyframeDepths(self._depth_from_motion, self._search)
+        self._skipped: list[Skipped] = []
+        self._reports: dict[int, FrameReport] = {}
+        self._shares: list[Mapping[str, float]] = []
+        self._best_view: Keyframe | None = None
+        self._stages: dict[str, list[float]] = {}
+        self._seconds = 0.0
+        self._partial = False
+        self._failure: GLError | None = None
+
+    def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Callable[[int, int], None]) -> None:
+        """Fuse keyframe after keyframe; KeyboardInterrupt or GLError ends it, and is passed on where none was."""
+        started = perf_counter()
+        try:
+            for done, read in enumerate(read_ahead(self._sequence, keyframes), start=1):
+                with interruptible_after():
+                    self._add(read, poses)
+                    self._seconds = perf_counter() - started
+                advance(done, len(keyframes))
+            with interruptible_after():
+                for keyframe, depth in self._depths.finish():
+                    self._fuse(keyframe, depth)
+                self._seconds = perf_counter() - started
+        except (KeyboardInterrupt, GLError) as error:
+            if not self._reports:
+                raise
+            self._partial = True
+            if isinstance(error, GLError):
+                self._failure = error
+
+    def finish(self, skipped: tuple[Skipped, ...], description: dict[str, Any]) -> FinishedMap:
+        """The map of all keyframes that were added; InputError if there is nothing on it."""
+        skipped = (*skipped, *self._skipped)
+        if not self._reports:
+            first = describe_skipped(skipped[0])
+            raise InputError(f"{self._sequence.folder}: no photograph could be fused, the first is {first}")
+        surface = self._fusion.map() if self._failure is None else self._fusion.rescued_map()
+        if np.isnan(surface.heights).all():
+            raise InputError(
+                f"{self._sequence.folder}: {len(self._reports)} photographs say too little about any cell of the map: "
+                f"{_words(self._mean_shares())} of their pixels; check poses and camera, or take a larger spacing"
+            )
+        prediction = photograph = None
+        best = self._best_view
+        if surface.colors is not None and best is not None and self._failure is None:
+            prediction = predict_view(self._context, self._sequence.camera, surface, best.photograph.T_world_camera)
+            photograph = best.image
+        report = description | {
+            "frames_used": len(self._reports),
+            "frames_skipped": skipped,
+            "frames_per_second": description["frames"] / self._seconds,
+            "partial": self._partial,
+            "failure": None if self._failure is None else str(self._failure),
+            "stages": {f"{name}_ms": float(np.median(times)) for name, times in self._stages.items()},
+            "residuals": {
+                "median_abs_m": float(np.nanmedian([report.median_abs_residual for report in self._reports.values()])),
+            },
+            "depth_from_motion": {"shares": self._mean_shares(), "ground": self._ground},
+            "photographs_missing": self._sequence.missing_photographs,
+            "renderer": self._context.renderer,
+            "placement": self._placement.description,
+            "options": describe_options(self._sequence, self._options),
+        }
+        report |= describe_map(self._fusion, surface)
+        return FinishedMap(surface, prediction, photograph, report, self._partial)
+
+    @property
+    def surface(self) -> HeightMap:
+        """The map so far, with a finite height in every cell."""
+        return self._fusion.surface
+
+    def release(self) -> None:
+        """Release what this made in the context."""
+        self._fusion.release()
+        self._depth_from_motion.release()
+
+    def _search(self, keyframe: Keyframe) -> Search:
+        T = self._placement.T_world_map
+        if self._options.motion.height_range is not None:
+            return Search.heights(T, *self._options.motion.height_range)
+        reach = RELIEF * self._ground.below(keyframe.photograph.T_world_camera, T)
+        return Search.heights(T, self._ground.height - reach, self._ground.height + reach)
+
+    def _add(self, read: ReadFrame, poses: Poses) -> None:
+        entry, frame = read.entry, read.frame
+        if frame is None:
+            assert read.error is not None
+            if self._options.strict:
+                raise read.error
+            self._skipped.append(Skipped(entry.index, entry.name, str(read.error)))
+            return
+        assert frame.image is not None
+        self._took("read", read.milliseconds)
+        pose = poses[entry.index]
+        distance = self._ground.distance(pose, self._placement.T_world_map)
+        keyframe = Keyframe(entry, frame.image, Photograph(intensity(frame.image), pose), distance)
+        start = perf_counter()
+        finished = list(self._depths.add(keyframe))
+        self._took("depth", 1e3 * (perf_counter() - start))
+        for each, depth in finished:
+            self._fuse(each, depth)
+
+    def _fuse(self, keyframe: Keyframe, depth: MotionDepth | None) -> None:
+        entry = keyframe.entry
+        if depth is None:
+            self._skipped.append(Skipped(entry.index, entry.name, "no other photograph shows the same from elsewhere"))
+            return
+        self._shares.append(depth.shares)
+        if not depth.depth.any():
+            self._skipped.append(Skipped(entry.index, entry.name, f"no depth: {_words(depth.shares)} of the pixels"))
+            return
+        sigma = depth.fusion_sigma(self._sequence.camera, self._placement.spacing)
+        start = perf_counter()
+        report = self._fusion.integrate(
+            keyframe.photograph.T_world_camera,
+            image=keyframe.image,
+            depth=depth.depth,
+            depth_sigma=np.where(depth.depth > 0, sigma, np.float32(1)),
+        )
+        self._took("fuse", 1e3 * (perf_counter() - start))
+        best = self._best_view
+        if best is None or report.measured > self._reports[best.entry.index].measured:
+            self._best_view = keyframe
+        self._reports[entry.index] = report
+
+    def _took(self, stage: str, milliseconds: float) -> None:
+        self._stages.setdefault(stage, []).append(milliseconds)
+
+    def _mean_shares(self) -> dict[str, float]:
+        names = sorted({name for shares in self._shares for name in shares})
+        return {name: float(np.mean([shares.get(name, 0.0) for shares in self._shares])) for name in names}
+
+
+def _words(shares: Mapping[str, float]) -> str:
+    """Shares of pixels, the largest first."""
+    largest = sorted(shares.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in largest if share >= 0.005)
