@@ -52,7 +52,7 @@ def fuse_photographs(
     ground = _ground_of(sequence, chosen.posed, poses, frame)
     keyframes = _keyframes(chosen.posed, poses, frame, ground)
     placement = place_on_ground(
-        sequence.camera,
+        sequence,
         [poses[entry.index] for entry in keyframes],
         ground.height,
         T_world_map=frame,

@@ -74,11 +74,11 @@ def place_map(
         frame, frame_source = sequence.T_world_map, "T_world_map.txt"
     if frame is None:
         frame, frame_source = _find_frame(look())
-    return _placed(look, frame, frame_source, bounds, spacing, max_vertices)
+    return _placed(sequence, look, frame, frame_source, bounds, spacing, max_vertices)
 
 
 def place_on_ground(
-    camera: Camera,
+    sequence: Sequence,
     poses: Sequence_[Float64],
     level: float,
     *,
@@ -94,12 +94,13 @@ def place_on_ground(
     out, since oblique pixels tell little of it. InputError where no camera sees the plane from above.
     """
     look: Callable[[], _Sight] = cache(
-        lambda: _look_at_plane(camera, poses, level, check_pose("T_world_map", T_world_map))
+        lambda: _look_at_plane(sequence.camera, poses, level, check_pose("T_world_map", T_world_map))
     )
-    return _placed(look, T_world_map, frame_source, bounds, spacing, max_vertices)
+    return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, max_vertices)
 
 
 def _placed(
+    sequence: Sequence,
     look: "Callable[[], _Sight]",
     frame: ArrayLike,
     frame_source: str,

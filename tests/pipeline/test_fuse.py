@@ -187,7 +187,7 @@ class TestOptions:
         assert np.nanmedian(np.abs(finished.surface.heights - flight.truth.heights)) < 0.002
 
     def test_unknown_uses_and_selections(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
-        with pytest.raises(UsageError, match="use: received 'color', expected one of 'depth', 'both'"):
+        with pytest.raises(UsageError, match=r"use: received 'color', which .*fuse_photographs does"):
             fuse_sequence(context, sequence, replace(options, use="color"))
         with pytest.raises(UsageError, match="frames: received 'some', expected even, odd"):
             fuse_sequence(context, sequence, replace(options, frames="some"))
