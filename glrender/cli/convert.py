@@ -49,6 +49,10 @@ class ConvertOptions:
     the file's. --calibration is a camera.yaml, Kalibr camchain, OpenCV YAML or XML, ROS camera_calibration YAML, EuRoC
     sensor.yaml, COLMAP model, or transforms.json.
 
+    For example, a phone's video with a calibration alone, and a robot's bag with its wheel odometry:
+    glrender convert drive.mp4 --calibration camchain.yaml --out drive
+    glrender convert drive.bag --pose-topic /odom --T-base-camera T.txt --out drive
+
     What cannot be used is left out, and told. Ctrl-C keeps the images that are done, as a shorter sequence; an earlier
     conversion in --out is replaced only by a whole one, and other files there are never touched.
     """
@@ -82,7 +86,8 @@ class ConvertOptions:
     depth_scale: Annotated[float | None, option("COUNTS", "the recording's own, else the calibration's")] = None
     """Counts of a depth image per metre."""
     times: Annotated[Path | None, option("FILE", "a list beside the images, else their names")] = None
-    """For a folder of images: a line an image, its time in seconds (or 19 digits of nanoseconds), or time and file."""
+    """For a folder of images: a line an image, its time (seconds, or a Unix time in whole milli-, micro- or
+    nanoseconds), or time and file."""
     rate: Annotated[float | None, option("HZ", "the recording's own times")] = None
     """For a folder of images or a video: images a second, from 0 on."""
     topic: Annotated[str | None, option("NAME", "the only one")] = None
@@ -115,7 +120,7 @@ def run(options: ConvertOptions) -> int:
     )
     with StagedFolder(options.out, CONVERSION) as folder:
         recording = open_recording(options.source, options.source_format, given)
-        poses = _carried(options, poses or recording.poses)
+        poses, carrier = _carried(options, poses or recording.poses)
         selection = PictureSelection(*_span(options), options.every, options.time_offset)
         with progress("converting") as advance:
             conversion = convert(recording, folder.stage, _cameras(options, recording), poses, selection, advance)
@@ -126,7 +131,7 @@ def run(options: ConvertOptions) -> int:
         if placement.is_file():
             np.savetxt(folder.stage / PLACEMENT, read_pose(placement), fmt="%.12g")
         folder.publish(_account(options, recording, conversion))
-    _print_summary(options, recording, conversion)
+    _print_summary(options, recording, conversion, carrier)
     return 1 if conversion.partial else 0
 
 
@@ -158,16 +163,16 @@ def _read_poses(options: ConvertOptions) -> Poses | None:
     return None if options.poses is None else read_poses(options.poses, options.pose_format)
 
 
-def _carried(options: ConvertOptions, poses: Poses | None) -> Poses | None:
-    """The camera's poses, where those that are given may be of what carries it."""
+def _carried(options: ConvertOptions, poses: Poses | None) -> tuple[Poses | None, Path | None]:
+    """The camera's poses, and the file that says where it sits on what the given ones are of; None: they are its."""
     if poses is None:
         if options.T_base_camera is not None:
             raise UsageError("--T-base-camera: received it, but there are no poses: give --poses or --pose-topic")
-        return None
+        return None, None
     if options.T_base_camera is not None:
-        return carried(poses, read_pose(options.T_base_camera))
+        return carried(poses, read_pose(options.T_base_camera)), options.T_base_camera
     if options.poses is None or pose_format(options.poses, options.pose_format) != "euroc":
-        return poses
+        return poses, None
     base = None
     if options.calibration is not None:
         # Of the formats that say where the camera sits, none needs to be told the images' size.
@@ -179,7 +184,7 @@ def _carried(options: ConvertOptions, poses: Poses | None) -> Poses | None:
             f"--T-base-camera: {options.poses} has the poses of a body (EuRoC), and the calibration does not say where "
             "the camera sits on it; give the 4 x 4 matrix from camera to body, the identity if they are the camera's"
         )
-    return carried(poses, base)
+    return carried(poses, base), options.calibration
 
 
 def _cameras(options: ConvertOptions, recording: Recording) -> Callable[[Size], CameraFile]:
@@ -220,7 +225,7 @@ def _account(options: ConvertOptions, recording: Recording, conversion: Conversi
     }
 
 
-def _print_summary(options: ConvertOptions, recording: Recording, conversion: Conversion) -> None:
+def _print_summary(options: ConvertOptions, recording: Recording, conversion: Conversion, carrier: Path | None) -> None:
     camera, left_out = conversion.cameras.color, conversion.left_out
     kinds = {"photographs": conversion.photographs, "depth images": conversion.depth_images}
     counts = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
@@ -229,7 +234,7 @@ def _print_summary(options: ConvertOptions, recording: Recording, conversion: Co
     lens = "no lens" if camera.distortion is None else f"lens {' '.join(f'{k:.4g}' for k in camera.distortion)}"
     poses = "no poses"
     if conversion.poses:
-        whose = "taken for the camera's" if options.T_base_camera is None else "of the base, taken to the camera"
+        whose = "taken for the camera's" if carrier is None else f"of what carries the camera as {carrier} says"
         poses = f"{conversion.poses} poses, {whose}: {conversion.posed} of {conversion.frames} frames have one"
     print(
         f"{options.out}: {counts}{interrupted} of {duration:.2f} s, from {conversion.first:.6f} s on\n"

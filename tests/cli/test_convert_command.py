@@ -100,7 +100,7 @@ def test_a_bag_of_a_robot_with_depth(tmp_path: Path, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     assert "4 photographs and 4 depth images" in printed
     assert (
-        "4 poses, of the base, taken to the camera: 3 of 4 frames have one" in printed
+        f"4 poses, of what carries the camera as {tmp_path / 'T.txt'} says: 3 of 4 frames have one" in printed
     )  # the last depth image is 5 ms after the last pose
     sequence = open_sequence(out)
     assert sequence.depth_scale == 1000
@@ -210,6 +210,7 @@ def test_euroc_takes_the_cameras_place_on_the_body_from_the_calibration(
     (tmp_path / "data.csv").write_text("#timestamp,x,y,z,w,x,y,z\n" + lines)
     command = [cam0, "--poses", tmp_path / "data.csv", "--out", tmp_path / "out"]
     assert convert(*command, "--calibration", cam0 / "sensor.yaml") == 0
+    assert "3 poses, of what carries the camera as " in capsys.readouterr().out
     sequence = open_sequence(tmp_path / "out")
     assert len(sequence.with_poses(sequence.frames)[0]) == 3
     np.testing.assert_allclose(sequence.trajectory.poses[1], se3.exp([1, 0, 0, 0, 0, 0]) @ T_body_camera, atol=1e-8)

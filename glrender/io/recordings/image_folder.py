@@ -19,7 +19,8 @@ LISTS = ("times.txt", "timestamps.txt", "data.csv")
 """Where times stand in the folder or beside it: as in KITTI, and as in EuRoC, whose images lie in data/."""
 
 UNIX_SECONDS = re.compile(r"\d{9,10}\.\d+")
-UNIX_NANOSECONDS = re.compile(r"\d{18,19}")
+WHOLE_UNITS = {13: 1e-3, 16: 1e-6, 19: 1e-9}
+"""Seconds that a Unix time counts in if it is a whole number of so many digits: milli-, micro- and nanoseconds."""
 
 
 @dataclass(eq=False)
@@ -58,8 +59,8 @@ def open_image_folder(
     """The images in `folder`, sorted by name, numbers in names by their value.
 
     Their times are those of the file `times`; or `rate` a second, from 0; or what a list in the folder or beside it
-    says; or names that are Unix times (seconds with decimals, or nanoseconds); or `default_rate` a second. InputError
-    if the folder holds no image or nothing says the times.
+    says; or names that are Unix times (seconds with decimals, or whole milli-, micro- or nanoseconds); or
+    `default_rate` a second. InputError if the folder holds no image or nothing says the times.
     """
     files = sorted((path for path in folder.iterdir() if _is_image(path)), key=_order)
     if not files and (folder / "data").is_dir():  # EuRoC
@@ -95,7 +96,7 @@ def _listed(folder: Path, files: list[Path], listing: Path) -> ImageFolder:
     for number, line in data_lines(listing):
         time, *rest = line.replace(",", " ").split(maxsplit=1)
         try:
-            entries.append((float(time) * (1e-9 if UNIX_NANOSECONDS.fullmatch(time) else 1), *rest))
+            entries.append((_seconds(time), *rest))
         except ValueError:
             raise InputError(f"{listing}:{number}: received {line!r}, expected a time, or a time and a file") from None
     if not entries:
@@ -124,6 +125,9 @@ def _order(path: Path) -> list[tuple[int, str]]:
 
 
 def _time_of_name(stem: str) -> float | None:
-    if UNIX_SECONDS.fullmatch(stem):
-        return float(stem)
-    return float(stem) * 1e-9 if UNIX_NANOSECONDS.fullmatch(stem) else None
+    whole = stem.isdecimal() and len(stem) in WHOLE_UNITS
+    return _seconds(stem) if whole or UNIX_SECONDS.fullmatch(stem) else None
+
+
+def _seconds(text: str) -> float:
+    return float(text) * (WHOLE_UNITS.get(len(text), 1) if text.isdecimal() else 1)

@@ -48,6 +48,8 @@ def test_unix_times_in_names(tmp_path):
     assert times(seconds) == [1305033527.670034, 1305033527.703401]
     nanoseconds = open_image_folder(write(tmp_path / "euroc", f"{NOW}.png", f"{NOW + 50_000_000}.png"))
     assert times(nanoseconds) == pytest.approx([1403636579.763556, 1403636579.813556], abs=1e-6)
+    milliseconds = open_image_folder(write(tmp_path / "phone", "1403636579763.jpg", "1403636579813.jpg"))
+    assert times(milliseconds) == pytest.approx([1403636579.763, 1403636579.813], abs=1e-6)
 
 
 def test_a_list_of_times_beside_the_folder(tmp_path):
