@@ -13,7 +13,7 @@ class Photograph:
     """One pinhole image with its pose."""
 
     image: NDArray[np.float32]
-    """(height, width) intensity, see `glrender.frontend.intensity`; NaN where unknown."""
+    """(height, width) intensity, see `glrender.geometry.intensity`; NaN where unknown."""
     T_world_camera: NDArray[np.float64]
     """(4, 4) camera to world."""
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.intensity import intensity
 from glrender.frontend.motion_depth import MotionDepth
 from glrender.frontend.photograph import Photograph
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.render.forward import ForwardRenderer
 from glrender.simulate.elevation import BUILTIN, read_elevation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glrender.errors import InputError
-from glrender.frontend.intensity import intensity
+from glrender.geometry.intensity import intensity
 
 
 def test_noise_of_light_becomes_even() -> None:
