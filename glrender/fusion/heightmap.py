@@ -12,20 +12,22 @@ wrongly, because somebody walked by, is put right by the others while that frame
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.residuals import Measurements
-from glrender.checks import check_array, check_pose, check_positive
+from glrender.checks import check_array, check_choice, check_pose, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
 from glrender.fusion.noise import check_depth_sigma
+from glrender.fusion.photograph_memory import PhotographMemory
+from glrender.fusion.photometry import PhotographLinearizer, PhotographReport
 from glrender.fusion.shared_errors import PoseSigma, SharedErrors, shared_errors
 from glrender.fusion.sightings import disputed
 from glrender.fusion.weighting import Weighting
@@ -36,6 +38,7 @@ from glrender.gl.context import Context
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import SmoothnessPrior
+from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
 from glrender.solve.systems import NormalEquations
 from glrender.stopwatch import Stopwatch
 
@@ -59,6 +62,11 @@ class FusionOptions(Weighting):
     intrinsics_covariance: Float64 | None = field(default=None, compare=False)
     """(4, 4) pixels²: of fx, fy, cx, cy, where they were estimated from the frames that are fused; 0 for what was held.
     Where they were not, they count as uncertain only if the frames have errors that last."""
+    heights_from: str = "depth"
+    """What tells heights: "depth"; "both", depth and photographs; or "color", photographs alone, once depth has made a
+    cell observed. Depths that were found in the same photographs are not independent of them: take "color" there."""
+    intensity_noise: float = 0.015
+    """Standard deviation of an intensity (`glrender.geometry.intensity`), at least."""
     equations: str | None = None
     """Where a frame's normal equations are made: "gpu", "host", or None for where it is faster."""
     window: int = 5
@@ -69,6 +77,8 @@ class FusionOptions(Weighting):
         super().__post_init__()
         check_positive("slope_sigma", self.slope_sigma)
         check_positive("observed_ratio", self.observed_ratio)
+        check_positive("intensity_noise", self.intensity_noise)
+        check_choice("heights_from", self.heights_from, ("depth", "color", "both"))
         if self.pose_sigma is not None and not isinstance(self.pose_sigma, PoseSigma):
             raise UsageError(
                 f"pose_sigma: received {self.pose_sigma!r}, expected glrender.PoseSigma(translation, rotation) in "
@@ -86,6 +96,8 @@ class _HeldFrame:
     sighting: Float64
     """(rows, cols): mean height that it saw around each vertex; NaN where it saw nothing, or was not asked."""
     said: Linearized
+    starting: NDArray[np.bool_] | None
+    """(rows, cols): the only cells that it may say something about; None: all."""
 
 
 class HeightMapFusion:
@@ -120,6 +132,10 @@ class HeightMapFusion:
             self._memory, self._heights[..., None]
         )
         self._colors: ColorMemory | None = None
+        self._photographs: PhotographMemory | None = None
+        if self.options.heights_from != "depth":
+            linearizer = PhotographLinearizer(context, camera, self.grid, self.options, self.options.intensity_noise)
+            self._photographs = PhotographMemory(linearizer, camera, self.grid.shape)
         self._log = FrameLog(self.grid.shape)
         self._attenuation = attenuation(self.options.depth_loss)
         self.shared: SharedErrors | None = None
@@ -133,7 +149,7 @@ class HeightMapFusion:
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        return self._observed(self._window)
+        return self._observed(self._held)
 
     def integrate(
         self,
@@ -169,25 +185,31 @@ class HeightMapFusion:
             self._check_channels(image.shape[2])
         watch = self._linearizer.watch = Stopwatch()
         with watch.stage("seed"):
-            unsure = ~self._observed(self._window, _SETTLED)
+            starting = ~self.observed if self.options.heights_from == "color" else None
+            unsure = ~self._observed(self._held, _SETTLED) if starting is None else starting
             seen = self.grid.means(self.camera, T, depth, image, depth_sigma=given, wanted=unsure | self._new)
             seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
         sigma = self.options.depth_noise.sigma(depth) if given is None else given
         measurements = Measurements(depth, sigma, image, self.options.color_noise)
         frame = self._linearizer.hold(T, measurements)
-        said = self._linearizer.linearize(frame, self._heights)
+        said = _restricted(self._linearizer.linearize(frame, self._heights), starting, self._heights)
         with watch.stage("log"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
             self._log.add(T_map_camera, said.heights, self._heights, ~unsure, self._attenuation)
-        self._window.append(_HeldFrame(frame, seen[..., 0], said))
+        self._window.append(_HeldFrame(frame, seen[..., 0], said, starting))
         with watch.stage("solve"):
-            self._heights = self._solved(self._window, _FEW_STEPS, self._heights)
+            self._heights = self._solved(self._held, _FEW_STEPS, self._heights)
+        photographs = None
+        if self._photographs is not None and image is not None:
+            with watch.stage("photographs"):
+                photographs = self._add_photograph(self._photographs, T, image)
         if len(self._window) > self.options.window:
             with watch.stage("seed"):
                 self._heights = self._settled()
             self._commit(self._window[0])
             self._linearizer.let_go(self._window.popleft().frame)
-        return replace(said.report, seeded=seeded, milliseconds=watch.milliseconds)
+        report = replace(said.report, seeded=seeded, photographs=photographs, milliseconds=watch.milliseconds)
+        return replace(report, color_share=self._color_share(self._held))
 
     def map(self) -> HeightMap:
         """The map so far: height, sigma and colour, NaN in cells that are not observed.
@@ -196,7 +218,8 @@ class HeightMapFusion:
         """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         start = self._settled()
-        return self._map_of([replace(held, said=self._linearized_again(held, start)) for held in self._window], start)
+        window = [replace(held, said=self._linearized_again(held, start)) for held in self._window]
+        return self._map_of(window, start, self._waiting([held.said.heights for held in window], start))
 
     def rescued_map(self) -> HeightMap:
         """The map so far without rendering anything, for when OpenGL has failed.
@@ -205,13 +228,14 @@ class HeightMapFusion:
         """
         return self._map_of(list(self._window), self._settled())
 
-    def _map_of(self, window: list[_HeldFrame], start: Float64) -> HeightMap:
-        heights = self._solved(window, _TO_THE_END, start)
-        observed = self._observed(window)
+    def _map_of(self, window: list[_HeldFrame], start: Float64, waiting: Sequence[NormalEquations] = ()) -> HeightMap:
+        held = [*(each.said.heights for each in window), *waiting]
+        heights = self._solved(held, _TO_THE_END, start)
+        observed = self._observed(held)
         sigma = np.full(self.grid.shape, np.nan)
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
-            sigma = np.sqrt(marginal_variances_at(self._total(window).stencil, observed))
+            sigma = np.sqrt(marginal_variances_at(self._total(held).stencil, observed))
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             self.shared = shared_errors(
                 self._log, by_noise, self.camera, self.options.pose_sigma, self.options.intrinsics_covariance
@@ -220,8 +244,8 @@ class HeightMapFusion:
         colors = None
         if self._colors is not None:
             final = self._colors
-            for held in window:
-                final = final.with_frame(held.said.colors)
+            for each in window:
+                final = final.with_frame(each.said.colors)
             colors = np.where(observed[..., None], final.solved().known(), np.nan)
         return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma)
 
@@ -230,6 +254,13 @@ class HeightMapFusion:
         for held in self._window:
             self._linearizer.let_go(held.frame)
         self._linearizer.release()
+        if self._photographs is not None:
+            self._photographs.release()
+
+    @property
+    def _held(self) -> list[NormalEquations]:
+        """What the frames in the window say about the heights."""
+        return [held.said.heights for held in self._window]
 
     @property
     def _new(self) -> NDArray[np.bool_]:
@@ -268,7 +299,35 @@ class HeightMapFusion:
             )
 
     def _linearized_again(self, held: _HeldFrame, heights: Float64) -> Linearized:
-        return self._linearizer.linearize(held.frame, heights, self._estimated_colors)
+        said = self._linearizer.linearize(held.frame, heights, self._estimated_colors)
+        return _restricted(said, held.starting, heights)
+
+    def _add_photograph(self, memory: PhotographMemory, T: Float64, image: Float32) -> PhotographReport | None:
+        """Let a photograph wait; once there are enough of them, take in what they say."""
+        memory.add(T, image, self.surface)
+        compared = memory.compared(self._heights, self._solving(self._held)) if memory.complete else None
+        if compared is None:
+            return None
+        heights, said = compared
+        memory.commit(said.heights)
+        if said.heights.count == 0:
+            return said.report
+        self._heights = heights
+        T_map_camera = se3.inverse(self.grid.T_world_map) @ T
+        self._log.add(T_map_camera, said.heights, self._heights, self._observed(self._held), self._attenuation)
+        self._heights = self._solved(self._held, _FEW_STEPS, self._heights)
+        return said.report
+
+    def _waiting(self, held: list[NormalEquations], heights: Float64) -> list[NormalEquations]:
+        """What the photographs that still wait say, besides all that frames in the window do."""
+        compared = None if self._photographs is None else self._photographs.compared(heights, self._solving(held))
+        return [] if compared is None else [compared[1].heights]
+
+    def _solving(self, held: list[NormalEquations]) -> Callable[[list[NormalEquations]], tuple[Float64, Float64]]:
+        def solve(said: list[NormalEquations]) -> tuple[Float64, Float64]:
+            return self._solved([*held, *said], _SOME_STEPS, self._heights), self._information([*held, *said])
+
+        return solve
 
     def _commit(self, held: _HeldFrame) -> None:
         """Move a frame that leaves the window into the memory."""
@@ -278,22 +337,47 @@ class HeightMapFusion:
             with self._linearizer.watch.stage("solve"):
                 self._colors = self._colors.with_frame(said.colors).relaxed()
 
-    def _total(self, window: Iterable[_HeldFrame]) -> NormalEquations:
-        """All that is known about the heights: the memory, the prior, and the frames that are held back."""
-        return sum((held.said.heights for held in window), self._memory + self._prior)
+    def _total(self, held: Sequence[NormalEquations]) -> NormalEquations:
+        """All that is known about the heights: the memory, the prior, and what is held back."""
+        total = sum(held, self._memory + self._prior)
+        return total if self._photographs is None else total + self._photographs.data
 
-    def _observed(self, window: Iterable[_HeldFrame], times: float = 1.0) -> NDArray[np.bool_]:
-        information = sum((held.said.heights.diagonal() for held in window), self._memory.diagonal())
-        return (information > times * self.options.observed_ratio * self._prior.diagonal())[..., 0]
+    def _information(self, held: Sequence[NormalEquations]) -> Float64:
+        """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
+        information = sum((each.diagonal() for each in held), self._memory.diagonal())[..., 0]
+        return information if self._photographs is None else information + self._photographs.data.diagonal()[..., 0]
 
-    def _solved(self, window: Iterable[_HeldFrame], solver: MultigridSolver, heights: Float64) -> Float64:
+    def _observed(self, held: Sequence[NormalEquations], times: float = 1.0) -> NDArray[np.bool_]:
+        return self._information(held) > times * self.options.observed_ratio * self._prior.diagonal()[..., 0]
+
+    def _color_share(self, held: Sequence[NormalEquations]) -> float:
+        if self._photographs is None:
+            return 0.0
+        return float(self._photographs.data.diagonal().sum() / max(self._information(held).sum(), 1e-300))
+
+    def _solved(self, held: Sequence[NormalEquations], solver: MultigridSolver, heights: Float64) -> Float64:
         """`heights`, moved to, or towards, the solution of all that is known about them."""
-        total = self._total(window)
+        total = self._total(held)
         if total.count == 0:
             return heights  # the prior says nothing about how high the ground is as a whole
         # In increments, so that the solver's tolerance is one on what is still to be gained.
         increment = replace(total, vector=total.vector - total.matvec(heights[..., None]))
         return heights + solver.solve(increment).x[..., 0]
+
+
+def _restricted(said: Linearized, cells: NDArray[np.bool_] | None, heights: Float64) -> Linearized:
+    """What is said about some `cells` (rows, cols) alone, were all other heights right; None: about all."""
+    if cells is None:
+        return said
+    equations = said.heights
+    matrix = equations.stencil.matrix * cells[..., None, None]
+    for axis, offset in enumerate(OFFSETS[1:], start=1):
+        here, there = neighbours(offset)
+        matrix[:, :, axis][here] *= cells[there][..., None]
+    pull = (equations.vector - equations.matvec(heights[..., None])) * cells[..., None]
+    restricted = replace(equations, stencil=BlockStencil(matrix), vector=pull)
+    restricted = replace(restricted, vector=pull + restricted.matvec(heights[..., None]))
+    return replace(said, heights=restricted)
 
 
 # A cell takes its height from each frame's points again until the data say this many times more than makes it
@@ -302,6 +386,7 @@ _SETTLED = 8.0
 
 # A frame's few cycles start from the last estimate, and what they leave is taken up by the next frame's.
 _FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=3, truncated=True)
+_SOME_STEPS = MultigridSolver(tolerance=0.01, max_iterations=8, truncated=True)
 _TO_THE_END = MultigridSolver()
 
 

@@ -14,6 +14,7 @@ from glrender.checks import check_choice
 from glrender.errors import GLError
 from glrender.fusion.colors import ColorEquations
 from glrender.fusion.grid import Grid
+from glrender.fusion.photometry import PhotographReport
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -58,6 +59,10 @@ class FrameReport:
     """How many times its noise the frame scatters about the map; above 1 the robust loss is widened by it."""
     milliseconds: dict[str, float]
     """By stage; a frame that leaves the window meanwhile counts in."""
+    photographs: PhotographReport | None = None
+    """Of the group of photographs that this frame's completed; None: of none."""
+    color_share: float = 0.0
+    """Part of the information about heights so far that photographs brought."""
 
 
 @dataclass(frozen=True, eq=False)
