@@ -42,16 +42,16 @@ class ConvertOptions:
     SOURCE is a folder of images (times from times.txt, timestamps.txt or EuRoC's data.csv in it or beside it, from
     names that are Unix times, or from --rate), a folder with rgb.txt and/or depth.txt in the TUM RGB-D format, a video
     file (needs glrender[video]), or a ROS 1 or 2 bag, .mcap too (needs glrender[bags]). PNG and JPEG are taken over
-    byte by byte; all else becomes PNG. Nothing is rescaled or undistorted.
+    byte by byte; all else becomes PNG. Nothing is turned, rescaled or undistorted.
 
     --poses is a trajectory of TUM lines, KITTI lines, or EuRoC csv, a COLMAP model (text or binary), or a
     transforms.json: camera to world, camera axes and orders of quaternions as each format has them. The world stays
     the file's. --calibration is a camera.yaml, Kalibr camchain, OpenCV YAML or XML, ROS camera_calibration YAML, EuRoC
     sensor.yaml, COLMAP model, or transforms.json.
 
-    For example, a phone's video with a calibration alone, and a robot's bag with its wheel odometry:
-    glrender convert drive.mp4 --calibration camchain.yaml --out drive
-    glrender convert drive.bag --pose-topic /odom --T-base-camera T.txt --out drive
+    A video and a calibration, nothing else: glrender convert drive.mp4 --calibration camchain.yaml --out drive
+
+    A robot's bag with its odometry: glrender convert drive.bag --pose-topic /odom --T-base-camera T.txt --out drive
 
     What cannot be used is left out, and told. Ctrl-C keeps the images that are done, as a shorter sequence; an earlier
     conversion in --out is replaced only by a whole one, and other files there are never touched.

@@ -133,7 +133,7 @@ def _print_summary(folder: Path, layers: TerrainLayers, formats: tuple[str, ...]
         f"{folder}: {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, of those seen {free:.1%} free, "
         f"{obstacle:.1%} obstacles, {1 - free - obstacle:.1%} unknown"
     )
-    if surface.sigma is not None:
+    if surface.sigma is not None and np.nanmax(surface.sigma) > 0:
         print(f"  of sigma {layers.own_share:.0%} is a cell's own; what a footprint shares makes no obstacle")
     for name in missing:
         package, extra = NEEDS[name]

@@ -45,8 +45,8 @@ class MotionDepth:
     """(4, 4) where the photograph was taken from."""
     sources: int
     """Photographs that were compared with; those too close by are left out."""
-    window: float
-    """Pixels over which errors are alike: the area of what is compared."""
+    window: Float32
+    """(height, width) pixels over which errors are alike: the area of what was compared."""
 
     @property
     def shares(self) -> Mapping[str, float]:

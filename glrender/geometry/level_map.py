@@ -17,8 +17,8 @@ _ALIGNED = 1e-7
 _ON_EDGE = 1e-9
 """Cells by which a place may lie outside of a triangle and count as on its edge."""
 
-_MOST_CELLS = 100_000_000
-"""A gigabyte or two while they are drawn; turning a map by any angle at most doubles its cells."""
+_MOST_GROWTH = 16
+"""Cells for each that the map has: turning makes it twice as many, and a tilt more as far as heights move sideways."""
 
 
 def level_map(surface: HeightMap) -> HeightMap:
@@ -52,11 +52,15 @@ def _resample(surface: HeightMap, R: Float64, t: Float64) -> HeightMap:
     if not seen.any():
         raise InputError("heights: every value is NaN, expected some cell that has been seen")
     spacing = surface.spacing
-    first = np.ceil(points[seen, :2].min(axis=0) / spacing - _ON_EDGE).astype(int)
-    last = np.floor(points[seen, :2].max(axis=0) / spacing + _ON_EDGE).astype(int)
-    size = np.maximum(last - first + 1, 2)
-    if int(size[0]) * int(size[1]) > _MOST_CELLS:
-        raise InputError(f"heights: {size[1]} x {size[0]} cells once turned, expected at most {_MOST_CELLS} cells")
+    first = np.ceil(points[seen, :2].min(axis=0) / spacing - _ON_EDGE)
+    last = np.floor(points[seen, :2].max(axis=0) / spacing + _ON_EDGE)
+    width, height = np.maximum(last - first + 1, 2)
+    if not width * height <= _MOST_GROWTH * rows * cols:
+        raise InputError(
+            f"heights: once turned, a map of {rows} x {cols} cells would have {height:.3g} x {width:.3g}; "
+            "see whether a height is far off, or give the map a T_world_map that is not tilted"
+        )
+    shape = int(height), int(width)
     attributes = [] if surface.sigma is None else [surface.sigma.reshape(-1, 1)]
     if surface.colors is not None:
         attributes.append(surface.colors.reshape(rows * cols, -1))
@@ -64,8 +68,8 @@ def _resample(surface: HeightMap, R: Float64, t: Float64) -> HeightMap:
     drawn = surface.triangles[seen[surface.triangles].all(axis=1)]
     places = points.copy()
     places[:, :2] = points[:, :2] / spacing - first
-    heights = np.full((size[1], size[0]), np.nan)
-    found = np.full((size[1], size[0], values.shape[1]), np.nan)
+    heights = np.full(shape, np.nan)
+    found = np.full((*shape, values.shape[1]), np.nan)
     lengthening = np.full(heights.shape, np.nan)
     _draw(places, values, drawn, R[:, 2] / [spacing, spacing, 1], heights, found, lengthening)
     with_sigma = 0 if surface.sigma is None else 1

@@ -131,7 +131,8 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     """The layers of a map for a robot (a small rover, unless another is given).
 
     A map without sigma is taken as exact; a cell whose height is known and whose sigma is not, as unseen. Raises
-    InputError where no cell is left, where a sigma is negative, and for a map that does not face up.
+    InputError where no cell is left, where a sigma is negative, for a map that does not face up, and for a footprint
+    that no part of the map could be known under.
     """
     robot = Robot() if robot is None else robot
     level = level_map(surface)
@@ -144,6 +145,12 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     heights, sigma = np.where(known, level.heights, np.nan), np.where(known, sigma, np.nan)
 
     spacing = level.spacing
+    area, stand = known.size * spacing**2, math.pi * robot.footprint_radius**2
+    if _LEAST_SHARE * stand > area:
+        raise InputError(
+            f"footprint_radius: received {robot.footprint_radius:g}, expected metres: half of that circle is larger "
+            f"than the map, which is {known.shape[1] * spacing:g} x {known.shape[0] * spacing:g} m"
+        )
     footprint = max(robot.footprint_radius, 1.5 * spacing)
     wheel = max(robot.wheel_diameter / 2, spacing)
     white = own_share(heights, sigma, 1)

@@ -75,10 +75,10 @@ def replacement(path: Path) -> Iterator[Path]:
             path.replace(old)  # a folder only takes the place of an empty one
         new.replace(path)
     except OSError as error:
-        if old.exists() and not path.exists():
-            old.replace(path)
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -92,6 +92,7 @@ def test_without_its_packages_it_says_what_is_left_out(
         (["map.npz", "--out", "out", "--wheel", "0"], 2, "--wheel: received 0"),
         (["map.npz", "--out", "out", "--wheel", "2"], 2, "--wheel: received 2, expected at most the footprint's"),
         (["map.npz", "--out", "out", "--footprint", "inf"], 2, "--footprint: received inf"),
+        (["map.npz", "--out", "out", "--footprint", "15"], 1, "than the map, which is 0.8 x 0.6 m"),
         (["map.npz", "--out", "out", "--formats", "jpg"], 2, "jpg"),
         (["map.npz", "--out", "out", "--crs", "EPSG:4326"], 2, "--crs: received 'EPSG:4326', whose coordinates are in"),
         (["map.npz", "--out", "out", "--crs", "here"], 2, "--crs: received 'here', expected a reference system"),

@@ -42,7 +42,7 @@ def test_depths_are_right_to_a_tenth_of_a_pixel_nearly_everywhere(views: Views, 
 
 def test_the_map_narrows_the_search(views: Views, sweep: DepthFromMotion, found: MotionDepth) -> None:
     around = sweep.estimate(views.photographs[REFERENCE], others(views), Search.around(views.truth, 0.03))
-    assert around.shares["confident"] >= found.shares["confident"]
+    assert around.shares["confident"] > found.shares["confident"] - 0.005
     assert pixels_of_error(views, around) <= pixels_of_error(views, found)
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.level_map import level_map
@@ -66,6 +67,15 @@ def test_holes_stay_holes() -> None:
     assert np.isnan(level.heights[i - 1 : i + 2, j - 1 : j + 2]).all()
     assert level.colors is None
     assert level.sigma is None
+
+
+def test_a_spike_that_a_tilt_throws_far_away_is_no_reason_to_fill_the_memory() -> None:
+    heights = HILLS.copy()
+    heights[3, 4] = 1e30
+    with pytest.raises(
+        InputError, match=r"once turned, a map of 30 x 40 cells would have .* see whether a height is far off"
+    ):
+        level_map(HeightMap(heights, 0.05, T_world_map=se3.exp([0, 0, 0, 0.1, 0, 0])))
 
 
 def test_of_what_lies_above_each_other_the_highest_is_seen() -> None:

@@ -264,6 +264,39 @@ def test_maps_that_say_nothing() -> None:
             terrain_layers(surface)
 
 
+def test_a_footprint_larger_than_the_map_is_probably_in_other_units() -> None:
+    with pytest.raises(InputError, match="footprint_radius: received 15, expected metres: .* 0.8 x 0.6 m"):
+        layers_of(np.zeros(X.shape), robot=Robot(footprint_radius=15))
+
+
+@pytest.mark.filterwarnings("error")
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    relief=st.floats(-8, 30),
+    spacing=st.floats(-3, 2),
+    certainty=st.floats(-10, 5),
+    turned=st.booleans(),
+)
+def test_any_map_gives_probabilities_classes_and_no_warning(
+    seed: int, relief: float, spacing: float, certainty: float, turned: bool
+) -> None:
+    """Steep or flat, fine or coarse (powers of ten, metres), with holes in the heights and in sigma."""
+    rng = np.random.default_rng(seed)
+    shape = rng.integers(2, 30, 2)
+    heights = np.where(rng.random(shape) < 0.8, rng.normal(size=shape) * 10.0**relief, np.nan)
+    sigma = np.where(rng.random(shape) < 0.9, np.abs(rng.normal(size=shape)) * 10.0**certainty, np.nan)
+    pose = se3.exp([*rng.normal(size=3) * 1e5, *rng.normal(size=3) * 0.4]) if turned else None
+    try:
+        surface = HeightMap(heights, 10.0**spacing, sigma=sigma, T_world_map=pose)
+        layers = terrain_layers(surface, Robot(footprint_radius=10.0**spacing * rng.uniform(1, 9), wheel_diameter=1e-3))
+    except InputError:
+        return
+    for values in (layers.obstacle_probability, layers.traversability, layers.occupancy):
+        assert ((values[np.isfinite(values)] >= 0) & (values[np.isfinite(values)] <= 1)).all()
+        assert np.isnan(values[np.isnan(layers.surface.heights)]).all()
+    assert set(np.unique(layers.occupancy[np.isfinite(layers.occupancy)])) <= {FREE, OBSTACLE}
+
+
 def test_the_smallest_map_is_all_unknown() -> None:
     layers = terrain_layers(HeightMap(np.zeros((2, 2)), 0.5))
     assert np.isnan(layers.occupancy).all()

@@ -1,7 +1,7 @@
 import pytest
 
 from glrender.errors import InputError
-from glrender.io.files import data_lines, output_folder, write_bytes
+from glrender.io.files import data_lines, output_folder, replacement, write_bytes
 
 
 def test_an_output_folder_is_created_with_its_parents_and_found_again(tmp_path):
@@ -29,6 +29,25 @@ def test_a_file_that_cannot_be_replaced_leaves_no_temporary_one(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_bytes(tmp_path / "x.bin", b"content")
     assert [p.name for p in tmp_path.iterdir()] == ["x.bin"]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    """Nor where the work ends in the middle, as Ctrl-C does it."""
+
+    def make(text, stop=None):
+        with replacement(tmp_path / "bag") as new:
+            new.mkdir()
+            (new / text).write_text(text)
+            if stop is not None:
+                raise stop
+
+    make("first")
+    make("second")
+    with pytest.raises(KeyboardInterrupt):
+        make("third", KeyboardInterrupt())
+    with pytest.raises(InputError, match="bag: cannot be written: full"):
+        make("third", OSError(28, "full"))
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["bag", "bag/second"]
 
 
 def test_comments_and_blank_lines_are_left_out_and_lines_keep_their_numbers(tmp_path):
