@@ -29,6 +29,7 @@ from glrender.pipeline.evaluate import (
     evaluate_against_frames,
     evaluate_against_truth,
 )
+from glrender.pipeline.outputs import TRAJECTORY
 from glrender.pipeline.relief import evaluate_relief
 from glrender.pipeline.trajectory_error import evaluate_trajectory, moved_map
 
@@ -39,7 +40,6 @@ FOR_SEQUENCES = ("frames", *PROTOCOL)
 """Options that mean nothing against a truth."""
 FOR_TRUTH = ("remove_offset", "relief", "truth_trajectory", "trajectory")
 """Options that mean nothing against a sequence."""
-TRAJECTORY = "trajectory.txt"
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
 

@@ -22,7 +22,7 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.descent import FitStep
 from glrender.pipeline.fit import fit_sequence
 from glrender.pipeline.fit_input import FitOptions
-from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
+from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.solve.losses import make_loss
 
 
@@ -166,4 +166,4 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")
     if len(skipped) > 5:
         print(f"  … and {len(skipped) - 5} more, see report.json")
-    print("  wrote " + ", ".join(FILES) + ": look at " + str(folder / "preview.png"))
+    print("  wrote " + ", ".join(finished.files) + ": look at " + str(folder / "preview.png"))

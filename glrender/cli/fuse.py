@@ -27,7 +27,7 @@ from glrender.io.files import output_folder
 from glrender.io.sequence import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
-from glrender.pipeline.outputs import FILES, FinishedMap, write_outputs
+from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.pipeline.photographs import fuse_photographs
 
 
@@ -193,4 +193,4 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         print(f"  … and {len(skipped) - 5} more, see report.json")
     if report["photographs_missing"]:
         print(f"  {len(report['photographs_missing'])} photographs that rgb.txt names are not there")
-    print("  wrote " + ", ".join(FILES) + ": look at " + str(folder / "preview.png"))
+    print("  wrote " + ", ".join(finished.files) + ": look at " + str(folder / "preview.png"))

@@ -1,6 +1,7 @@
 """Keyframes with known poses become a map: the depth of each from its neighbours, fused one after the other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import describe_skipped
 from glrender.pipeline.fuse import SequenceOptions, describe_map, describe_options
 from glrender.pipeline.ground import Ground
@@ -27,6 +29,7 @@ from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Placement
 from glrender.pipeline.read_ahead import ReadFrame, read_ahead
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Poses = Mapping[int, Float64]
 """T_world_camera (4, 4) of each frame by its index."""
@@ -58,27 +61,67 @@ class KeyframeFusion:
         self._failure: GLError | None = None
 
     def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Callable[[int, int], None]) -> None:
-        """Fuse keyframe after keyframe; KeyboardInterrupt or GLError ends it, and is passed on where none was."""
-        started = perf_counter()
-        try:
+        """Read and fuse keyframe after keyframe, see `kept`."""
+        with self.kept():
             for done, read in enumerate(read_ahead(self._sequence, keyframes), start=1):
                 with interruptible_after():
-                    self._add(read, poses)
-                    self._seconds = perf_counter() - started
+                    if read.frame is None:
+                        self.skip(read)
+                    else:
+                        assert read.frame.image is not None
+                        self.took("read", read.milliseconds)
+                        self.add(read.entry, read.frame.image, poses[read.entry.index])
                 advance(done, len(keyframes))
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Fuse inside: KeyboardInterrupt or GLError ends it and keeps the map, or is passed on where there is none."""
+        started = perf_counter()
+        try:
+            yield
             with interruptible_after():
                 for keyframe, depth in self._depths.finish():
                     self._fuse(keyframe, depth)
-                self._seconds = perf_counter() - started
         except (KeyboardInterrupt, GLError) as error:
             if not self._reports:
                 raise
             self._partial = True
             if isinstance(error, GLError):
                 self._failure = error
+        finally:
+            self._seconds = perf_counter() - started
 
-    def finish(self, skipped: tuple[Skipped, ...], description: dict[str, Any]) -> FinishedMap:
-        """The map of all keyframes that were added; InputError if there is nothing on it."""
+    def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> int:
+        """Take a photograph (height, width, 3), linear, as a keyframe; how many keyframes could be fused by it."""
+        distance = self._ground.distance(T_world_camera, self._placement.T_world_map)
+        keyframe = Keyframe(entry, image, Photograph(intensity(image), T_world_camera), distance)
+        before = len(self._reports)
+        start = perf_counter()
+        finished = list(self._depths.add(keyframe))
+        self.took("depth", 1e3 * (perf_counter() - start))
+        for each, depth in finished:
+            self._fuse(each, depth)
+        return len(self._reports) - before
+
+    def skip(self, read: ReadFrame) -> None:
+        """Tell of a file that cannot be read; with `strict` its error is raised."""
+        assert read.error is not None
+        if self._options.strict:
+            raise read.error
+        self._skipped.append(Skipped(read.entry.index, read.entry.name, str(read.error)))
+
+    def took(self, stage: str, milliseconds: float) -> None:
+        """Count what a stage took for a frame."""
+        self._stages.setdefault(stage, []).append(milliseconds)
+
+    def finish(
+        self, skipped: tuple[Skipped, ...], description: dict[str, Any], trajectory: Trajectory | None
+    ) -> FinishedMap:
+        """The map of all keyframes that were added; InputError if there is nothing on it.
+
+        `skipped`, `description` and `trajectory` are what is known besides: of other frames, for the report, and the
+        poses where they were estimated.
+        """
         skipped = (*skipped, *self._skipped)
         if not self._reports:
             first = describe_skipped(skipped[0])
@@ -111,7 +154,7 @@ class KeyframeFusion:
             "options": describe_options(self._sequence, self._options),
         }
         report |= describe_map(self._fusion, surface)
-        return FinishedMap(surface, prediction, photograph, report, self._partial)
+        return FinishedMap(surface, prediction, photograph, report, self._partial, trajectory)
 
     @property
     def surface(self) -> HeightMap:
@@ -130,25 +173,6 @@ class KeyframeFusion:
         reach = RELIEF * self._ground.below(keyframe.photograph.T_world_camera, T)
         return Search.heights(T, self._ground.height - reach, self._ground.height + reach)
 
-    def _add(self, read: ReadFrame, poses: Poses) -> None:
-        entry, frame = read.entry, read.frame
-        if frame is None:
-            assert read.error is not None
-            if self._options.strict:
-                raise read.error
-            self._skipped.append(Skipped(entry.index, entry.name, str(read.error)))
-            return
-        assert frame.image is not None
-        self._took("read", read.milliseconds)
-        pose = poses[entry.index]
-        distance = self._ground.distance(pose, self._placement.T_world_map)
-        keyframe = Keyframe(entry, frame.image, Photograph(intensity(frame.image), pose), distance)
-        start = perf_counter()
-        finished = list(self._depths.add(keyframe))
-        self._took("depth", 1e3 * (perf_counter() - start))
-        for each, depth in finished:
-            self._fuse(each, depth)
-
     def _fuse(self, keyframe: Keyframe, depth: MotionDepth | None) -> None:
         entry = keyframe.entry
         if depth is None:
@@ -166,14 +190,11 @@ class KeyframeFusion:
             depth=depth.depth,
             depth_sigma=np.where(depth.depth > 0, sigma, np.float32(1)),
         )
-        self._took("fuse", 1e3 * (perf_counter() - start))
+        self.took("fuse", 1e3 * (perf_counter() - start))
         best = self._best_view
         if best is None or report.measured > self._reports[best.entry.index].measured:
             self._best_view = keyframe
         self._reports[entry.index] = report
-
-    def _took(self, stage: str, milliseconds: float) -> None:
-        self._stages.setdefault(stage, []).append(milliseconds)
 
     def _mean_shares(self) -> dict[str, float]:
         names = sorted({name for shares in self._shares for name in shares})

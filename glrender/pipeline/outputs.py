@@ -15,12 +15,16 @@ from glrender.io.files import remove_file
 from glrender.io.ply import write_ply
 from glrender.io.preview import write_preview
 from glrender.io.report import write_report
+from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.render.forward import ForwardRenderer
 
 Image = NDArray[np.float32]
 
 FILES = ("map.npz", "map.ply", "preview.png", "report.json")
 """What `write_outputs` writes, in this order: a folder with a report is complete."""
+
+TRAJECTORY = "trajectory.txt"
+"""What it writes before the report, if poses were estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,13 @@ class FinishedMap:
     """What `report.json` holds, see `glrender.io.report`."""
     partial: bool
     """Whether the work was interrupted before its end."""
+    trajectory: Trajectory | None = None
+    """The poses, where they were estimated or refined; None where they were given."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What `write_outputs` writes of it."""
+        return FILES if self.trajectory is None else (*FILES[:-1], TRAJECTORY, FILES[-1])
 
 
 def predict_view(context: Context, camera: Camera, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> Image:
@@ -48,9 +59,12 @@ def predict_view(context: Context, camera: Camera, surface: HeightMap, T_world_c
 
 
 def write_outputs(folder: Path, finished: FinishedMap, title: str) -> None:
-    """Write `FILES` into a folder that exists; what an earlier run left there is replaced, each file as a whole."""
-    remove_file(folder / FILES[-1])  # before the map that it no longer tells of
+    """Write `finished.files` into a folder that exists, each as a whole, in place of what an earlier run left there."""
+    for name in (FILES[-1], TRAJECTORY):  # before the map that they no longer tell of
+        remove_file(folder / name)
     finished.surface.save(folder / "map.npz")
     write_ply(folder / "map.ply", finished.surface)
     write_preview(folder / "preview.png", finished.surface, finished.prediction, finished.photograph, title)
+    if finished.trajectory is not None:
+        write_trajectory(folder / TRAJECTORY, finished.trajectory)
     write_report(folder / "report.json", finished.report)

@@ -10,6 +10,7 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
@@ -61,14 +62,19 @@ def fuse_photographs(
         spacing=options.spacing,
     )
     description = chosen.description() | {"frames": len(chosen.posed), "poses_from": "given"}
+    trajectory = None
     if options.motion.refine_poses:
         refined = refine_with_map(context, sequence, keyframes, poses, ground, placement, options)
         poses, description = refined.poses, description | refined.description
+        keyframes = tuple(entry for entry in keyframes if entry.index in poses)
+        trajectory = Trajectory(
+            np.array([entry.time for entry in keyframes]), np.stack([poses[entry.index] for entry in keyframes])
+        )
     run = KeyframeFusion(context, sequence, options, placement, ground)
     try:
         run.add_all(keyframes, poses, advance)
         with interruptible_after():
-            finished = run.finish(chosen.skipped, description)
+            finished = run.finish(chosen.skipped, description, trajectory)
             keep(finished)
     finally:
         run.release()
