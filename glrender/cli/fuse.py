@@ -19,6 +19,7 @@ from glrender.cli.options import (
 )
 from glrender.cli.progress import progress
 from glrender.errors import GLError, InputError, UsageError
+from glrender.frontend.bootstrap import BootstrapOptions
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.shared_errors import PoseSigma
@@ -29,6 +30,7 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.pipeline.photographs import fuse_photographs
+from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,15 @@ class FuseOptions:
     """Standard deviations of a pose along, and about, each axis of the camera, independent from frame to frame."""
     offset_sigma: Annotated[float | None, option("METRES", "0 with --pose-sigma")] = None
     """Standard deviation of an error that all depths of a frame share; with --pose-sigma."""
+    track: bool = False
+    """Estimate the poses from the photographs, over ground that is roughly level at first. The world has its origin
+    below the first camera, z up and x to the right, and no known scale unless a height or a baseline is given."""
+    camera_height: Annotated[float | None, option("M", "unknown: the height of the first camera is 1")] = None
+    """With --track: metres of the first camera above the ground."""
+    baseline: Annotated[float | None, option("M", "unknown")] = None
+    """With --track: metres between the first and the last photograph that the start is made of."""
     refine_poses: bool = False
-    """With --use color: refine the given poses together with the map."""
+    """With --use color: refine the poses together with the map."""
     height_range: Annotated[
         tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
     ] = None
@@ -98,7 +107,7 @@ def run(options: FuseOptions) -> int:
         time_offset=read_time_offset(options.time_offset),
         realtime=options.realtime,
         calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
-        motion=MotionOptions(options.refine_poses, options.height_range),
+        motion=MotionOptions(_read_scale(options), options.refine_poses, options.height_range),
         strict=options.strict,
         fusion=FusionOptions(
             depth_noise=read_depth_noise(options.depth_noise),
@@ -113,7 +122,9 @@ def run(options: FuseOptions) -> int:
         write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
 
     with Context() as context, progress("fusing") as advance:
-        fuse = fuse_photographs if from_photographs else fuse_sequence
+        fuse = fuse_sequence
+        if from_photographs:
+            fuse = fuse_tracked_photographs if options.track else fuse_photographs
         finished = fuse(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
     if finished.report["failure"]:
@@ -124,13 +135,13 @@ def run(options: FuseOptions) -> int:
 def _check_motion(options: FuseOptions) -> None:
     """UsageError for options that do not go together with, or without, --use color."""
     if options.use == "color":
-        for name in ("calibrate", "realtime"):
+        for name in ("calibrate",) if options.track else ("calibrate", "realtime"):
             if getattr(options, name):
                 raise UsageError(
                     f"--{name}: received with --use color, which has no depth images; leave one of them out"
                 )
     else:
-        for name in ("height_range", "refine_poses"):
+        for name in ("height_range", "refine_poses", "track"):
             if getattr(options, name):
                 flag = name.replace("_", "-")
                 raise UsageError(f"--{flag}: received without --use color, which it belongs to")
@@ -138,6 +149,21 @@ def _check_motion(options: FuseOptions) -> None:
         low, high = options.height_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise UsageError(f"--height-range: received {low:g} {high:g}, expected finite metres LOW < HIGH")
+
+
+def _read_scale(options: FuseOptions) -> BootstrapOptions | None:
+    """What is known of the scale where poses are estimated; None where they are not."""
+    given = {"camera-height": options.camera_height, "baseline": options.baseline}
+    for name, value in given.items():
+        if value is not None and not options.track:
+            raise UsageError(f"--{name}: received without --track, which it belongs to")
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"--{name}: received {value:g}, expected a finite number of metres greater than 0")
+    if not options.track:
+        return None
+    if all(value is not None for value in given.values()):
+        raise UsageError("--camera-height, --baseline: received both; one of them is the scale")
+    return BootstrapOptions(camera_height=options.camera_height, baseline_metres=options.baseline)
 
 
 def _read_pose_sigma(pose: tuple[float, float] | None, offset: float | None) -> PoseSigma | None:

@@ -96,7 +96,7 @@ def choose_frames(
         )
         sequence, offset = sequence.with_camera(found.camera, found.depth_scale), _calibrated(offset, found)
     posed, without_pose = sequence.with_poses(selected, offset.seconds)
-    chosen = ChosenFrames(sequence, posed, (*_missing(sequence, selection), *without_pose), offset, found)
+    chosen = ChosenFrames(sequence, posed, (*missing_frames(sequence, selection), *without_pose), offset, found)
     if strict:
         refuse_skipped(sequence, chosen.skipped)
     return chosen
@@ -122,7 +122,7 @@ def describe_skipped(skipped: Skipped) -> str:
     return f"frame {skipped.index} ({skipped.name}): {skipped.reason}"
 
 
-def _missing(sequence: Sequence, selection: str) -> list[Skipped]:
+def missing_frames(sequence: Sequence, selection: str) -> list[Skipped]:
     """The selected frames whose file is listed and not there; a photograph that is missing only leaves out colour."""
     there = {entry.index for entry in sequence.frames}
     lines = [line for line in selected_lines(selection, sequence.line_count) if line not in there]

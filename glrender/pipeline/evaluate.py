@@ -14,8 +14,8 @@ from glrender.geometry.heightmap import HeightMap, triangle_vertices
 from glrender.geometry.sampling import sample_heights
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
-from glrender.io.selection import selected_lines
 from glrender.io.sequence import Sequence, Skipped
+from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.error_summary import ErrorSummary, median, summarize
 from glrender.render.derivatives import DerivativeRenderer
 
@@ -147,7 +147,7 @@ def evaluate_against_frames(
     if entries[0].depth_path is None:
         raise InputError(f"{sequence.folder}: no depth.txt; a map is judged against measured depth")
     posed, without_pose = sequence.with_poses(entries, protocol.time_offset)
-    skipped = [*_missing(sequence, selection), *without_pose]
+    skipped = [*missing_frames(sequence, selection), *without_pose]
     judge = _FrameJudge(context, estimate, camera or sequence.camera, protocol)
     try:
         for done, entry in enumerate(posed, start=1):
@@ -247,15 +247,6 @@ class _FrameJudge:
         vertex = row * cols + column
         self._height_error_sums += np.bincount(vertex, error[known], minlength=rows * cols)
         self._height_error_counts += np.bincount(vertex, minlength=rows * cols)
-
-
-def _missing(sequence: Sequence, selection: str) -> list[Skipped]:
-    """The selected frames whose depth image is not there."""
-    there = {entry.index for entry in sequence.frames}
-    lines = set(selected_lines(selection, sequence.line_count)) - there
-    # Of two lists that miss line k the depth images' comes first.
-    reasons = {problem.index: problem for problem in reversed(sequence.problems)}
-    return [reasons[line] for line in sorted(lines)]
 
 
 def _inside(region: tuple[float, ...] | None, points: Float64) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glrender.checks import check_choice
 from glrender.errors import GLError, InputError, UsageError
+from glrender.frontend.bootstrap import BootstrapOptions
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
@@ -29,8 +30,10 @@ USES = ("depth", "color", "both")
 class MotionOptions:
     """Depth from photographs whose camera moves."""
 
+    track: BootstrapOptions | None = None
+    """What is known of the scale where poses are to be estimated; None: poses are given."""
     refine_poses: bool = False
-    """Whether to refine the given poses with the map."""
+    """Whether to refine the poses, given or tracked, with the map."""
     height_range: tuple[float, float] | None = None
     """Lowest and highest ground that is looked for, metres in the map frame; None: around the level on which most of
     the photographs agree."""

@@ -1,6 +1,7 @@
 """Keyframes with known poses become a map: the depth of each from its neighbours, fused one after the other."""
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as Sequence_
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -36,6 +37,12 @@ Poses = Mapping[int, Float64]
 
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
+
+
+def trajectory_of(entries: Sequence_[FrameEntry], poses: Poses) -> Trajectory:
+    """The poses of some frames, in the order of their times."""
+    ordered = sorted(entries, key=lambda entry: entry.time)
+    return Trajectory(np.array([each.time for each in ordered]), np.stack([poses[each.index] for each in ordered]))
 
 
 class KeyframeFusion:

@@ -10,11 +10,10 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
-from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
-from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses
+from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import is_apart
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import place_on_ground
@@ -67,9 +66,7 @@ def fuse_photographs(
         refined = refine_with_map(context, sequence, keyframes, poses, ground, placement, options)
         poses, description = refined.poses, description | refined.description
         keyframes = tuple(entry for entry in keyframes if entry.index in poses)
-        trajectory = Trajectory(
-            np.array([entry.time for entry in keyframes]), np.stack([poses[entry.index] for entry in keyframes])
-        )
+        trajectory = trajectory_of(keyframes, poses)
     run = KeyframeFusion(context, sequence, options, placement, ground)
     try:
         run.add_all(keyframes, poses, advance)
