@@ -16,17 +16,22 @@ from glrender.io.calibrations import reading as calibrations
 from glrender.io.calibrations.calibration import Size
 from glrender.io.camera_file import CameraFile
 from glrender.io.conversion import Conversion, convert
+from glrender.io.files import write_bytes
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import FORMATS as POSE_FORMATS
 from glrender.io.poses.reading import Poses, carried, pose_format, read_poses
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Recording
 from glrender.io.recordings.thinning import PictureSelection
+from glrender.io.sequence import read_crs
 from glrender.io.staged_folder import CONVERSION, StagedFolder
 from glrender.io.trajectory import read_pose
 
 PLACEMENT = "T_world_map.txt"
 """Where a sequence has its map, which a conversion of one keeps."""
+
+CRS = "crs.txt"
+"""The reference system of a sequence's poses, which a conversion keeps with them."""
 
 TOLD = 5
 """Images that are named when they are left out; the record names all."""
@@ -130,6 +135,9 @@ def run(options: ConvertOptions) -> int:
         placement = options.source / PLACEMENT
         if placement.is_file():
             np.savetxt(folder.stage / PLACEMENT, read_pose(placement), fmt="%.12g")
+        crs = read_crs(options.source / CRS) if options.poses is None else None
+        if crs is not None:
+            write_bytes(folder.stage / CRS, f"{crs}\n".encode())
         folder.publish(_account(options, recording, conversion))
     _print_summary(options, recording, conversion, carrier)
     return 1 if conversion.partial else 0

@@ -209,11 +209,12 @@ def open_sequence(
         missing_photographs=missing.get("rgb", ()),
         color_resampling=color_resampling,
         depth_resampling=depth_resampling,
-        crs=_read_crs(folder / "crs.txt"),
+        crs=read_crs(folder / "crs.txt"),
     )
 
 
-def _read_crs(path: Path) -> str | None:
+def read_crs(path: Path) -> str | None:
+    """The reference system in a `crs.txt`; None: no such file. InputError unless it is one line."""
     if not path.exists():
         return None
     lines = [text for _, text in data_lines(path)]

@@ -126,6 +126,7 @@ def test_a_tum_folder_without_a_camera_and_every_other_frame_of_it(
             )
     write_trajectory(source / "groundtruth.txt", poses_at([9.0, 11.0]))
     np.savetxt(source / "T_world_map.txt", np.eye(4))
+    (source / "crs.txt").write_text("EPSG:32632\n")
     assert convert(source, "--out", tmp_path / "out") == 1
     assert "nothing says which camera took its images of 32 x 24 pixels; give --calibration" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -137,6 +138,7 @@ def test_a_tum_folder_without_a_camera_and_every_other_frame_of_it(
     assert np.nanmax(sequence.read(sequence.frames[0]).depth) == 2
     assert len(sequence.trajectory.times) == 2
     np.testing.assert_array_equal(sequence.T_world_map, np.eye(4))
+    assert sequence.crs == "EPSG:32632"
 
 
 def write_transforms(path: Path, names: list[str], **values: object) -> None:

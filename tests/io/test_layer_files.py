@@ -187,6 +187,17 @@ def test_a_picture_with_north_on_top(tmp_path: Path, layers: TerrainLayers) -> N
     assert np.nonzero(red < 0.1)[0].mean() < np.nonzero(green < 0.1)[0].mean()
 
 
+@pytest.mark.parametrize("shape", [(6, 300), (200, 9), (30, 30)], ids=str)
+def test_a_picture_of_any_shape_and_of_unknown_ground(
+    tmp_path: Path, shape: tuple[int, int], recwarn: pytest.WarningsRecorder
+) -> None:
+    noise = np.random.default_rng(0).normal(size=shape)
+    layers = terrain_layers(HeightMap(noise, SPACING, UTM, sigma=np.full(shape, 1.0)))
+    write_layers_picture(tmp_path / "layers.png", layers, "noise")
+    assert read_color(tmp_path / "layers.png").std() > 5
+    assert [str(w.message) for w in recwarn] == []
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_file_is_replaced_whole_or_not_at_all(
     tmp_path: Path, layers: TerrainLayers, name: str, monkeypatch: pytest.MonkeyPatch
