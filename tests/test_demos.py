@@ -85,6 +85,18 @@ def test_a_flight_becomes_a_map(tmp_path: Path) -> None:
     assert within_2 == pytest.approx(95, abs=3)
 
 
+def test_free_ground_is_free_however_badly_it_is_seen(tmp_path: Path) -> None:
+    said = run("05", tmp_path)
+    table = np.array([[float(cell.rstrip("%")) for cell in line.split()] for line in said.splitlines()[1:-1]])
+    sigma, free, obstacles, unknown, free_is_free, obstacles_are = table.T
+    assert sigma.tolist() == [1, 4, 8]
+    assert (np.diff(free) < 0).all()
+    assert (np.diff(unknown) > 0).all()
+    assert obstacles[-1] > 10
+    assert (free_is_free > 97).all()
+    assert (obstacles_are > 99).all()
+
+
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     command = [sys.executable, str(NUMBERED[0]), "--out", "out"]
