@@ -14,15 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.checks import check_positive
+from glrender.checks import check_choice, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.frontend.motion_depth import MotionDepth, Verdict
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.refine import Agreement, refined, roughness, smoothed
 from glrender.frontend.search import Bounds, Search
 from glrender.frontend.semi_global import Penalties, semi_global
-from glrender.frontend.sweep import Hypotheses, all_scores, make_warp, mean_scores
+from glrender.frontend.sweep import HostSweep, Hypotheses, Sweep, make_warp
 from glrender.frontend.sweep_levels import SweepLevel, enlarged, parallax, sweep_levels
+from glrender.frontend.sweep_pass import SweepPass
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.render.forward import ForwardRenderer
@@ -32,8 +33,8 @@ Float32 = NDArray[np.float32]
 AROUND = 17
 """Hypotheses around what the coarser level found, a pixel apart."""
 REFINING = 7
-"""Hypotheses around the surface found, `FRACTION` pixels apart. With five, half a pixel apart, the peak lay at an end for
-a quarter of the pixels of a real floor with little texture."""
+"""Hypotheses around the surface found, `FRACTION` pixels apart. With five, half a pixel apart, the peak of a quarter of
+the pixels of a real floor with little texture lay at an end."""
 FRACTION = 0.6
 WIDER = 2
 """Times the radius: windows of the second try, for pixels whose first window does not tell enough."""
@@ -64,6 +65,8 @@ class SweepOptions:
     """Standard deviation along the epipolar line, in pixels, beyond which a window has no texture to speak of."""
     min_region: int = 50
     """Confident pixels that must hang together, each within a pixel of the next; chance finds smaller islands."""
+    scores: str | None = None
+    """Where windows are compared: "gpu", "host", or None for where it is faster."""
     image_sigma: float = 1 / 255
     """Noise of the intensity, of which the score's residuals are never taken to have less."""
 
@@ -74,6 +77,8 @@ class SweepOptions:
                 raise UsageError(f"{name}: received {value!r}, expected a whole number of at least 1")
         for name in ("min_parallax", "min_score", "max_sigma", "image_sigma"):
             check_positive(name, getattr(self, name))
+        if self.scores is not None:
+            check_choice("scores", self.scores, ("gpu", "host"))
 
 
 class _Settled(NamedTuple):
@@ -111,6 +116,8 @@ class DepthFromMotion:
         self.camera = camera.without_distortion()
         self.options = options or SweepOptions()
         self._renderer = ForwardRenderer(context, self.camera)
+        where = self.options.scores or ("host" if context.is_software else "gpu")
+        self._sweep: Sweep = SweepPass(context) if where == "gpu" else HostSweep()
 
     def estimate(self, reference: Photograph, sources: Sequence[Photograph], search: Search) -> MotionDepth:
         """The depths of `reference` within `search`, from what `sources` see of the same.
@@ -146,6 +153,7 @@ class DepthFromMotion:
     def release(self) -> None:
         """Release what this made in its context; may be called twice."""
         self._renderer.release()
+        self._sweep.release()
 
     def _found(self, levels: list[SweepLevel]) -> tuple[Float32, Float32]:
         """Inverse depth of each pixel to about a pixel, and the margin by which it was chosen; from coarse to fine."""
@@ -159,7 +167,7 @@ class DepthFromMotion:
         return w, margin
 
     def _swept(self, level: SweepLevel, hypotheses: Hypotheses) -> tuple[Float32, Float32]:
-        scores = mean_scores(level.reference, level.sources, level.warps, hypotheses, self.options.radius)
+        scores = self._sweep.mean_scores(level.reference, level.sources, level.warps, hypotheses, self.options.radius)
         chosen = semi_global(level.reference, scores, self.options.penalties)
         w = hypotheses.far + hypotheses.step * (chosen.hypothesis + chosen.offset).astype(np.float32)
         # Whatever stands alone among its neighbours is wrong.
@@ -185,7 +193,7 @@ class DepthFromMotion:
         """Around a surface of inverse depths, by windows that follow it."""
         step = (FRACTION * level.step).astype(np.float32)
         hypotheses = Hypotheses(w - (REFINING // 2) * step, step, REFINING)
-        scores = all_scores(level.reference, level.sources, level.warps, hypotheses, radius)
+        scores = self._sweep.all_scores(level.reference, level.sources, level.warps, hypotheses, radius)
         options = self.options
         found = refined(
             level.reference, scores, Agreement(options.agreeing, options.min_score, options.image_sigma, radius)

@@ -9,7 +9,7 @@ A sample that the source does not have is NaN and stays so through the sums, whi
 pixel: what is left of running sums would never recover.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -59,26 +59,51 @@ def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp
     return Warp(H.astype(np.float32), (K @ T_source_reference[:3, 3]).astype(np.float32))
 
 
-def mean_scores(
-    reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-) -> Float32:
-    """(height, width, number): mean score, at least 0 each, of the sources that see a window; UNSEEN if none does.
+class Sweep(Protocol):
+    """What compares windows: `HostSweep` or `sweep_pass.SweepPass`.
 
-    A source from which the window is hidden matches nowhere and adds about the same to all hypotheses. The mean of only
-    the best two would be that of the two nearest sources, which match well over many hypotheses, and would leave out
-    those that tell them apart. `reference` is (height, width), `sources` (sources, height, width), windows are
-    2 radius + 1 pixels a side.
+    `reference` is (height, width), `sources` (sources, height, width), windows are 2 radius + 1 pixels a side.
     """
-    scores = _recycler.empty((*reference.shape, hypotheses.number), np.float32)
-    _run(_mean_rows, reference, sources, warps, hypotheses, radius, scores)
-    return scores
+
+    def mean_scores(
+        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
+    ) -> Float32:
+        """(height, width, number): mean score, at least 0 each, of the sources that see a window; UNSEEN if none does.
+
+        A source from which the window is hidden matches nowhere and adds about the same to all hypotheses. The mean of
+        only the best two would be that of the two nearest sources, which match well over many hypotheses, and would
+        leave out those that tell them apart.
+        """
+
+    def all_scores(
+        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
+    ) -> Float32:
+        """(sources, height, width, number): each source's score."""
+
+    def release(self) -> None: ...
 
 
-def all_scores(reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int) -> Float32:
-    """(sources, height, width, number): each source's score; arguments as of `mean_scores`."""
-    scores = _recycler.empty((len(sources), *reference.shape, hypotheses.number), np.float32)
-    _run(_all_rows, reference, sources, warps, hypotheses, radius, scores)
-    return scores
+class HostSweep:
+    """By compiled loops on all cores."""
+
+    def mean_scores(
+        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
+    ) -> Float32:
+        """See `Sweep`."""
+        scores = _recycler.empty((*reference.shape, hypotheses.number), np.float32)
+        _run(_mean_rows, reference, sources, warps, hypotheses, radius, scores)
+        return scores
+
+    def all_scores(
+        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
+    ) -> Float32:
+        """See `Sweep`."""
+        scores = _recycler.empty((len(sources), *reference.shape, hypotheses.number), np.float32)
+        _run(_all_rows, reference, sources, warps, hypotheses, radius, scores)
+        return scores
+
+    def release(self) -> None:
+        """Nothing is held."""
 
 
 def _run(loop, reference, sources, warps, hypotheses, radius, scores) -> None:  # type: ignore[no-untyped-def]
@@ -107,7 +132,7 @@ def _mean_rows(
     warped = np.empty((len(sources), count, rows, width), np.float32)
     window = _window_buffer(radius, width)
     total, seen = np.empty((count, width), np.float32), np.empty((count, width), np.float32)
-    row_scores = np.empty(width, np.float32)
+    row_scores, places = np.empty(width, np.float32), np.empty((2, width), np.float32)
     for v in range(first, last):
         total[:] = 0
         seen[:] = 0
@@ -116,7 +141,7 @@ def _mean_rows(
             for below in range(v - radius if v == first else v + radius, v + radius + 1):
                 if 0 <= below < len(reference):
                     for k in range(count):
-                        _warp_row(sources[s], H[s], e[s], far, step, k, below, warped[s, k, below % rows])
+                        _warp_row(sources[s], H[s], e[s], far, step, k, below, places, warped[s, k, below % rows])
             for k in range(count):
                 _score_row(reference, warped[s, k], v, radius, window, row_scores)
                 for u in range(width):
@@ -146,14 +171,14 @@ def _all_rows(
     rows = 2 * radius + 1
     warped = np.empty((count, rows, width), np.float32)
     window = _window_buffer(radius, width)
-    row_scores = np.empty(width, np.float32)
+    row_scores, places = np.empty(width, np.float32), np.empty((2, width), np.float32)
     for s in range(len(sources)):
         for v in range(first, last):
             _reference_sums(reference, v, radius, window)
             for below in range(v - radius if v == first else v + radius, v + radius + 1):
                 if 0 <= below < len(reference):
                     for k in range(count):
-                        _warp_row(sources[s], H[s], e[s], far, step, k, below, warped[k, below % rows])
+                        _warp_row(sources[s], H[s], e[s], far, step, k, below, places, warped[k, below % rows])
             for k in range(count):
                 _score_row(reference, warped[k], v, radius, window, row_scores)
                 for u in range(width):
@@ -162,34 +187,52 @@ def _all_rows(
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 def _warp_row(
-    source: Float32, H: Float32, e: Float32, far: Float32, step: Float32, k: int, v: int, out: Float32
+    source: Float32,
+    H: Float32,
+    e: Float32,
+    far: Float32,
+    step: Float32,
+    k: int,
+    v: int,
+    places: Float32,
+    out: Float32,
 ) -> None:
-    """Samples of the source at hypothesis k of every pixel of a row, bilinear; NaN outside."""
+    """Samples of the source at hypothesis k of every pixel of a row, bilinear; NaN outside.
+
+    `places` (2, width) is scratch: the first of two loops becomes vector instructions, and leaves the second nothing but
+    the loads.
+    """
     height, width = source.shape
     x0 = H[0, 1] * np.float32(v) + H[0, 2]
     y0 = H[1, 1] * np.float32(v) + H[1, 2]
     z0 = H[2, 1] * np.float32(v) + H[2, 2]
     last_x, last_y = np.float32(width - 1), np.float32(height - 1)
     hypothesis = np.float32(k)
+    xs, ys, fars, steps = places[0], places[1], far[v], step[v]
     for u in range(out.shape[0]):
-        if step[v, u] == 0:
-            out[u] = np.nan
-            continue
-        w = far[v, u] + hypothesis * step[v, u]
+        w = fars[u] + hypothesis * steps[u]
         column = np.float32(u)
         z = H[2, 0] * column + z0 + w * e[2]
-        over = np.float32(1.0) / z
+        over = np.float32(1) / z
         x = (H[0, 0] * column + x0 + w * e[0]) * over
         y = (H[1, 0] * column + y0 + w * e[1]) * over
-        if not (z > 0 and 0 <= x <= last_x and 0 <= y <= last_y):
+        inside = (z > 0) & (x >= 0) & (x <= last_x) & (y >= 0) & (y <= last_y) & (steps[u] != 0)
+        xs[u] = x if inside else np.float32(-1)
+        ys[u] = y
+    texels = source.ravel()
+    row, right = np.uint32(width), np.uint32(1)
+    most_i, most_j = np.uint32(height - 2), np.uint32(width - 2)
+    for u in range(out.shape[0]):
+        x, y = xs[u], ys[u]
+        if x < 0:
             out[u] = np.nan
             continue
-        j, i = min(np.uint32(x), np.uint32(width - 2)), min(np.uint32(y), np.uint32(height - 2))
+        j, i = min(np.uint32(x), most_j), min(np.uint32(y), most_i)
         a, b = x - np.float32(j), y - np.float32(i)
-        upper = source[i, j] + a * (source[i, j + np.uint32(1)] - source[i, j])
-        lower = source[i + np.uint32(1), j] + a * (
-            source[i + np.uint32(1), j + np.uint32(1)] - source[i + np.uint32(1), j]
-        )
+        at = i * row + j
+        below = at + row
+        upper = texels[at] + a * (texels[at + right] - texels[at])
+        lower = texels[below] + a * (texels[below + right] - texels[below])
         out[u] = upper + b * (lower - upper)
 
 

@@ -15,20 +15,29 @@ def correlations(
 ) -> NDArray[np.float64]:
     """(height, width, number): correlation coefficients; NaN where a window is not seen as a whole."""
     T = se3.inverse(source.T_world_camera) @ reference.T_world_camera
-    height, width = camera.shape
-    scores = np.full((height, width, hypotheses.number), np.nan)
+    own = _windows(reference.image.astype(np.float64), radius)
+    scores = np.empty((*camera.shape, hypotheses.number))
     for k in range(hypotheses.number):
         with np.errstate(divide="ignore", invalid="ignore"):
             depth = 1 / (hypotheses.far.astype(np.float64) + k * hypotheses.step)
         points = camera.rays() * depth[..., None] @ T[:3, :3].T + T[:3, 3]
         u, v = np.moveaxis(camera.project(points), -1, 0)
-        inside = (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1) & (hypotheses.step > 0)
+        inside = (u >= 0) & (u <= camera.width - 1) & (v >= 0) & (v <= camera.height - 1) & (hypotheses.step > 0)
         at = [np.where(inside, coordinate, 0) for coordinate in (v, u)]
         warped = ndimage.map_coordinates(source.image.astype(np.float64), at, order=1, mode="nearest")
         warped[~inside] = np.nan
-        for i, j in np.ndindex(height, width):
-            window = slice(max(i - radius, 0), i + radius + 1), slice(max(j - radius, 0), j + radius + 1)
-            a, b = reference.image[window].ravel().astype(np.float64), warped[window].ravel()
-            if np.isfinite(b).all():
-                scores[i, j, k] = np.corrcoef(a, b)[0, 1]
+        other = _windows(warped, radius)
+        a, b = (window - window.mean(axis=-1, keepdims=True) for window in (own, other))
+        correlation = np.ma.sum(a * b, axis=-1) / np.ma.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+        scores[..., k] = correlation.filled(np.nan)
     return scores
+
+
+def _windows(image: NDArray[np.float64], radius: int) -> np.ma.MaskedArray:
+    """(height, width, pixels): each pixel's window; what lies beyond the image is masked, NaN is not."""
+    side = 2 * radius + 1
+    padded = np.pad(image, radius)
+    beyond = np.pad(np.zeros(image.shape, bool), radius, constant_values=True)
+    windows, masks = (np.lib.stride_tricks.sliding_window_view(each, (side, side)) for each in (padded, beyond))
+    shape = (*image.shape, side * side)
+    return np.ma.MaskedArray(windows.reshape(shape), masks.reshape(shape))

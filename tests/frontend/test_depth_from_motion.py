@@ -97,6 +97,15 @@ def test_unknown_pixels_stay_unknown(views: Views, sweep: DepthFromMotion) -> No
     assert np.isfinite(cut.sigma).all()
 
 
+def test_the_shader_finds_the_same(context: Context, views: Views, found: MotionDepth) -> None:
+    drawn = DepthFromMotion(context, views.camera, SweepOptions(scores="gpu"))
+    again = drawn.estimate(views.photographs[REFERENCE], others(views), WIDE)
+    drawn.release()
+    assert np.mean(again.verdict == found.verdict) > 0.99
+    both = (again.depth > 0) & (found.depth > 0)
+    assert np.percentile(np.abs(again.depth - found.depth)[both] / found.sigma[both], 99) < 0.5
+
+
 def test_wrong_calls_are_refused(views: Views, sweep: DepthFromMotion, context: Context) -> None:
     reference = views.photographs[REFERENCE]
     with pytest.raises(InputError, match="no sources"):
@@ -105,6 +114,8 @@ def test_wrong_calls_are_refused(views: Views, sweep: DepthFromMotion, context: 
         sweep.estimate(reference, [Photograph(reference.image[1:], reference.T_world_camera)], WIDE)
     with pytest.raises(UsageError, match="radius"):
         DepthFromMotion(context, views.camera, SweepOptions(radius=0))
+    with pytest.raises(UsageError, match="'gpu', 'host'"):
+        SweepOptions(scores="cpu")
 
 
 def test_everything_is_released(context: Context) -> None:
