@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from tyro.conf import Positional, arg
@@ -74,7 +74,8 @@ def run(options: Options) -> int:
     robot = _read_robot(options)
     formats, missing = _choose_formats(options.formats)
     surface = HeightMap.load(options.map)
-    crs = _read_crs(options.crs, options.map.parent / REPORT)
+    path = options.map.parent / REPORT
+    crs = _read_crs(options.crs, _read_report(path), path)
     layers = terrain_layers(surface, robot)
     folder = output_folder(options.out)
     writers: dict[str, Callable[[], None]] = {
@@ -99,16 +100,28 @@ def _read_robot(options: Options) -> Robot:
         raise UsageError(f"--{message.replace('max_', 'max-', 1)}") from None
 
 
-def _read_crs(given: str | None, report: Path) -> str | None:
-    """The reference system that is given, or that the map's report has from its sequence; checked where rasterio is."""
-    placement = read_report(report).get("placement") if given is None and report.exists() else None
-    crs = placement.get("crs") if isinstance(placement, Mapping) else given
+def _read_report(path: Path) -> dict[str, Any]:
+    """What is told of the map, nothing where there is no report; InputError for a map without a scale."""
+    report = read_report(path) if path.exists() else {}
+    if report.get("up_to_scale"):
+        raise InputError(
+            f"{path}: the map is up to scale, so that nothing is known of steps in metres; expected a map whose scale "
+            "is known: fuse again with --camera-height or --baseline"
+        )
+    return report
+
+
+def _read_crs(given: str | None, report: Mapping[str, Any], path: Path) -> str | None:
+    """The reference system that is given, or that the report has from its sequence; checked where rasterio is."""
+    placement = report.get("placement")
+    told = placement.get("crs") if isinstance(placement, Mapping) else None
+    crs = told if given is None else given
     if crs is None or not is_installed("rasterio"):
         return crs
     try:
         check_crs(str(crs))
     except UsageError as error:
-        raise (UsageError(f"--{error}") if given is not None else InputError(f"{report}: {error}")) from None
+        raise (UsageError(f"--{error}") if given is not None else InputError(f"{path}: {error}")) from None
     return str(crs)
 
 

@@ -35,23 +35,30 @@ Image = NDArray[np.floating]
 
 
 def write_preview(
-    path: Path, surface: HeightMap, prediction: Image | None, photograph: Image | None, title: str
+    path: Path,
+    surface: HeightMap,
+    prediction: Image | None,
+    photograph: Image | None,
+    title: str,
+    *,
+    metric: bool = True,
 ) -> None:
     """Draw shaded height, uncertainty and colour of a map, where a small rover can drive on it, and below these views.
 
     The views are a predicted one beside its photograph; `prediction` and `photograph` are linear images (height,
-    width, 1 or 3), or None where there is none.
+    width, 1 or 3), or None where there is none. A map that is not `metric`, but up to scale, has no rover's panel.
     """
     views = {"predicted view": prediction, "photograph": photograph}
     shown = {name: image for name, image in views.items() if image is not None}
     map_height = float(np.clip(4.6 * surface.shape[0] / surface.shape[1], 2.2, 7.5))
     figure = new_figure(21, map_height + (5.6 if shown else 0) + 1.2, title)
     rows = figure.add_gridspec(2 if shown else 1, 1, height_ratios=[map_height, 5.6] if shown else [1])
-    maps = rows[0].subgridspec(1, 4)
+    maps = rows[0].subgridspec(1, 4 if metric else 3)
     _draw_height(figure.add_subplot(maps[0]), surface)
     _draw_sigma(figure.add_subplot(maps[1]), surface)
     _draw_color(figure.add_subplot(maps[2]), surface)
-    _draw_free_ground(figure.add_subplot(maps[3]), surface)
+    if metric:
+        _draw_free_ground(figure.add_subplot(maps[3]), surface)
     if shown:
         cells = rows[1].subgridspec(1, len(shown))
         for column, (name, image) in enumerate(shown.items()):

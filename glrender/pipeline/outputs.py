@@ -64,7 +64,9 @@ def write_outputs(folder: Path, finished: FinishedMap, title: str) -> None:
         remove_file(folder / name)
     finished.surface.save(folder / "map.npz")
     write_ply(folder / "map.ply", finished.surface)
-    write_preview(folder / "preview.png", finished.surface, finished.prediction, finished.photograph, title)
+    views = finished.prediction, finished.photograph
+    metric = not finished.report.get("up_to_scale", False)
+    write_preview(folder / "preview.png", finished.surface, *views, title, metric=metric)
     if finished.trajectory is not None:
         write_trajectory(folder / TRAJECTORY, finished.trajectory)
     write_report(folder / "report.json", finished.report)

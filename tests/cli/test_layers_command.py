@@ -61,6 +61,13 @@ def test_the_reference_system_comes_from_the_sequence(folder: Path, capsys: pyte
     assert "report.json: crs: received 'x', expected a reference system" in capsys.readouterr().err
 
 
+def test_a_map_without_a_scale_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_report(folder / "report.json", dict.fromkeys(KEYS) | {"up_to_scale": True})
+    assert main(["layers", str(folder / "map.npz"), "--out", str(folder / "out")]) == 1
+    assert "report.json: the map is up to scale" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
 def test_without_its_packages_it_says_what_is_left_out(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,16 @@ def test_a_preview_shows_the_map_and_both_views(tmp_path):
     assert share(picture, [224, 224, 224]) > 0.001  # the hole in the heights
 
 
+def test_a_preview_of_a_map_without_a_scale_has_no_rover(tmp_path):
+    shares = []
+    for metric in (True, False):
+        write_preview(tmp_path / "preview.png", HeightMap(-0.1 * X, 0.034), None, None, "a ramp", metric=metric)
+        picture = read_color(tmp_path / "preview.png")
+        hue = picture / np.maximum(picture.max(axis=-1, keepdims=True), 1)
+        shares.append((np.abs(hue - np.array(FREE_COLOR) / max(FREE_COLOR)).max(axis=-1) < 0.03).mean())
+    assert shares[0] > 10 * shares[1]
+
+
 @pytest.mark.parametrize(("slope", "color"), [(0.1, FREE_COLOR), (0.5, OBSTACLE_COLOR)])
 def test_a_preview_says_where_a_rover_can_drive(tmp_path, slope, color):
     write_preview(tmp_path / "preview.png", HeightMap(-slope * X, 0.034), None, None, "a ramp")  # away from the light

@@ -78,7 +78,7 @@ def test_half_a_result_has_no_report(tmp_path: Path, finished: FinishedMap, monk
     """Whatever ends the writing, the report of an earlier run does not stand beside another run's map."""
     write_outputs(tmp_path, finished, "a hill")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(outputs, "write_preview", fail)
