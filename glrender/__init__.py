@@ -10,6 +10,9 @@ from glrender.loop_cache import provide_cache_folder
 
 if TYPE_CHECKING:
     from glrender import errors
+    from glrender.batch.library import render_batch
+    from glrender.batch.rendered_view import RenderedView
+    from glrender.batch.scene_renderer import SceneRenderer
     from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
     from glrender.fusion.noise import DepthNoise
     from glrender.fusion.shared_errors import PoseSigma
@@ -34,9 +37,12 @@ __all__ = [
     "HeightMap",
     "HeightMapFusion",
     "PoseSigma",
+    "RenderedView",
     "Robot",
+    "SceneRenderer",
     "TerrainLayers",
     "errors",
+    "render_batch",
     "terrain_layers",
 ]
 
@@ -51,8 +57,11 @@ _HOMES = {
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",
     "PoseSigma": "glrender.fusion.shared_errors",
+    "RenderedView": "glrender.batch.rendered_view",
     "Robot": "glrender.geometry.terrain_layers",
+    "SceneRenderer": "glrender.batch.scene_renderer",
     "TerrainLayers": "glrender.geometry.terrain_layers",
+    "render_batch": "glrender.batch.library",
     "terrain_layers": "glrender.geometry.terrain_layers",
 }
 

@@ -14,6 +14,7 @@ from glrender.errors import InputError
 from glrender.io.arrays import exr_bytes, npz_bytes, sparse_bytes
 from glrender.io.color import linear_to_bytes
 from glrender.io.images import SATURATED
+from glrender.io.png import png_bytes
 from glrender.render.jacobians import PARAMETERS
 
 IDS = ("object_ids", "triangle_ids", "vertex_ids")
@@ -64,15 +65,11 @@ class Image:
             image = view["image"]
             return exr_bytes(dict(zip(("R", "G", "B") if view.colors == 3 else ("Y",), _planes(image), strict=True)))
         pixels = linear_to_bytes(view["image"])
+        if self.format == "png":
+            return png_bytes(pixels)
         if view.colors == 3:
             pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
-        if self.format == "jpeg":
-            return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, self.quality))[1].tobytes()
-        return cv2.imencode(".png", pixels, PNG_OPTIONS)[1].tobytes()
-
-
-PNG_OPTIONS = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB, cv2.IMWRITE_PNG_COMPRESSION, 1)
-"""One filter for all rows and the quickest deflation: bench/NOTES.md has the alternatives."""
+        return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, self.quality))[1].tobytes()
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class Depth:
         if self.format == "npz":
             return npz_bytes({"depth": depth})
         counts = np.minimum(np.rint(depth * np.float32(self.scale)), SATURATED).astype(np.uint16)
-        return cv2.imencode(".png", counts, PNG_OPTIONS)[1].tobytes()
+        return png_bytes(counts)
 
 
 @dataclass(frozen=True)

@@ -40,20 +40,16 @@ def linear_to_bytes(linear: ArrayLike) -> NDArray[np.uint8]:
 def _write_bytes(
     linear: NDArray[Any], result: NDArray[np.uint8], first: NDArray[np.uint8], rises: NDArray[np.float64]
 ) -> None:
-    k = 0
+    bins = len(first) - 1
+    zero, one = linear.dtype.type(0), linear.dtype.type(1)
+    columns = linear.shape[1]
     for row in range(linear.shape[0]):
-        for column in range(linear.shape[1]):
+        for column in range(columns):
             value = linear[row, column]
-            if value >= 1:
-                byte = 255
-            elif value > 0:
-                byte = int(first[int(value * len(first))])
-                while rises[byte] <= value:
-                    byte += 1
-            else:
-                byte = 0
-            result[k] = byte
-            k += 1
+            value = value if value > 0 else zero  # where it is NaN, too
+            value = value if value < one else one
+            byte = first[int(value * bins)]
+            result[row * columns + column] = byte + (rises[byte] <= value)
 
 
 LINEAR_OF_BYTE = srgb_to_linear(np.arange(256, dtype=np.uint8)).astype(np.float32)
@@ -62,5 +58,5 @@ LINEAR_OF_BYTE = srgb_to_linear(np.arange(256, dtype=np.uint8)).astype(np.float3
 _RISES = np.append(srgb_to_linear((np.arange(255) + 0.5) / 255), np.inf)
 """(256,) linear colour from which on each sRGB byte is followed by the next."""
 
-_FIRST = np.searchsorted(_RISES, np.arange(4096) / 4096, side="right").astype(np.uint8)
-"""(4096,) the byte at which each part of [0, 1) begins: in none of them are there more than two."""
+_FIRST = np.searchsorted(_RISES, np.arange(4097) / 4096, side="right").astype(np.uint8)
+"""(4097,) the byte at which each 4096th of [0, 1] begins: in none of them is there a second rise."""

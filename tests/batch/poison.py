@@ -1,10 +1,11 @@
-"""An output that a worker does not survive."""
+"""Outputs that a worker does not survive, or that no disk has room for."""
 
 import os
 import signal
 from dataclasses import dataclass
 
 from glrender.batch.rendered_view import RenderedView
+from glrender.io.files import DiskFullError
 
 
 @dataclass(frozen=True)
@@ -19,4 +20,14 @@ class Poison:
     def encode(self, view: RenderedView) -> bytes:
         if view.index == self.view:
             os.kill(os.getpid(), signal.SIGKILL)
+        return b"fine"
+
+
+@dataclass(frozen=True)
+class NoRoom(Poison):
+    """Finds the disk full instead."""
+
+    def encode(self, view: RenderedView) -> bytes:
+        if view.index == self.view:
+            raise DiskFullError("no room is left")
         return b"fine"

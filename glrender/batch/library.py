@@ -1,0 +1,39 @@
+"""Many views of a scene from Python: one context, results as they come."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+
+from numpy.typing import ArrayLike
+
+from glrender.batch.rendered_view import RenderedView
+from glrender.batch.scene_renderer import SceneRenderer
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.pipeline.scene import Scene
+
+
+def render_batch(
+    scene: Scene | HeightMap | Sequence[HeightMap],
+    cameras: Iterable[tuple[Camera, ArrayLike]],
+    outputs: Iterable[str] = ("image", "depth"),
+    *,
+    renderer: SceneRenderer | None = None,
+) -> Iterator[RenderedView]:
+    """Yield the view of each (camera, T_world_camera (4, 4)), in order, when it is rendered.
+
+    `outputs` names what a view is to hold: "image", "depth", "object_ids", "triangle_ids", "vertex_ids",
+    "barycentric", "normal", "edges", "depth_wrt_height", "image_wrt_height", "depth_wrt_pose", "image_wrt_pose";
+    view["depth"] is then an array (height, width, …), and view.jacobian("depth", "height") as of `DerivativeBuffers`.
+
+    `cameras` may be endless: the next is asked for when a view has been taken. A context is made for as long as this
+    lasts, in the thread that asks, unless `renderer` is given, which keeps what it uploads for further scenes.
+    InputError, which ends it, if a pose is not rigid or a camera is below a surface; UsageError for an unknown output.
+    """
+    names = tuple(outputs)
+    content = Scene.of(scene)
+    with ExitStack() as stack:
+        if renderer is None:
+            renderer = stack.enter_context(SceneRenderer(stack.enter_context(Context())))
+        for index, (camera, T_world_camera) in enumerate(cameras):
+            yield renderer.render(content, camera, T_world_camera, names, index=index)

@@ -1,0 +1,253 @@
+"""PNG files, deflated by a compiled loop in half of the time that zlib's quickest level takes (bench/NOTES.md).
+
+Each row is stored as the differences to the pixel on its left. What deflate (RFC 1951) may do beyond that, searching
+for what came before, is left out but for repetitions of one byte: a rendered image has few others that a search would
+find, and the search is what takes the time. Codes are Huffman's for the image at hand. The same pixels give the same
+bytes on any machine.
+"""
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.io.images import PNG_SIGNATURE
+
+Bytes = NDArray[np.uint8]
+Words = NDArray[np.uint32]
+Integers = NDArray[np.int64]
+
+_GREY, _RGB = 0, 2
+_LEFT = 1
+"""PNG's filter type 1: less the pixel on the left."""
+
+_END = 256
+"""Deflate's symbol for the end of the data; below it are the bytes themselves, above it lengths of repetitions."""
+_SYMBOLS = 286
+_LONGEST_CODE = 15
+_LONGEST_RUN = 258
+_SAMPLE = 4096
+"""Bytes in a row that are counted."""
+
+
+def png_bytes(pixels: NDArray[Any]) -> bytes:
+    """The file of an image (height, width, 1 or 3) or (height, width) of uint8 or uint16; red first."""
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.dtype not in (np.uint8, np.uint16) or channels not in (1, 3) or pixels.size == 0:
+        raise InputError(
+            f"png: received {pixels.dtype} of shape {pixels.shape}, expected uint8 or uint16, 1 or 3 channels"
+        )
+    big_endian = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder(">"))
+    step = channels * pixels.dtype.itemsize
+    rows = _differences(big_endian.view(np.uint8).reshape(height, width * step), step)
+    header = struct.pack(
+        ">IIBBBBB", width, height, 8 * pixels.dtype.itemsize, _RGB if channels == 3 else _GREY, 0, 0, 0
+    )
+    stream = b"\x78\x01" + _deflate(rows).tobytes() + struct.pack(">I", zlib.adler32(rows.data))
+    return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", stream) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+
+
+@njit(cache=True, nogil=True)
+def _differences(pixels: Bytes, step: int) -> Bytes:
+    """Rows of pixels as PNG filters them, one after the other, each with its filter's type before it."""
+    height, width = pixels.shape
+    result = np.empty((height, width + 1), np.uint8)
+    for row in range(height):
+        result[row, 0] = _LEFT
+        for k in range(step):
+            result[row, 1 + k] = pixels[row, k]
+        for k in range(step, width):
+            result[row, 1 + k] = pixels[row, k] - pixels[row, k - step]
+    return result.reshape(-1)
+
+
+def _run_symbols() -> tuple[Integers, Integers, Integers]:
+    """Of each length of a repetition, 0 to 258: its symbol, the bits that follow it, and how many these are."""
+    symbols, rests, bits = (np.zeros(_LONGEST_RUN + 1, np.int64) for _ in range(3))
+    length, symbol = 3, _END + 1
+    while length < _LONGEST_RUN:
+        extra = max((symbol - 261) // 4, 0)
+        for rest in range(1 << extra):
+            symbols[length], rests[length], bits[length] = symbol, rest, extra
+            length += 1
+        symbol += 1
+    symbols[_LONGEST_RUN], rests[_LONGEST_RUN], bits[_LONGEST_RUN] = 285, 0, 0
+    return symbols, rests, bits
+
+
+_RUN_SYMBOL, _RUN_REST, _RUN_BITS = _run_symbols()
+
+
+@njit(cache=True, nogil=True)
+def _deflate(data: Bytes) -> Bytes:
+    """One block with codes of its own."""
+    size = len(data)
+    lengths = _code_lengths(_sampled_counts(data))
+    codes = _codes(lengths)
+    words = np.empty(size // 2 + 256, np.uint32)  # 15 bits for each byte, if all were of the rarest kind
+    bits, held, at = _header(lengths, words)
+    k = 0
+    while k < size:
+        bits |= codes[data[k]] << np.uint64(held)
+        held += lengths[data[k]]
+        k += 1
+        if k < size:  # two bytes at a time, each 15 bits at most, and 31 that are held: no more than 64
+            bits |= codes[data[k]] << np.uint64(held)
+            held += lengths[data[k]]
+            k += 1
+        at, bits, held = _flush(words, at, bits, held)
+        if _repeats(data, k):
+            run = _run(data, k)
+            symbol = _RUN_SYMBOL[run]
+            bits |= codes[symbol] << np.uint64(held)
+            held += lengths[symbol]
+            bits |= np.uint64(_RUN_REST[run]) << np.uint64(held)
+            held += _RUN_BITS[run] + 1  # a single 0 says the distance: one
+            at, bits, held = _flush(words, at, bits, held)
+            k += run
+    bits |= codes[_END] << np.uint64(held)
+    held += lengths[_END]
+    at, bits, held = _flush(words, at, bits, held)
+    words[at] = np.uint32(bits & np.uint64(0xFFFFFFFF))
+    return words.view(np.uint8)[: 4 * at + (held + 7) // 8]
+
+
+@njit(cache=True, nogil=True)
+def _sampled_counts(data: Bytes) -> Integers:
+    """About how often each symbol occurs: from all of a small image, from a quarter of a large one; at least once."""
+    counts = np.ones(_SYMBOLS, np.int64)
+    size = len(data)
+    step = 4 * _SAMPLE if size > 16 * _SAMPLE else _SAMPLE
+    for start in range(0, size, step):
+        k, end = start, min(start + _SAMPLE, size)
+        while k < end:
+            counts[data[k]] += 1
+            k += 1
+            if _repeats(data, k):
+                run = _run(data, k)
+                counts[_RUN_SYMBOL[run]] += 1
+                k += run
+    return counts
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _repeats(data: Bytes, k: int) -> bool:
+    """Whether the byte before k comes six times more: without a branch for each, which nobody could predict."""
+    if k + 6 > len(data):
+        return False
+    v = data[k - 1]
+    near = (data[k] == v) & (data[k + 1] == v) & (data[k + 2] == v)
+    return bool(near & (data[k + 3] == v) & (data[k + 4] == v) & (data[k + 5] == v))
+
+
+@njit(cache=True, nogil=True)
+def _run(data: Bytes, start: int) -> int:
+    """How many bytes from `start` on, at most 258, are what the byte before it is."""
+    value = data[start - 1]
+    end = min(len(data), start + _LONGEST_RUN)
+    k = start
+    while k < end and data[k] == value:
+        k += 1
+    return k - start
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _flush(words: Words, at: int, bits: np.uint64, held: int) -> tuple[int, np.uint64, int]:
+    """Write a word, and go on to the next if it is full; without a branch, for the same reason."""
+    words[at] = np.uint32(bits & np.uint64(0xFFFFFFFF))
+    full = held >> 5
+    return at + full, bits >> np.uint64(full << 5), held & 31
+
+
+@njit(cache=True, nogil=True)
+def _header(lengths: Integers, words: Words) -> tuple[np.uint64, int, int]:
+    """A block's beginning: that it is the last, and the lengths of all codes, in 4 bits each; (bits, held, at)."""
+    # Last block, own codes; 286 symbols, 1 distance, lengths of 19 codes for lengths.
+    bits = np.uint64(0b101 | (_SYMBOLS - 257) << 3 | 0 << 8 | 15 << 13)
+    at, held = 0, 17
+    for k in range(19):  # the first three stand for repetitions; the other sixteen are 0 to 15 in some order
+        bits |= np.uint64(0 if k < 3 else 4) << np.uint64(held)
+        at, bits, held = _flush(words, at, bits, held + 3)
+    for symbol in range(_SYMBOLS + 1):
+        length = lengths[symbol] if symbol < _SYMBOLS else 1
+        bits |= np.uint64(_reversed(length, 4)) << np.uint64(held)
+        at, bits, held = _flush(words, at, bits, held + 4)
+    return bits, held, at
+
+
+@njit(cache=True, nogil=True)
+def _code_lengths(counts: Integers) -> Integers:
+    """The lengths of Huffman's codes for two symbols or more, none longer than 15 bits."""
+    n = len(counts)
+    lengths = np.zeros(n, np.int64)
+    order = np.argsort(counts, kind="mergesort")
+    # Leaves and then the nodes that join two of them, in the order of their counts: two queues.
+    weights, parents = np.zeros(2 * n - 1, np.int64), np.zeros(2 * n - 1, np.int64)
+    weights[:n] = counts[order]
+    leaf, node = 0, n
+    for made in range(n, 2 * n - 1):
+        for _ in range(2):
+            if leaf < n and (node >= made or weights[leaf] <= weights[node]):
+                lightest = leaf
+                leaf += 1
+            else:
+                lightest = node
+                node += 1
+            weights[made] += weights[lightest]
+            parents[lightest] = made
+    depths = np.zeros(2 * n - 1, np.int64)
+    of_length = np.zeros(_LONGEST_CODE + 1, np.int64)
+    for k in range(2 * n - 3, -1, -1):
+        depths[k] = depths[parents[k]] + 1
+        if k < n:
+            of_length[min(depths[k], _LONGEST_CODE)] += 1
+    # Codes that were cut short take more than there is: longer ones elsewhere make room.
+    taken = 0
+    for length in range(1, _LONGEST_CODE + 1):
+        taken += of_length[length] << (_LONGEST_CODE - length)
+    while taken > 1 << _LONGEST_CODE:
+        of_length[_LONGEST_CODE] -= 1
+        length = _LONGEST_CODE - 1
+        while of_length[length] == 0:
+            length -= 1
+        of_length[length] -= 1
+        of_length[length + 1] += 2
+        taken -= 1
+    k = 0
+    for length in range(_LONGEST_CODE, 0, -1):  # the rarest first
+        for _ in range(of_length[length]):
+            lengths[order[k]] = length
+            k += 1
+    return lengths
+
+
+@njit(cache=True, nogil=True)
+def _codes(lengths: Integers) -> NDArray[np.uint64]:
+    """The codes of these lengths, as deflate numbers them, their first bit lowest."""
+    codes = np.zeros(len(lengths), np.uint64)
+    code = 0
+    for length in range(1, _LONGEST_CODE + 1):
+        for symbol in range(len(lengths)):
+            if lengths[symbol] == length:
+                codes[symbol] = np.uint64(_reversed(code, length))
+                code += 1
+        code <<= 1
+    return codes
+
+
+@njit(cache=True, nogil=True)
+def _reversed(code: int, length: int) -> int:
+    result = 0
+    for _ in range(length):
+        result = result << 1 | code & 1
+        code >>= 1
+    return result

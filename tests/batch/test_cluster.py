@@ -1,0 +1,101 @@
+"""The same job on a dask.distributed cluster: several processes of this machine, one of which is killed."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from poison import NoRoom
+
+from glrender.batch import cluster
+from glrender.batch.job import Job, make_plan
+from glrender.batch.run import Workers, run_job
+from glrender.errors import InputError
+
+distributed = pytest.importorskip("distributed", reason="an extra that is not installed here")
+
+ReadJob = Callable[..., Job]
+
+
+@pytest.fixture(scope="module")
+def local_cluster() -> Iterator[Any]:
+    settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**settings, host="127.0.0.1", silence_logs=50) as cluster:
+        yield cluster
+
+
+def test_a_worker_that_is_killed_costs_nothing(
+    local_cluster: Any, tmp_path: Path, read: ReadJob, in_this_process: None
+) -> None:
+    job = read(views=[{"type": "orbit", "count": 100}], outputs=[{"type": "image"}, {"type": "depth"}])
+    plan, here = make_plan(job), Workers(1, (0,))
+    killed: list[int] = []
+
+    def advance(done: int, total: int) -> None:
+        if done and not killed:
+            killed.append(next(iter(local_cluster.workers.values())).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    address = local_cluster.scheduler_address
+    outcome = run_job(plan, tmp_path / "out", here, scheduler=address, advance=advance)
+    assert killed
+    assert (outcome.done, outcome.failed, outcome.problem) == (100, {}, None)
+    run_job(plan, tmp_path / "calm", here)
+    for path in (tmp_path / "calm").rglob("*.png"):
+        name = path.relative_to(tmp_path / "calm")
+        assert (tmp_path / "out" / name).read_bytes() == path.read_bytes()
+
+
+def test_views_that_fail_are_told_one_by_one(local_cluster: Any, tmp_path: Path, read: ReadJob) -> None:
+    below = {"type": "look_at", "eyes": [[0, 0, 0]], "targets": [[1, 0, 0]]}
+    plan = make_plan(read(views=[{"type": "orbit", "count": 2}, below, {"type": "orbit", "count": 2}]))
+    said: list[str] = []
+    outcome = run_job(
+        plan, tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address, tell=said.append
+    )
+    assert outcome.done == 4
+    assert list(outcome.failed) == [2]
+    assert said[0].startswith("view 2: the camera at (0, 0, 0) is 0.1 m below")
+
+
+def test_a_full_disk_ends_the_run(local_cluster: Any, tmp_path: Path, read: ReadJob) -> None:
+    plan = make_plan(replace(read(), outputs=(NoRoom(3),)))
+    outcome = run_job(plan, tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address)
+    assert outcome.problem == "no room is left"
+    assert not outcome.complete
+
+
+def test_inputs_may_be_urls(local_cluster: Any, tmp_path: Path, read: ReadJob) -> None:
+    read()
+    url = f"file://{tmp_path}/map.npz"
+    plan = make_plan(read(scene=[{"type": "heightmap", "source": url}], views=[{"type": "orbit", "count": 1}]))
+    with fsspec.open(url) as file:
+        assert file.read(2) == b"PK"
+    outcome = run_job(plan, tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address)
+    assert outcome.complete
+
+
+def test_devices_go_round_on_each_machine() -> None:
+    workers = {f"tcp://{host}:{port}": {"host": host} for host in ("a", "b") for port in (1, 2, 3)}
+    found = cluster._devices_by_worker(workers, (4, 7))
+    assert [found[address] for address in sorted(workers)] == [4, 7, 4, 4, 7, 4]
+
+
+def test_a_scheduler_that_does_not_answer_is_told(
+    tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    with pytest.raises(InputError, match="scheduler: no answer from tcp://127.0.0.1:1"):
+        run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler="tcp://127.0.0.1:1")
+
+
+def test_a_scheduler_without_workers_is_told(tmp_path: Path, read: ReadJob) -> None:
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0", host="127.0.0.1", silence_logs=50) as empty,
+        pytest.raises(InputError, match="has no workers; start some with `dask worker"),
+    ):
+        run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler=empty.scheduler_address)
