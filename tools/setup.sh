@@ -7,10 +7,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 GL_PACKAGES="libegl1 libgl1" # libgl1 brings Mesa's software driver along
+WINDOW_PACKAGES="xvfb xauth xdotool" # a display without a screen, and a hand, for the tests of the viewer's window
 
 fail() {
     printf 'setup: %s\n' "$@" >&2
     exit 1
+}
+
+can_install() {
+    command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }
 }
 
 # install_packages WHY PACKAGE...
@@ -18,7 +23,7 @@ install_packages() {
     local why=$1 sudo=() said=""
     shift
     [ "$(id -u)" -eq 0 ] || { sudo=(sudo -n) && said="sudo "; }
-    if ! command -v apt-get >/dev/null || ! "${sudo[@]}" true 2>/dev/null; then
+    if ! can_install; then
         fail "$why. On Debian or Ubuntu, run" \
             "    ${said}apt-get update && ${said}apt-get install -y --no-install-recommends $*" \
             "(on other systems, install what these packages are called there), then make again. Nothing else needs root."
@@ -78,6 +83,14 @@ dev)
         # shellcheck disable=SC2086
         install_packages "OpenGL does not work on this machine yet" $GL_PACKAGES
         make_context || fail "OpenGL still does not work; '.venv/bin/glrender info' tells more"
+    fi
+    if ! command -v Xvfb >/dev/null || ! command -v xdotool >/dev/null; then
+        if can_install; then
+            # shellcheck disable=SC2086
+            install_packages "the tests of the viewer's window need a display without a screen" $WINDOW_PACKAGES
+        else
+            echo "setup: without $WINDOW_PACKAGES the tests of the viewer's window are skipped; all else works"
+        fi
     fi
     ;;
 bench)

@@ -1,5 +1,6 @@
 """`glrender view`: a window on a map and its derivatives, or on a sequence that becomes one."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -41,14 +42,19 @@ def run(options: ViewOptions) -> int:
     state = None if options.view is None else _read_view(options.view)
     if not options.path.exists():
         raise InputError(f"{options.path}: no such file or folder; expected a map.npz or a sequence's folder")
+    from glrender.pipeline.fuse import SequenceOptions
+    from glrender.viewer.overlay import INSTALL
     from glrender.viewer.sources import open_source
     from glrender.viewer.viewer import Script, Viewer
     from glrender.viewer.window import Window
 
+    fusing = SequenceOptions(spacing=options.spacing)
     window = Window("glrender", options.size)
     try:
-        viewer = Viewer(window, lambda path: open_source(window.context, path), options.path, state)
+        viewer = Viewer(window, lambda path: open_source(window.context, path, fusing), options.path, state)
         if options.screenshot is None and options.record is None:
+            if viewer.overlay is None:
+                print(f"glrender: {INSTALL}", file=sys.stderr)
             viewer.run()
         else:
             shown = viewer.play(Script(options.frames, options.screenshot, options.record))

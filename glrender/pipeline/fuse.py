@@ -20,7 +20,7 @@ from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
-from glrender.pipeline.placement import Bounds, place_map
+from glrender.pipeline.placement import Bounds, Placement, place_map
 from glrender.pipeline.read_ahead import Pace, ReadFrame, read_ahead
 
 USES = ("depth", "color", "both")
@@ -67,19 +67,28 @@ class SequenceOptions:
     fusion: FusionOptions = field(default_factory=FusionOptions)
 
 
-def fuse_sequence(
-    context: Context,
-    sequence: Sequence,
-    options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
-) -> FinishedMap:
-    """Fuse a sequence's frames; a KeyboardInterrupt, or OpenGL that fails, ends it with the map so far.
+@dataclass(frozen=True, eq=False)
+class FusionStart:
+    """A map that nothing has been fused into, and the frames that are to be."""
 
-    `advance` is called with (frames done, frames in all), `keep` with what is returned: no KeyboardInterrupt comes
-    between the last frame and its end, so that what it writes is written. Raises InputError where there is no depth,
-    no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
-    """
+    chosen: ChosenFrames
+    placement: Placement
+    fusion: HeightMapFusion
+    """Whoever starts it releases it."""
+
+    @property
+    def sequence(self) -> Sequence:
+        """To read the frames from."""
+        return self.chosen.sequence
+
+    def pose(self, frame: Frame) -> NDArray[np.float64]:
+        """T_world_camera (4, 4) of a frame."""
+        assert self.sequence.trajectory is not None
+        return self.sequence.trajectory.at(frame.time + self.chosen.offset.seconds)
+
+
+def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions) -> FusionStart:
+    """Choose the frames and place the map; InputError where there is no depth, no pose, or (with `strict`) a gap."""
     check_choice("use", options.use, USES)
     if options.use == "color":
         raise UsageError("use: received 'color', which glrender.pipeline.photographs.fuse_photographs does")
@@ -88,12 +97,6 @@ def fuse_sequence(
         raise InputError(
             f"{sequence.folder}: none of the {len(selected)} selected frames has a depth image, and heights are fused "
             "from depth; `glrender fit --use color` fits heights to photographs from a good start"
-        )
-    missing_photographs = sequence.missing_photographs if options.use == "both" else ()
-    if options.strict and missing_photographs:
-        raise InputError(
-            f"{sequence.folder}: {len(missing_photographs)} photographs that rgb.txt names are not there, "
-            f"the first is {missing_photographs[0].name}"
         )
     where: dict[str, Any] = {"T_world_map": options.T_world_map, "bounds": options.bounds, "spacing": options.spacing}
     chosen = choose_frames(
@@ -117,19 +120,43 @@ def fuse_sequence(
         placement.T_world_map,
         replace(options.fusion, intrinsics_covariance=None if calibrated is None else calibrated.covariance[:4, :4]),
     )
+    return FusionStart(chosen, placement, fusion)
+
+
+def fuse_sequence(
+    context: Context,
+    sequence: Sequence,
+    options: SequenceOptions,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[FinishedMap], None] = lambda finished: None,
+) -> FinishedMap:
+    """Fuse a sequence's frames; a KeyboardInterrupt, or OpenGL that fails, ends it with the map so far.
+
+    `advance` is called with (frames done, frames in all), `keep` with what is returned: no KeyboardInterrupt comes
+    between the last frame and its end, so that what it writes is written. Raises InputError where there is no depth,
+    no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
+    """
+    missing_photographs = sequence.missing_photographs if options.use == "both" else ()
+    if options.strict and missing_photographs:
+        raise InputError(
+            f"{sequence.folder}: {len(missing_photographs)} photographs that rgb.txt names are not there, "
+            f"the first is {missing_photographs[0].name}"
+        )
+    start = start_fusion(context, sequence, options)
+    sequence, fusion = start.sequence, start.fusion
     try:
-        run = _Run(sequence, fusion, chosen, options)
+        run = _Run(start, options)
         run.add_all(advance)
         with interruptible_after():
             surface = run.finish()
             prediction = photograph = None
             if surface.colors is not None and run.best_view is not None and run.failure is None:
-                prediction = predict_view(context, sequence.camera, surface, run.pose(run.best_view))
+                prediction = predict_view(context, sequence.camera, surface, start.pose(run.best_view))
                 photograph = run.best_view.image
             report = run.report() | {
                 "photographs_missing": missing_photographs,
                 "renderer": context.renderer,
-                "placement": placement.description,
+                "placement": start.placement.description,
                 "options": describe_options(sequence, options),
             }
             report |= describe_map(fusion, surface)
@@ -159,11 +186,10 @@ def describe_map(fusion: HeightMapFusion, surface: HeightMap) -> dict[str, Any]:
 class _Run:
     """The frames on their way into the map, and what became of them."""
 
-    def __init__(
-        self, sequence: Sequence, fusion: HeightMapFusion, chosen: ChosenFrames, options: SequenceOptions
-    ) -> None:
-        self.sequence, self.fusion, self.chosen, self.options = sequence, fusion, chosen, options
-        self.skipped = list(chosen.skipped)
+    def __init__(self, start: FusionStart, options: SequenceOptions) -> None:
+        self.start, self.options = start, options
+        self.sequence, self.fusion, self.chosen = start.sequence, start.fusion, start.chosen
+        self.skipped = list(start.chosen.skipped)
         self.reports: dict[int, FrameReport] = {}
         self.best_view: Frame | None = None
         self.stages: dict[str, list[float]] = {}
@@ -210,11 +236,6 @@ class _Run:
             raise InputError(f"{self.sequence.folder}: {self._why_nothing(surface)}")
         return surface
 
-    def pose(self, frame: Frame) -> NDArray[np.float64]:
-        """T_world_camera (4, 4)."""
-        assert self.sequence.trajectory is not None
-        return self.sequence.trajectory.at(frame.time + self.chosen.offset.seconds)
-
     def report(self) -> dict[str, Any]:
         """What became of the frames."""
         frames = list(self.reports.values())
@@ -259,7 +280,7 @@ class _Run:
             self._skip(entry, str(read.error))
             return
         start = perf_counter()
-        report = self.fusion.integrate(self.pose(frame), image=frame.image, depth=frame.depth)
+        report = self.fusion.integrate(self.start.pose(frame), image=frame.image, depth=frame.depth)
         self._took("read", read.milliseconds)
         self._took("fuse", 1e3 * (perf_counter() - start))
         for stage, milliseconds in report.milliseconds.items():

@@ -1,7 +1,7 @@
 """The frames of a sequence, read by a thread of their own while the ones before are worked on."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
@@ -27,7 +27,7 @@ class ReadFrame:
     """How long reading took."""
 
 
-def read_ahead(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> Iterator[ReadFrame]:
+def read_ahead(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> Generator[ReadFrame]:
     """Each of `entries` in order; what is damaged has its error."""
     remaining = iter(entries)
     with ThreadPoolExecutor(1, thread_name_prefix="glrender-read") as thread:

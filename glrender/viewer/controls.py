@@ -76,7 +76,7 @@ MOUSE_HELP = (
     ("right-drag", "look around; W A S D Q E fly meanwhile"),
     ("click", "what is at this pixel, and its three vertices"),
     ("Ctrl-click", "a vertex, and what it changes in the image"),
-    ("Ctrl-drag", "moves the vertex: its true change, and the predicted one"),
+    ("Ctrl-drag", "moves it: its true change, and the predicted one"),
     ("drop a file", "opens it"),
 )
 

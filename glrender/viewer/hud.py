@@ -14,6 +14,7 @@ from glrender.viewer.notes import DIM, WHITE, Notes, text_width
 LINE = 17.0
 _MARGIN = 10.0
 _STRIP = 132.0
+_STATUS = 22.0
 _CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))
 
 
@@ -65,13 +66,13 @@ def draw_hud(hud: Hud, size: tuple[int, int], scale: float = 1.0) -> NDArray[np.
     """The notes (height, width, 4) for a screen of `size` (width, height) pixels."""
     notes = Notes(size, scale)
     _draw_lines(notes, hud)
-    bottom = notes.height - 24
+    bottom = notes.height - _STATUS
     if hud.insets or hud.plot is not None:
         bottom -= _STRIP
         _draw_strip(notes, hud, bottom)
     if hud.bar is not None:
         _draw_bar(notes, hud.bar, bottom)
-    notes.box(0, notes.height - 22, notes.width, 22)
+    notes.box(0, notes.height - _STATUS, notes.width, _STATUS)
     notes.text(_MARGIN, notes.height - 7, hud.status, DIM)
     if hud.help is not None:
         _draw_help(notes, hud.help)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from glrender.errors import InputError
+from glrender.solve.losses import Cauchy
 from glrender.viewer.controls import (
     DIGITS,
     Button,
@@ -19,6 +20,7 @@ from glrender.viewer.controls import (
     flight,
 )
 from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
+from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import Annotations, Painter, shown_layer
 from glrender.viewer.picking import (
     Footprint,
@@ -37,6 +39,10 @@ from glrender.viewer.state import EXAGGERATIONS, ViewState
 FLIGHT_SPEED = 0.6
 """Of flying: distances between camera and target a second."""
 
+RAISE_PER_PIXEL = 0.04
+"""Of the map's spacing: by how much dragging a vertex by a pixel raises it. Slower than the mouse, as a rule: moved by
+its spacing, a vertex already stands on slopes of 45 degrees, where a derivative says little."""
+
 _FOV_STEP = 1.12
 _EXAGGERATION_STEP = 1.25
 
@@ -53,6 +59,7 @@ class Session:
         """Commands for the window, and files to be opened, in order."""
         self.help = False
         self.panels = True
+        """Whether the panels with the sliders are open."""
         self.playing = True
         """Whether the source goes on by itself."""
         self.message = ""
@@ -159,6 +166,13 @@ class Session:
             case _:
                 self.wishes.append(command)
 
+    def reweigh(self, loss_scale: float, slope_sigma: float) -> None:
+        """Fuse a sequence again with another robust loss and another prior."""
+        if isinstance(self.source, LiveFusion):
+            self.forget_pick()
+            loss = Cauchy(loss_scale)
+            self.source.restart(replace(self.source.options, depth_loss=loss, slope_sigma=slope_sigma))
+
     def paste(self, text: str) -> None:
         """Take over a view that was copied; a text that is none is told."""
         try:
@@ -221,8 +235,7 @@ class Session:
             case Drag.PAN:
                 rig = rig.pan(moved.right, moved.down, self.painter.size[1])
             case Drag.MOVE_VERTEX if self.pick is not None and self.nudge is not None:
-                focal = rig.camera(*self.painter.size).fy
-                raised = -moved.down * self.pick.depth / focal / self.state.exaggeration
+                raised = -moved.down * RAISE_PER_PIXEL * self.source.scene.surface.spacing
                 self.nudge = replace(self.nudge, change=self.nudge.change + raised)
         self.state = replace(self.state, rig=rig)
 

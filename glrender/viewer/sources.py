@@ -6,6 +6,9 @@ from typing import Protocol
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.io.sequence import open_sequence
+from glrender.pipeline.fuse import SequenceOptions
+from glrender.viewer.live import LiveFusion
 from glrender.viewer.scene import Scene
 
 
@@ -43,8 +46,10 @@ class MapSource:
         """There is nothing to."""
 
 
-def open_source(context: Context, path: Path) -> Source:
-    """A map (.npz), or a sequence (a folder); InputError for anything else."""
+def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:
+    """A map (.npz), or a sequence (a folder), which becomes one as `options` say; InputError for anything else."""
+    if path.is_dir():
+        return LiveFusion(context, open_sequence(path), options)
     if path.suffix == ".npz":
         return MapSource(path.name, HeightMap.load(path))
-    raise InputError(f"{path}: expected a map.npz")
+    raise InputError(f"{path}: received {path.suffix or 'a file'}, expected a map.npz or the folder of a sequence")

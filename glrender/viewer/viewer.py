@@ -12,6 +12,7 @@ import numpy as np
 from glrender.errors import GlrenderError
 from glrender.io.files import write_bytes
 from glrender.viewer.controls import Command
+from glrender.viewer.overlay import make_overlay
 from glrender.viewer.painter import Painter
 from glrender.viewer.recording import Film, free_path, write_picture
 from glrender.viewer.session import Session
@@ -19,6 +20,7 @@ from glrender.viewer.sources import Source
 from glrender.viewer.state import ViewState
 from glrender.viewer.window import (
     ButtonEvent,
+    CharEvent,
     DropEvent,
     Event,
     KeyEvent,
@@ -26,6 +28,9 @@ from glrender.viewer.window import (
     ScrollEvent,
     Window,
 )
+
+_SETTLING = 3
+"""Pictures that panels need to come to rest after an event."""
 
 _IDLE = 0.5
 """Seconds that an idle viewer waits for an event before it looks around."""
@@ -71,28 +76,36 @@ class Viewer:
         self._source = open_path(path)
         self.painter = Painter(window.context, window.size, window.content_scale)
         self.session = Session(self._source, self.painter, state)
+        self.overlay = make_overlay(window.content_scale)
         self._frame_times: deque[float] = deque(maxlen=30)
         self._title = ""
         self._quit = False
+        self._stale = True  # something has changed since the last picture
+        self._settling = 0  # pictures until the panels have caught up with the last event
+        self._presented = perf_counter()
 
     def run(self) -> None:
         """Until the window is closed."""
-        self._paint()
         last = perf_counter()
-        while not self._quit and not self.window.closing:
+        while not (self._quit or self.window.closing):
             running = self.session.running
-            events = self.window.wait(0.0 if running else _IDLE)
+            events = self.window.wait(0.0 if running or self._stale or self._settling else _IDLE)
             now = perf_counter()
-            changed = running
             for event in events:
-                changed |= self._handle(event)
+                if self.overlay is None or not self.overlay.feed(event):
+                    self._stale |= self._handle(event)
             self.session.advance(now - last if running else 0.0)
             last = now
-            self._grant_wishes()
-            if changed and not self._quit:
+            self._stale |= running | self._grant_wishes()
+            self._settling = _SETTLING if events else max(0, self._settling - 1)
+            if self._stale:
+                self._stale = False
                 if not running:
                     self._frame_times.clear()
                 self._paint()
+                self._present()
+            elif self._settling and self.overlay is not None:
+                self._present()
 
     def play(self, script: Script) -> Shown:
         """Without a person: turn a map once around, or fuse a sequence, and keep what the script wants."""
@@ -102,6 +115,7 @@ class Viewer:
         film = None if script.record is None else Film(script.record, self.window.size)
         done, began = 0, 0.0
         still = source.finished
+        session.panels = False
         try:
             while not self.window.closing and (done < frames if frames else not source.finished):
                 self.window.wait(0.0)
@@ -113,6 +127,7 @@ class Viewer:
                 else:
                     session.step()
                 self._paint()
+                self._present()
                 if film is not None:
                     film.add(self.painter.screen.read())
                 done += 1
@@ -129,6 +144,8 @@ class Viewer:
     def close(self) -> None:
         """Stop the source and release everything but the window."""
         self._source.release()
+        if self.overlay is not None:
+            self.overlay.release()
         self.painter.release()
 
     def _handle(self, event: Event) -> bool:
@@ -148,11 +165,14 @@ class Viewer:
                 return session.move_mouse(x, y)
             case ScrollEvent(steps):
                 session.scroll(steps)
+            case CharEvent():
+                return False
             case DropEvent(paths):
                 session.wishes += paths[:1]
         return True
 
-    def _grant_wishes(self) -> None:
+    def _grant_wishes(self) -> bool:
+        """Do what the session leaves to the window; whether there was anything."""
         session = self.session
         wishes, session.wishes = session.wishes, []
         for wish in wishes:
@@ -160,6 +180,7 @@ class Viewer:
                 self._grant(wish)
             except GlrenderError as error:  # told in the window, which stays open
                 session.message = str(error)
+        return bool(wishes)
 
     def _grant(self, wish: Command | Path) -> None:
         session = self.session
@@ -178,6 +199,7 @@ class Viewer:
         elif wish is Command.PASTE:
             session.paste(self.window.clipboard)
         elif wish is Command.SCREENSHOT:
+            self._paint()  # what was pressed just before belongs into the picture
             path = free_path(self.folder, "glrender", ".png")
             write_picture(path, self.painter.screen.read())
             session.message = f"saved {path}"
@@ -191,13 +213,23 @@ class Viewer:
     def _paint(self) -> None:
         self.painter.resize(self.window.size, self.window.content_scale)
         self.session.paint(self._status())
-        self.painter.screen.show(self.window.framebuffer())
-        self.window.swap()
-        self._frame_times.append(perf_counter())
         title = f"{self.session.source.scene.name} · {self.session.state.layer} · glrender"
         if title != self._title:
             self.window.set_title(title)
             self._title = title
+
+    def _present(self) -> None:
+        """Show what was painted last, and the panels over it."""
+        window = self.window.framebuffer()
+        self.painter.screen.show(window)
+        now = perf_counter()
+        if self.overlay is not None:
+            window.use()
+            # What a panel changed is painted next.
+            self._stale |= self.overlay.draw(self.session, self.painter.size, now - self._presented)
+        self._presented = now
+        self.window.swap()
+        self._frame_times.append(now)
 
     def _status(self) -> str:
         times = self._frame_times

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,11 +49,3 @@ def display() -> Iterator[str]:
     yield f":{number}"
     process.terminate()
     process.wait(timeout=10)
-
-
-def until(condition, seconds: float = 60.0, what: str = "") -> None:
-    """Wait for something to come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain {what}"
-        time.sleep(0.05)

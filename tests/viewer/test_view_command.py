@@ -6,17 +6,20 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
+from flights import fly, rough_ground
 
 from glrender.cli.main import main
+from glrender.errors import InputError
+from glrender.pipeline.fuse import SequenceOptions
 from glrender.viewer.rig import Rig
+from glrender.viewer.sources import open_source
 from glrender.viewer.state import ViewState
 
 
-def view(*arguments: object, display: str | None) -> subprocess.CompletedProcess:
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    if display is not None:
-        environment["DISPLAY"] = display
+def view(*arguments: object, display: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"DISPLAY": display}
     command = [sys.executable, "-m", "glrender", "view", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
 
@@ -32,12 +35,16 @@ def test_a_screenshot_and_the_rate(map_file: Path, display: str, tmp_path: Path)
     assert len({tuple(pixel) for pixel in picture[60:160, 80:240].reshape(-1, 3)}) > 50, "something is shown"
 
 
-def test_no_display_names_what_does_without_one(map_file: Path) -> None:
-    done = view(map_file, display=None)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "neither DISPLAY nor WAYLAND_DISPLAY is set" in done.stderr
-    assert "glrender batch" in done.stderr
+def test_no_display_names_what_does_without_one(
+    map_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert main(["view", str(map_file)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "neither DISPLAY nor WAYLAND_DISPLAY is set" in said
+    assert "glrender batch" in said
 
 
 @pytest.mark.parametrize(
@@ -56,9 +63,22 @@ def test_used_wrongly(arguments, status, message, map_file: Path, capsys: pytest
     assert message in capsys.readouterr().err
 
 
-def test_a_broken_map_is_told(display: str, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.npz"
+@pytest.mark.parametrize(("name", "message"), [("map.npz", "not a readable map.npz"), ("map.xyz", "received .xyz")])
+def test_what_cannot_be_opened_is_told(context, tmp_path: Path, name: str, message: str) -> None:
+    broken = tmp_path / name
     broken.write_bytes(b"nothing")
-    done = view(broken, display=display)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "not a readable map.npz" in done.stderr
+    with pytest.raises(InputError, match=message):
+        open_source(context, broken, SequenceOptions())
+
+
+def test_a_film_of_a_sequence_that_becomes_a_map(context, display: str, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    flight = fly(context, rough_ground(), frames=4)
+    folder, film = flight.write(tmp_path / "flight"), tmp_path / "film.mp4"
+    done = view(folder, "--spacing", 0.025, "--size", 400, 300, "--record", film, display=display)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("5 frames, "), "one after each frame, and the finished map"
+    with av.open(str(film)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert [picture.shape for picture in pictures] == [(300, 400, 3)] * 5
+    assert np.abs(pictures[0].astype(int) - pictures[-1]).max(axis=-1).mean() > 2, "the map grows"

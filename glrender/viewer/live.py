@@ -1,0 +1,181 @@
+"""A sequence on its way into a map: one frame a step, what it was compared with, and what came of it."""
+
+from collections.abc import Generator
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.assembly.residuals import Measurements, weigh
+from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.linearization import FrameReport
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.io.color import linear_to_bytes
+from glrender.io.sequence import Frame, Sequence
+from glrender.pipeline.fuse import SequenceOptions, start_fusion
+from glrender.pipeline.read_ahead import ReadFrame, read_ahead
+from glrender.render.derivatives import DerivativeRenderer
+from glrender.solve.losses import Cauchy
+from glrender.viewer.colors import Kind, colormap_name, false_colors, fit_scale
+from glrender.viewer.hud import Inset, Plot
+from glrender.viewer.layers import FRAME_LAYERS, Comparison, FrameLayer
+from glrender.viewer.scene import Scene
+from glrender.viewer.screen import NOTHING
+
+Float64 = NDArray[np.float64]
+
+COMPARED_WIDTH = 320
+"""Pixels that a frame is compared at, at most; every second pixel of a usual depth image."""
+
+SIGMA_EVERY = 10
+"""Frames after which sigma is asked for again: it is that of the whole map, and takes as long as some frames do."""
+
+_SHOWN = ("photograph", "prediction", "residual", "measured depth")
+
+
+class LiveFusion:
+    """Fuses a sequence frame by frame, in the thread of the context; another thread reads ahead."""
+
+    def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
+        self._context, self._name = context, sequence.folder.resolve().name
+        self._start = start_fusion(context, sequence, options)
+        self.options = self._start.fusion.options
+        """How frames are weighed; `restart` changes it."""
+        self._step = -(-self._start.sequence.camera.width // COMPARED_WIDTH)
+        self._renderer = DerivativeRenderer(context, self._start.sequence.camera.every_nth_pixel(self._step))
+        self._sigma: Float64 | None = None
+        self.scene: Scene
+        self._begin(self._start.fusion)
+
+    @property
+    def loss_scale(self) -> float:
+        """Of the depths' robust loss: the residual whose weight is one half, in standard deviations."""
+        loss = self.options.depth_loss
+        return loss.k if isinstance(loss, Cauchy) else Cauchy().k
+
+    def restart(self, options: FusionOptions) -> None:
+        """Fuse everything again, weighed otherwise: what a map has forgotten cannot be weighed again."""
+        self._frames.close()
+        self._fusion.release()
+        placement = self._start.placement
+        self.options = replace(options, intrinsics_covariance=self.options.intrinsics_covariance)
+        self._begin(
+            HeightMapFusion(
+                self._context,
+                self._start.sequence.camera,
+                placement.spacing,
+                placement.bounds,
+                placement.T_world_map,
+                self.options,
+            )
+        )
+
+    def step(self) -> None:
+        """Fuse the next frame; after the last one, the map is finished with its sigma."""
+        read = next(self._frames, None)
+        if read is None:
+            self.finished = True
+            self.scene = replace(self.scene, surface=self._fusion.map(), lines=(*self.scene.lines[:-1], "all fused"))
+        elif read.frame is None:
+            self.scene = replace(self.scene, lines=(f"frame {read.entry.index} skipped: {read.error}",))
+        else:
+            self._add(read, read.frame)
+
+    def release(self) -> None:
+        """Stop reading, and release what it has in the context."""
+        self._frames.close()
+        self._fusion.release()
+        self._renderer.release()
+
+    def _begin(self, fusion: HeightMapFusion) -> None:
+        self._fusion = fusion
+        self._frames: Generator[ReadFrame] = read_ahead(self._start.sequence, self._start.chosen.posed)
+        self._places: list[Float64] = []
+        self._residuals: list[float] = []
+        self._moves: list[float] = []
+        self._sigma = None
+        self.finished = False
+        self.scene = Scene(self._name, self._surface(), lines=(f"{len(self._start.chosen.posed)} frames to be fused",))
+
+    def _add(self, read: ReadFrame, frame: Frame) -> None:
+        T = self._start.pose(frame)
+        began = perf_counter()
+        comparison = self._compare(frame, T)
+        compared = perf_counter()
+        before = self.scene.surface.heights
+        report = self._fusion.integrate(T, image=frame.image, depth=frame.depth)
+        fused = perf_counter()
+        self._places.append(T[:3, 3])
+        if len(self._places) % SIGMA_EVERY == 0:
+            self._sigma = self._known_sigma()
+        surface = self._surface()
+        self._note(report, surface.heights - before)
+        milliseconds = {
+            "read": read.milliseconds,
+            "compare": 1e3 * (compared - began),
+            "fuse": 1e3 * (fused - compared),
+        }
+        self.scene = replace(
+            self.scene,
+            surface=surface,
+            trajectory=np.array(self._places),
+            comparison=comparison,
+            insets=insets_of(comparison, surface),
+            plot=Plot("Gauss-Newton", (("residual [mm]", self._residuals), ("step [mm]", self._moves))),
+            lines=(
+                f"frame {len(self._places)} of {len(self._start.chosen.posed)}: {read.entry.name}",
+                f"{report.used} depths used, {report.rejected} rejected, {report.seeded} cells new",
+                " · ".join(f"{stage} {ms:.0f} ms" for stage, ms in milliseconds.items()),
+            ),
+        )
+
+    def _known_sigma(self) -> Float64:
+        sigma = self._fusion.map().sigma
+        assert sigma is not None
+        return sigma
+
+    def _surface(self) -> HeightMap:
+        """The map so far, NaN where too little is known; sigma as it was last asked for."""
+        current = self._fusion.surface
+        heights = np.where(self._fusion.observed, current.heights, np.nan)
+        return replace(current, heights=heights, sigma=self._sigma)
+
+    def _compare(self, frame: Frame, T_world_camera: Float64) -> Comparison:
+        """The frame beside what the map predicts for it before it is fused."""
+        every = np.s_[:: self._step, :: self._step]
+        predicted = self._renderer.render(self.scene.surface, T_world_camera, pose=False, edges=False)
+        depth = np.zeros(predicted.camera.shape, np.float32) if frame.depth is None else frame.depth[every]
+        image = None if frame.image is None else np.ascontiguousarray(frame.image[every])
+        sigma = self.options.depth_noise.sigma(depth)
+        measured = Measurements(np.ascontiguousarray(depth), sigma, image, self.options.color_noise)
+        weighed = replace(measured, image=image if predicted.channels == 3 else None)
+        return Comparison(measured, predicted, weigh(predicted, weighed, depth_loss=self.options.depth_loss))
+
+    def _note(self, report: FrameReport, change: Float64) -> None:
+        known = change[np.isfinite(change)]
+        self._residuals.append(1e3 * report.median_abs_residual)
+        self._moves.append(1e3 * float(np.sqrt(np.mean(np.square(known)))) if known.size else 0.0)
+
+
+def insets_of(comparison: Comparison, surface: HeightMap) -> tuple[Inset, ...]:
+    """Small pictures of a frame, and sigma seen from above."""
+    layers = [layer for layer in FRAME_LAYERS if layer.name in _SHOWN and layer.needs(surface, comparison)]
+    insets = [Inset(layer.name, _picture(layer, comparison)) for layer in layers]
+    if surface.sigma is not None:
+        sigma = 1e3 * surface.sigma
+        scale = fit_scale(sigma, Kind.SEQUENTIAL, 2.0, False)
+        colors = false_colors(sigma[::-1], scale, colormap_name(Kind.SEQUENTIAL, 0), NOTHING)
+        insets.append(Inset(f"σ, to {scale.high:.2g} mm", colors))
+    return tuple(insets)
+
+
+def _picture(layer: FrameLayer, comparison: Comparison) -> NDArray[np.uint8]:
+    values = layer.make(comparison)
+    if layer.kind is Kind.COLOR:
+        return np.broadcast_to(linear_to_bytes(values), (*values.shape[:2], 3))
+    if layer.kind is Kind.SEQUENTIAL:
+        values = np.where(values > 0, values, np.float32(np.nan))
+    scale = fit_scale(values, layer.kind, 1.0, False)
+    return false_colors(values, scale, colormap_name(layer.kind, 0), NOTHING)

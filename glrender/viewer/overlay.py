@@ -1,0 +1,216 @@
+"""Panels with sliders over the window, by Dear ImGui; the window does without them where it is not installed.
+
+ImGui is told of the window's events here and draws by its own OpenGL backend, so that it need not share GLFW with us:
+its package brings a GLFW of its own, and two that know one window would crash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from glrender.viewer.colors import COLORMAPS, Kind
+from glrender.viewer.controls import Button, Command
+from glrender.viewer.layers import Layer, layers_here
+from glrender.viewer.live import LiveFusion
+from glrender.viewer.painter import shown_layer
+from glrender.viewer.rig import FOV_RANGE
+from glrender.viewer.session import Session
+from glrender.viewer.state import CUTS, EXAGGERATIONS, ViewState
+from glrender.viewer.window import ButtonEvent, CharEvent, Event, KeyEvent, MoveEvent, ScrollEvent
+
+INSTALL = "panels need the extra viewer: pip install 'glrender[viewer]'"
+
+LOSS_SCALES = (0.5, 20.0)
+SLOPE_SIGMAS = (0.02, 10.0)
+WIDTH = 262.0
+"""Of the panel, in units of the content scale."""
+
+_SWITCHES = {"wireframe": "wireframe", "normals": "normals", "cameras": "trajectory", "light": "light"}
+_FONT_SIZE = 14.0
+_BUTTONS = {Button.LEFT: 0, Button.RIGHT: 1, Button.MIDDLE: 2}
+_KEYS = {"Enter": "enter", "Backspace": "backspace", "Escape": "escape", "Tab": "tab"}
+
+
+def make_overlay(content_scale: float) -> Overlay | None:
+    """Panels for the current OpenGL context; None where imgui-bundle is not installed."""
+    try:
+        from imgui_bundle import imgui
+    except ImportError:
+        return None
+    return Overlay(imgui, content_scale)
+
+
+class Overlay:
+    """The panels of one window."""
+
+    def __init__(self, imgui: Any, content_scale: float) -> None:
+        self._imgui = imgui
+        self._context = imgui.create_context()
+        io = imgui.get_io()
+        io.set_ini_filename("")  # where panels lie is nothing to keep in whichever folder we are in
+        font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+        io.fonts.add_font_from_file_ttf(str(font), _FONT_SIZE)
+        imgui.style_colors_dark()
+        style = imgui.get_style()
+        style.window_rounding = style.frame_rounding = 3
+        style.scale_all_sizes(content_scale)
+        style.font_scale_dpi = content_scale
+        imgui.backends.opengl3_init("#version 330")
+        self._scale = content_scale
+        self._panel = (0.0, 0.0, 0.0, 0.0)  # left, top, width, height
+        self._mouse = (-1.0, -1.0)
+        self._busy = False
+        self._loss_scale: float | None = None
+        self._slope_sigma: float | None = None
+
+    def feed(self, event: Event) -> bool:
+        """Tell the panels what happened; whether it is theirs alone."""
+        imgui = self._imgui
+        io = imgui.get_io()
+        match event:
+            case MoveEvent(x, y):
+                io.add_mouse_pos_event(x, y)
+                self._mouse = x, y
+                return self._busy
+            case ButtonEvent(button, down, x, y, _, _):
+                io.add_mouse_pos_event(x, y)
+                io.add_mouse_button_event(_BUTTONS[button], down)
+                self._mouse = x, y
+                return down and self._owns_mouse
+            case ScrollEvent(steps):
+                io.add_mouse_wheel_event(0, steps)
+                return self._owns_mouse
+            case CharEvent(code):
+                io.add_input_character(code)
+            case KeyEvent(key, down, control):
+                io.add_key_event(imgui.Key.mod_ctrl, control and down)
+                if key in _KEYS:
+                    io.add_key_event(getattr(imgui.Key, _KEYS[key]), down)
+                return io.want_text_input and down
+        return False
+
+    def draw(self, session: Session, size: tuple[int, int], seconds: float) -> bool:
+        """Draw the panels into the framebuffer in use, `seconds` after the last time; whether they changed anything."""
+        imgui = self._imgui
+        io = imgui.get_io()
+        io.display_size = imgui.ImVec2(*size)
+        io.delta_time = max(seconds, 1e-4)
+        before = session.state, session.playing, len(session.wishes)
+        imgui.backends.opengl3_new_frame()
+        imgui.new_frame()
+        restarted = False
+        self._panel = (0.0, 0.0, 0.0, 0.0)
+        if session.panels and not session.help:
+            width = WIDTH * self._scale
+            imgui.set_next_window_pos(imgui.ImVec2(size[0] - width - 8, 8), imgui.Cond_.first_use_ever)
+            imgui.set_next_window_size(imgui.ImVec2(width, 0), imgui.Cond_.always)
+            imgui.begin("view (Tab)", flags=imgui.WindowFlags_.no_nav)
+            imgui.push_item_width(0.55 * width)
+            session.state = self._view(session)
+            self._buttons(session)
+            if isinstance(session.source, LiveFusion):
+                restarted = self._fusion(session, session.source)
+            imgui.pop_item_width()
+            self._panel = (*imgui.get_window_pos(), *imgui.get_window_size())
+            imgui.end()
+        # A slider that is held, or a list that hangs out of the panel.
+        self._busy = imgui.is_any_item_active() or imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
+        imgui.render()
+        imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
+        return restarted or before != (session.state, session.playing, len(session.wishes))
+
+    @property
+    def _owns_mouse(self) -> bool:
+        """Whether the mouse is over the panels. ImGui's own answer is that of the last picture, and comes too late for
+        a press that follows a move at once."""
+        left, top, width, height = self._panel
+        x, y = self._mouse
+        return self._busy or (left <= x < left + width and top <= y < top + height)
+
+    def release(self) -> None:
+        """Release what ImGui has in the OpenGL context."""
+        self._imgui.backends.opengl3_shutdown()
+        self._imgui.destroy_context(self._context)
+
+    def _view(self, session: Session) -> ViewState:
+        state, scene = session.state, session.source.scene
+        shown = shown_layer(scene, state)
+        here = [layer.name for layer in layers_here(scene.surface, scene.comparison)]
+        layer = self._choice("shows", shown.name, here)
+        state = replace(state, layer=layer) if layer != shown.name else state
+        state = self._colors(state, shown)
+        exaggeration = self._slider("exaggeration", state.exaggeration, EXAGGERATIONS, "%.2f×", True)
+        state = replace(state, exaggeration=exaggeration)
+        rig = state.rig
+        fov = self._slider("field of view", rig.fov, FOV_RANGE, "%.0f°")
+        state = replace(state, rig=rig.with_fov(fov)) if fov != rig.fov else state
+        for number, (label, field) in enumerate(_SWITCHES.items()):
+            if number % 2:
+                self._imgui.same_line(0.45 * WIDTH * self._scale)
+            state = replace(state, **{field: self._imgui.checkbox(label, getattr(state, field))[1]})
+        if state.light:
+            azimuth = self._slider("light from", state.light_azimuth, (0.0, 360.0), "%.0f°")
+            elevation = self._slider("light above", state.light_elevation, (0.0, 90.0), "%.0f°")
+            state = replace(state, light_azimuth=azimuth, light_elevation=elevation)
+        return state
+
+    def _colors(self, state: ViewState, shown: Layer) -> ViewState:
+        if shown.kind is Kind.COLOR:
+            return state
+        names = COLORMAPS[shown.kind]
+        name = names[state.colormap % len(names)]
+        chosen = self._choice("colours", name, list(names))
+        state = replace(state, colormap=names.index(chosen)) if chosen != name else state
+        if shown.kind is Kind.IDS:
+            return state
+        cut = self._slider("cut at each end", state.cut, CUTS, "%.1f %%")
+        return replace(state, cut=cut, logarithmic=self._imgui.checkbox("logarithmic", state.logarithmic)[1])
+
+    def _buttons(self, session: Session) -> None:
+        for number, (label, command) in enumerate(
+            (
+                ("reset", Command.RESET),
+                ("copy", Command.COPY),
+                ("paste", Command.PASTE),
+                ("picture", Command.SCREENSHOT),
+                ("depth", Command.SAVE_DEPTH),
+            )
+        ):
+            if number:
+                self._imgui.same_line()
+            if self._imgui.small_button(label):
+                session.perform(command)
+
+    def _fusion(self, session: Session, source: LiveFusion) -> bool:
+        """Sliders that weigh a sequence otherwise; whether it was started again."""
+        imgui = self._imgui
+        imgui.separator_text("fusion")
+        if imgui.small_button("pause" if session.playing else "go on"):
+            session.perform(Command.PAUSE)
+        imgui.same_line()
+        if imgui.small_button("one frame"):
+            session.perform(Command.STEP)
+        now = source.loss_scale, source.options.slope_sigma
+        loss, slope = self._loss_scale or now[0], self._slope_sigma or now[1]
+        self._loss_scale = self._slider("loss scale", loss, LOSS_SCALES, "%.2f σ", True)
+        released = imgui.is_item_deactivated_after_edit()
+        self._slope_sigma = self._slider("prior: slope", slope, SLOPE_SIGMAS, "%.2f", True)
+        released |= imgui.is_item_deactivated_after_edit()
+        if released:  # not while a slider moves: everything is fused again
+            session.reweigh(self._loss_scale, self._slope_sigma)
+        return released
+
+    def _choice(self, label: str, chosen: str, names: list[str]) -> str:
+        return names[self._imgui.combo(label, names.index(chosen), names)[1]]
+
+    def _slider(
+        self, label: str, value: float, ends: tuple[float, float], text: str, logarithmic: bool = False
+    ) -> float:
+        flags = self._imgui.SliderFlags_
+        kind = flags.logarithmic if logarithmic else flags.none
+        changed, moved = self._imgui.slider_float(label, value, *ends, text, kind | flags.always_clamp)
+        return moved if changed else value

@@ -1,0 +1,214 @@
+"""What is painted: compared with pictures that were looked at, and with what the buffers say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flights import NOISE, fly, rough_ground
+from goldens import compare
+
+from glrender.fusion.heightmap import FusionOptions
+from glrender.geometry import se3
+from glrender.geometry.heightmap import HeightMap
+from glrender.io.sequence import open_sequence
+from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.viewer.colors import Kind, fit_scale, lookup_table
+from glrender.viewer.layers import LAYERS, layers_here
+from glrender.viewer.live import LiveFusion
+from glrender.viewer.painter import Annotations, Painter, letterbox
+from glrender.viewer.picking import pick_pixel
+from glrender.viewer.rig import Rig
+from glrender.viewer.scene import Nudge, Scene
+from glrender.viewer.session import Session
+from glrender.viewer.sources import MapSource
+from glrender.viewer.state import ViewState
+
+SIZE = (300, 200)
+LARGE = (800, 480)
+"""Where there is much to be written."""
+BARE = Annotations()
+
+
+@pytest.fixture(scope="module")
+def painter(context):
+    before = context.live_objects
+    painter = Painter(context, SIZE)
+    yield painter
+    painter.release()
+    assert context.live_objects == before
+
+
+@pytest.fixture(scope="module")
+def state(hills: HeightMap) -> ViewState:
+    return ViewState(Rig.looking_at(hills).zoom(1.5))
+
+
+def painted(painter: Painter, surface: HeightMap, state: ViewState, nudge: Nudge | None = None) -> np.ndarray:
+    painter.paint(Scene("hills", surface), state, nudge, replace(BARE, heading="hills"))
+    return painter.screen.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("surface", {"wireframe": True, "normals": True}),
+        ("height", {"layer": "height", "exaggeration": 2.0}),
+        ("sigma", {"layer": "σ", "colormap": 1, "light": False}),
+        ("traversability", {"layer": "traversability"}),
+        ("ids", {"layer": "triangle ids"}),
+        ("normal", {"layer": "normal"}),
+        ("depth", {"layer": "depth", "cut": 5.0}),
+        ("depth-by-height", {"layer": "∂depth/∂height", "logarithmic": True}),
+        ("red-by-height", {"layer": "∂red/∂height"}),
+        ("depth-by-turning", {"layer": "∂depth/∂ωx"}),
+    ],
+)
+def test_pictures_that_were_looked_at(painter, hills, state, context, tmp_path: Path, name: str, changes) -> None:
+    compare(name, painted(painter, hills, replace(state, **changes)), context, tmp_path)
+
+
+def test_a_moved_vertex_beside_its_prediction(painter, hills, state, context, tmp_path: Path) -> None:
+    painter.resize(LARGE, 1.0)
+    session = Session(MapSource("hills", hills), painter, replace(state, rig=state.rig.zoom(1)))
+    pick = pick_pixel(painter.buffers(session.source.scene, session.state, None), 360, 200)
+    session.pick, session.nudge = replace(pick, vertex=pick.nearest), Nudge(pick.nearest, 0.3 * hills.spacing)
+    session.paint("")
+    pixels = painter.screen.read()
+    painter.resize(SIZE, 1.0)
+    compare("moved-vertex", pixels, context, tmp_path)
+
+
+def test_the_help_lists_every_layer(painter, hills, state, context, tmp_path: Path) -> None:
+    painter.resize((860, 500), 1.0)
+    painter.paint(Scene("hills", hills), state, None, replace(BARE, help=True))
+    pixels = painter.screen.read()
+    painter.resize(SIZE, 1.0)
+    compare("help", pixels, context, tmp_path)
+
+
+def test_false_colours_are_those_of_the_values(painter, hills, state) -> None:
+    pixels = painted(painter, hills, replace(state, layer="depth", cut=0.0))
+    buffers = painter.buffers(Scene("hills", hills), state, None)
+    seen = buffers.visible.copy()
+    seen[:, :150] = False  # where nothing is written over it
+    seen[-30:] = False
+    scale = fit_scale(np.where(buffers.visible, buffers.depth, np.nan)[::4, ::4], Kind.SEQUENTIAL, 0.0, False)
+    places = np.clip(scale.place(buffers.depth[seen]), 0, 1)
+    expected = lookup_table("viridis")[np.minimum((256 * places).astype(int), 255)]
+    assert np.abs(pixels[seen].astype(int) - expected).max() <= 4
+    assert seen.sum() > 5000
+
+
+def test_unlit_colours_are_those_of_the_image(painter, hills, state) -> None:
+    surface = painted(painter, hills, replace(state, light=False))
+    image = painted(painter, hills, replace(state, layer="image"))
+    part = np.s_[40:160, 120:]
+    assert np.abs(surface[part].astype(int) - image[part]).max() <= 1
+
+
+def test_all_layers_can_be_painted_on_any_map(painter, hills, state) -> None:
+    grey = replace(hills, colors=hills.colors[..., :1])
+    bare = HeightMap(hills.heights, hills.spacing, hills.origin)
+    tilted = replace(hills, T_world_map=se3.exp([0, 0, 0, 0.3, 0.2, 1.0]))
+    for surface, count in ((grey, 25), (bare, 17), (tilted, len(LAYERS) - 5)):
+        here = layers_here(surface, None)
+        own = replace(state, rig=Rig.looking_at(surface).zoom(1.5))
+        for layer in here:
+            pixels = painted(painter, surface, replace(own, layer=layer.name))
+            assert len(np.unique(pixels[60:140, 100:].reshape(-1, 3), axis=0)) > 1, layer.name
+        assert len(here) == count
+
+
+def test_far_from_the_origin_nothing_trembles(painter, hills, state) -> None:
+    far = se3.exp([5e5, 4e6, 300.0, 0, 0, 0])
+    there = replace(hills, T_world_map=far)
+    moved = replace(state, rig=replace(state.rig, target=tuple(np.array(state.rig.target) + far[:3, 3])))
+    here = painted(painter, hills, replace(state, normals=True))
+    assert (np.abs(painted(painter, there, replace(moved, normals=True)).astype(int) - here) > 8).mean() < 0.002
+
+
+def test_the_gpus_own_buffers_give_the_same_picture(painter, hills, state, context) -> None:
+    from glrender.render.derivatives import DerivativeRenderer
+
+    other = Painter(context, SIZE)
+    other._renderer = DerivativeRenderer(context, state.rig.camera(*SIZE), evaluation="gpu")
+    for layer in ("surface", "height", "depth", "∂depth/∂height"):
+        chosen = replace(state, layer=layer)
+        difference = np.abs(painted(other, hills, chosen).astype(int) - painted(painter, hills, chosen))
+        assert (difference > 16).mean() < 0.01, layer
+    other.release()
+
+
+def test_a_picture_of_another_shape_is_put_into_the_middle() -> None:
+    assert letterbox((640, 480), (900, 600)) == (50, 0, 800, 600)
+    assert letterbox((100, 50), (300, 300)) == (0, 75, 300, 150)
+
+
+@pytest.fixture(scope="module")
+def recorded(context, tmp_path_factory: pytest.TempPathFactory):
+    """A short flight, and how it is fused."""
+    flight = fly(context, rough_ground(), frames=6)
+    folder = flight.write(tmp_path_factory.mktemp("live") / "flight")
+    options = SequenceOptions(
+        spacing=flight.truth.spacing, bounds=flight.bounds, time_offset=0.0, fusion=FusionOptions(depth_noise=NOISE)
+    )
+    return open_sequence(folder), options
+
+
+@pytest.fixture(scope="module")
+def live(context, recorded):
+    live = LiveFusion(context, *recorded)
+    yield live
+    live.release()
+
+
+def test_a_sequence_becomes_a_map_before_ones_eyes(painter, live, context, tmp_path: Path) -> None:
+    session = Session(live, painter)
+    assert [layer.key for layer in layers_here(live.scene.surface, None)].count("0") == 0
+    for number in range(4):
+        session.step()
+        assert len(live.scene.trajectory) == number + 1
+    assert live.scene.comparison.residuals.count > 1000
+    assert [inset.title for inset in live.scene.insets] == ["photograph", "prediction", "residual", "measured depth"]
+    session.state = replace(session.state, rig=session.state.rig.zoom(-2))
+    live.scene = replace(live.scene, lines=("how long it takes says nothing",))
+    painter.resize(LARGE, 1.0)
+    session.paint("")
+    pictures = {"live": painter.screen.read()}
+    for layer in ("photograph", "prediction", "residual", "measured depth", "weight"):
+        session.show_layer(layer)
+        session.paint("")
+        pictures[layer] = painter.screen.read()
+        assert len(np.unique(pictures[layer][80:300, 200:600].reshape(-1, 3), axis=0)) > 20, layer
+    painter.resize(SIZE, 1.0)
+    for name in ("live", "residual"):
+        compare(name, pictures[name], context, tmp_path)
+
+
+def test_after_the_last_frame_the_map_is_as_glrender_fuse_has_it(live, recorded, context) -> None:
+    sequence, options = recorded
+    while not live.finished:
+        live.step()
+    surface, fused = live.scene.surface, fuse_sequence(context, sequence, options).surface
+    np.testing.assert_array_equal(surface.heights, fused.heights)
+    np.testing.assert_array_equal(surface.sigma, fused.sigma)
+    assert live.scene.lines[-1] == "all fused"
+
+
+def test_other_weights_start_from_the_first_frame_and_leave_nothing_behind(recorded, context) -> None:
+    before = context.live_objects
+    live = LiveFusion(context, *recorded)
+    live.step()
+    first = live.scene.surface
+    live.step()
+    live.restart(replace(live.options, slope_sigma=2.0))
+    assert len(live.scene.trajectory) == 0
+    assert not np.isfinite(live.scene.surface.heights).any()
+    live.step()
+    assert live.options.slope_sigma == 2.0
+    both = np.isfinite(first.heights) & np.isfinite(live.scene.surface.heights)
+    assert both.sum() > 300
+    assert np.abs(first.heights - live.scene.surface.heights)[both].max() > 1e-6, "weighed otherwise"
+    live.release()
+    assert context.live_objects == before

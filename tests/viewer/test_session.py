@@ -1,0 +1,150 @@
+"""Keys, clicks and drags on a scene that is painted without a window."""
+
+import numpy as np
+import pytest
+
+from glrender.geometry.heightmap import HeightMap
+from glrender.viewer.controls import Button, Command
+from glrender.viewer.painter import Painter
+from glrender.viewer.session import Session
+from glrender.viewer.sources import MapSource
+from glrender.viewer.state import ViewState
+
+SIZE = (240, 180)
+
+
+@pytest.fixture(scope="module")
+def painter(context):
+    before = context.live_objects
+    painter = Painter(context, SIZE)
+    yield painter
+    painter.release()
+    assert context.live_objects == before
+
+
+@pytest.fixture
+def session(painter, hills: HeightMap) -> Session:
+    return Session(MapSource("hills", hills), painter)
+
+
+def keys(session: Session, *pressed: str) -> None:
+    for key in pressed:
+        session.press_key(key, control=False)
+        session.release_key(key)
+
+
+def picture(session: Session) -> np.ndarray:
+    session.paint("")
+    return session.painter.screen.read()
+
+
+def test_digits_show_layers_and_come_round(session: Session) -> None:
+    shown = []
+    for key in "3676776788":
+        keys(session, key)
+        shown.append(session.state.layer)
+    expected = ["depth", "∂depth/∂height", "∂red/∂height", "∂depth/∂height", "∂red/∂height", "∂green/∂height"]
+    assert shown == [*expected, "∂depth/∂height", "∂red/∂height", "∂depth/∂vx", "∂depth/∂vy"]
+    keys(session, "0")
+    assert session.message == "nothing of that here"
+
+
+@pytest.mark.parametrize(
+    ("key", "field"), [("W", "wireframe"), ("N", "normals"), ("L", "light"), ("T", "trajectory"), ("G", "logarithmic")]
+)
+def test_switches_go_there_and_back(session: Session, key: str, field: str) -> None:
+    before = getattr(session.state, field)
+    keys(session, key)
+    assert getattr(session.state, field) is not before
+    keys(session, key)
+    assert getattr(session.state, field) is before
+
+
+@pytest.mark.parametrize("key", ["W", "N", "L", "H", "=", "]", "3", "9", "C"])
+def test_every_switch_changes_the_picture(session: Session, key: str) -> None:
+    keys(session, "1")  # heights: false colours on a lit surface
+    before = picture(session)
+    keys(session, key)
+    changed = (picture(session) != before).any(axis=-1).mean()
+    assert changed > 0.01, f"{key} changed {changed:.1%} of the pixels"
+
+
+def test_reset_goes_home_and_keeps_the_layer(session: Session) -> None:
+    home = session.state
+    keys(session, "3", "]", "W")
+    session.press_button(Button.LEFT, 10, 10, shift=False, control=False)
+    session.move_mouse(60, 40)
+    session.release_button(Button.LEFT, 60, 40)
+    assert session.state.rig != home.rig
+    keys(session, "R")
+    assert session.state.rig == home.rig
+    assert (session.state.layer, session.state.wireframe) == ("depth", False)
+
+
+def test_what_only_the_window_can_do_is_left_to_it(session: Session) -> None:
+    keys(session, "P", "D", "F")
+    session.press_key("C", control=True)
+    assert session.wishes == [Command.SCREENSHOT, Command.SAVE_DEPTH, Command.FULLSCREEN, Command.COPY]
+    assert session.state.colormap == 0, "Ctrl+C is not C"
+
+
+def test_escape_closes_the_help_before_it_leaves(session: Session) -> None:
+    keys(session, "H", "Escape")
+    assert not session.help
+    assert session.wishes == []
+    keys(session, "Escape")
+    assert session.wishes == [Command.QUIT]
+
+
+def test_right_button_and_keys_fly(session: Session) -> None:
+    session.press_button(Button.RIGHT, 50, 50, shift=False, control=False)
+    session.press_key("W", control=False)
+    assert session.flying
+    assert session.running
+    eye = session.state.rig.T_world_camera[:3, 3]
+    forward = session.state.rig.T_world_camera[:3, 2]
+    session.advance(0.5)
+    assert (session.state.rig.T_world_camera[:3, 3] - eye) @ forward > 0
+    assert not session.state.wireframe
+    session.release_button(Button.RIGHT, 50, 50)
+    assert not session.running
+
+
+def test_a_view_is_pasted_and_nonsense_is_told(session: Session) -> None:
+    copied = session.state.to_json().replace('"surface"', '"depth"')
+    session.paste(copied)
+    assert session.state == ViewState.from_json(copied)
+    session.paste("hello")
+    assert session.message.startswith("nothing pasted: ")
+    assert session.state.layer == "depth"
+
+
+def test_clicking_picks_and_ctrl_dragging_moves_a_vertex(session: Session, hills: HeightMap) -> None:
+    x, y = SIZE[0] / 2, SIZE[1] / 2
+    session.press_button(Button.LEFT, x, y, shift=False, control=False)
+    session.release_button(Button.LEFT, x, y)
+    assert session.pick is not None
+    assert session.pick.pixel == (120, 90)
+    assert session.nudge is None
+    plain = picture(session)
+
+    session.press_button(Button.LEFT, x, y, shift=False, control=True)
+    assert session.pick.vertex == session.pick.nearest
+    session.move_mouse(x, y - 10)
+    assert session.nudge.vertex == session.pick.nearest
+    assert session.nudge.change == pytest.approx(10 * 0.04 * hills.spacing)
+    session.release_button(Button.LEFT, x, y - 10)
+    moved = picture(session)
+    assert (moved[-60:] != plain[-60:]).any(), "panels with the true and the predicted change"
+
+    session.press_button(Button.LEFT, 1, 1, shift=False, control=False)
+    session.release_button(Button.LEFT, 1, 1)
+    assert (session.pick, session.nudge, session.message) == (None, None, "nothing is seen there")
+
+
+def test_the_surface_beside_a_picked_vertex_follows_the_view(session: Session) -> None:
+    session.press_button(Button.LEFT, 120, 90, shift=False, control=True)
+    session.release_button(Button.LEFT, 120, 90)
+    first = picture(session)
+    session.scroll(4)
+    assert (picture(session)[-60:] != first[-60:]).any(), "another footprint"

@@ -1,0 +1,204 @@
+"""A real window on a virtual display, driven by real keys and a real mouse."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from glrender.viewer.overlay import INSTALL
+
+SIZE = (480, 360)
+MIDDLE = (200, 190)
+"""Of the map, in the picture."""
+
+
+def until(condition, seconds: float = 60.0, what: str = "") -> None:
+    """Wait for something to come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain {what}"
+        time.sleep(0.05)
+
+
+class Hand:
+    """Someone at the keyboard and the mouse of a viewer."""
+
+    def __init__(self, display: str, folder: Path, *arguments: object, path: str = "") -> None:
+        self.folder = folder
+        self.environment = os.environ | {"DISPLAY": display}
+        paths = [path, str(Path(__file__).parents[2])]
+        command = [sys.executable, "-m", "glrender", "view", *map(str, arguments), "--size", *map(str, SIZE)]
+        self.viewer = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=self.environment | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until(lambda: self.windows() or self.viewer.poll() is not None, what="for the window")
+        assert self.viewer.poll() is None, self.viewer.stderr.read()
+        (self.window,) = self.windows()
+        until(lambda: " · " in self.title, what="for the first picture")
+
+    def do(self, *words: object) -> str:
+        command = ["xdotool", *map(str, words)]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False).stdout.strip()
+
+    def windows(self) -> list[str]:
+        return self.do("search", "--onlyvisible", "--pid", self.viewer.pid).split()
+
+    @property
+    def title(self) -> str:
+        return self.do("getwindowname", self.window)
+
+    def point(self, x: int, y: int) -> None:
+        self.do("mousemove", "--window", self.window, x, y)
+
+    def drag(self, button: int, start: tuple[int, int], end: tuple[int, int]) -> None:
+        self.point(*start)
+        self.do("mousedown", button)
+        for part in (0.3, 0.7, 1.0):
+            self.point(*(round(a + part * (b - a)) for a, b in zip(start, end, strict=True)))
+        self.do("mouseup", button)
+
+    def saved(self, key: str, name: str) -> Path:
+        """The file that a key saves."""
+        before = set(self.folder.glob(name))
+        self.do("key", key)
+        until(lambda: set(self.folder.glob(name)) - before, what=f"for what {key} saves")
+        (path,) = set(self.folder.glob(name)) - before
+        return path
+
+    def look(self) -> np.ndarray:
+        """The picture, but for what is written at the lower edge: it says how long things take."""
+        return cv2.imread(str(self.saved("p", "glrender-[0-9]*.png")))[: SIZE[1] - 22]
+
+    def seconds_worked(self) -> float:
+        fields = Path(f"/proc/{self.viewer.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def leave(self) -> str:
+        """Q; what was said on stderr."""
+        self.do("key", "q")
+        said = self.viewer.communicate(timeout=60)[1]
+        assert self.viewer.returncode == 0, said
+        return said
+
+
+@pytest.fixture(scope="module")
+def hand(display: str, map_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
+    hand = Hand(display, tmp_path_factory.mktemp("window"), map_file)
+    yield hand
+    if hand.viewer.poll() is None:
+        hand.viewer.kill()
+
+
+def differ(a: np.ndarray, b: np.ndarray) -> float:
+    """Of the pixels: how many are others."""
+    return float((np.abs(a.astype(int) - b).max(axis=-1) > 8).mean())
+
+
+def test_digits_choose_what_is_shown(hand: Hand) -> None:
+    for key, layer in (("3", "depth"), ("6", "∂depth/∂height"), ("7", "∂red/∂height"), ("1", "surface")):
+        hand.do("key", key)
+        until(lambda shown=layer: hand.title == f"hills.npz · {shown} · glrender", what=f"for {layer}")
+
+
+def test_the_mouse_moves_the_view_and_r_resets_it(hand: Hand) -> None:
+    hand.do("key", "r")
+    home = hand.look()
+    for button, keys in ((1, ()), (2, ()), (1, ("shift",)), (3, ())):
+        for key in keys:
+            hand.do("keydown", key)
+        hand.drag(button, MIDDLE, (260, 170))
+        for key in keys:
+            hand.do("keyup", key)
+        assert differ(hand.look(), home) > 0.05, (button, keys)
+        hand.do("key", "r")
+        assert differ(hand.look(), home) == 0
+    hand.point(*MIDDLE)
+    hand.do("click", 4)
+    assert differ(hand.look(), home) > 0.05, "the wheel zooms"
+    hand.do("key", "r")
+
+
+def test_the_right_button_and_w_fly(hand: Hand) -> None:
+    home = hand.look()
+    hand.point(*MIDDLE)
+    hand.do("mousedown", 3)
+    hand.do("keydown", "w", "sleep", "0.4", "keyup", "w")
+    hand.do("mouseup", 3)
+    assert differ(hand.look(), home) > 0.05
+    hand.do("key", "r")
+    assert differ(hand.look(), home) == 0, "and W was no wireframe"
+
+
+def test_a_view_is_copied_and_pasted(hand: Hand) -> None:
+    hand.drag(1, MIDDLE, (230, 160))
+    hand.do("key", "w")
+    there = hand.look()
+    hand.do("key", "ctrl+c", "r", "3")
+    until(lambda: "depth" in hand.title)
+    hand.do("key", "ctrl+v")
+    until(lambda: "surface" in hand.title, what="for the pasted view")
+    assert differ(hand.look(), there) == 0
+    hand.do("key", "r")
+
+
+def test_a_vertex_is_moved_beside_its_prediction(hand: Hand) -> None:
+    home = hand.look()
+    hand.point(*MIDDLE)
+    hand.do("click", 1)
+    picked = hand.look()
+    assert differ(picked[:100], home[:100]) > 0.05, "the values of the pixel are told"
+    hand.do("keydown", "ctrl")
+    hand.drag(1, MIDDLE, (200, 165))
+    hand.do("keyup", "ctrl")
+    assert differ(hand.look()[-120:], picked[-120:]) > 0.2, "panels at the lower edge"
+    hand.do("key", "r")
+    assert differ(hand.look(), home) == 0
+
+
+def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
+    pytest.importorskip("imgui_bundle")
+    home = hand.look()
+    # The panel is at the right; its first rows are what is shown, the exaggeration and the field of view.
+    hand.point(SIZE[0] - 250, 119)
+    hand.do("mousedown", 1, "sleep", "0.3", "mouseup", 1)
+    assert differ(hand.look(), home) > 0.02, "wireframe"
+    hand.do("key", "r")
+
+
+def test_the_depth_is_saved_in_millimetres(hand: Hand) -> None:
+    depth = cv2.imread(str(hand.saved("d", "glrender-depth-*.png")), cv2.IMREAD_UNCHANGED)
+    assert (depth.dtype, depth.shape) == (np.uint16, SIZE[::-1])
+    assert 1000 < np.median(depth[depth > 0]) < 5000
+
+
+def test_full_screen_and_back(hand: Hand) -> None:
+    for width, height in ((800, 600), SIZE):
+        hand.do("key", "f")
+        until(lambda size=f"{width}x{height}": f"Geometry: {size}" in hand.do("getwindowgeometry", hand.window))
+        assert cv2.imread(str(hand.saved("p", "glrender-[0-9]*.png"))).shape[:2] == (height, width)
+
+
+def test_nothing_is_drawn_while_nothing_changes_and_q_leaves(hand: Hand) -> None:
+    hand.do("key", "h", "h", "sleep", "1")
+    before = hand.seconds_worked()
+    hand.do("sleep", "1.5")
+    assert hand.seconds_worked() - before <= 0.05
+    assert hand.leave() == ""
+
+
+def test_without_the_panels_the_keys_do_it(display: str, map_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "imgui_bundle.py").write_text("raise ImportError('not here')", encoding="utf-8")
+    hand = Hand(display, tmp_path, map_file, path=str(tmp_path))
+    hand.do("key", "9")
+    until(lambda: hand.title == "hills.npz · σ · glrender")
+    assert hand.leave() == f"glrender: {INSTALL}\n"
