@@ -15,8 +15,9 @@ from glrender.checks import check_pose
 from glrender.errors import InputError
 from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import BLOCKS, Reference, ReferencePoints
+from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, Residuals, geometric, photometric
+from glrender.frontend.texture import BLOCKS
 from glrender.frontend.warp import Sighting
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -117,6 +118,7 @@ def align(
             pyramid[number],
             None if depth is None else depth[::step, ::step],
             prior,
+            free_exposure=number == min(finest, last),
         )
         T_world_camera, equations, converged = aligner.run(T_world_camera, exposures)
         exposures = tuple(compared.exposure for compared in equations.compared)
@@ -133,7 +135,9 @@ class _LevelAligner:
         level: Level,
         depth: Float32 | None,
         prior: PosePrior | None,
+        free_exposure: bool,
     ) -> None:
+        self._free_exposure = free_exposure
         self._references = references
         self._level = level
         self._depth = depth
@@ -179,6 +183,10 @@ class _LevelAligner:
             matrix[np.ix_(unknowns, unknowns)] += own_matrix
             vector[unknowns] += own_vector
             cost += residuals.cost
+        if not self._free_exposure:
+            # Far from the pose, what fits best is a frame of no contrast at all: there the spread of the intensities
+            # says what the exposure is, and the differences have no say.
+            matrix[:6, 6:], matrix[6:, :6], vector[6:] = 0, 0, 0
         if self._inflation is None:
             # Where the data alone would go: what a prior holds against them is no scatter of theirs.
             there = solved(matrix, vector)
@@ -193,7 +201,8 @@ class _LevelAligner:
     def _compare(self, k: int, T_camera_world: Float64, exposure: Exposure | None) -> _Compared:
         points, T_world_reference = self._references[k]
         T = T_camera_world @ T_world_reference
-        intensities, sighting, exposure = photometric(points, self._level, T, exposure, self._sigmas[k])
+        known = exposure if self._free_exposure else None
+        intensities, sighting, exposure = photometric(points, self._level, T, known, self._sigmas[k])
         self._sigmas[k] = intensities.sigma
         depths = None
         if self._depth is not None:

@@ -35,11 +35,11 @@ _WORKING_WIDTH = 200  # pixels at most of the level on which the frames are foll
 class BootstrapOptions:
     """When the first frames are taken to have told enough."""
 
-    normal_sigma: float = 0.035
+    normal_sigma: float = 0.02
     """Radians: how well the plane's normal is known."""
-    baseline: float = 0.1
+    baseline: float = 0.15
     """Of the depth: how far the camera has gone."""
-    most_frames: int = 8
+    most_frames: int = 10
     """That are looked at together; more are thinned out."""
     least_correlation: float = 0.6
     """Of a frame with the first one; with less the start is made anew from it."""
@@ -129,8 +129,8 @@ class Bootstrap:
         self._others.append(frame)
         poses = [*known, aligned.T_world_camera]
         if len(self._others) > self._options.most_frames:
-            # Every second one, and always the last.
-            self._others, poses = self._others[::-2][::-1], poses[::-2][::-1]
+            closest = _closest(poses)
+            del self._others[closest], poses[closest]
         pyramids = [each.pyramid for each in self._others]
         self._motion = refine_plane(self._flat, pyramids, tilt, poses, self._working)
         if problem := self._wanting(self._motion):
@@ -226,3 +226,10 @@ class Bootstrap:
             if squares > 0 and driven > 0:
                 return "odometry", driven / squares
         return "unknown", 1 / motion.camera_height
+
+
+def _closest(poses: list[Float64]) -> int:
+    """Which of the poses, but the last, is closest to another one: they are to spread over the way."""
+    places = np.stack([pose[:3, 3] for pose in poses])
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2) + np.where(np.eye(len(poses)), np.inf, 0)
+    return int(apart[:-1].min(axis=1).argmin())

@@ -1,7 +1,7 @@
 """The photographs that a tracker remembers: what frames are aligned with, and what a lost camera is found again by."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, depth_slopes, make_reference
 from glrender.frontend.rendered_depth import DepthRenderer
+from glrender.frontend.texture import choose_texture
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -66,6 +67,13 @@ class KeyframeStore:
             gaps = np.diff([each.time for each in self._keyframes[:-1]])
             self._references.pop(id(self._keyframes.pop(1 + int(gaps.argmin()))), None)
 
+    def move(self, keyframes: list[Keyframe], poses: Float64) -> None:
+        """Put keyframes of the store at other poses (N, 4, 4)."""
+        for keyframe, pose in zip(keyframes, poses, strict=True):
+            place = next(k for k, each in enumerate(self._keyframes) if each is keyframe)
+            self._keyframes[place] = replace(keyframe, T_world_camera=pose)
+            self._references.pop(id(keyframe), None)
+
     def reference(self, keyframe: Keyframe) -> Reference:
         """A keyframe with its depths, made when it is first asked for."""
         if id(keyframe) not in self._references:
@@ -78,7 +86,7 @@ class KeyframeStore:
             slopes = depth_slopes(pyramid[0].camera, keyframe.depth)
             return make_reference(pyramid, keyframe.depth, T, slopes, self._most_points)
         assert self._surface is not None
-        return self._renderer.reference(pyramid, self._surface, T, self._most_points)
+        return self._renderer.reference(choose_texture(pyramid, self._most_points), self._surface, T)
 
     def around(self, T_world_camera: Float64, camera: Camera, least_overlap: float) -> list[Keyframe]:
         """The newest keyframe, and the oldest that overlaps by `least_overlap` at least: it has drifted least."""

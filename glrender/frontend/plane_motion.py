@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from glrender.frontend.alignment import align
 from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import BLOCKS, Reference, ReferencePoints
+from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, photometric
+from glrender.frontend.texture import BLOCKS
 from glrender.frontend.warp import Sighting
 from glrender.geometry import se3
 
@@ -118,13 +119,12 @@ class _Descent:
         self._flat, self._pyramids = flat, pyramids
         self._tilt, self._poses = tilt, poses
         self._exposures: list[Exposure | None] = [None] * len(poses)
-        self._inflation = 1.0
 
     def run(self, number: int) -> None:
         self._exposures = [None] * len(self._poses)
         for _ in range(_MOST_ITERATIONS):
-            matrix, vector, _ = self._linearize(number)
-            step = solved(matrix, vector)
+            linear = self._linearize(number)
+            step = solved(linear.matrix, linear.vector)
             # A plane that turned its back would end the search.
             self._tilt = self._tilt + step[:2] * min(1.0, 0.5 / max(float(np.abs(step[:2]).max()), 1e-12))
             self._poses = [T @ se3.exp(-xi) for T, xi in zip(self._poses, step[2:].reshape(-1, 6), strict=True)]
@@ -133,16 +133,15 @@ class _Descent:
                 return
 
     def result(self, number: int) -> PlaneMotion:
-        matrix, _, cost = self._linearize(number)
-        covariance = self._inflation * inverse(matrix)[:2, :2]
-        return PlaneMotion(self._tilt, covariance, tuple(self._poses), cost)
+        linear = self._linearize(number)
+        covariance = inverse(linear.matrix)[:2, :2] * max(linear.inflation, _disagreement(linear.of_frames))
+        return PlaneMotion(self._tilt, covariance, tuple(self._poses), linear.cost)
 
-    def _linearize(self, number: int) -> tuple[Float64, Float64, float]:
-        """Normal equations over the plane and the twists, exposures eliminated, and the mean cost."""
+    def _linearize(self, number: int) -> "_Linear":
         count = len(self._poses)
         matrix, vector = np.zeros((2 + 6 * count, 2 + 6 * count)), np.zeros(2 + 6 * count)
         points = on_plane(self._flat, self._tilt).levels[number]
-        costs, larger = [], []
+        costs, larger, of_frames = [], [], []
         for k, pyramid in enumerate(self._pyramids):
             T = se3.inverse(self._poses[k])
             residuals, sighting, exposure = photometric(points, pyramid[number], T, self._exposures[k])
@@ -151,6 +150,7 @@ class _Descent:
             by = np.hstack([by_plane(points, sighting, exposure, T), residuals.by])
             full, pull = normal_equations(by, residuals.weight, residuals.value)
             gained = np.linalg.solve(full[8:, 8:], np.column_stack([full[8:, :8], pull[8:]]))
+            of_frames.append(_of_plane(full, pull))
             unknowns = [0, 1, *range(2 + 6 * k, 8 + 6 * k)]
             matrix[np.ix_(unknowns, unknowns)] += full[:8, :8] - full[:8, 8:] @ gained[:, :8]
             vector[unknowns] += pull[:8] - full[:8, 8:] @ gained[:, 8]
@@ -159,10 +159,40 @@ class _Descent:
             scores = block_scores(by, residuals.weight, left, points.block, BLOCKS[0] * BLOCKS[1])
             larger.append(inflation(full, scores))
             costs.append(0.5 * np.log1p(np.square(residuals.value[sighting.seen] / _COMPARED)).mean())
-        self._inflation = float(np.mean(larger)) if larger else 1.0
-        matrix[:2, :2] += np.eye(2) * self._inflation / _TILT**2
-        vector[:2] -= self._tilt * self._inflation / _TILT**2
-        return matrix, vector, float(np.mean(costs)) if costs else np.inf
+        inflated = float(np.mean(larger)) if larger else 1.0
+        matrix[:2, :2] += np.eye(2) * inflated / _TILT**2
+        vector[:2] -= self._tilt * inflated / _TILT**2
+        return _Linear(matrix, vector, float(np.mean(costs)) if costs else np.inf, inflated, of_frames)
+
+
+@dataclass(frozen=True, eq=False)
+class _Linear:
+    """Normal equations over the plane and the twists, exposures eliminated."""
+
+    matrix: Float64
+    vector: Float64
+    cost: float
+    inflation: float
+    """By how much the differences of a frame err together."""
+    of_frames: list[tuple[Float64, Float64]]
+    """What each frame alone says of the plane, its motion eliminated: information (2, 2) and pull (2,)."""
+
+
+def _of_plane(full: Float64, pull: Float64) -> tuple[Float64, Float64]:
+    """Normal equations of the first two unknowns alone."""
+    others = np.linalg.solve(full[2:, 2:], np.column_stack([full[2:, :2], pull[2:]]))
+    return full[:2, :2] - full[:2, 2:] @ others[:, :2], pull[:2] - full[:2, 2:] @ others[:, 2]
+
+
+def _disagreement(of_frames: list[tuple[Float64, Float64]]) -> float:
+    """By how much more the frames scatter about their plane than their information has it.
+
+    Each of them has errors of its own that its pixels share: a shutter that opens row by row is one.
+    """
+    if len(of_frames) < 2:
+        return 1.0
+    information = np.sum([own for own, _ in of_frames], axis=0)
+    return inflation(information, np.stack([pull for _, pull in of_frames]))
 
 
 _COMPARED = 0.02

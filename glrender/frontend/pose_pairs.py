@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from glrender.frontend.normal_equations import block_scores, inflation, normal_equations, solved
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import BLOCKS, Reference, ReferencePoints
+from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, by_reference_twist, photometric
+from glrender.frontend.texture import BLOCKS
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from glrender.checks import check_array, check_pose
 from glrender.frontend.pyramid import Level
+from glrender.frontend.texture import Texture, choose_texture
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
@@ -16,10 +17,6 @@ Float64 = NDArray[np.float64]
 
 MOST_POINTS = 4000
 """Points of each level: on fr1_floor and simulated flights twice as many changed no pose by a tenth of its sigma."""
-BLOCKS = (6, 8)
-"""Rows and columns of the blocks of an image that are taken to err independently of each other."""
-PLAIN = 0.004
-"""Intensity a pixel: a weaker slope is noise (one grey level in the darks is 0.003)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +77,24 @@ def make_reference(
     `depth_slope` (height, width, 3) is d depth / d (motion of the surface), as `PoseDerivatives.depth_wrt_pose` begins
     with; without it the depths belong to the camera rather than to a surface that stays where it is.
     """
-    camera = pyramid[0].camera
-    depth = check_array("depth", depth, camera.shape, np.float32)
-    T = check_pose("T_world_camera", T_world_camera)
-    if depth_slope is None:
-        depth_slope = np.zeros((*camera.shape, 3), np.float32)
-    chosen = []
-    for number, level in enumerate(pyramid):
-        step = 2**number
-        chosen.append(_choose(level, depth[::step, ::step], depth_slope[::step, ::step], most_points))
-    return Reference(T, tuple(chosen))
+    check_array("depth", depth, pyramid[0].camera.shape, np.float32)
+    return reference_at(choose_texture(pyramid, most_points), depth, T_world_camera, depth_slope)
+
+
+def reference_at(
+    textures: tuple[Texture, ...], depth: Float32, T_world_camera: Float64, depth_slope: Float32 | None = None
+) -> Reference:
+    """See `make_reference`, of pixels that have been chosen before; those without depth are left out."""
+    levels = []
+    for number, texture in enumerate(textures):
+        u, v = (2**number * texture.pixels).T
+        D = depth[v, u].astype(np.float64)
+        known = D > 0
+        slope = np.zeros((len(u), 3)) if depth_slope is None else depth_slope[v, u].astype(np.float64)
+        points = texture.rays * D[:, None]
+        of_points = (points, texture.intensity, texture.slope, slope, texture.block)
+        levels.append(ReferencePoints(*(values[known] for values in of_points)))
+    return Reference(check_pose("T_world_camera", T_world_camera), tuple(levels))
 
 
 def depth_slopes(camera: Camera, depth: Float32, reach: int = 4) -> Float32:
@@ -113,30 +118,3 @@ def depth_slopes(camera: Camera, depth: Float32, reach: int = 4) -> Float32:
     p[..., 2] = mean - p[..., 0] * x - p[..., 1] * y[:, None]
     slope = np.divide(p, mean[..., None], out=np.zeros_like(p), where=flat[..., None])
     return slope.astype(np.float32)
-
-
-def _choose(level: Level, depth: Float32, depth_slope: Float32, most_points: int) -> ReferencePoints:
-    """The pixel of the steepest intensity in each of about `most_points` squares, where it is steep at all."""
-    height, width = level.image.shape
-    along = np.zeros((height, width, 2), np.float32)
-    along[1:-1, 1:-1, 0] = level.image[1:-1, 2:] - level.image[1:-1, :-2]
-    along[1:-1, 1:-1, 1] = level.image[2:, 1:-1] - level.image[:-2, 1:-1]
-    along /= 2
-    steepness = np.hypot(along[..., 0], along[..., 1])
-    usable = (depth > 0) & (steepness > PLAIN)  # no NaN is above anything
-    side = max(int(np.sqrt(height * width / most_points)), 1)
-    rows, cols = height // side, width // side
-    scores = np.where(usable, steepness, 0)[: rows * side, : cols * side]
-    squares = scores.reshape(rows, side, cols, side).swapaxes(1, 2).reshape(rows, cols, side * side)
-    best = squares.argmax(axis=2)
-    has = squares.max(axis=2) > 0
-    i, j = np.nonzero(has)
-    v, u = i * side + best[has] // side, j * side + best[has] % side
-    block = (v * BLOCKS[0] // height) * BLOCKS[1] + u * BLOCKS[1] // width
-    order = np.argsort(block, kind="stable")
-    u, v, block = u[order], v[order], block[order]
-    D = depth[v, u].astype(np.float64)
-    camera = level.camera
-    points = np.stack([D * (u - camera.cx) / camera.fx, D * (v - camera.cy) / camera.fy, D], axis=-1)
-    intensity, slope, normal = (values[v, u].astype(np.float64) for values in (level.image, along, depth_slope))
-    return ReferencePoints(points, intensity, slope, normal, block)

@@ -9,58 +9,28 @@ What all of them have wrong alike, seen from the camera, is its place on what ca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import bsr_array, csc_array
-from scipy.sparse.linalg import SuperLU, splu
+from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_array, check_positive
+from glrender.checks import check_array
 from glrender.errors import InputError
-from glrender.frontend.pose_pairs import PairTerm, choose_pairs, compare
-from glrender.frontend.pyramid import Level, build_pyramid
+from glrender.frontend.joint_poses import PoseRefiner, RefinedPoses
+from glrender.frontend.pyramid import build_pyramid
 from glrender.frontend.reference import Reference
 from glrender.frontend.rendered_depth import DepthRenderer
-from glrender.frontend.residuals import Exposure
-from glrender.geometry import se3
+from glrender.frontend.texture import choose_texture
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-Pair = tuple[int, int]
 
 _LEVELS = 3  # the finest of the pyramid: a given trajectory is not further off than four pixels there
-_MOST_ITERATIONS = 15  # of each level
-_SETTLED = 0.05  # pixels: smaller steps of any frame change next to nothing
-_AFAR = 0.25  # pixels: after larger steps the planes through what was seen say little of what is seen now
-_MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
 _POINTS = 2000  # of a photograph that stands in about eight pairs
 
-
-@dataclass(frozen=True, eq=False)
-class RefinedPoses:
-    """What came of refining poses."""
-
-    poses: Float64
-    """(N, 4, 4) T_world_camera."""
-    covariances: Float64
-    """(N, 6, 6) of the twists (v, omega) in the camera frames, m² and rad²."""
-    mount: Float64
-    """(6,) twist by which all given poses were off alike, in the camera frame."""
-    moved_pixels: float
-    """By how many pixels of the middle of the image the poses moved against their neighbours, root mean square."""
-    sigma_before: float
-    """Median over the pairs of the standard deviation of what differs in intensity, with the poses as given."""
-    sigma_after: float
-    pairs: tuple[Pair, ...]
-    """(reference, frame) indices that were compared."""
-    alone: tuple[int, ...]
-    """Frames that overlap with no other, and stay where they were."""
-    converged: bool
+__all__ = ["RefinedPoses", "refine_poses"]
 
 
 def refine_poses(
@@ -69,167 +39,36 @@ def refine_poses(
     photographs: Sequence[Float32],
     poses: Float64,
     surface: HeightMap,
-    prior_sigma: tuple[float, float],
+    prior_sigma: ArrayLike,
     *,
     finest: int = 0,
+    mounted: bool = True,
 ) -> RefinedPoses:
     """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree with each other about `surface`.
 
     Photographs are intensities (height, width), see `glrender.frontend.intensity`. The given poses are taken to be off
-    by `prior_sigma`, metres and radians, along and about each axis, beside what they have wrong alike. `finest` is the
-    last level of the pyramid that is looked at. InputError if the numbers of photographs and poses differ.
+    by `prior_sigma`, metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside what they
+    have wrong alike where the camera is `mounted` on what the poses are of. `finest` is the last level of the pyramid
+    that is looked at. InputError if the numbers of photographs and poses differ.
     """
     given = check_array("poses", poses, (len(photographs), 4, 4), finite=True)
-    sigmas = np.repeat([check_positive("prior_sigma", each) for each in prior_sigma], 3)
+    sigmas = np.broadcast_to(np.asarray(prior_sigma, np.float64), (len(photographs), 2))
+    if not (sigmas > 0).all():
+        raise InputError(f"prior_sigma: received {sigmas.min():g}, expected metres and radians greater than 0")
+    information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
     if len(photographs) < 2:
         raise InputError(f"refine_poses: received {len(photographs)} photographs, expected at least two")
     pyramids = [build_pyramid(camera, photograph) for photograph in photographs]
+    textures = [choose_texture(pyramid, _POINTS) for pyramid in pyramids]
     renderer = DepthRenderer(context, camera)
     try:
-        refiner = _Refiner(renderer, pyramids, surface, given, 1 / np.square(sigmas))
+
+        def look(at: Float64) -> list[Reference]:
+            pairs = zip(textures, at, strict=True)
+            return [renderer.reference(texture, surface, pose) for texture, pose in pairs]
+
+        refiner = PoseRefiner(look, pyramids, given, information, mounted)
         coarsest = min(finest + _LEVELS, len(pyramids[0])) - 1
         return refiner.run(range(coarsest, finest - 1, -1))
     finally:
         renderer.release()
-
-
-class _Refiner:
-    """The state of one refinement."""
-
-    def __init__(
-        self,
-        renderer: DepthRenderer,
-        pyramids: list[tuple[Level, ...]],
-        surface: HeightMap,
-        given: Float64,
-        information: Float64,
-    ) -> None:
-        self._renderer = renderer
-        self._pyramids = pyramids
-        self._surface = surface
-        self._given = given
-        self._information = np.diag(information)
-        self._mount = np.zeros(6)
-        self._mount_information = np.diag(1 / np.square(np.repeat(_MOUNT, 3)))
-        self._poses = given
-        self._references = self._look()
-        self._pairs = choose_pairs(pyramids[0][0].camera, self._references)
-        self._exposures: dict[Pair, Exposure] = {}
-
-    def run(self, levels: Sequence[int]) -> RefinedPoses:
-        before = _typical_sigma(self._compare(levels[-1]))
-        converged = False
-        for number in levels:
-            self._exposures = {}
-            converged = self._descend(number)
-        terms = self._compare(levels[-1])
-        factor = _factor(self._matrix(terms))
-        compared = {frame for pair in terms for frame in pair}
-        return RefinedPoses(
-            poses=self._poses,
-            covariances=_diagonal_blocks_of_inverse(factor, len(self._poses)),
-            mount=self._mount,
-            moved_pixels=self._moved_pixels(),
-            sigma_before=before,
-            sigma_after=_typical_sigma(terms),
-            pairs=tuple(terms),
-            alone=tuple(k for k in range(len(self._poses)) if k not in compared),
-            converged=converged,
-        )
-
-    def _descend(self, number: int) -> bool:
-        """Gauss-Newton on one level; whether the steps ended by themselves."""
-        self._references = self._look()
-        for _ in range(_MOST_ITERATIONS):
-            terms = self._compare(number)
-            *steps, mount = _factor(self._matrix(terms)).solve(self._vector(terms)).reshape(-1, 6)
-            self._mount = self._mount + mount
-            self._poses = np.stack([T @ se3.exp(-xi) for T, xi in zip(self._poses, steps, strict=True)])
-            step = float(self._pixels(np.array(steps), number).max())
-            if step > _AFAR:
-                self._references = self._look()
-            else:
-                self._references = [r.seen_from(T) for r, T in zip(self._references, self._poses, strict=True)]
-            if step < _SETTLED:
-                return True
-        return False
-
-    def _look(self) -> list[Reference]:
-        return [
-            self._renderer.reference(pyramid, self._surface, pose, _POINTS)
-            for pyramid, pose in zip(self._pyramids, self._poses, strict=True)
-        ]
-
-    def _compare(self, number: int) -> dict[Pair, PairTerm]:
-        terms = {}
-        for i, j in self._pairs:
-            T = se3.inverse(self._poses[j]) @ self._poses[i]
-            level = self._pyramids[j][number]
-            compared = compare(self._references[i].levels[number], level, T, self._exposures.get((i, j)))
-            if compared is not None:
-                terms[i, j], self._exposures[i, j] = compared
-        return terms
-
-    def _off(self) -> Float64:
-        """(N, 6): each pose's own error, a twist."""
-        mounted = self._given @ se3.exp(-self._mount)
-        return np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(self._poses, mounted, strict=True)])
-
-    def _matrix(self, terms: dict[Pair, PairTerm]) -> csc_array:
-        N = len(self._poses)
-        blocks = {(k, k): self._information.copy() for k in range(N)}
-        blocks |= {place: -self._information for k in range(N) for place in ((k, N), (N, k))}
-        blocks[N, N] = N * self._information + self._mount_information
-        for (i, j), term in terms.items():
-            for a, rows in ((i, slice(0, 6)), (j, slice(6, 12))):
-                for b, columns in ((i, slice(0, 6)), (j, slice(6, 12))):
-                    blocks[a, b] = blocks.get((a, b), 0) + term.matrix[rows, columns]
-        places = sorted(blocks)
-        starts = np.searchsorted([a for a, _ in places], np.arange(N + 2))
-        data = np.stack([blocks[place] for place in places])
-        return csc_array(bsr_array((data, [b for _, b in places], starts), shape=(6 * N + 6, 6 * N + 6)))
-
-    def _vector(self, terms: dict[Pair, PairTerm]) -> Float64:
-        pull = self._off() @ self._information
-        vector = np.vstack([-pull, pull.sum(axis=0) - self._mount_information @ self._mount])
-        for (i, j), term in terms.items():
-            vector[i] += term.vector[:6]
-            vector[j] += term.vector[6:]
-        return vector.ravel()
-
-    def _pixels(self, twists: Float64, number: int) -> Float64:
-        """(N,): by how much twists move the middle of the images of a level."""
-        depths = np.array([_typical_depth(reference) for reference in self._references])
-        translation = np.linalg.norm(twists[:, :3], axis=1) / depths
-        return self._pyramids[0][number].camera.fx * (translation + np.linalg.norm(twists[:, 3:], axis=1))
-
-    def _moved_pixels(self) -> float:
-        def relative(poses: Float64) -> list[Float64]:
-            return [se3.inverse(b) @ a for a, b in pairwise(poses)]
-
-        pairs = zip(relative(self._poses), relative(self._given), strict=True)
-        change = np.stack([se3.log(se3.inverse(now) @ then) for now, then in pairs])
-        return float(np.sqrt(np.mean(np.square(self._pixels(np.vstack([change, change[-1:]]), 0)))))
-
-
-def _typical_depth(reference: Reference) -> float:
-    points = reference.levels[0].points
-    return float(np.median(points[:, 2])) if len(points) else 1.0
-
-
-def _typical_sigma(terms: dict[Pair, PairTerm]) -> float:
-    return float(np.median([term.sigma for term in terms.values()])) if terms else float("nan")
-
-
-def _factor(matrix: csc_array) -> SuperLU:
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-
-
-def _diagonal_blocks_of_inverse(factor: SuperLU, count: int) -> Float64:
-    """(N, 6, 6)."""
-    blocks = np.empty((count, 6, 6))
-    for k in range(count):
-        unit = np.zeros((6 * count + 6, 6))
-        unit[6 * k : 6 * k + 6] = np.eye(6)
-        blocks[k] = factor.solve(unit)[6 * k : 6 * k + 6]
-    return blocks

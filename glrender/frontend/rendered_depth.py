@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import MOST_POINTS, Reference, make_reference
+from glrender.frontend.reference import Reference, reference_at
+from glrender.frontend.texture import Texture
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -19,10 +19,9 @@ class DepthRenderer:
 
     def reference(
         self,
-        pyramid: tuple[Level, ...],
+        textures: tuple[Texture, ...],
         surface: HeightMap,
         T_world_camera: NDArray[np.float64],
-        most_points: int = MOST_POINTS,
     ) -> Reference:
         """The photograph as a reference, without the pixels at occlusion edges."""
         buffers = self._renderer.render(surface, T_world_camera)
@@ -30,7 +29,7 @@ class DepthRenderer:
         assert buffers.pose is not None
         depth = np.where(buffers.edges, np.float32(0), buffers.depth)
         slope = buffers.pose.depth_wrt_pose[..., :3]
-        return make_reference(pyramid, depth, T_world_camera, slope, most_points)
+        return reference_at(textures, depth, T_world_camera, slope)
 
     def release(self) -> None:
         """Release everything that this made in its context; may be called twice."""

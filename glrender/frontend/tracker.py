@@ -9,9 +9,13 @@ from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import Alignment, PosePrior, align
 from glrender.frontend.intensity import intensity
+from glrender.frontend.joint_poses import PoseRefiner, RefinedPoses
 from glrender.frontend.keyframes import Keyframe, KeyframeStore, overlap
 from glrender.frontend.pyramid import Level, build_pyramid
+from glrender.frontend.reference import Reference
 from glrender.frontend.rendered_depth import DepthRenderer
+from glrender.frontend.texture import choose_texture
+from glrender.frontend.trajectory_log import TrajectoryLog
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -19,6 +23,11 @@ from glrender.gl.context import Context
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+_FREE, _HELD = 0.2, 1e-3  # of the depth, and radians: what keyframes to be refined, or not, are taken to be off by
+_BASELINE = 0.1  # of the depth: what keyframes are refined by
+_POINTS = 1000  # of a keyframe that is refined with others
+_WIDE = 200  # pixels: of wider photographs half the resolution is enough to refine them by
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class TrackerOptions:
     """Of each keyframe at each level."""
     capacity: int = 60
     """Keyframes that are remembered."""
+    refine_window: int = 12
+    """The newest keyframes that are refined together whenever there is a new one; 0: none are."""
     longest_prediction: float = 0.25
     """Seconds for which a camera is taken to move on as it did."""
 
@@ -85,7 +96,8 @@ class Tracker:
         self.options = options or TrackerOptions()
         self._renderer = DepthRenderer(context, self.camera)
         self._keyframes = KeyframeStore(self._renderer, self.options.most_points, self.options.capacity)
-        self._has_map = False
+        self._surface: HeightMap | None = None
+        self._log = TrajectoryLog()
         self._last: tuple[float, Float64] | None = None
         self._velocity = np.zeros(6)
         self._lost = False
@@ -98,14 +110,18 @@ class Tracker:
     def use_map(self, surface: HeightMap) -> None:
         """Take the depths of keyframes from `surface` from now on."""
         self._keyframes.use_map(surface)
-        self._has_map = True
+        self._surface = surface
+
+    def trajectory(self) -> list[tuple[float, Float64]]:
+        """(seconds, T_world_camera) of all frames that were found, by where their keyframes are now."""
+        return self._log.poses()
 
     def start(self, time: float, image: Float32, T_world_camera: Float64, depth: Float32 | None = None) -> TrackedFrame:
         """Begin, or begin anew, at a known pose (4, 4): the frame becomes a keyframe.
 
         InputError if the frame has no contrast; UsageError if there is neither a map nor a depth image.
         """
-        if depth is None and not self._has_map:
+        if depth is None and self._surface is None:
             raise UsageError("tracker: neither a depth image nor a map; call use_map first")
         pose = check_pose("T_world_camera", T_world_camera)
         pyramid = self._pyramid(image)
@@ -114,6 +130,7 @@ class Tracker:
         self._lost, self._velocity = False, np.zeros(6)
         self._last = (time, pose)
         self._add_keyframe(time, pose, pyramid, depth)
+        self._log.add(time, pose)
         return TrackedFrame(time, "started", pose, np.zeros((6, 6)), True, True, "", None)
 
     def track(
@@ -145,6 +162,41 @@ class Tracker:
                 return self._found(time, "tracking", pyramid, depth, alignment)
         self._lost = True
         return self._without_pose(time, "lost", doubt, alignment)
+
+    def refine(self, newest: int | None = None) -> RefinedPoses | None:
+        """Refine the newest keyframes (all unless given) together, about the map; None where that cannot be.
+
+        Without a baseline, as when a camera only turns, nothing is refined: photographs say nothing of the surface.
+        The first of all keyframes keeps its place, which is where the scale comes from; those before the window keep
+        theirs. `trajectory` follows.
+        """
+        surface = self._surface
+        window = [each for each in self.keyframes if each.depth is None]
+        whole = newest is None or newest >= len(window)
+        window = window if newest is None else window[-newest:]
+        if surface is None or len(window) < 2:
+            return None
+        given = np.stack([each.T_world_camera for each in window])
+        points = self._keyframes.reference(window[0]).levels[0].points
+        distance = float(np.median(points[:, 2])) if len(points) else 1.0
+        ways = np.linalg.norm(given[:, None, :3, 3] - given[None, :, :3, 3], axis=2)
+        if ways.max() < _BASELINE * distance:
+            return None
+        sigmas = np.tile([_FREE * distance, _FREE], (len(window), 1))
+        sigmas[: 1 if whole else 2] = (_HELD * distance, _FREE if whole else _HELD)
+        information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
+        textures = [choose_texture(each.pyramid, _POINTS) for each in window]
+
+        def look(poses: Float64) -> list[Reference]:
+            pairs = zip(textures, poses, strict=True)
+            return [self._renderer.reference(texture, surface, pose) for texture, pose in pairs]
+
+        refiner = PoseRefiner(look, [each.pyramid for each in window], given, information, mounted=False)
+        finest = 1 if self.camera.width > _WIDE else 0
+        refined = refiner.run([finest + 1, finest])
+        self._keyframes.move(window, refined.poses)
+        self._log.move([each.time for each in window], refined.poses)
+        return refined
 
     def release(self) -> None:
         """Release everything that this tracker made in its context; may be called twice."""
@@ -188,12 +240,16 @@ class Tracker:
             self._velocity = se3.log(se3.inverse(self._last[1]) @ pose) / (time - self._last[0])
         else:
             self._velocity = np.zeros(6)
-        self._last = (time, pose)
         sharp = alignment.sharpness >= self.options.least_sharpness
         reason = "" if sharp else f"blurred: {alignment.sharpness:.2f} of the keyframes' sharpness"
         change = self._change(pose, alignment) if sharp else ""
         if change:
             self._add_keyframe(time, pose, pyramid, depth)
+            if depth is None and self.options.refine_window:
+                self.refine(self.options.refine_window)
+                pose = self.keyframes[-1].T_world_camera
+        self._last = (time, pose)
+        self._log.add(time, pose)
         return TrackedFrame(time, state, pose, alignment.covariance, bool(change), sharp, reason or change, alignment)
 
     def _change(self, pose: Float64, alignment: Alignment) -> str:
@@ -231,3 +287,4 @@ class Tracker:
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
         self._keyframes.add(Keyframe(time, pose, pyramid, depth))
+        self._log.add_keyframe(time, pose)

@@ -1,0 +1,38 @@
+"""Where frames were, kept by where they were beside their keyframes: these may still be moved."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry import se3
+
+Float64 = NDArray[np.float64]
+
+
+class TrajectoryLog:
+    """Frames in the order in which they were found; keyframes are known by their times."""
+
+    def __init__(self) -> None:
+        self._keyframes: dict[float, Float64] = {}
+        self._newest: float | None = None
+        self._frames: list[tuple[float, float, Float64]] = []
+
+    def add_keyframe(self, time: float, T_world_camera: Float64) -> None:
+        """Frames that are added from now on lie beside this keyframe."""
+        self._keyframes[time] = T_world_camera
+        self._newest = time
+
+    def add(self, time: float, T_world_camera: Float64) -> None:
+        """A frame; there is a keyframe by then."""
+        assert self._newest is not None
+        T_keyframe_camera = se3.inverse(self._keyframes[self._newest]) @ T_world_camera
+        self._frames.append((time, self._newest, T_keyframe_camera))
+
+    def move(self, times: Sequence[float], poses: Float64) -> None:
+        """Keyframes are now at other poses (N, 4, 4), and their frames with them."""
+        self._keyframes.update(zip(times, poses, strict=True))
+
+    def poses(self) -> list[tuple[float, Float64]]:
+        """(seconds, T_world_camera) of every frame."""
+        return [(time, self._keyframes[keyframe] @ T) for time, keyframe, T in self._frames]
