@@ -48,6 +48,7 @@ def cross_checked(
         depth,
         depth=np.where(dropped, np.float32(0), depth.depth),
         sigma=np.where(dropped, np.float32(0), depth.sigma),
+        roughness=np.where(dropped, np.float32(0), depth.roughness),
         verdict=np.where(dropped, np.uint8(Verdict.INCONSISTENT), depth.verdict),
     )
 

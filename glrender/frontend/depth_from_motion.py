@@ -33,16 +33,15 @@ Float32 = NDArray[np.float32]
 AROUND = 17
 """Hypotheses around what the coarser level found, a pixel apart."""
 REFINING = 7
-"""Hypotheses around the surface found, `FRACTION` pixels apart. With five, half a pixel apart, the peak of a quarter of
-the pixels of a real floor with little texture lay at an end."""
+"""Hypotheses around the surface found, `FRACTION` pixels apart: enough where weak texture left it two pixels off."""
 FRACTION = 0.6
 WIDER = 2
 """Times the radius: windows of the second try, for pixels whose first window does not tell enough."""
 SECOND_TRY = 0.02
 """Share of such pixels from which on there is one."""
 ROUGH = 1.2
-"""Standard deviation, in units of the roughness within a window, of the error that comes of matching it as a whole. On
-simulated ground fits of the errors gave 0.7 to 1.7; with it, pulls are nearly Gaussian."""
+"""Standard deviation, in units of the roughness within a window, of the error that comes of matching it as a whole:
+what makes pulls nearly Gaussian on simulated ground."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,8 @@ class _Settled(NamedTuple):
     """Inverse depth, 1/metres."""
     sigma: Float32
     """Its standard deviation, 1/metres."""
+    rough: Float32
+    """The part of it that is due to roughness, 1/metres."""
     verdict: NDArray[np.uint8]
     window: Float32
     """Pixels that were compared."""
@@ -96,7 +97,8 @@ class _Settled(NamedTuple):
     def nothing(cls, shape: tuple[int, int]) -> "_Settled":
         """For want of a baseline."""
         verdict = np.full(shape, Verdict.NO_BASELINE, np.uint8)
-        return cls(np.zeros(shape, np.float32), np.zeros(shape, np.float32), verdict, np.ones(shape, np.float32))
+        w, sigma, rough = np.zeros((3, *shape), np.float32)
+        return cls(w, sigma, rough, verdict, np.ones(shape, np.float32))
 
     def where(self, choice: NDArray[np.bool_], other: "_Settled") -> "_Settled":
         """`other` where chosen (height, width) and confident."""
@@ -104,6 +106,7 @@ class _Settled(NamedTuple):
         return _Settled(
             np.where(taken, other.w, self.w),
             np.where(taken, other.sigma, self.sigma),
+            np.where(taken, other.rough, self.rough),
             np.where(taken, other.verdict, self.verdict),
             np.where(taken, other.window, self.window),
         )
@@ -147,8 +150,8 @@ class DepthFromMotion:
         verdict[~searched] = Verdict.NOT_SEARCHED
         confident = verdict == Verdict.CONFIDENT
         depth = np.where(confident, 1 / np.where(confident, settled.w, 1), 0).astype(np.float32)
-        sigma = np.where(confident, np.square(depth) * settled.sigma, 0).astype(np.float32)
-        return MotionDepth(depth, sigma, verdict, reference.T_world_camera, len(usable), settled.window)
+        sigma, rough = ((np.square(depth) * part).astype(np.float32) for part in (settled.sigma, settled.rough))
+        return MotionDepth(depth, sigma, rough, verdict, reference.T_world_camera, len(usable), settled.window)
 
     def release(self) -> None:
         """Release what this made in its context; may be called twice."""
@@ -201,8 +204,10 @@ class DepthFromMotion:
         verdict = found.verdict
         verdict[(verdict == Verdict.CONFIDENT) & (found.sigma * FRACTION > options.max_sigma)] = Verdict.NO_TEXTURE
         w = w + found.offset * step
-        sigma = np.hypot(step * found.sigma, ROUGH * roughness(w, radius))
-        return _Settled(w, sigma, verdict, np.full(w.shape, (2 * radius + 1) ** 2, np.float32))
+        rough = ROUGH * roughness(w, radius)
+        return _Settled(
+            w, np.hypot(step * found.sigma, rough), rough, verdict, np.full(w.shape, (2 * radius + 1) ** 2, np.float32)
+        )
 
 
 def _speckles(w: Float32, level: SweepLevel, confident: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:

@@ -39,6 +39,9 @@ class MotionDepth:
     sigma: Float32
     """(height, width) standard deviation of each depth by itself, metres; 0 where not confident. Errors of
     neighbouring pixels are alike: see `fusion_sigma`."""
+    roughness: Float32
+    """(height, width) metres: the part of sigma that comes of matching windows of uneven ground as a whole. Other
+    photographs of the same ground have about the same error."""
     verdict: NDArray[np.uint8]
     """(height, width) `Verdict` of each pixel."""
     T_world_camera: NDArray[np.float64]
@@ -54,10 +57,14 @@ class MotionDepth:
         counts = np.bincount(self.verdict.ravel(), minlength=len(Verdict))
         return {Verdict(k).name.lower(): float(n) / self.verdict.size for k, n in enumerate(counts) if n}
 
-    def fusion_sigma(self, camera: Camera, spacing: float) -> Float32:
-        """(height, width) metres: sigma to fuse with into cells of `spacing` metres as if pixels were independent.
+    def fusion_sigma(self, camera: Camera, spacing: float, photographs: int = 5) -> Float32:
+        """(height, width) metres: sigma to fuse with into cells of `spacing` metres as if all errors were independent.
 
-        The pixels of a window have about the same error, so that all of those in a cell say no more than one of them.
+        They are not: the pixels of a window have about the same error, so that all of those in a cell say no more than
+        one of them. Two photographs that are compared with each other share the noise of that. And `photographs` is how
+        many typically see a cell, which all have the ground's roughness wrong alike.
         """
         pixels = np.square(spacing / np.maximum(self.depth, 1e-9)) * (camera.fx * camera.fy)
-        return (self.sigma * np.sqrt(np.clip(pixels, 1, self.window))).astype(np.float32)
+        noise = np.square(self.sigma) - np.square(self.roughness)
+        variance = 2 * noise + photographs * np.square(self.roughness)
+        return np.sqrt(np.clip(pixels, 1, self.window) * variance).astype(np.float32)

@@ -199,7 +199,7 @@ def _warp_row(
 ) -> None:
     """Samples of the source at hypothesis k of every pixel of a row, bilinear; NaN outside.
 
-    `places` (2, width) is scratch: the first of two loops becomes vector instructions, and leaves the second nothing but
+    `places` (2, width) is scratch: the first of two loops becomes vector instructions and leaves the second nothing but
     the loads.
     """
     height, width = source.shape

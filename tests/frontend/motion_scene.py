@@ -86,3 +86,19 @@ def rover_views(context: Context, width: int = 160, baseline: float = 0.1, frame
         x = size[0] / 2 + baseline * (k - frames // 2)
         poses.append(se3.look_at((x, 0.6, height), (x + 0.05 * np.sin(k), 1.0, height - 1.0)))
     return photographed(context, surface, truth, pinhole(width, width * 3 // 4, 0.9 * width), poses)
+
+
+def aerial_views(context: Context) -> Views:
+    """18 images in three lanes, 40 m above terrain with 10 m of relief, overlapping by 60 % both ways.
+
+    Of 200 x 112 pixels, a quarter of 800 x 450 with f = 586: a pixel is 27 cm of ground.
+    """
+    surface, truth = textured((100.0, 94.0), 10.0, 0.4, 2)
+    height = float(truth.heights.mean()) + 40.0
+    poses = []
+    for lane in range(3):
+        for k in range(6) if lane % 2 == 0 else range(5, -1, -1):
+            pose = np.diag([1.0, -1.0, -1.0, 1.0])  # looking down, the image's top to the north
+            pose[:3, 3] = 28 + 21.8 * lane, 16 + 12.3 * k, height
+            poses.append(pose)
+    return photographed(context, surface, truth, pinhole(200, 112, 146.5), poses)

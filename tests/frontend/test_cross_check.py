@@ -1,5 +1,7 @@
 """What neighbouring photographs' depths confirm stays; what they see through goes."""
 
+from dataclasses import replace
+
 import numpy as np
 from motion_scene import Views
 
@@ -33,9 +35,7 @@ def test_depths_that_others_see_through_go(views: Views, sweep: DepthFromMotion)
     found = estimates(sweep, views.photographs)
     raised = found[2].depth.copy()
     raised[40:60, 60:90] *= 0.9
-    wrong = MotionDepth(
-        raised, found[2].sigma, found[2].verdict, found[2].T_world_camera, found[2].sources, found[2].window
-    )
+    wrong = replace(found[2], depth=raised)
     checked = cross_checked(views.camera, wrong, [*found[:2], *found[3:]])
     assert not checked.depth[40:60, 60:90].any()
     assert (checked.depth[70:, 60:90] > 0).mean() > 0.8
