@@ -20,8 +20,8 @@ FEWEST = 50
 
 _BETTER = 1.1  # times less that a gain has to leave than nothing does, of the mean loss of the residuals
 _MUCH_BETTER = 1.5  # and a bias less than a gain: images that are out of place leave up to 1.3 times less with one
-_MOST_PIXELS = 5000  # of which it is found: more do not change the third digit
-_PASSES = 6
+_MOST_PIXELS = 2000  # of which it is found: more do not change it by as much as noise does
+_PASSES = 5
 _TAIL = 3.0  # standard deviations at which a residual weighs one half
 _LARGEST_GAIN = 8.0
 

@@ -66,7 +66,8 @@ class FusionOptions(Weighting):
     """What tells heights: "depth"; "both", depth and photographs; or "color", photographs alone, once depth has made a
     cell observed. Depths that were found in the same photographs are not independent of them: take "color" there."""
     intensity_noise: float = 0.015
-    """Standard deviation of an intensity (`glrender.geometry.intensity`), at least."""
+    """Standard deviation of an intensity (`glrender.geometry.intensity`), unless photographs differ by more: half as
+    much again as noise of two grey levels makes sigma right, since interpolated pixels share their errors."""
     equations: str | None = None
     """Where a frame's normal equations are made: "gpu", "host", or None for where it is faster."""
     window: int = 5
@@ -103,9 +104,9 @@ class _HeldFrame:
 class HeightMapFusion:
     """Fuses frames with known poses into a height map; owned by `context`.
 
-    `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from
-    depth; colours are estimated beside them. Memory and the cost of a frame do not depend on how many
-    frames there were.
+    `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from depth, and
+    where `FusionOptions.heights_from` says so, from photographs; colours are estimated beside them. Memory and the cost
+    of a frame do not depend on how many frames there were.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ FEWEST = 3
 """Photographs of a group at least: of two that differ, nobody knows which is wrong."""
 
 MOST = 5
-"""And at most. On simulated flights groups of 4 and of 6 came out alike; a larger one has to wait longer."""
+"""And at most: groups of 4 and of 6 come out alike, and a larger one has to wait longer."""
 
 _APART = 0.03  # of the distance to the ground: the least way from one photograph of a group to the next
 _SPREAD = 0.6  # of that distance: a group that reaches so far is complete, for its ends see less and less in common

@@ -1,11 +1,10 @@
 """Heights from photographs: what a group of them says about the map, linearised where the map is.
 
-Each group counts once, by the parallax of its photographs against the one in its middle (`parallax`). Were a photograph
-compared with an image of the map instead, all texture that is finer than the map's cells would have to be noise. Tried
-on simulated ground whose texture is four times finer than the cells: least squares on heights and the colours of
-vertices, all frames jointly, moved the heights by several millimetres to imitate it, with a sigma of one; blurred until
-it did not, photographs told next to nothing. Compared with each other, they brought the median error from 1.5 mm to
-0.3 mm.
+Each group counts once, by the parallax of its photographs against the one in its middle (`parallax`). Were photographs
+compared with the image of the map instead, texture that is finer than the map's cells would have no unknowns, and the
+vertices would move to imitate it. On the flight of tests/fusion/test_photometric_fusion.py, over texture four times
+finer than the cells, depth alone errs by 1.3 mm (median); all frames fitted jointly, heights and the intensities of
+vertices, by 2.0 mm though they start from the truth; groups bring the 1.3 mm down to 0.45.
 
 A derivative of an image tells how it changes over about a pixel. So a photograph counts where one standard deviation of
 the map's height moves the point by no more than that. Where most would not, the photographs are reduced; a group goes
@@ -41,7 +40,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 COARSEST = 8
-"""Every so many-th pixel of the coarsest images."""
+"""The coarsest images have every so many-th pixel."""
 
 _HIDDEN = 2.0  # cells between a point and what is rendered at its pixel
 

@@ -3,9 +3,7 @@
 A pose that is off by a hundredth of a degree displaces an image by a tenth of a pixel, and what is found in it by a
 millimetre at a distance of one metre. So the relative pose counts as unknown: before photographs tell heights, each is
 moved to where it agrees with the reference best, the map taken as it is. That leaves what is uneven about the ground to
-be told by photographs, and its general lie to what the map knows from elsewhere. On a simulated flight with poses off
-by 1 mm and 0.03 degrees, the median error of heights from depth and photographs was 2.3 mm without this and 0.6 mm
-with it, 1.5 mm from depth alone.
+be told by photographs, and its general lie to what the map knows from elsewhere.
 """
 
 import numpy as np

@@ -20,10 +20,10 @@ FINER = 3
 """Rays a pixel along each side."""
 
 
-def textured_ground(seed: int = 0) -> tuple[HeightMap, HeightMap]:
-    """(surface, truth): 0.5 m x 0.4 m of real terrain, and the same without the texture between its vertices."""
+def textured_ground(detail: int = 4) -> tuple[HeightMap, HeightMap]:
+    """(surface, truth): 0.5 m x 0.4 m of real terrain, its texture `detail` times finer than the truth's vertices."""
     terrain = make_terrain(read_elevation(BUILTIN), (0.5, 0.4), 0.06, 0.0125, (0.0, 0.0))
-    return with_texture(terrain, 4, np.random.default_rng(seed))
+    return with_texture(terrain, detail, np.random.default_rng(0))
 
 
 def photograph(
