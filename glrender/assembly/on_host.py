@@ -8,6 +8,7 @@ sees and the sums over the map nothing of the image's size is written.
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.residuals import Measurements
@@ -132,14 +133,26 @@ class HostNormalEquations:
 
 def _scatter(nearness: Float32, depth: Float32, sigma: Float32) -> tuple[float, float, float]:
     """The medians and the robust scale of `FrameStatistics`."""
-    seen, z, s = (array[::_EVERY, ::_EVERY] for array in (nearness, depth, sigma))
-    there = (seen > 0) & (z > 0) & (z < np.inf) & (s < np.inf)
-    if not there.any():
+    residual, size = np.empty((2, -(-depth.shape[0] // _EVERY) * -(-depth.shape[1] // _EVERY)), np.float32)
+    count = _compare(nearness, depth, sigma, residual, size)
+    if not count:
         return np.nan, np.nan, 1.0
-    residual = z[there] - 1 / seen[there]
-    size = np.abs(residual)
+    residual, size = residual[:count], size[:count]
     # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
     # without this, the frames that happen to come first would win against all others.
-    with np.errstate(divide="ignore"):  # a sigma of 0 is refused once all pixels have been looked at
-        scale = max(1.0, 1.4826 * float(np.median(size / s[there])))
-    return float(np.median(residual)), float(np.median(size)), scale
+    scale = max(1.0, 1.4826 * float(np.median(size)))
+    return float(np.median(residual)), float(np.median(np.abs(residual))), scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _compare(nearness: Float32, depth: Float32, sigma: Float32, residual: Float32, size: Float32) -> int:
+    """Fill in what the looked-at depths are off, and the size of that over sigma; how many there are."""
+    count = 0
+    for v in range(0, depth.shape[0], _EVERY):
+        for u in range(0, depth.shape[1], _EVERY):
+            seen, z, s = nearness[v, u], depth[v, u], sigma[v, u]
+            if seen > 0 and z > 0 and z < np.inf and s < np.inf:
+                residual[count] = z - 1 / seen
+                size[count] = abs(residual[count]) / s
+                count += 1
+    return count

@@ -54,9 +54,11 @@ class ColorMemory:
         """1 or 3."""
         return self.estimate.shape[2]
 
-    def seeded(self, seen: Float64) -> "ColorMemory":
-        """With the estimate (rows, cols, C) replaced by what is finite of `seen`."""
-        return replace(self, estimate=np.where(np.isfinite(seen), seen, self.estimate))
+    def seeded(self, seen: Float64, where: NDArray[np.bool_]) -> "ColorMemory":
+        """With the estimate (rows, cols, C) replaced by what is finite of `seen` in the cells (rows, cols) `where`."""
+        estimate = self.estimate.copy()
+        _take_over(seen, where, estimate)
+        return replace(self, estimate=estimate)
 
     def with_frame(self, frame: ColorEquations | None) -> "ColorMemory":
         """With what a frame said added; None: it had no image."""
@@ -83,6 +85,17 @@ class ColorMemory:
         """(rows, cols, C): the colours in [0, 1], NaN where the data say less than the prior."""
         seen = self.data.information.diagonal() > SIGMA**-2
         return np.where(seen, np.clip(self.estimate, 0, 1), np.nan)
+
+
+@njit(cache=True, nogil=True)
+def _take_over(seen: Float64, where: NDArray[np.bool_], estimate: Float64) -> None:
+    rows, cols, channels = estimate.shape
+    for i in range(rows):
+        for j in range(cols):
+            if where[i, j]:
+                for c in range(channels):
+                    if np.isfinite(seen[i, j, c]):
+                        estimate[i, j, c] = seen[i, j, c]
 
 
 @njit(cache=True, nogil=True)

@@ -189,7 +189,7 @@ class HeightMapFusion:
             starting = ~self.observed if self.options.heights_from == "color" else None
             unsure = ~self._observed(self._held, _SETTLED) if starting is None else starting
             seen = self.grid.means(self.camera, T, depth, image, depth_sigma=given, wanted=unsure | self._new)
-            seeded = self._seed(np.where(unsure[..., None], seen, np.nan))
+            seeded = self._seed(seen, unsure)
         sigma = self.options.depth_noise.sigma(depth) if given is None else given
         measurements = Measurements(depth, sigma, image, self.options.color_noise)
         frame = self._linearizer.hold(T, measurements)
@@ -266,18 +266,18 @@ class HeightMapFusion:
     @property
     def _new(self) -> NDArray[np.bool_]:
         """(rows, cols): cells that the memory knows nothing of yet."""
-        return self._memory.diagonal()[..., 0] == 0
+        return _diagonal(self._memory) == 0
 
     @property
     def _estimated_colors(self) -> Float64 | None:
         return None if self._colors is None else self._colors.estimate
 
-    def _seed(self, seen: Float64) -> int:
+    def _seed(self, seen: Float64, where: NDArray[np.bool_]) -> int:
         """Take over what is finite of heights and colours (rows, cols, 1 + C); how many cells are seen first so."""
-        known = np.isfinite(seen[..., 0])
+        known = where & np.isfinite(seen[..., 0])
         self._heights = np.where(known, seen[..., 0], self._heights)
         if self._colors is not None and seen.shape[2] > 1:
-            self._colors = self._colors.seeded(seen[..., 1:])
+            self._colors = self._colors.seeded(seen[..., 1:], where)
         first = int(np.count_nonzero(known & ~self._seeded))
         if first:
             self._seeded |= known
@@ -340,16 +340,18 @@ class HeightMapFusion:
 
     def _total(self, held: Sequence[NormalEquations]) -> NormalEquations:
         """All that is known about the heights: the memory, the prior, and what is held back."""
-        total = sum(held, self._memory + self._prior)
-        return total if self._photographs is None else total + self._photographs.data
+        return NormalEquations.sum([self._memory, self._prior, *held, *self._from_photographs])
 
     def _information(self, held: Sequence[NormalEquations]) -> Float64:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
-        information = sum((each.diagonal() for each in held), self._memory.diagonal())[..., 0]
-        return information if self._photographs is None else information + self._photographs.data.diagonal()[..., 0]
+        return sum((_diagonal(each) for each in (*held, *self._from_photographs)), _diagonal(self._memory))
+
+    @property
+    def _from_photographs(self) -> tuple[NormalEquations, ...]:
+        return () if self._photographs is None else (self._photographs.data,)
 
     def _observed(self, held: Sequence[NormalEquations], times: float = 1.0) -> NDArray[np.bool_]:
-        return self._information(held) > times * self.options.observed_ratio * self._prior.diagonal()[..., 0]
+        return np.asarray(self._information(held) > times * self.options.observed_ratio * _diagonal(self._prior))
 
     def _color_share(self, held: Sequence[NormalEquations]) -> float:
         if self._photographs is None:
@@ -389,6 +391,11 @@ _SETTLED = 8.0
 _FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=3, truncated=True)
 _SOME_STEPS = MultigridSolver(tolerance=0.01, max_iterations=8, truncated=True)
 _TO_THE_END = MultigridSolver()
+
+
+def _diagonal(equations: NormalEquations) -> Float64:
+    """(rows, cols): information about each height; looked at where it is, since every frame asks for it many times."""
+    return equations.stencil.matrix[:, :, 0, 0]
 
 
 def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:

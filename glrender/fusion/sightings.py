@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
@@ -20,14 +21,44 @@ def disputed(heights: Float64, sightings: Sequence[Float64], cells: NDArray[np.b
     within a cell, so a contradiction is more than one `spacing`, and five times the spread of the sightings.
     """
     result = np.full(heights.shape, np.nan)
-    if len(sightings) < _LEAST:
-        return result
-    seen = np.stack([sighting[cells] for sighting in sightings], axis=-1)
-    enough = np.count_nonzero(np.isfinite(seen), axis=-1) >= _LEAST
-    row, column = (index[enough] for index in np.nonzero(cells))
-    seen = seen[enough]
-    median = np.nanmedian(seen, axis=-1)
-    spread = 1.4826 * np.nanmedian(np.abs(seen - median[:, None]), axis=-1)
-    wrong = np.abs(heights[row, column] - median) > spacing + 5 * spread
-    result[row[wrong], column[wrong]] = median[wrong]
+    if len(sightings) >= _LEAST:
+        _contradict(np.stack(sightings), heights, cells, spacing, np.empty(len(sightings)), result)
     return result
+
+
+@njit(cache=True, nogil=True)
+def _contradict(
+    sightings: Float64, heights: Float64, cells: NDArray[np.bool_], spacing: float, seen: Float64, result: Float64
+) -> None:
+    rows, cols = heights.shape
+    for i in range(rows):
+        for j in range(cols):
+            if not cells[i, j]:
+                continue
+            count = 0
+            for k in range(len(sightings)):
+                if np.isfinite(sightings[k, i, j]):
+                    seen[count] = sightings[k, i, j]
+                    count += 1
+            if count < _LEAST:
+                continue
+            median = _median(seen[:count])
+            off = abs(heights[i, j] - median)
+            if off <= spacing:
+                continue
+            seen[:count] = np.abs(seen[:count] - median)
+            if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
+                result[i, j] = median
+
+
+@njit(cache=True, nogil=True)
+def _median(values: Float64) -> float:
+    """Of a few values, which end up in order."""
+    for k in range(1, len(values)):
+        value, at = values[k], k
+        while at > 0 and values[at - 1] > value:
+            values[at] = values[at - 1]
+            at -= 1
+        values[at] = value
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else 0.5 * (values[half - 1] + values[half])

@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 import moderngl
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.errors import GLError, LimitError
@@ -111,17 +112,38 @@ class SurfaceTexture:
 
 def surface_texels(surface: HeightMap) -> tuple[NDArray[np.float32], float]:
     """(rows, cols, 4) heights above an origin, UNSEEN where there is none, and r, g, b; and that origin in map z."""
-    unseen = np.isnan(surface.heights)
-    any_unseen = bool(unseen.any())
+    total, count = _sum_seen(surface.heights)
     # float32 has seven digits for what is left; the mean, unlike the middle, leaves them where most heights are.
-    seen = surface.heights[~unseen] if any_unseen else surface.heights
-    height_origin = float(seen.mean()) if seen.size else 0.0
+    height_origin = total / count if count else 0.0
     texels = np.empty((*surface.shape, 4), np.float32)
-    texels[..., 0] = surface.heights - height_origin
-    texels[..., 1:] = GREY if surface.colors is None else np.nan_to_num(surface.colors, nan=GREY)
-    if any_unseen:  # OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead
-        texels[unseen, 0] = UNSEEN
+    colors = np.empty((0, 0, 1)) if surface.colors is None else surface.colors
+    _fill_texels(surface.heights, height_origin, colors, texels)
     return texels, height_origin
+
+
+@njit(cache=True, nogil=True)
+def _sum_seen(heights: NDArray[np.float64]) -> tuple[float, int]:
+    total, count = 0.0, 0
+    for i in range(heights.shape[0]):
+        for j in range(heights.shape[1]):
+            if heights[i, j] == heights[i, j]:
+                total += heights[i, j]
+                count += 1
+    return total, count
+
+
+@njit(cache=True, nogil=True)
+def _fill_texels(
+    heights: NDArray[np.float64], height_origin: float, colors: NDArray[np.float64], texels: NDArray[np.float32]
+) -> None:
+    """OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead."""
+    for i in range(heights.shape[0]):
+        for j in range(heights.shape[1]):
+            height = heights[i, j] - height_origin
+            texels[i, j, 0] = height if height == height else UNSEEN
+            for c in range(3):
+                color = colors[i, j, min(c, colors.shape[2] - 1)] if colors.size else GREY
+                texels[i, j, 1 + c] = color if color == color else GREY
 
 
 class SurfaceStore:

@@ -1,5 +1,6 @@
 """Linear systems Λ x = g, each hiding how its matrix is stored from the solvers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -56,6 +57,17 @@ class NormalEquations:
     def zeros(rows: int, cols: int, channels: int) -> "NormalEquations":
         """No measurement yet."""
         return NormalEquations(BlockStencil.zeros(rows, cols, channels), np.zeros((rows, cols, 1 + channels)), 0.0, 0)
+
+    @staticmethod
+    def sum(parts: Sequence["NormalEquations"]) -> "NormalEquations":
+        """Of at least one, all of the same shape."""
+        first, *others = parts
+        matrix, vector = first.stencil.matrix.copy(), first.vector.copy()
+        for other in others:
+            matrix += other.stencil.matrix
+            vector += other.vector
+        cost, count = (sum(getattr(part, name) for part in parts) for name in ("cost", "count"))
+        return NormalEquations(BlockStencil(matrix), vector, cost, count)
 
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
         return NormalEquations(
