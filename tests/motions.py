@@ -57,18 +57,21 @@ def record(
     poses: tuple[float, float] = (-0.7, 3.7),
     pose_noise: tuple[float, float] = (0.0, 0.0),
     read: float = 1.0,
+    heights: NDArray[np.float64] | None = None,
 ) -> Sequence:
     """Frames from 0 to 3 s whose pose stands in the trajectory `lag` seconds later; 100 `poses` a second, from … to.
 
-    The pose of a frame is off by `pose_noise` (metres, radians) from that in the trajectory, and its depths are `read`
-    times the true ones.
+    The pose of a frame is off by `pose_noise` (metres, radians) from that in the trajectory, its camera is higher by
+    `heights` (frames,) metres, and its depths are `read` times the true ones.
     """
     renderer = ForwardRenderer(context, CAMERA)
     writer = SequenceWriter(folder, CAMERA, DEPTH_SCALE)
     rng, wander = np.random.default_rng(4), np.random.default_rng(5)
-    for time in np.linspace(0, 3, frames):
+    for k, time in enumerate(np.linspace(0, 3, frames)):
         error = np.repeat(pose_noise, 3) * wander.normal(size=6)
-        z = renderer.render(ground, motion(time) @ se3.exp(error)).depth
+        T_world_camera = motion(time) @ se3.exp(error)
+        T_world_camera[2, 3] += 0.0 if heights is None else heights[k]
+        z = renderer.render(ground, T_world_camera).depth
         scatter = NOISE.sigma(z) * rng.normal(size=z.shape)
         writer.add(time, None, np.where(z > 0, read * (z + scatter), 0))
     renderer.release()

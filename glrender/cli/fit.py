@@ -61,6 +61,8 @@ class FitCommand:
     first; what the motion does not tell keeps its nominal value."""
     calibrate_depth_scale: bool = False
     """With --calibrate: the scale of the sensor's depths, too."""
+    calibrate_height_offsets: bool = False
+    """With --calibrate: by how much each frame's camera stands higher than its pose says, of up to 120 frames, too."""
     trajectory: Annotated[Path | None, option("FILE", "the sequence's groundtruth.txt")] = None
     """Poses in the TUM format."""
     depth_noise: tuple[float, float] = field(default=(DepthNoise.base, DepthNoise.quadratic))
@@ -115,7 +117,9 @@ def read_options(options: FitCommand) -> FitOptions:
         T_world_map=None if options.T_world_map is None else read_pose(options.T_world_map),
         start=None if options.start is None else HeightMap.load(options.start),
         time_offset=read_time_offset(options.time_offset),
-        calibration=read_calibration(options.calibrate, options.calibrate_depth_scale),
+        calibration=read_calibration(
+            options.calibrate, options.calibrate_depth_scale, options.calibrate_height_offsets
+        ),
         strict=options.strict,
         weighting=weighting,
         slope_sigma=options.smoothness,

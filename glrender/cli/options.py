@@ -29,11 +29,12 @@ def read_time_offset(text: str) -> float | None:
     return seconds
 
 
-def read_calibration(camera: bool, depth_scale: bool) -> CalibrationOptions | None:
-    """What to calibrate; UsageError for the depth scale without the camera."""
-    if depth_scale and not camera:
-        raise UsageError("--calibrate-depth-scale: received without --calibrate, which it adds to; give both")
-    return CalibrationOptions(depth_scale) if camera else None
+def read_calibration(camera: bool, depth_scale: bool, height_offsets: bool) -> CalibrationOptions | None:
+    """What to calibrate; UsageError for what else there is without the camera."""
+    for name, wanted in (("--calibrate-depth-scale", depth_scale), ("--calibrate-height-offsets", height_offsets)):
+        if wanted and not camera:
+            raise UsageError(f"{name}: received without --calibrate, which it adds to; give both")
+    return CalibrationOptions(depth_scale, height_offsets) if camera else None
 
 
 def describe_camera(report: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from glrender.assembly.usable import usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.fusion.grid import Grid
+from glrender.fusion.height_offsets import HeightOffsets, bordered, without_offsets
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.seed import seed_heights
@@ -34,7 +35,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.trajectory import Trajectory
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.solve.bordered import BorderedSystem
+from glrender.solve.bordered import BorderedSystem, Reduced
 from glrender.solve.losses import Tukey
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
@@ -79,9 +80,11 @@ class CalibrationPrior:
     """Seconds."""
     depth_scale: float = 0.02
     """Of the depth scale, as a part of it."""
+    height_offset: float = 0.02
+    """Of how much higher than its pose says a frame's camera stands, metres."""
 
     def covariance(self, camera: Camera) -> Float64:
-        """(6, 6) in the order and the units of NAMES; 0 for what is held."""
+        """(6, 6) in the order and the units of NAMES; 0 for what is held. Without the height offsets."""
         result = np.zeros((len(NAMES), len(NAMES)))
         if self.focal:  # fx = f (1 + a/2), fy = f (1 - a/2)
             nominal = np.array([camera.fx, camera.fy])
@@ -122,7 +125,12 @@ class Estimate:
     median_abs_residual: float
     """Metres, before this pass."""
     move: Float64
-    """(6,): how far from the estimate before the equations have their solution, in standard deviations."""
+    """(6,), or (6 + F,) with height offsets: how far from the estimate before the equations have their solution, in
+    standard deviations."""
+    offsets: Float64
+    """(frames of the problem,) metres: height offsets, 0 where they are not estimated."""
+    height_offsets: HeightOffsets | None
+    """Those of the frames that see the map; None where they are not estimated."""
 
     @property
     def sigma(self) -> Float64:
@@ -172,94 +180,144 @@ class CalibrationProblem:
         begun = []
         for start in starts or [time_offset]:
             unknowns = SharedUnknowns.of(self.camera, start)
-            heights = self._seed(start)
+            heights, offsets = self._seed(start), np.zeros(len(self.frames))
             for _ in range(_FIRST_PASSES):
                 with interruptible_after():
-                    estimate = self._improve(nominal, known, unknowns, heights, LEAST_DISAGREEMENT)
-                unknowns, heights = estimate.unknowns, estimate.heights
+                    estimate = self._improve(
+                        nominal, known, prior.height_offset, unknowns, heights, offsets, LEAST_DISAGREEMENT
+                    )
+                unknowns, heights, offsets = estimate.unknowns, estimate.heights, estimate.offsets
             begun.append(estimate)
         estimate = min(begun, key=lambda each: each.median_abs_residual)
         boldness = 1.0
         for _ in range(_MOST_PASSES):
             before = estimate.move
             with interruptible_after():
-                estimate = self._improve(nominal, known, estimate.unknowns, estimate.heights, boldness=boldness)
+                estimate = self._improve(
+                    nominal,
+                    known,
+                    prior.height_offset,
+                    estimate.unknowns,
+                    estimate.heights,
+                    estimate.offsets,
+                    boldness=boldness,
+                )
             if estimate.step < _SETTLED:
                 break
             # To and fro where the pixels at the map's outline come and go.
-            boldness = max(boldness / 2, _LEAST_BOLDNESS) if estimate.move @ before < 0 else min(2 * boldness, 1.0)
+            back = estimate.move[: len(NAMES)] @ before[: len(NAMES)] < 0
+            boldness = max(boldness / 2, _LEAST_BOLDNESS) if back else min(2 * boldness, 1.0)
         return estimate
 
     def _improve(
         self,
         nominal: SharedUnknowns,
         prior: Float64,
+        offset_sigma: float,
         unknowns: SharedUnknowns,
         heights: Float64,
+        offsets: Float64,
         disagreement: float | None = None,
         boldness: float = 1.0,
     ) -> Estimate:
-        """One pass from `unknowns` and `heights` (rows, cols); the `disagreement` follows from the frames if None.
-
-        `boldness` is the part of a step that is taken.
-        """
-        times, linearized, residuals = self._linearize(unknowns, heights)
-        data = sum((frame.heights for frame in linearized), NormalEquations.zeros(*self.grid.shape, 0))
+        """One step from `unknowns`, `heights` and `offsets`; `disagreement` None: what the frames say it is."""
+        linearized, residuals = self._linearize(unknowns, heights, offsets)
+        seen = np.array(list(linearized))
+        frames = list(linearized.values())
+        times = np.array([self.frames[k].time for k in seen]) + unknowns.time_offset
+        data = sum((frame.heights for frame in frames), NormalEquations.zeros(*self.grid.shape, 0))
+        shared = len(NAMES)
+        border, corner, vector = bordered(frames)
+        if not offset_sigma:
+            border, corner, vector = border[:shared], corner[:shared, :shared], vector[:shared]
         reduced = BorderedSystem(
-            SmoothnessPrior(_SLOPE_SIGMA * self.grid.spacing).add_to(data, heights[..., None]),
-            np.sum([frame.border for frame in linearized], axis=0),
-            np.sum([frame.corner for frame in linearized], axis=0),
-            np.sum([frame.vector for frame in linearized], axis=0),
+            SmoothnessPrior(_SLOPE_SIGMA * self.grid.spacing).add_to(data, heights[..., None]), border, corner, vector
         ).eliminate_map()
-        free = np.flatnonzero(np.diag(prior))
+        uncertain = np.zeros((len(vector),) * 2)
+        uncertain[:shared, :shared] = prior
+        uncertain[range(shared, len(vector)), range(shared, len(vector))] = offset_sigma**2
+        free = np.flatnonzero(np.diag(uncertain))
         among = np.ix_(free, free)
         if disagreement is None:
-            scores = reduced.scores(
-                np.array([frame.vector for frame in linearized]),
-                np.array([frame.heights.vector for frame in linearized]),
-            )
-            disagreement = _disagreement(scores[:, free], reduced.matrix[among], times)
-        known = np.linalg.inv(prior[among])
-        covariance = np.zeros((len(NAMES), len(NAMES)))
+            disagreement = self._disagreement(reduced, frames, np.flatnonzero(np.diag(prior)), offset_sigma, times)
+        known = np.linalg.inv(uncertain[among])
+        covariance = np.zeros_like(uncertain)
         covariance[among] = np.linalg.inv(reduced.matrix[among] / disagreement + known)
-        pull = reduced.vector[free] / disagreement + known @ (nominal.values - unknowns.values)[free]
-        step = np.zeros(len(NAMES))
+        away = np.concatenate([nominal.values - unknowns.values, -offsets[seen]])[: len(vector)]
+        pull = reduced.vector[free] / disagreement + known @ away[free]
+        step = np.zeros(len(vector))
         step[free] = covariance[among] @ pull
-        step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(prior)[free])) / _FARTHEST_STEP)
+        step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(uncertain)[free])) / _FARTHEST_STEP)
+        offsets = offsets.copy()
+        found = None
+        if offset_sigma:
+            offsets[seen] += boldness * step[shared:]
+            found = HeightOffsets(
+                times + boldness * step[NAMES.index("time_offset")],
+                offsets[seen],
+                covariance[shared:, shared:],
+                offset_sigma,
+                self.grid.T_world_map[:3, 2],
+            )
         return Estimate(
-            unknowns=SharedUnknowns(unknowns.values + boldness * step),
-            covariance=covariance,
+            unknowns=SharedUnknowns(unknowns.values + boldness * step[:shared]),
+            covariance=covariance[:shared, :shared],
             prior=prior,
             heights=heights + reduced.map_at(boldness * step)[..., 0],
             disagreement=disagreement,
-            frames=len(linearized),
+            frames=len(frames),
             measurements=data.count,
             median_abs_residual=float(np.median(residuals)),
-            move=np.divide(step, np.sqrt(np.diag(covariance)), out=np.zeros(len(NAMES)), where=np.diag(prior) > 0),
+            move=np.divide(step, np.sqrt(np.diag(covariance)), out=np.zeros(len(step)), where=np.diag(uncertain) > 0),
+            offsets=offsets,
+            height_offsets=found,
         )
+
+    def _disagreement(
+        self,
+        reduced: Reduced,
+        frames: list[BorderedFrame],
+        free: NDArray[np.intp],
+        offset_sigma: float,
+        times: Float64,
+    ) -> float:
+        if offset_sigma:
+            scores, matrix = without_offsets(reduced, frames, offset_sigma)
+        else:
+            scores = reduced.scores(
+                np.array([frame.vector for frame in frames]), np.array([frame.heights.vector for frame in frames])
+            )
+            matrix = reduced.matrix
+        return _disagreement(scores[:, free], matrix[np.ix_(free, free)], times)
 
     def _seed(self, offset: float) -> Float64:
         """(rows, cols): the heights that the nominal camera sees."""
-        posed = (PosedFrame(self.trajectory.at(f.time + offset), f.depth) for f in self._posed(offset))
+        posed = (
+            PosedFrame(self.trajectory.at(f.time + offset), f.depth)
+            for f in self.frames
+            if self.trajectory.covers(f.time + offset)
+        )
         heights = seed_heights(self.grid, self.camera, posed)
         if heights is None:
             raise Undetermined("no depth falls on the map")
         return heights
 
-    def _posed(self, offset: float) -> list[TimedDepth]:
-        return [frame for frame in self.frames if self.trajectory.covers(frame.time + offset)]
-
-    def _linearize(self, unknowns: SharedUnknowns, heights: Float64) -> tuple[Float64, list[BorderedFrame], Float64]:
-        """The times (F,) of the frames that see the map, their equations, and |residuals| of all pixels, metres."""
-        surface, offset = self.grid.surface(heights), unknowns.time_offset
+    def _linearize(
+        self, unknowns: SharedUnknowns, heights: Float64, offsets: Float64
+    ) -> tuple[dict[int, BorderedFrame], Float64]:
+        """The equations of the frames that see the map, by number, and |residuals| of all pixels, metres."""
+        surface = self.grid.surface(heights)
         renderer = DerivativeRenderer(self.context, unknowns.camera(self.camera))
-        times: list[float] = []
-        linearized: list[BorderedFrame] = []
+        linearized: dict[int, BorderedFrame] = {}
         magnitudes: list[Float32] = []
         try:
-            for frame in self._posed(offset):
-                time = frame.time + offset
-                buffers = renderer.render(surface, self.trajectory.at(time), pose=False)
+            for k, frame in enumerate(self.frames):
+                time = frame.time + unknowns.time_offset
+                if not self.trajectory.covers(time):
+                    continue
+                T_world_camera = self.trajectory.at(time)
+                T_world_camera[:3, 3] += offsets[k] * surface.pose[:3, 2]
+                buffers = renderer.render(surface, T_world_camera, pose=False)
                 assert isinstance(buffers, CompactBuffers)
                 measurements = self._measurements(buffers, frame.depth, unknowns.depth_scale)
                 # In standard deviations: what the nominal camera gets wrong is at first far beyond the noise.
@@ -271,9 +329,8 @@ class CalibrationProblem:
                 scale = max(1.0, 1.4826 * float(np.median(normalized)))
                 residuals = weigh(buffers, measurements, depth_loss=Tukey(Tukey.k * scale))
                 velocity = camera_velocity(self.trajectory, time)
-                linearized.append(linearize_frame(buffers, residuals, velocity, unknowns.depth_scale))
+                linearized[k] = linearize_frame(buffers, residuals, velocity, unknowns.depth_scale)
                 magnitudes.append(np.abs(plain.depth[used]))
-                times.append(time)
         finally:
             renderer.release()
         if len(linearized) < FEWEST_FRAMES:
@@ -281,7 +338,7 @@ class CalibrationProblem:
                 f"{len(linearized)} frames have a pose and see the map, and it takes {FEWEST_FRAMES} to tell how they "
                 "disagree"
             )
-        return np.array(times), linearized, np.concatenate(magnitudes)
+        return linearized, np.concatenate(magnitudes)
 
     def _measurements(self, buffers: CompactBuffers, depth: Float32, depth_scale: float) -> Measurements:
         return Measurements(

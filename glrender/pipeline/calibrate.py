@@ -16,6 +16,7 @@ from glrender.fusion.calibration import (
     Undetermined,
 )
 from glrender.fusion.grid import Grid
+from glrender.fusion.height_offsets import HeightOffsets
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.shared_unknowns import INTRINSICS, NAMES
 from glrender.geometry import se3
@@ -45,6 +46,7 @@ _PRIORS = {
 """The field of `CalibrationPrior` that holds a group where it is 0."""
 
 _FRAMES, _PIXELS = 40, 8000  # looked at: in all, and of each frame; 3 s for fr1_floor
+_OFFSETS, _MOST_OFFSETS = "height offsets", 120  # of frames: each is a solution for the map a pass, 0.3 s for all
 _CELL = 0.5  # of the spacing that would suit the used pixels by itself: finer, since they are few
 _OVERLAP = 0.5  # least share of the cells seen that two frames see
 _NEAR = 0.005  # seconds: time offsets from which one comes to the same estimate
@@ -61,6 +63,8 @@ class CalibrationOptions:
 
     depth_scale: bool = False
     """The scale of the sensor's depths."""
+    height_offsets: bool = False
+    """By how much each frame's camera stands higher than its pose says."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,11 @@ class Calibration:
     """The last pass; None where nothing could be estimated."""
 
     @property
+    def height_offsets(self) -> HeightOffsets | None:
+        """Those of the frames; None where they are not estimated."""
+        return None if self.final is None else self.final.height_offsets
+
+    @property
     def sigma(self) -> dict[str, float | None]:
         """Standard deviation of each of NAMES (pixels, seconds, share of the depth); None where it is not estimated."""
         if self.final is None:
@@ -123,6 +132,15 @@ class Calibration:
                 "measurements": self.final.measurements,
                 "median_abs_m": self.final.median_abs_residual,
             }
+        offsets = self.height_offsets
+        if offsets is not None:
+            result["height_offsets"] = {
+                "times": offsets.times,
+                "metres": offsets.metres,
+                "sigma": offsets.sigma,
+                "prior_sigma": offsets.prior_sigma,
+                "covariance": offsets.covariance,
+            }
         return result
 
 
@@ -146,21 +164,29 @@ def calibrate(
     held = {"time offset": nominal.time_offset_given, "depth scale": not options.depth_scale}
     wanted = [group for group in GROUPS if not held.get(group)]
     reasons: dict[str, str] = {"time offset": "given"} if nominal.time_offset_given else {}
+    count = sum(entry.depth_path is not None for entry in posed)
+    offsets = options.height_offsets
+    if offsets and count > _MOST_OFFSETS:
+        reasons[_OFFSETS] = f"kept: {count} frames, of which up to {_MOST_OFFSETS} can have one; choose fewer"
+        offsets = False
     step = max(1, round(math.sqrt(sequence.camera.width * sequence.camera.height / _PIXELS)))
     try:
-        problem = _problem(context, sequence, posed, nominal, step, T_world_map, bounds, noise)
-        while wanted:
-            final = _solve(problem, wanted, nominal)
+        most = _MOST_OFFSETS if offsets else _FRAMES
+        problem = _problem(context, sequence, posed, nominal, step, most, T_world_map, bounds, noise)
+        while wanted or offsets:
+            final = _solve(problem, wanted, nominal, offsets)
             _check_credible(problem, final)
             silent = _undetermined(final, wanted)
             reasons |= silent
             if not silent:
                 break
             wanted = [group for group in wanted if group not in silent]
+            offsets = offsets and _OFFSETS not in silent
         else:
             return _kept(nominal, reasons)
     except Undetermined as error:
-        return _kept(nominal, reasons | dict.fromkeys(wanted, f"kept: {error}"))
+        groups = [*wanted, _OFFSETS] if offsets else wanted
+        return _kept(nominal, reasons | dict.fromkeys(groups, f"kept: {error}"))
     return _estimated(nominal, final, step, wanted, reasons)
 
 
@@ -180,6 +206,8 @@ def _estimated(
     estimated = {name: float(values[name]) for group in found for name in GROUPS[group]}
     fx, fy, cx, cy = (estimated.get(name, getattr(nominal.camera, name)) for name in INTRINSICS)
     words = f"estimated with the map from {final.frames} frames"
+    if final.height_offsets is not None:
+        reasons = {**reasons, _OFFSETS: words}
     return Calibration(
         nominal,
         replace(nominal.camera, fx=fx, fy=fy, cx=cx, cy=cy),
@@ -191,13 +219,15 @@ def _estimated(
     )
 
 
-def _solve(problem: CalibrationProblem, groups: list[str], nominal: Nominal) -> Estimate:
-    """The estimate of `groups`; of the time offset it starts from 0 and from what the nominal camera suggests.
+def _solve(problem: CalibrationProblem, groups: list[str], nominal: Nominal, offsets: bool) -> Estimate:
+    """The estimate of `groups`, and of height offsets if wanted; of the time offset it starts from 0 and from what the nominal camera suggests.
 
     With a wrong camera the offset that seems best may be far from the right one, and from there the camera that seems
     best is wrong likewise.
     """
     prior = CalibrationPrior(**{_PRIORS[group]: 0.0 for group in GROUPS if group not in groups})
+    if not offsets:
+        prior = replace(prior, height_offset=0.0)
     if not prior.time_offset:
         return problem.solve(prior, nominal.time_offset)
     far = abs(nominal.time_offset) > _NEAR
@@ -212,6 +242,10 @@ def _undetermined(final: Estimate, groups: list[str]) -> dict[str, str]:
         left = min(final.sigma[members] / final.prior_sigma[members])
         if left > _TELLS.get(group, _OTHERS_TELL):
             silent[group] = f"kept: this motion leaves {left:.0%} of what is uncertain about it"
+    if final.height_offsets is not None:
+        left = float(np.median(final.height_offsets.sigma)) / final.height_offsets.prior_sigma
+        if left > _OTHERS_TELL:
+            silent[_OFFSETS] = f"kept: the frames leave {left:.0%} of what is uncertain about them"
     return silent
 
 
@@ -220,7 +254,7 @@ def _check_credible(problem: CalibrationProblem, final: Estimate) -> None:
     start = np.array([*(getattr(problem.camera, name) for name in INTRINSICS), 0.0, 1.0])
     free = final.prior_sigma > 0
     away = np.abs(final.unknowns.values - start)[free] / final.prior_sigma[free]
-    if away.max() > _CREDIBLE:
+    if away.size and away.max() > _CREDIBLE:
         name = np.array(NAMES)[free][away.argmax()]
         raise Undetermined(
             f"the frames would agree best with a {name} {away.max():.1f} times as far off as is usual, "
@@ -236,23 +270,27 @@ def _problem(
     posed: tuple[FrameEntry, ...],
     nominal: Nominal,
     step: int,
+    most: int,
     T_world_map: Float64 | None,
     bounds: Bounds | None,
     noise: DepthNoise,
 ) -> CalibrationProblem:
-    """Frames spread over as much of the sequence as lets them see the same ground, and the map of what they see."""
+    """Frames spread over as much of the sequence as lets them see the same ground, and the map of what they see.
+
+    All of them, where that is not more than `most`.
+    """
     assert sequence.trajectory is not None
     camera = nominal.camera.every_nth_pixel(step)
     entries = tuple(entry for entry in posed if entry.depth_path is not None)
     while True:
-        chosen = [entries[k] for k in np.unique(np.linspace(0, len(entries) - 1, _FRAMES).round().astype(int))]
+        chosen = [entries[k] for k in np.unique(np.linspace(0, len(entries) - 1, most).round().astype(int))]
         frames = _read(sequence, chosen, step)
         grid = _grid(sequence, tuple(chosen), nominal.time_offset, step, T_world_map, bounds)
         seen = np.zeros(grid.shape, np.int64)
         for frame in frames:
             pose = sequence.trajectory.at(frame.time + nominal.time_offset)
             seen += np.isfinite(grid.means(camera, pose, frame.depth)[..., 0])
-        if np.count_nonzero(seen >= 2) >= _OVERLAP * np.count_nonzero(seen) or len(entries) <= _FRAMES:
+        if np.count_nonzero(seen >= 2) >= _OVERLAP * np.count_nonzero(seen) or len(entries) <= most:
             _check_moves(sequence.trajectory, frames, nominal.time_offset)
             return CalibrationProblem(context, camera, grid, frames, sequence.trajectory, noise)
         quarter = len(entries) // 4

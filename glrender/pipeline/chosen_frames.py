@@ -95,6 +95,9 @@ def choose_frames(
             context, sequence, posed, nominal, calibration, T_world_map=T_world_map, bounds=bounds, noise=noise
         )
         sequence, offset = sequence.with_camera(found.camera, found.depth_scale), _calibrated(offset, found)
+        if found.height_offsets is not None:
+            assert sequence.trajectory is not None
+            sequence = replace(sequence, trajectory=found.height_offsets.applied(sequence.trajectory))
     posed, without_pose = sequence.with_poses(selected, offset.seconds)
     chosen = ChosenFrames(sequence, posed, (*missing_frames(sequence, selection), *without_pose), offset, found)
     if strict:
