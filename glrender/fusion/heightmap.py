@@ -24,7 +24,7 @@ from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
-from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
+from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame, restricted
 from glrender.fusion.noise import check_depth_sigma
 from glrender.fusion.photograph_memory import PhotographMemory
 from glrender.fusion.photometry import PhotographLinearizer, PhotographReport
@@ -38,7 +38,6 @@ from glrender.gl.context import Context
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import SmoothnessPrior
-from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
 from glrender.solve.systems import NormalEquations
 from glrender.stopwatch import Stopwatch
 
@@ -193,7 +192,7 @@ class HeightMapFusion:
         sigma = self.options.depth_noise.sigma(depth) if given is None else given
         measurements = Measurements(depth, sigma, image, self.options.color_noise)
         frame = self._linearizer.hold(T, measurements)
-        said = _restricted(self._linearizer.linearize(frame, self._heights), starting, self._heights)
+        said = restricted(self._linearizer.linearize(frame, self._heights), starting, self._heights)
         with watch.stage("log"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
             self._log.add(T_map_camera, said.heights, self._heights, ~unsure, self._attenuation)
@@ -301,7 +300,7 @@ class HeightMapFusion:
 
     def _linearized_again(self, held: _HeldFrame, heights: Float64) -> Linearized:
         said = self._linearizer.linearize(held.frame, heights, self._estimated_colors)
-        return _restricted(said, held.starting, heights)
+        return restricted(said, held.starting, heights)
 
     def _add_photograph(self, memory: PhotographMemory, T: Float64, image: Float32) -> PhotographReport | None:
         """Let a photograph wait; once there are enough of them, take in what they say."""
@@ -366,21 +365,6 @@ class HeightMapFusion:
         # In increments, so that the solver's tolerance is one on what is still to be gained.
         increment = replace(total, vector=total.vector - total.matvec(heights[..., None]))
         return heights + solver.solve(increment).x[..., 0]
-
-
-def _restricted(said: Linearized, cells: NDArray[np.bool_] | None, heights: Float64) -> Linearized:
-    """What is said about some `cells` (rows, cols) alone, were all other heights right; None: about all."""
-    if cells is None:
-        return said
-    equations = said.heights
-    matrix = equations.stencil.matrix * cells[..., None, None]
-    for axis, offset in enumerate(OFFSETS[1:], start=1):
-        here, there = neighbours(offset)
-        matrix[:, :, axis][here] *= cells[there][..., None]
-    pull = (equations.vector - equations.matvec(heights[..., None])) * cells[..., None]
-    restricted = replace(equations, stencil=BlockStencil(matrix), vector=pull)
-    restricted = replace(restricted, vector=pull + restricted.matvec(heights[..., None]))
-    return replace(said, heights=restricted)
 
 
 # A cell takes its height from each frame's points again until the data say this many times more than makes it

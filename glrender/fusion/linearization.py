@@ -21,6 +21,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.path import equations_path
 from glrender.render.derivatives import DerivativeRenderer
+from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
 from glrender.solve.systems import NormalEquations
 from glrender.stopwatch import Stopwatch
 
@@ -170,3 +171,18 @@ def _report(statistics: FrameStatistics) -> FrameReport:
         robust_scale=statistics.robust_scale,
         milliseconds={},
     )
+
+
+def restricted(said: Linearized, cells: NDArray[np.bool_] | None, heights: Float64) -> Linearized:
+    """What is said about some `cells` (rows, cols) alone, were all other heights right; None: about all."""
+    if cells is None:
+        return said
+    equations = said.heights
+    matrix = equations.stencil.matrix * cells[..., None, None]
+    for axis, offset in enumerate(OFFSETS[1:], start=1):
+        here, there = neighbours(offset)
+        matrix[:, :, axis][here] *= cells[there][..., None]
+    pull = (equations.vector - equations.matvec(heights[..., None])) * cells[..., None]
+    restricted = replace(equations, stencil=BlockStencil(matrix), vector=pull)
+    restricted = replace(restricted, vector=pull + restricted.matvec(heights[..., None]))
+    return replace(said, heights=restricted)
