@@ -80,14 +80,15 @@ class Report:
     """Milliseconds of fusion's first frames in this process, which its timings leave out."""
     aging: Aging | None = None
     ceilings: Ceilings | None = None
-    """None without stages and solvers."""
+    """None where nothing was copied."""
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """What stages and solvers achieve of the ceilings."""
+        """What stages, solvers and fusion achieve of the ceilings."""
         of_stages = [point for size in self.stages for point in size.points]
         of_solvers = [point for times in (self.solvers.times if self.solvers else ()) for point in times.points()]
-        return (*of_stages, *of_solvers)
+        of_fusion = [point for times in self.fusion for point in times.points()]
+        return (*of_stages, *of_solvers, *of_fusion)
 
     @property
     def noisy(self) -> tuple[int, int]:
@@ -125,6 +126,7 @@ def run_benchmark(plan: Plan, advance: Callable[[int, int], None] = lambda done,
             found |= _run_fusion(context, plan, steps)
     copies = [size.copies for size in found.get("stages", ())]
     copies += [{"host": times.timings[HOST_COPY]} for times in (found["solvers"].times if "solvers" in found else ())]
+    copies += [{"host": times.copies} for times in found.get("fusion", ())]
     return Report(
         renderer=renderer,
         cores=len(os.sched_getaffinity(0)),

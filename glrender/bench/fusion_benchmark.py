@@ -11,12 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.assembly.on_gpu import largest_buffer
+from glrender.bench.ceilings import HOST_COPY, HostCopy
 from glrender.bench.peers import VolumePeer
 from glrender.bench.recording import Recording
+from glrender.bench.roofline import Point, points
+from glrender.bench.scene import Scene
 from glrender.bench.timing import Timing, numbers, take_turns
+from glrender.bench.work import Work, frame_work, load_of
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.gl.context import Context
+from glrender.gl.path import equations_path
+from glrender.render.derivatives import DerivativeRenderer
 
 OURS = "glrender"
 WARM_UP = 6
@@ -42,6 +49,18 @@ class FusionTimes:
     """By peer and volume: median vertical distance of its surface to ours, metres."""
     unusable: tuple[str, ...]
     """Volumes of peers that are here, but integrate nothing."""
+    work: dict[str, Work]
+    """What stages that are done on the host have to do, for the last frame; empty where a GPU does them."""
+    copies: Timing
+    """Of copying on the host, in the same rounds."""
+
+    def points(self) -> list[Point]:
+        """What the stages achieve of the ceilings."""
+        named = {f"fusion: {name.replace('_', ' ')}": name for name in self.work if name in self.stages}
+        timings = {label: self.stages[name] for label, name in named.items()}
+        work = {label: self.work[name] for label, name in named.items()}
+        vertices = round(float(np.sqrt(self.shape[0] * self.shape[1])))
+        return points(timings, work, {"host": self.copies}, {}, self.image, vertices)
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -58,6 +77,7 @@ class FusionTimes:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return plain | {
             "timings": numbers(self.timings),
+            "copies": numbers({HOST_COPY: self.copies})[HOST_COPY],
             "stages": numbers(self.stages),
             "frames_per_second": 1e3 / self.timings[OURS].median,
             "ratios": self.ratios,
@@ -83,7 +103,8 @@ def time_fusion(
                 volumes[f"{name}, {volume}"] = peer, volume
                 candidates[f"{name}, {volume}"] = partial(_integrate_next, peer, volume, count())
             unusable += [f"{name}, {volume}" for volume in peer.unusable]
-        timings = take_turns(candidates, rounds, warm_up=WARM_UP)
+        timings = take_turns(candidates | {HOST_COPY: HostCopy()}, rounds, warm_up=WARM_UP)
+        copies = timings.pop(HOST_COPY)
         agreement = {name: distance(fusion, peer.points(volume)) for name, (peer, volume) in volumes.items()}
         return FusionTimes(
             recording=recording.name,
@@ -94,7 +115,20 @@ def time_fusion(
             stages=stage_times(reports[WARM_UP:]),
             agreement=agreement,
             unusable=tuple(unusable),
+            work=_work(context, fusion, recording),
+            copies=copies,
         )
+
+
+def _work(context: Context, fusion: HeightMapFusion, recording: Recording) -> dict[str, Work]:
+    camera, surface = recording.camera, fusion.surface
+    if equations_path(context, largest_buffer(camera, surface.shape, 3)).on_gpu:
+        return {}
+    T_world_camera = recording.frames[-1].T_world_camera
+    renderer = DerivativeRenderer(context, camera)
+    triangles = renderer.render(surface, T_world_camera, pose=False, edges=False).triangle_ids
+    renderer.release()
+    return frame_work(load_of(Scene(surface, camera, T_world_camera), triangles))
 
 
 def new_fusion(context: Context, recording: Recording, spacing: float) -> HeightMapFusion:

@@ -85,6 +85,9 @@ _COMPACT, _FULL = _bytes(compact_attachments(3)), _bytes(full_attachments(3))
 # placed (2), turned into camera axes (18) and projected (8) twice. forward.frag: three colours and 1 / w interpolated
 # as planes over the image (16), the reciprocal of the latter (1), and their products (3).
 _VERTEX, _FORWARD_PIXEL = 2 * 28, 20
+# render/scan.py: a vertex is placed (16) and projected (3); a triangle has three edges (27), a volume (5), a reciprocal
+# and the plane of 1 / depth (10), and where the edges cross a row (9), on some two rows each; a pixel 1 / depth (2).
+_SCANNED_VERTEX, _SCANNED_PIXEL = 19 + 2 * 51, 2
 # _evaluate_rows of render/on_host.py, colour: ray 8, hit 15, m x 2, place in the triangle 4, colours 12, slopes 9,
 # barycentrics 1; and what is made once a run: triangle 14, colours 13. compact.frag does both at each pixel.
 _EVALUATED_PIXEL, _EVALUATED_RUN = 51, 27
@@ -97,14 +100,22 @@ _WEIGHED_PIXEL = 21
 _SUMMED_PIXEL, _SUMMED_RUN = 118, 42
 
 
+# sweep of assembly/sweep.py with Cauchy's loss: ray 6, hit 6, place in the triangle 6, level 2, weight 11, pull 6,
+# moments 16; of colours, residuals 20, weight 4, moments 29. A run: triangle 14, products of barycentrics and sums 22;
+# of colours, differences 6 and sums 33.
+_SWEPT_PIXEL, _SWEPT_RUN = 53, 36
+_PAINTED_PIXEL, _PAINTED_RUN = 53, 39
+
+
 def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
     """By stage, for a coloured map; `on_host` says where the compact layout is evaluated. UPLOAD moves it all."""
     pixels, runs, drawn = load.pixels, load.runs, load.drawn
     placed = Work((TEXEL + INDICES) * drawn, _VERTEX * drawn)
     visible = placed + Work((_VISIBLE + DEPTH_BUFFER) * pixels, 0)
+    scanned = _scanned(load)
     by_pixel = Work((_VISIBLE + _COMPACT) * pixels + TEXEL * drawn, (_EVALUATED_PIXEL + _EVALUATED_RUN) * pixels)
     by_run = Work(
-        (2 * _VISIBLE + _VISIBLE + _COMPACT) * pixels + TEXEL * drawn,  # the ids are copied to the host first
+        (_VISIBLE + _COMPACT) * pixels + TEXEL * drawn,
         _EVALUATED_PIXEL * pixels + _EVALUATED_RUN * runs,
     )
     # Prediction, measurement with sigma and mask; residuals and weights of depth and colours.
@@ -113,7 +124,7 @@ def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
     summed, sums = 16 + 16 + 24, 8 * (4 * 5 + 4)
     work = {
         PLAIN: placed + Work((_IMAGE + DEPTH_BUFFER) * pixels, _FORWARD_PIXEL * pixels),
-        COMPACT: visible + (by_run if on_host else by_pixel),
+        COMPACT: scanned + by_run if on_host else visible + by_pixel,
         READ: Work(2 * _COMPACT * pixels, 0),
         RESIDUALS: Work(weighed * pixels, _WEIGHED_PIXEL * pixels),
         STENCIL: Work(summed * pixels + sums * load.vertices, _SUMMED_PIXEL * pixels + _SUMMED_RUN * runs),
@@ -126,6 +137,38 @@ def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
         work[GPU] = visible + by_pixel
     parts = [work[part] for part in (COMPACT, READ, RESIDUALS, STENCIL) if part in work]
     return work | {TOTAL: sum(parts, Work(0, 0))}
+
+
+def _scanned(load: Load) -> Work:
+    """Finding the triangle that each pixel sees on the host: heights in, ids and 1 / depth out."""
+    return Work(
+        4 * load.drawn + (_VISIBLE + 4) * load.pixels, _SCANNED_VERTEX * load.drawn + _SCANNED_PIXEL * load.pixels
+    )
+
+
+def frame_work(load: Load) -> dict[str, Work]:
+    """Of fusing a frame of depth and colour on the host, by stage; of the map and of seeding only what is solved for.
+
+    A frame is linearised twice: for its depths as it comes, and for depths and colours as it leaves the window.
+    """
+    pixels, runs, vertices = load.pixels, load.runs, load.vertices
+    seen = (_VISIBLE + 4) * pixels  # ids and 1 / depth
+    depths = Work(
+        seen + 8 * pixels + 4 * load.drawn + 8 * 5 * vertices, _SWEPT_PIXEL * pixels + _SWEPT_RUN * runs
+    )  # depth and sigma; four couplings and a right side
+    colors = Work(12 * pixels + 12 * load.drawn + 8 * 7 * vertices, _PAINTED_PIXEL * pixels + _PAINTED_RUN * runs)
+    # Memory, prior and the six frames that are held, summed up; the residual of the equations.
+    total = Work(8 * 5 * (8 + 1) * vertices + 8 * 7 * vertices, (5 * 7 + 15) * vertices)
+    # Colours: what the frame says is added, and a sweep of Gauss-Seidel goes down and up.
+    relaxed = Work(8 * (3 * 7 + 2 * 10) * vertices, (7 + 2 * 3 * 14) * vertices)
+    return {
+        "normal_equations": 2 * (_scanned(load) + depths) + colors,
+        "solve": total + multigrid_solve(vertices, FEW_CYCLES) + relaxed,
+    }
+
+
+FEW_CYCLES = 3
+"""Of multigrid that a frame takes at most."""
 
 
 # Multigrid for heights alone, a vertex; grids of a quarter of the vertices each add a third. A cycle's way down (29

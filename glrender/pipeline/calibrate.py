@@ -222,8 +222,8 @@ def _estimated(
 def _solve(problem: CalibrationProblem, groups: list[str], nominal: Nominal, offsets: bool) -> Estimate:
     """The estimate of `groups`, and of height offsets if wanted.
 
-    Of the time offset it starts from 0 and from what the nominal camera suggests. With a wrong camera the offset that seems best may be far from the right one, and from there the camera that seems
-    best is wrong likewise.
+    Of the time offset it starts from 0 and from what the nominal camera suggests. With a wrong camera the offset that
+    seems best may be far from the right one, and from there the camera that seems best is wrong likewise.
     """
     prior = CalibrationPrior(**{_PRIORS[group]: 0.0 for group in GROUPS if group not in groups})
     if not offsets:

@@ -50,6 +50,13 @@ def test_frames_are_timed_with_their_stages(context: Context, flight: Recording)
     total = sum(timing.milliseconds for timing in times.stages.values())
     assert (total <= times.timings[OURS].milliseconds).all()
     assert times.fastest_peer is None
+    found = {point.stage: point for point in times.points()}
+    assert set(found) <= {"fusion: normal equations", "fusion: solve"}
+    assert found or not context.is_software
+    for point in found.values():
+        assert point.image == (96, 72)
+        assert point.vertices == 33
+        assert point.share > 0
 
 
 class FlatPeer:

@@ -15,7 +15,7 @@ from glrender.bench.scene import Scene, reference_scene
 from glrender.bench.stage_benchmark import SizeReport
 from glrender.bench.stages import COMPACT, GPU, PLAIN, READ, RESIDUALS, STENCIL, TOTAL, UPLOAD, Stages
 from glrender.bench.timing import Timing
-from glrender.bench.work import Load, Work, load_of, multigrid_setup, multigrid_solve, stage_work
+from glrender.bench.work import Load, Work, frame_work, load_of, multigrid_setup, multigrid_solve, stage_work
 from glrender.gl.context import Context
 
 VERTICES = 33
@@ -44,8 +44,6 @@ def test_bytes_are_those_of_the_arrays(context: Context, scene: Scene) -> None:
         buffers, residuals, measured = stages._buffers, stages._residuals, stages._measurements
         equations = stages.total()
         work = stage_work(load_of(scene, stages.triangles), on_host=True)
-        texels = stages._texture
-        texels.upload(scene.surface)
     shape = scene.camera.shape
     assert measured.depth is not None
     assert measured.image is not None
@@ -57,7 +55,7 @@ def test_bytes_are_those_of_the_arrays(context: Context, scene: Scene) -> None:
     assert work[STENCIL].bytes == sum(a.nbytes for a in (*summed, *sums))
     surface = scene.surface
     assert surface.colors is not None
-    assert work[UPLOAD].bytes == surface.heights.nbytes + surface.colors.nbytes + 3 * texels.texels.nbytes
+    assert work[UPLOAD].bytes == surface.heights.nbytes + surface.colors.nbytes + 3 * 16 * surface.heights.size
 
 
 def test_the_total_is_the_sum_of_its_parts() -> None:
@@ -66,10 +64,21 @@ def test_the_total_is_the_sum_of_its_parts() -> None:
     assert host[TOTAL] == host[COMPACT] + host[RESIDUALS] + host[STENCIL]
     assert gpu[TOTAL] == gpu[COMPACT] + gpu[READ] + gpu[RESIDUALS] + gpu[STENCIL]
     assert host[GPU] == gpu[COMPACT]
-    # Less is done a pixel where a run of pixels shares its triangle, but the ids are copied.
+    # Less is done a pixel where a run of pixels shares its triangle; heights come without colours, and no indices.
     assert host[COMPACT].flops < gpu[COMPACT].flops
-    assert host[COMPACT].bytes == gpu[COMPACT].bytes + 8 * 1000
+    assert host[COMPACT].bytes == gpu[COMPACT].bytes - (16 + 24 - 4) * 50
     assert host[PLAIN].bytes == (16 + 4) * 1000 + (16 + 24) * 50
+
+
+def test_a_frame_of_fusion_is_two_linearisations_and_a_solution() -> None:
+    load, twice = (Load(pixels=1000 * k, runs=300 * k, drawn=50 * k, vertices=80 * k) for k in (1, 2))
+    work = frame_work(load)
+    assert frame_work(twice) == {stage: 2 * each for stage, each in work.items()}
+    equations, solve = work["normal_equations"], work["solve"]
+    # Depth, sigma and colour, ids and 1 / depth written and read twice, and what is summed up.
+    assert equations.bytes == (2 * (8 + 8 + 8) + 12) * 1000 + (4 * 4 + 12) * 50 + 8 * (2 * 5 + 7) * 80
+    assert solve.bytes > multigrid_solve(80, 3).bytes
+    assert equations.flops > 2 * 53 * 1000
 
 
 def test_multigrid_costs_the_same_a_vertex_and_an_iteration() -> None:
