@@ -25,7 +25,7 @@ from glrender.solve.systems import NormalEquations
 
 PLAIN = "plain pass"
 COMPACT = "derivative pass"
-"""Image, depth and derivatives of the compact layout, where they are evaluated: on the host, or left on the GPU."""
+"""Image, depth and derivatives of the compact layout, where they are made: on the host, or left on the GPU."""
 READ = "reading it back"
 """Only where they are evaluated on the GPU."""
 RESIDUALS = "residuals, weights"
@@ -35,7 +35,7 @@ FULL = "full layout"
 UPLOAD = "upload of a changed map"
 
 GPU = "derivative pass on the GPU"
-"""The full-screen pass in place of the host's loop, where that is what is used."""
+"""Drawing and the full-screen pass, where the host's loops are what is used."""
 COMPUTED = "total by compute shaders"
 """The same as the total, from upload of the measurements to the normal equations on the host; where that is used."""
 
