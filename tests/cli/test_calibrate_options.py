@@ -26,8 +26,9 @@ def folder(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["fuse", "--calibrate-depth-scale"], "--calibrate-depth-scale: received without --calibrate"),
         (["fit", "--calibrate-depth-scale"], "--calibrate-depth-scale: received without --calibrate"),
+        (["fuse", "--calibrate-height-offsets"], "--calibrate-height-offsets: received without --calibrate"),
         (["fit", "--calibrate", "--use", "color"], "a camera is calibrated by its depth images"),
-        (["fuse", "--calibrate", "--use", "color"], "heights are fused from depth"),
+        (["fuse", "--calibrate", "--use", "color"], "--calibrate: received with --use color, which has no depth images"),
     ],
 )
 def test_wrong_use(
