@@ -24,6 +24,7 @@ Float64 = NDArray[np.float64]
 
 _TILTS = ((0.0, 0.0), (0.0, 0.6), (0.0, 1.2), (0.0, -0.6), (0.6, 0.0), (-0.6, 0.0))
 """First guesses (a, b): looking straight down, 59 and 40 degrees below the horizon, and otherwise tilted."""
+_NEW_PLACE = 0.01  # of the depth: a frame that is closer to another one tells nothing new
 _AS_GOOD = 1.1  # costs: of two planes that explain what is seen alike
 _CLEAR = 0.85  # correlation of a frame that was surely found
 _LEVEL = 0.3  # b of a floor below a camera that looks straight down, or nearly so
@@ -103,19 +104,21 @@ class Bootstrap:
         self._flat: Reference | None = None
         self._others: list[_Frame] = []
         self._motion: PlaneMotion | None = None
+        self._place: Float64 = np.eye(4)
 
     def add(self, image: Float32, T_odometry_camera: Float64 | None = None) -> BootstrapProgress:
         """Take the next linear image (height, width, 3 or 1), and what odometry, if there is any, says of its pose."""
+        options = self._options
         odometry = None if T_odometry_camera is None else check_pose("T_odometry_camera", T_odometry_camera)
         frame = _Frame(self._count, build_pyramid(self._camera, intensity(image)), odometry)
         self._count += 1
         contrast = float(np.nanstd(frame.pyramid[-1].image))
-        if not contrast >= self._options.least_contrast:
+        if not contrast >= options.least_contrast:
             return BootstrapProgress(None, f"frame left out: a contrast of {contrast:.4f} (black or covered?)")
         if self._first is None or self._flat is None:
             return self._begin(frame, "no baseline yet: this is the first frame")
         tilt = np.zeros(2) if self._motion is None else self._motion.tilt
-        before = np.eye(4) if self._motion is None else self._motion.poses[-1]
+        before = self._place
         aligned = self._aligned(frame, tilt, before)
         if aligned.correlation < _CLEAR:
             # Another tilt may lead further; without a motion there is none yet.
@@ -123,12 +126,16 @@ class Bootstrap:
             best, guess = max(guesses, key=lambda found: found[0].correlation)
             if best.correlation > aligned.correlation:
                 aligned, tilt = best, guess
-        if aligned.correlation < self._options.least_correlation:
+        if aligned.correlation < options.least_correlation:
             return self._begin(frame, f"begun anew: a correlation of {aligned.correlation:.2f} with the first frame")
-        known = [] if self._motion is None else list(self._motion.poses)
+        self._place = aligned.T_world_camera
+        poses = [] if self._motion is None else list(self._motion.poses)
+        ways = [np.linalg.norm(self._place[:3, 3] - T[:3, 3]) for T in (np.eye(4), *poses)]
+        if min(ways) < _NEW_PLACE:
+            return BootstrapProgress(None, self._wanting(self._motion) if self._motion else _no_baseline(0.0, options))
         self._others.append(frame)
-        poses = [*known, aligned.T_world_camera]
-        if len(self._others) > self._options.most_frames:
+        poses.append(self._place)
+        if len(self._others) > options.most_frames:
             closest = _closest(poses)
             del self._others[closest], poses[closest]
         pyramids = [each.pyramid for each in self._others]
@@ -142,7 +149,7 @@ class Bootstrap:
         return align([on_plane(self._flat, tilt)], frame.pyramid, start, finest=self._working)
 
     def _begin(self, frame: _Frame, reason: str) -> BootstrapProgress:
-        self._first, self._others, self._motion = frame, [], None
+        self._first, self._others, self._motion, self._place = frame, [], None, np.eye(4)
         self._flat = make_reference(frame.pyramid, np.ones(self._camera.shape, np.float32), np.eye(4))
         return BootstrapProgress(None, reason)
 
@@ -150,10 +157,7 @@ class Bootstrap:
         """What a plane's motions do not tell yet; empty if they tell enough."""
         options = self._options
         if motion.baseline < options.baseline:
-            return (
-                f"no baseline yet: the camera has moved by {motion.baseline:.1%} of its distance, "
-                f"expected at least {options.baseline:.0%}"
-            )
+            return _no_baseline(motion.baseline, options)
         if not motion.normal_sigma <= options.normal_sigma:
             return (
                 f"the floor's tilt is known to {np.degrees(motion.normal_sigma):.1f} degrees, "
@@ -226,6 +230,11 @@ class Bootstrap:
             if squares > 0 and driven > 0:
                 return "odometry", driven / squares
         return "unknown", 1 / motion.camera_height
+
+
+def _no_baseline(found: float, options: BootstrapOptions) -> str:
+    wanted = f"expected at least {options.baseline:.0%}"
+    return f"no baseline yet: the camera has moved by {found:.1%} of its distance, {wanted}"
 
 
 def _closest(poses: list[Float64]) -> int:
