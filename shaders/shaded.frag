@@ -4,6 +4,7 @@
 #include "view.glsl"
 #include "surface.glsl"
 #include "false_color.glsl"
+#include "screen_depth.glsl"
 
 uniform sampler2D image;        // r, g, b, depth
 uniform usampler2D geometry;    // bits of b1, b2; …; triangle id + 1
@@ -13,7 +14,6 @@ uniform int false_colors;       // 0: the map's own colours
 uniform vec3 scale;             // of the false ones
 uniform vec3 light;             // towards it, map axes, unit length; 0: none
 uniform vec3 no_value;          // linear colour of a surface without a value
-uniform vec3 nothing;           // sRGB of what shows nothing
 uniform int wireframe;
 
 layout(location = 0) out vec4 screen;   // sRGB
@@ -32,9 +32,8 @@ float on_edge(vec2 place) {
 void main() {
     ivec2 pixel = ivec2(gl_FragCoord.x, float(textureSize(image, 0).y) - gl_FragCoord.y);
     uvec4 found = texelFetch(geometry, pixel, 0);
-    screen = vec4(nothing, 1.0);
     if (found.w == 0u)
-        return;
+        discard;
     int id = int(found.w) - 1;
     int upper = id & 1;
     ivec2 first = divide(id >> 1, textureSize(details, 0).x - 1) + ivec2(upper, 0);
@@ -45,6 +44,7 @@ void main() {
                   b2 * texelFetch(details, third, 0).xyz;
 
     vec4 color = texelFetch(image, pixel, 0);
+    gl_FragDepth = screen_depth(color.w);
     vec3 shown = grey == 1 ? color.rrr : color.rgb;
     if (false_colors == 1)
         shown = detail.z < 1e-6 * UNSEEN ? to_linear(false_color(detail.z, scale)) : no_value;
@@ -52,5 +52,5 @@ void main() {
         shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * 1.25;
     if (wireframe == 1)
         shown = mix(shown, vec3(0.01), 0.7 * on_edge(b0 * vec2(first) + b1 * vec2(second) + b2 * vec2(third)));
-    screen.rgb = to_srgb(shown);
+    screen = vec4(to_srgb(shown), 1.0);
 }

@@ -3,13 +3,15 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from glrender.cli.options import check_grid, option
 from glrender.errors import InputError, UsageError
-from glrender.viewer.state import ViewState
+
+if TYPE_CHECKING:
+    from glrender.viewer.state import ViewState
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ViewOptions:
     """
 
     path: Positional[Path]
-    """A map.npz, or the folder of a sequence."""
+    """A map.npz, a file of elevations, a batch job (its scene), or the folder of a sequence."""
     size: Annotated[tuple[int, int], arg(metavar="W H")] = (900, 600)
     """Of the window."""
     view: Annotated[Path | None, option("FILE", "all of the map")] = None
@@ -41,7 +43,7 @@ def run(options: ViewOptions) -> int:
     _check(options)
     state = None if options.view is None else _read_view(options.view)
     if not options.path.exists():
-        raise InputError(f"{options.path}: no such file or folder; expected a map.npz or a sequence's folder")
+        raise InputError(f"{options.path}: no such file or folder; expected a map, a job or the folder of a sequence")
     from glrender.pipeline.fuse import SequenceOptions
     from glrender.viewer.overlay import INSTALL
     from glrender.viewer.sources import open_source
@@ -77,7 +79,9 @@ def _check(options: ViewOptions) -> None:
             raise UsageError("--frames: received without --screenshot or --record, whose pictures it counts")
 
 
-def _read_view(path: Path) -> ViewState:
+def _read_view(path: Path) -> "ViewState":
+    from glrender.viewer.state import ViewState
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

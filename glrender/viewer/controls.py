@@ -19,6 +19,7 @@ class Command(Enum):
     NORMALS = auto()
     LIGHT = auto()
     TRAJECTORY = auto()
+    NEXT_OBJECT = auto()
     PAUSE = auto()
     STEP = auto()
     COLORMAP = auto()
@@ -55,6 +56,7 @@ BINDINGS = (
     Binding("N", "normals", Command.NORMALS),
     Binding("L", "light", Command.LIGHT),
     Binding("T", "trajectory and camera", Command.TRAJECTORY),
+    Binding("O", "next object of a scene", Command.NEXT_OBJECT),
     Binding("C", "next colour map", Command.COLORMAP),
     Binding("G", "logarithmic colours", Command.LOGARITHM),
     Binding("[", "narrower field of view", Command.NARROWER),

@@ -11,7 +11,6 @@ from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.buffers import CompactBuffers
-from glrender.render.derivatives import DerivativeRenderer
 from glrender.stopwatch import Stopwatch
 from glrender.viewer import lines as line_art
 from glrender.viewer.colors import Kind, Scale, colormap_name, fit_scale
@@ -22,6 +21,7 @@ from glrender.viewer.scene import Nudge, Scene, Shown
 from glrender.viewer.screen import Screen, picture_of
 from glrender.viewer.shading import Look, Shading
 from glrender.viewer.state import ViewState
+from glrender.viewer.surface_view import SurfaceView
 
 Float64 = NDArray[np.float64]
 
@@ -47,7 +47,10 @@ class Annotations:
 class Painter:
     """Paints scenes; owned by `context`, which releases it at the latest."""
 
-    def __init__(self, context: Context, size: tuple[int, int], content_scale: float = 1.0) -> None:
+    def __init__(
+        self, context: Context, size: tuple[int, int], content_scale: float = 1.0, evaluation: str | None = None
+    ) -> None:
+        """`evaluation` is where surfaces are rendered, as DerivativeRenderer has it."""
         self.context = context
         self.screen = Screen(context, size)
         self.content_scale = content_scale
@@ -55,9 +58,9 @@ class Painter:
         self.watch = Stopwatch()
         """Of the last picture."""
         self._shading = Shading(context)
-        self._renderer: DerivativeRenderer | None = None
+        self._evaluation = evaluation
+        self._views: list[SurfaceView] = []  # of the scene's surface, then of the others
         self._shown: Shown | None = None
-        self._buffers: CompactBuffers | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,13 +72,15 @@ class Painter:
         self.content_scale = content_scale
         if size != self.size:
             self.screen.resize(size)
-            self._release_renderer()
 
     def paint(self, scene: Scene, state: ViewState, nudge: Nudge | None, notes: Annotations) -> None:
         """Paint everything onto the screen."""
         self.watch = Stopwatch()
         layer = shown_layer(scene, state)
         with self.watch.stage("draw"):
+            self.screen.clear()
+            if not isinstance(layer, FrameLayer):
+                self._paint_others(scene, state)
             if isinstance(layer, SurfaceLayer):
                 picture, scale = self._paint_surface(scene, state, nudge, layer)
             elif isinstance(layer, ViewLayer):
@@ -102,26 +107,21 @@ class Painter:
 
     def buffers(self, scene: Scene, state: ViewState, nudge: Nudge | None, *, pose: bool = False) -> CompactBuffers:
         """Image, depth and derivatives as the free camera sees what is shown; kept until something changes."""
-        surface = self._surface(scene, state, nudge)
-        T, camera = state.rig.T_world_camera, self._camera(state)
-        last = self._buffers
-        if (
-            last is None
-            or last.surface is not surface
-            or last.camera != camera
-            or not np.array_equal(last.T_world_camera, T)
-            or (pose and last.pose is None)
-        ):
-            rendered = self._renderer_of(camera).render(surface, T, pose=pose, edges=False)
-            assert isinstance(rendered, CompactBuffers)
-            last = self._buffers = rendered
-        return last
+        surface, T = self._surface(scene, state, nudge), state.rig.T_world_camera
+        return self._view(0).buffers(surface, self._camera(state), T, pose=pose)
+
+    def other_depths(self, scene: Scene, state: ViewState) -> list[NDArray[np.float32]]:
+        """(height, width) depth of each of the scene's other surfaces, 0 where it is not seen."""
+        camera, T = self._camera(state), state.rig.T_world_camera
+        return [self._view(k).buffers(surface, camera, T).depth for k, surface in enumerate(scene.others, start=1)]
 
     def release(self) -> None:
         """Release everything that was made in the context."""
         self.screen.release()
         self._shading.release()
-        self._release_renderer()
+        for view in self._views:
+            view.release()
+        self._views = []
 
     def _camera(self, state: ViewState) -> Camera:
         return state.rig.camera(*self.size)
@@ -130,38 +130,29 @@ class Painter:
         self._shown = Shown.of(self._shown, scene.surface, state.exaggeration, nudge)
         return self._shown.surface
 
-    def _release_renderer(self) -> None:
-        if self._renderer is not None:
-            self._renderer.release()
-        self._renderer = self._buffers = None
+    def _view(self, number: int) -> SurfaceView:
+        while len(self._views) <= number:
+            self._views.append(SurfaceView(self.context, f"of surface {len(self._views)}", self._evaluation))
+        return self._views[number]
+
+    def _shade(self, number: int, surface: HeightMap, state: ViewState, look: Look) -> moderngl.Texture:
+        """Put a surface onto the screen; returns its image, whose last channel is the depth."""
+        view = self._view(number)
+        image, geometry = view.textures(surface, self._camera(state), state.rig.T_world_camera, self.screen)
+        self._shading.put(self.screen, surface, image, geometry, look, view.name)
+        return image
+
+    def _paint_others(self, scene: Scene, state: ViewState) -> None:
+        look = Look(None, Scale(0.0, 1.0), "gray", _light(state), state.wireframe)
+        for number, surface in enumerate(scene.others, start=1):
+            self._shade(number, surface, state, look)
 
     def _paint_surface(
         self, scene: Scene, state: ViewState, nudge: Nudge | None, layer: SurfaceLayer
     ) -> tuple[moderngl.Texture, Scale]:
         values, scale = _surface_values(layer, scene.surface, state.cut, state.logarithmic)
-        light = (state.light_azimuth, state.light_elevation) if state.light else None
-        colormap = colormap_name(layer.kind, state.colormap)
-        look = Look(values, scale, colormap, light, state.wireframe)
-        image, geometry = self._textures(scene, state, nudge)
-        self._shading.put(self.screen, self._surface(scene, state, nudge), image, geometry, look)
-        return image, scale
-
-    def _textures(
-        self, scene: Scene, state: ViewState, nudge: Nudge | None
-    ) -> tuple[moderngl.Texture, moderngl.Texture]:
-        """The attachments `image` and `geometry` of the compact layout; they stay on a GPU that has made them."""
-        renderer = self._renderer_of(self._camera(state))
-        if renderer.evaluation == "host":
-            made = self.buffers(scene, state, nudge).attachments
-            return self.screen.upload("image", made["image"]), self.screen.upload("geometry", made["geometry"])
-        target = renderer.draw(self._surface(scene, state, nudge), state.rig.T_world_camera).target
-        return target.texture("image"), target.texture("geometry")
-
-    def _renderer_of(self, camera: Camera) -> DerivativeRenderer:
-        if self._renderer is None:
-            self._renderer = DerivativeRenderer(self.context, camera)
-        self._renderer.camera = camera
-        return self._renderer
+        look = Look(values, scale, colormap_name(layer.kind, state.colormap), _light(state), state.wireframe)
+        return self._shade(0, self._surface(scene, state, nudge), state, look), scale
 
     def _paint_view(
         self, scene: Scene, state: ViewState, nudge: Nudge | None, layer: ViewLayer
@@ -206,6 +197,10 @@ class Painter:
         if parts:
             lines = line_art.joined(parts, 1.5 * self.content_scale)
             self.screen.put_lines(lines, self._camera(state), state.rig.T_world_camera, picture)
+
+
+def _light(state: ViewState) -> tuple[float, float] | None:
+    return (state.light_azimuth, state.light_elevation) if state.light else None
 
 
 def shown_layer(scene: Scene, state: ViewState) -> Layer:

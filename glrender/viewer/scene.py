@@ -31,6 +31,8 @@ class Scene:
     """For the window's title."""
     surface: HeightMap
     """Without any nudge or exaggeration."""
+    others: tuple[HeightMap, ...] = ()
+    """Surfaces around it, which are drawn in their own colours."""
     trajectory: Float64 = field(default_factory=lambda: np.empty((0, 3)))
     """(n, 3) world places of the cameras so far, metres."""
     comparison: Comparison | None = None

@@ -52,7 +52,6 @@ class Screen:
         self._notes_program = load_program(context, "fullscreen.vert", "notes.frag")
         set_uniform(self._picture_program, "picture", _PICTURE)
         set_uniform(self._picture_program, "colormap", _COLORMAP)
-        set_uniform(self._picture_program, "nothing", np.array(NOTHING) / 255)
         set_uniform(self._lines_program, "picture", _PICTURE)
         set_uniform(self._notes_program, "notes", _PICTURE)
         mgl = context.mgl
@@ -69,7 +68,14 @@ class Screen:
         self._sized = []
         self.size = size
         self._texture = self._own(self.context.mgl.texture(size, 4))
-        self._fbo = self._own(self.context.mgl.framebuffer([self._texture]))
+        depths = self._own(self.context.mgl.depth_renderbuffer(size))
+        self._fbo = self._own(self.context.mgl.framebuffer([self._texture], depths))
+
+    def clear(self) -> None:
+        """Show nothing; what is put onto the screen after this hides what lies behind it."""
+        self.use()
+        red, green, blue = (value / 255 for value in NOTHING)
+        self._fbo.clear(red, green, blue, 1.0, depth=1.0)
 
     def put_picture(
         self,
@@ -79,9 +85,9 @@ class Screen:
         colormap: str,
         where: tuple[float, float, float, float],
     ) -> None:
-        """Fill the screen: with a texture (r, g, b, depth; or value, depth) at `where` (left, top, width, height)."""
+        """Put a texture (r, g, b, depth; or value, depth) at `where` (left, top, width, height)."""
         self.use()
-        self.context.mgl.enable_only(moderngl.NOTHING)
+        self.context.mgl.enable_only(moderngl.DEPTH_TEST)
         program = self._picture_program
         picture.use(_PICTURE)
         self.colormaps.use(colormap, _COLORMAP)

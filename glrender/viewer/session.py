@@ -1,6 +1,7 @@
 """What a person does with the viewer: a source, a view, what is picked, and what each event makes of them."""
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from glrender.viewer.picking import (
 )
 from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Nudge, Scene
-from glrender.viewer.sources import Source
+from glrender.viewer.sources import Source, StillSource
 from glrender.viewer.state import EXAGGERATIONS, ViewState
 
 FLIGHT_SPEED = 0.6
@@ -144,6 +145,11 @@ class Session:
                 self.state = replace(state, light=not state.light)
             case Command.TRAJECTORY:
                 self.state = replace(state, trajectory=not state.trajectory)
+            case Command.NEXT_OBJECT if isinstance(self.source, StillSource):
+                self.forget_pick()
+                self.source.choose_next()
+            case Command.NEXT_OBJECT:
+                self.message = "a sequence becomes a single map"
             case Command.PAUSE:
                 self.playing = not self.playing
             case Command.STEP:
@@ -244,6 +250,7 @@ class Session:
         if isinstance(shown_layer(self.source.scene, self.state), FrameLayer):
             self.message = "a frame's own picture: go to a layer of the map to pick"
             return
+        self._choose_nearest(int(x), int(y))
         buffers = self.painter.buffers(self.source.scene, self.state, None)
         found = pick_pixel(buffers, int(x), int(y))
         if found is None:
@@ -252,6 +259,17 @@ class Session:
             self.pick, self.nudge = replace(found, vertex=found.nearest), Nudge(found.nearest)
         else:
             self.pick = found
+
+    def _choose_nearest(self, column: int, row: int) -> None:
+        """Of several objects, look at the one that is seen at a pixel."""
+        scene, source = self.source.scene, self.source
+        if not isinstance(source, StillSource) or not scene.others:
+            return
+        depths = [self.painter.buffers(scene, self.state, None).depth, *self.painter.other_depths(scene, self.state)]
+        here = [float(depth[row, column]) or inf for depth in depths]
+        nearest = int(np.argmin(here))
+        if nearest > 0 and here[nearest] < inf:
+            source.choose_other(nearest - 1)
 
     def _with_footprint(self, scene: Scene, nudge: Nudge) -> tuple[tuple[str, ...], Scene]:
         """What is told of the vertex that is chosen, and the scene with its footprint and what moving it did."""

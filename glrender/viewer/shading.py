@@ -12,7 +12,7 @@ from glrender.gl.context import Context
 from glrender.gl.program import load_program, set_uniform
 from glrender.render.surface import UNSEEN
 from glrender.viewer.colors import Scale
-from glrender.viewer.screen import NOTHING, Screen
+from glrender.viewer.screen import Screen
 from glrender.viewer.slopes import slopes
 
 Float64 = NDArray[np.float64]
@@ -47,21 +47,30 @@ class Shading:
         for name, unit in _UNITS.items():
             set_uniform(self._program, name, unit)
         set_uniform(self._program, "no_value", NO_VALUE)
-        set_uniform(self._program, "nothing", np.array(NOTHING) / 255)
-        self._of: tuple[HeightMap, Float64 | None] | None = None
+        self._of: dict[str, tuple[HeightMap, Float64 | None, moderngl.Texture]] = {}
 
     def put(
-        self, screen: Screen, surface: HeightMap, image: moderngl.Texture, geometry: moderngl.Texture, look: Look
+        self,
+        screen: Screen,
+        surface: HeightMap,
+        image: moderngl.Texture,
+        geometry: moderngl.Texture,
+        look: Look,
+        name: str = "",
     ) -> None:
-        """Fill the screen; `image` and `geometry` are attachments of the compact layout, of the screen's size."""
-        if self._of is None or self._of[0] is not surface or self._of[1] is not look.values:
-            self._details = screen.upload("details", details(surface, look.values))
-            self._of = surface, look.values
+        """Put it onto the screen; `image` and `geometry` are attachments of the compact layout, of the screen's size.
+
+        What `name` has, beside them, on the GPU is made again where the surface or the values are others.
+        """
+        of = self._of.get(name)
+        if of is None or of[0] is not surface or of[1] is not look.values:
+            texture = screen.upload(f"details {name}", details(surface, look.values))
+            of = self._of[name] = surface, look.values, texture
         screen.use()
-        self.context.mgl.enable_only(moderngl.NOTHING)
+        self.context.mgl.enable_only(moderngl.DEPTH_TEST)
         image.use(_UNITS["image"])
         geometry.use(_UNITS["geometry"])
-        self._details.use(_UNITS["details"])
+        of[2].use(_UNITS["details"])
         screen.colormaps.use(look.colormap, _UNITS["colormap"])
         scale, light = look.scale, (0.0, 0.0, 0.0) if look.light is None else towards(*look.light)
         for name, value in (

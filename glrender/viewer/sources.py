@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Protocol
 
-from glrender.errors import InputError
-from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import open_sequence
 from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.scene import Scene as SceneContent
+from glrender.pipeline.scene import open_scene
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.scene import Scene
 
@@ -30,14 +30,32 @@ class Source(Protocol):
         """Release what it has in the context, and stop its threads."""
 
 
-class MapSource:
-    """A map that stays as it is."""
+class StillSource:
+    """Surfaces that stay as they are; one of them is looked at, the others lie around it."""
 
-    def __init__(self, name: str, surface: HeightMap) -> None:
-        rows, cols = surface.shape
-        size = f"{rows} × {cols} vertices, {1e3 * surface.spacing:g} mm apart"
-        self.scene = Scene(name, surface, lines=(size,))
+    def __init__(self, name: str, content: SceneContent) -> None:
+        self._name, self._objects = name, content.objects
         self.finished = True
+        self.choose(0)
+
+    def choose(self, number: int) -> None:
+        """Look at another of the surfaces."""
+        self._number = number % len(self._objects)
+        chosen = self._objects[self._number]
+        rows, cols = chosen.surface.shape
+        line = f"{rows} × {cols} vertices, {1e3 * chosen.surface.spacing:g} mm apart"
+        if len(self._objects) > 1:
+            line = f"{chosen.name}, {self._number + 1} of {len(self._objects)}: {line}"
+        others = tuple(each.surface for each in self._objects if each is not chosen)
+        self.scene = Scene(self._name, chosen.surface, others, lines=(line,))
+
+    def choose_other(self, number: int) -> None:
+        """Look at one of `scene.others`."""
+        self.choose(number if number < self._number else number + 1)
+
+    def choose_next(self) -> None:
+        """Look at the next of the surfaces, in a circle."""
+        self.choose(self._number + 1)
 
     def step(self) -> None:
         """There is none."""
@@ -47,9 +65,10 @@ class MapSource:
 
 
 def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:
-    """A map (.npz), or a sequence (a folder), which becomes one as `options` say; InputError for anything else."""
+    """A sequence (a folder), which becomes a map as `options` say; a job's scene, a map or a file of elevations.
+
+    Raises InputError for anything else.
+    """
     if path.is_dir():
         return LiveFusion(context, open_sequence(path), options)
-    if path.suffix == ".npz":
-        return MapSource(path.name, HeightMap.load(path))
-    raise InputError(f"{path}: received {path.suffix or 'a file'}, expected a map.npz or the folder of a sequence")
+    return StillSource(path.name, open_scene(path))

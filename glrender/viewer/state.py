@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from glrender.errors import InputError
+from glrender.viewer.layers import LAYERS
 from glrender.viewer.rig import FOV_RANGE, Rig
 
 EXAGGERATIONS = (0.1, 20.0)
@@ -56,6 +57,8 @@ class ViewState:
         state = cls(_read(Rig, rig, "view: rig"))
         state = replace(state, **_checked(cls, {**values, "rig": state.rig}, "view"))
         _check_ranges(state)
+        if state.layer not in (names := [layer.name for layer in LAYERS]):
+            raise InputError(f"view: layer: received {state.layer!r}, expected one of {', '.join(names)}")
         return state
 
 

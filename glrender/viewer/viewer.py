@@ -13,7 +13,7 @@ from glrender.errors import GlrenderError
 from glrender.io.files import write_bytes
 from glrender.viewer.controls import Command
 from glrender.viewer.overlay import make_overlay
-from glrender.viewer.painter import Painter
+from glrender.viewer.painter import Painter, shown_layer
 from glrender.viewer.recording import Film, free_path, write_picture
 from glrender.viewer.session import Session
 from glrender.viewer.sources import Source
@@ -213,7 +213,8 @@ class Viewer:
     def _paint(self) -> None:
         self.painter.resize(self.window.size, self.window.content_scale)
         self.session.paint(self._status())
-        title = f"{self.session.source.scene.name} · {self.session.state.layer} · glrender"
+        scene = self.session.source.scene
+        title = f"{scene.name} · {shown_layer(scene, self.session.state).name} · glrender"
         if title != self._title:
             self.window.set_title(title)
             self._title = title

@@ -13,6 +13,7 @@ from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.scene import Scene as SceneContent
 from glrender.viewer.colors import Kind, fit_scale, lookup_table
 from glrender.viewer.layers import LAYERS, layers_here
 from glrender.viewer.live import LiveFusion
@@ -21,7 +22,7 @@ from glrender.viewer.picking import pick_pixel
 from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Nudge, Scene
 from glrender.viewer.session import Session
-from glrender.viewer.sources import MapSource
+from glrender.viewer.sources import StillSource
 from glrender.viewer.state import ViewState
 
 SIZE = (300, 200)
@@ -70,7 +71,7 @@ def test_pictures_that_were_looked_at(painter, hills, state, context, tmp_path: 
 
 def test_a_moved_vertex_beside_its_prediction(painter, hills, state, context, tmp_path: Path) -> None:
     painter.resize(LARGE, 1.0)
-    session = Session(MapSource("hills", hills), painter, replace(state, rig=state.rig.zoom(1)))
+    session = Session(StillSource("hills", SceneContent.of(hills)), painter, replace(state, rig=state.rig.zoom(1)))
     pick = pick_pixel(painter.buffers(session.source.scene, session.state, None), 360, 200)
     session.pick, session.nudge = replace(pick, vertex=pick.nearest), Nudge(pick.nearest, 0.3 * hills.spacing)
     session.paint("")
@@ -129,10 +130,7 @@ def test_far_from_the_origin_nothing_trembles(painter, hills, state) -> None:
 
 
 def test_the_gpus_own_buffers_give_the_same_picture(painter, hills, state, context) -> None:
-    from glrender.render.derivatives import DerivativeRenderer
-
-    other = Painter(context, SIZE)
-    other._renderer = DerivativeRenderer(context, state.rig.camera(*SIZE), evaluation="gpu")
+    other = Painter(context, SIZE, evaluation="gpu")
     for layer in ("surface", "height", "depth", "∂depth/∂height"):
         chosen = replace(state, layer=layer)
         difference = np.abs(painted(other, hills, chosen).astype(int) - painted(painter, hills, chosen))

@@ -1,13 +1,18 @@
 """Keys, clicks and drags on a scene that is painted without a window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
+from glrender.pipeline.scene import Scene
 from glrender.viewer.controls import Button, Command
 from glrender.viewer.painter import Painter
+from glrender.viewer.rig import Rig
 from glrender.viewer.session import Session
-from glrender.viewer.sources import MapSource
+from glrender.viewer.sources import StillSource
 from glrender.viewer.state import ViewState
 
 SIZE = (240, 180)
@@ -24,7 +29,7 @@ def painter(context):
 
 @pytest.fixture
 def session(painter, hills: HeightMap) -> Session:
-    return Session(MapSource("hills", hills), painter)
+    return Session(StillSource("hills", Scene.of(hills)), painter)
 
 
 def keys(session: Session, *pressed: str) -> None:
@@ -148,3 +153,34 @@ def test_the_surface_beside_a_picked_vertex_follows_the_view(session: Session) -
     first = picture(session)
     session.scroll(4)
     assert (picture(session)[-60:] != first[-60:]).any(), "another footprint"
+
+
+def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills: HeightMap) -> None:
+    beside = replace(hills, T_world_map=se3.exp([2.4, 0, 0, 0, 0, 0]))
+    source = StillSource("two", Scene.of([hills, beside]))
+    view = ViewState(Rig((1.2, 0.0, 0.0), 4.5, azimuth=0.0, elevation=60.0), layer="height")
+    session = Session(source, painter, view)
+    assert source.scene.surface is hills
+    before = picture(session)
+    for part in (before[60:120, 20:110], before[60:120, 130:220]):
+        assert len(np.unique(part.reshape(-1, 3), axis=0)) > 20
+    session.press_button(Button.LEFT, 170, 90, shift=False, control=False)
+    session.release_button(Button.LEFT, 170, 90)
+    assert source.scene.surface is beside
+    assert source.scene.others == (hills,)
+    assert source.scene.lines == ("map 1, 2 of 2: 33 × 41 vertices, 50 mm apart",)
+    assert session.pick is not None
+    keys(session, "O")
+    assert source.scene.surface is hills
+    assert session.pick is None
+    np.testing.assert_array_equal(picture(session), before)
+
+
+def test_the_nearer_object_hides_the_other(painter, hills: HeightMap) -> None:
+    above = replace(hills, T_world_map=se3.exp([0, 0, 0.6, 0, 0, 0]))
+    view = ViewState(Rig((0.0, 0.0, 0.0), 4.0, azimuth=0.0, elevation=89.0), light=False)
+    alone = picture(Session(StillSource("one", Scene.of(above)), painter, view))
+    for order in ([hills, above], [above, hills]):
+        both = picture(Session(StillSource("one", Scene.of(order)), painter, view))
+        part = np.s_[75:105, 100:150]
+        np.testing.assert_array_equal(both[part], alone[part])

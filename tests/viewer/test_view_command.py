@@ -11,7 +11,7 @@ import pytest
 from flights import fly, rough_ground
 
 from glrender.cli.main import main
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.viewer.rig import Rig
 from glrender.viewer.sources import open_source
@@ -50,7 +50,11 @@ def test_no_display_names_what_does_without_one(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["nowhere.npz"], 1, "nowhere.npz: no such file or folder; expected a map.npz or a sequence's folder"),
+        (
+            ["nowhere.npz"],
+            1,
+            "nowhere.npz: no such file or folder; expected a map, a job or the folder of a sequence",
+        ),
         (["{map}", "--frames", "3"], 2, "--frames: received without --screenshot or --record"),
         (["{map}", "--frames", "0", "--screenshot", "x.png"], 2, "--frames: received 0, expected at least 1"),
         (["{map}", "--size", "10", "10"], 2, "--size: received 10 10, expected at least 64 64"),
@@ -63,11 +67,14 @@ def test_used_wrongly(arguments, status, message, map_file: Path, capsys: pytest
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "message"), [("map.npz", "not a readable map.npz"), ("map.xyz", "received .xyz")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("map.npz", "map.npz: not a readable"), ("map.xyz", "expected 'builtin' or a file"), ("job.toml", "job.toml")],
+)
 def test_what_cannot_be_opened_is_told(context, tmp_path: Path, name: str, message: str) -> None:
     broken = tmp_path / name
     broken.write_bytes(b"nothing")
-    with pytest.raises(InputError, match=message):
+    with pytest.raises((InputError, UsageError), match=message):
         open_source(context, broken, SequenceOptions())
 
 

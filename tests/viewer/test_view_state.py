@@ -35,6 +35,7 @@ def test_a_text_that_is_no_view(text: str) -> None:
         ({"exaggeration": 0}, "exaggeration: received 0, expected 0.1 to 20"),
         ({"colormap": 1.5}, "colormap: received 1.5, expected int"),
         ({"light": 1}, "light: received 1, expected bool"),
+        ({"layer": "colour"}, "layer: received 'colour', expected one of surface, height, σ"),
         ({"layer": 7}, "layer: received 7, expected str"),
         ({"rig": {"target": [0, 0], "distance": 1}}, "rig: target: received .*, expected three numbers"),
         ({"rig": {"target": [0, 0, 0]}}, "rig: no distance"),
