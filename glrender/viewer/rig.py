@@ -44,14 +44,12 @@ class Rig:
     """Vertical field of view, degrees."""
 
     @classmethod
-    def looking_at(cls, surface: HeightMap) -> Self:
-        """All of a surface that has been seen, from the south-south-west and above."""
-        seen = np.isfinite(surface.heights)
-        points = surface.vertices()[seen.ravel()] if seen.any() else np.nan_to_num(surface.vertices())
-        corners = points @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+    def looking_at(cls, *surfaces: HeightMap) -> Self:
+        """All of the surfaces that has been seen, from the south-south-west and above."""
+        corners = np.concatenate([_seen_points(surface) for surface in surfaces])
         low, high = corners.min(axis=0), corners.max(axis=0)
         rig = cls((0.0, 0.0, 0.0), 1.0)
-        radius = 0.5 * float(np.linalg.norm(high - low)) or surface.spacing
+        radius = max(0.5 * float(np.linalg.norm(high - low)), surfaces[0].spacing)
         # 0.85: a map is flat, and its bounding sphere larger than what is seen of it aslant.
         distance = 0.85 * radius / math.sin(math.radians(rig.fov / 2))
         return replace(rig, target=_point((low + high) / 2), distance=distance)
@@ -116,6 +114,13 @@ class Rig:
         fov = float(np.clip(fov, *FOV_RANGE))
         ratio = math.tan(math.radians(self.fov / 2)) / math.tan(math.radians(fov / 2))
         return replace(self, fov=fov, distance=self.distance * ratio)
+
+
+def _seen_points(surface: HeightMap) -> Float64:
+    """(n, 3) world coordinates of the vertices that have been seen; of all where none has, at height 0."""
+    seen = np.isfinite(surface.heights)
+    points = surface.vertices()[seen.ravel()] if seen.any() else np.nan_to_num(surface.vertices())
+    return points @ surface.pose[:3, :3].T + surface.pose[:3, 3]
 
 
 def _point(vector: Float64) -> Point:

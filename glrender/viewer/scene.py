@@ -43,6 +43,11 @@ class Scene:
     lines: tuple[str, ...] = ()
     """What is told of it."""
 
+    @property
+    def surfaces(self) -> tuple[HeightMap, ...]:
+        """The one that is looked at first."""
+        return self.surface, *self.others
+
 
 def shown_surface(surface: HeightMap, exaggeration: float, nudge: Nudge | None) -> HeightMap:
     """The surface as it is drawn; heights are exaggerated about their mean."""

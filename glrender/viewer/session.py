@@ -71,7 +71,7 @@ class Session:
         """Look at another source, as `state` has it or else at all of it."""
         self.source = source
         self._unframed = state is None and not np.isfinite(source.scene.surface.heights).any()
-        self.state = ViewState(Rig.looking_at(source.scene.surface)) if state is None else state
+        self.state = ViewState(Rig.looking_at(*source.scene.surfaces)) if state is None else state
         self.home = self.state
         self.forget_pick()
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from flights import NOISE, fly, rough_ground
@@ -14,7 +15,8 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.scene import Scene as SceneContent
-from glrender.viewer.colors import Kind, fit_scale, lookup_table
+from glrender.viewer.colors import Kind, Scale, fit_scale, lookup_table
+from glrender.viewer.hud import ColorBar, Hud, draw_hud
 from glrender.viewer.layers import LAYERS, layers_here
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import Annotations, Painter, letterbox
@@ -210,3 +212,14 @@ def test_other_weights_start_from_the_first_frame_and_leave_nothing_behind(recor
     assert np.abs(first.heights - live.scene.surface.heights)[both].max() > 1e-6, "weighed otherwise"
     live.release()
     assert context.live_objects == before
+
+
+def test_where_pixels_are_half_as_large_the_text_has_twice_as_many() -> None:
+    bar = ColorBar(Scale(0.0, 2.0), "viridis", "depth [m]")
+    hud = Hud("hills · depth", ["33 × 41 vertices"], "H: help", bar, help=LAYERS)
+    small, large = (draw_hud(hud, (k * 860, k * 500), float(k)) for k in (1, 2))
+    halved = cv2.resize(large, (860, 500), interpolation=cv2.INTER_AREA)
+    # Hinting moves strokes by a pixel; words and boxes stay where they are.
+    blurred = [cv2.blur(notes.astype(np.float32), (15, 15)) for notes in (halved, small)]
+    assert np.abs(blurred[0] - blurred[1]).max() < 40
+    assert small[..., :3].max() > 200

@@ -162,6 +162,8 @@ def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills:
     session = Session(source, painter, view)
     assert source.scene.surface is hills
     before = picture(session)
+    rig = Session(source, painter).state.rig
+    assert rig.target[0] == pytest.approx(1.2, abs=0.2), "without a view, all of them are looked at"
     for part in (before[60:120, 20:110], before[60:120, 130:220]):
         assert len(np.unique(part.reshape(-1, 3), axis=0)) > 20
     session.press_button(Button.LEFT, 170, 90, shift=False, control=False)
