@@ -29,8 +29,8 @@ Float64 = NDArray[np.float64]
 COMPARED_WIDTH = 320
 """Pixels that a frame is compared at, at most; every second pixel of a usual depth image."""
 
-SIGMA_EVERY = 10
-"""Frames after which sigma is asked for again: it is that of the whole map, and takes as long as some frames do."""
+SIGMA_EVERY = 30
+"""Frames after which sigma is asked for again: of a map of 273 x 181 cells it took as long as ten frames."""
 
 _SHOWN = ("photograph", "prediction", "residual", "measured depth")
 
