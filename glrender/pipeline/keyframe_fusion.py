@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Sequence_
 from contextlib import contextmanager
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -35,6 +36,9 @@ Float64 = NDArray[np.float64]
 Poses = Mapping[int, Float64]
 """T_world_camera (4, 4) of each frame by its index."""
 
+OBSERVED = 0.2
+"""`FusionOptions.observed_ratio` at most: a matched depth is hardly surer than a cell is wide, unlike a sensor's, and
+what its sigma leaves open the prior may help to know."""
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
 
@@ -54,8 +58,9 @@ class KeyframeFusion:
         self._context, self._sequence, self._options = context, sequence, options
         self._placement, self._ground = placement, ground
         self._depth_from_motion = DepthFromMotion(context, sequence.camera)
+        fusion = replace(options.fusion, observed_ratio=min(options.fusion.observed_ratio, OBSERVED))
         self._fusion = HeightMapFusion(
-            context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, options.fusion
+            context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, fusion
         )
         self._depths = KeyframeDepths(self._depth_from_motion, self._search)
         self._skipped: list[Skipped] = []
