@@ -35,9 +35,9 @@ AROUND = 17
 REFINING = 7
 """Hypotheses around the surface found, `FRACTION` pixels apart: enough where weak texture left it two pixels off."""
 FRACTION = 0.6
-WIDER = 2
-"""Times the radius: windows of the second try, for pixels whose first window does not tell enough."""
-SECOND_TRY = 0.02
+WIDER = (2, 4)
+"""Times the radius: windows of the next tries, for pixels whose first window does not tell enough."""
+NEXT_TRY = 0.02
 """Share of such pixels from which on there is one."""
 ROUGH = 1.2
 """Standard deviation, in units of the roughness within a window, of the error that comes of matching it as a whole:
@@ -58,9 +58,9 @@ class SweepOptions:
     """Sources that must match a pixel, or all that see it where these are fewer."""
     min_score: float = 0.6
     """Correlation from which on a source matches."""
-    min_margin: float = 0.04
+    min_margin: float = 0.02
     """By how much any other hypothesis must be worse, in aggregated costs a direction, or the pixel is ambiguous."""
-    max_sigma: float = 0.5
+    max_sigma: float = 1.0
     """Standard deviation along the epipolar line, in pixels, beyond which a window has no texture to speak of."""
     min_region: int = 50
     """Confident pixels that must hang together, each within a pixel of the next; chance finds smaller islands."""
@@ -180,9 +180,10 @@ class DepthFromMotion:
         options = self.options
         around = smoothed(w, level.step, 1)
         settled = self._compared(level, around, options.radius)
-        unclear = (settled.verdict == Verdict.NO_TEXTURE) | (settled.verdict == Verdict.INCONSISTENT)
-        if unclear.mean() > SECOND_TRY:
-            settled = settled.where(unclear, self._compared(level, around, WIDER * options.radius))
+        for times in WIDER:
+            unclear = (settled.verdict == Verdict.NO_TEXTURE) | (settled.verdict == Verdict.INCONSISTENT)
+            if unclear.mean() > NEXT_TRY:
+                settled = settled.where(unclear, self._compared(level, around, times * options.radius))
         verdict = settled.verdict
         confident = verdict == Verdict.CONFIDENT
         verdict[confident & (margin < options.min_margin)] = Verdict.AMBIGUOUS

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from motion_scene import Views
+from scipy import ndimage
 
 from glrender.errors import InputError, UsageError
 from glrender.frontend.depth_from_motion import DepthFromMotion, SweepOptions
@@ -83,6 +84,21 @@ def test_black_frames_are_not_believed(views: Views, sweep: DepthFromMotion, fou
     one_black = sweep.estimate(reference, [black[0], *sources[1:]], WIDE)
     assert one_black.shares["confident"] > 0.8
     assert pixels_of_error(views, one_black) < 1.5 * pixels_of_error(views, found)
+
+
+def test_a_blurred_frame_spoils_nothing(views: Views, sweep: DepthFromMotion, found: MotionDepth) -> None:
+    reference, sources = views.photographs[REFERENCE], others(views)
+
+    def blurred(photograph: Photograph) -> Photograph:
+        return Photograph(ndimage.uniform_filter1d(photograph.image, 7, axis=1), photograph.T_world_camera)
+
+    one = sweep.estimate(reference, [blurred(sources[0]), *sources[1:]], WIDE)
+    assert one.shares["confident"] > 0.9
+    assert pixels_of_error(views, one) < 1.5 * pixels_of_error(views, found)
+    # Where the reference itself is blurred it is unsure, and says so.
+    moved = sweep.estimate(blurred(reference), sources, WIDE)
+    assert np.median(moved.sigma[moved.depth > 0]) > 1.5 * np.median(found.sigma[found.depth > 0])
+    assert np.mean(np.abs(views.pulls(moved, REFERENCE)) < 2) > 0.75
 
 
 def test_unknown_pixels_stay_unknown(views: Views, sweep: DepthFromMotion) -> None:
