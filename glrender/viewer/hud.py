@@ -62,13 +62,17 @@ class Hud:
     """The layers that the help lists; None: no help."""
 
 
+def covered_height(insets: Sequence[Inset], plot: Plot | None) -> float:
+    """What the small pictures and the status cover at the lower edge, in units of the content scale."""
+    return _STATUS + (_STRIP if insets or plot is not None else 0.0)
+
+
 def draw_hud(hud: Hud, size: tuple[int, int], scale: float = 1.0) -> NDArray[np.uint8]:
     """The notes (height, width, 4) for a screen of `size` (width, height) pixels."""
     notes = Notes(size, scale)
     _draw_lines(notes, hud)
-    bottom = notes.height - _STATUS
+    bottom = notes.height - covered_height(hud.insets, hud.plot)
     if hud.insets or hud.plot is not None:
-        bottom -= _STRIP
         _draw_strip(notes, hud, bottom)
     if hud.bar is not None:
         _draw_bar(notes, hud.bar, bottom)

@@ -14,7 +14,7 @@ from glrender.render.buffers import CompactBuffers
 from glrender.stopwatch import Stopwatch
 from glrender.viewer import lines as line_art
 from glrender.viewer.colors import Kind, Scale, colormap_name, fit_scale
-from glrender.viewer.hud import ColorBar, Hud, draw_hud
+from glrender.viewer.hud import ColorBar, Hud, covered_height, draw_hud
 from glrender.viewer.layers import LAYERS, FrameLayer, Layer, SurfaceLayer, ViewLayer, layers_here
 from glrender.viewer.picking import Pick, picked_outline
 from glrender.viewer.scene import Nudge, Scene, Shown
@@ -175,7 +175,9 @@ class Painter:
             values = np.where(values > 0, values, np.float32(np.nan))
         scale = fit_scale(values[::_EVERY, ::_EVERY], layer.kind, state.cut, state.logarithmic)
         picture = self.screen.upload("picture", picture_of(values, np.ones(values.shape[:2], np.float32), layer.kind))
-        where = letterbox(picture.size, self.size)
+        width, height = self.size
+        left = height - self.content_scale * covered_height(scene.insets, scene.plot)
+        where = letterbox(picture.size, (width, max(left, 0.25 * height)))
         self.screen.put_picture(picture, layer.kind, scale, colormap_name(layer.kind, state.colormap), where)
         return picture, scale
 
@@ -209,7 +211,7 @@ def shown_layer(scene: Scene, state: ViewState) -> Layer:
     return next((layer for layer in here if layer.name == state.layer), LAYERS[0])
 
 
-def letterbox(picture: tuple[int, int], screen: tuple[int, int]) -> tuple[float, float, float, float]:
+def letterbox(picture: tuple[int, int], screen: tuple[float, float]) -> tuple[float, float, float, float]:
     """(left, top, width, height) of the largest place for a picture (width, height) in the middle of a screen."""
     grow = min(screen[0] / picture[0], screen[1] / picture[1])
     width, height = grow * picture[0], grow * picture[1]

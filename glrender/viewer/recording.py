@@ -1,5 +1,6 @@
 """Pictures and films of the window."""
 
+import io
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError, UsageError
 from glrender.io.files import write_bytes
+from glrender.render.buffers import DerivativeBuffers
 
 FRAME_RATE = 30
 """Frames a second of a film."""
@@ -18,6 +20,13 @@ FRAME_RATE = 30
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write (height, width, 3) sRGB bytes as a PNG."""
     write_bytes(path, cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes())
+
+
+def write_depth(path: Path, buffers: DerivativeBuffers) -> None:
+    """Write `depth` (height, width) float32 metres, 0 where nothing is, with `K` (3, 3) and `T_world_camera` (4, 4)."""
+    file = io.BytesIO()
+    np.savez_compressed(file, depth=buffers.depth, K=buffers.camera.matrix, T_world_camera=buffers.T_world_camera)
+    write_bytes(path, file.getvalue())
 
 
 def free_path(folder: Path, stem: str, suffix: str) -> Path:
@@ -42,11 +51,12 @@ class Film:
         try:
             self._container: Any = av.open(str(path), "w")
             self._stream = self._container.add_stream("libx264", rate=FRAME_RATE)
+            self._stream.width, self._stream.height = self.size
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.options = {"crf": "18", "preset": "veryfast"}
+            self._container.start_encoding()  # opens the file
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: no film can be written there: {error}") from None
-        self._stream.width, self._stream.height = self.size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.options = {"crf": "18", "preset": "veryfast"}
 
     def add(self, pixels: NDArray[np.uint8]) -> None:
         """The next picture (height, width, 3) sRGB; one of another size is fitted into the film's."""

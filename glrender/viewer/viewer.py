@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-import cv2
-import numpy as np
-
 from glrender.errors import GlrenderError
-from glrender.io.files import write_bytes
 from glrender.viewer.controls import Command
 from glrender.viewer.overlay import make_overlay
 from glrender.viewer.painter import Painter, shown_layer
-from glrender.viewer.recording import Film, free_path, write_picture
+from glrender.viewer.recording import Film, free_path, write_depth, write_picture
 from glrender.viewer.session import Session
 from glrender.viewer.sources import Source
 from glrender.viewer.state import ViewState
@@ -97,14 +93,15 @@ class Viewer:
             self.session.advance(now - last if running else 0.0)
             last = now
             self._stale |= running | self._grant_wishes()
-            self._settling = _SETTLING if events else max(0, self._settling - 1)
+            if self.overlay is not None:
+                self._settling = _SETTLING if events else max(0, self._settling - 1)
             if self._stale:
                 self._stale = False
                 if not running:
                     self._frame_times.clear()
                 self._paint()
                 self._present()
-            elif self._settling and self.overlay is not None:
+            elif self._settling:
                 self._present()
 
     def play(self, script: Script) -> Shown:
@@ -204,11 +201,9 @@ class Viewer:
             write_picture(path, self.painter.screen.read())
             session.message = f"saved {path}"
         elif wish is Command.SAVE_DEPTH:
-            path = free_path(self.folder, "glrender-depth", ".png")
-            buffers = self.painter.buffers(session.source.scene, session.state, session.nudge)
-            millimetres = np.clip(np.rint(1e3 * buffers.depth), 0, 65535).astype(np.uint16)
-            write_bytes(path, cv2.imencode(".png", millimetres)[1].tobytes())
-            session.message = f"saved {path}: 16 bits, millimetres"
+            path = free_path(self.folder, "glrender-depth", ".npz")
+            write_depth(path, self.painter.buffers(session.source.scene, session.state, session.nudge))
+            session.message = f"saved {path}: metres, with the camera and its pose"
 
     def _paint(self) -> None:
         self.painter.resize(self.window.size, self.window.content_scale)

@@ -28,7 +28,10 @@ def folder(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["fit", "--calibrate-depth-scale"], "--calibrate-depth-scale: received without --calibrate"),
         (["fuse", "--calibrate-height-offsets"], "--calibrate-height-offsets: received without --calibrate"),
         (["fit", "--calibrate", "--use", "color"], "a camera is calibrated by its depth images"),
-        (["fuse", "--calibrate", "--use", "color"], "--calibrate: received with --use color, which has no depth images"),
+        (
+            ["fuse", "--calibrate", "--use", "color"],
+            "--calibrate: received with --use color, which has no depth images",
+        ),
     ],
 )
 def test_wrong_use(

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from glrender.geometry.heightmap import HeightMap
 from glrender.viewer.overlay import INSTALL
 
 SIZE = (480, 360)
@@ -175,10 +176,13 @@ def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
     hand.do("key", "r")
 
 
-def test_the_depth_is_saved_in_millimetres(hand: Hand) -> None:
-    depth = cv2.imread(str(hand.saved("d", "glrender-depth-*.png")), cv2.IMREAD_UNCHANGED)
-    assert (depth.dtype, depth.shape) == (np.uint16, SIZE[::-1])
-    assert 1000 < np.median(depth[depth > 0]) < 5000
+def test_the_depth_is_saved_in_metres_and_comes_back_onto_the_map(hand: Hand, hills: HeightMap) -> None:
+    with np.load(hand.saved("d", "glrender-depth-*.npz")) as saved:
+        depth, K, T = saved["depth"], saved["K"], saved["T_world_camera"]
+    assert (depth.dtype, depth.shape) == (np.float32, SIZE[::-1])
+    row, column = MIDDLE[::-1]
+    x, y, z = T[:3, :3] @ (depth[row, column] * np.linalg.solve(K, [column, row, 1])) + T[:3, 3]
+    assert z == pytest.approx(0.12 * np.sin(4 * x) * np.cos(5 * y) + 0.05 * x, abs=0.01)
 
 
 def test_full_screen_and_back(hand: Hand) -> None:
