@@ -13,6 +13,7 @@ from scipy.linalg import eigh
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
+from glrender.frontend.focal import FocalError, by_focal_length
 from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
@@ -63,6 +64,8 @@ class Alignment:
     sharpness: float
     """Of the frame over that of the references, by the slopes of their intensities at these points, along the direction
     in which the frame is least sharp; exposure out."""
+    focal_error: FocalError
+    """What the differences that are left say of the camera's focal length."""
     converged: bool
     """Whether the last steps at the finest level moved the image by next to nothing."""
 
@@ -72,6 +75,7 @@ class _Compared:
     """A reference and the frame at one pose."""
 
     points: ReferencePoints
+    T_camera_reference: Float64
     intensities: Residuals
     sighting: Sighting
     exposure: Exposure
@@ -208,7 +212,7 @@ class _LevelAligner:
         if self._depth is not None:
             depths = geometric(points, self._depth, self._level.camera, T, self._depth_sigmas[k])
             self._depth_sigmas[k] = depths.sigma
-        return _Compared(points, intensities, sighting, exposure, depths)
+        return _Compared(points, T, intensities, sighting, exposure, depths)
 
     def _with_prior(self, equations: _Equations, T_world_camera: Float64) -> _Equations:
         if self._prior is None:
@@ -249,8 +253,26 @@ def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, c
         overlap=inside / max(points, 1),
         inliers=fits / max(inside, 1),
         sharpness=_sharpness(compared, camera),
+        focal_error=_focal_error(equations),
         converged=converged and inside >= FEWEST,
     )
+
+
+def _focal_error(equations: _Equations) -> FocalError:
+    """The focal length as one more unknown beside the others, to first order."""
+    P = len(equations.vector)
+    across, own, pull = np.zeros(P), 0.0, 0.0
+    for k, each in enumerate(equations.compared):
+        column = by_focal_length(each.points, each.sighting, each.exposure, each.T_camera_reference)
+        weighted = each.intensities.weight * column
+        across[[*range(6), 6 + 2 * k, 7 + 2 * k]] += weighted @ each.intensities.by
+        own += float(weighted @ column)
+        pull -= float(weighted @ each.intensities.value)
+    information = own - across @ solved(equations.matrix, across)
+    if not information > 1e-6 * own:
+        return FocalError(0.0, np.inf)
+    share = (pull - across @ solved(equations.matrix, equations.vector)) / information
+    return FocalError(float(share), float(np.sqrt(equations.inflation / information)))
 
 
 def _correlation(compared: tuple[_Compared, ...]) -> float:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import bsr_array, csc_array
 from scipy.sparse.linalg import SuperLU, splu
 
+from glrender.frontend.focal import FocalError
 from glrender.frontend.pose_pairs import PairTerm, choose_pairs, compare
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference
@@ -42,6 +43,8 @@ class RefinedPoses:
     sigma_before: float
     """Median over the pairs of the standard deviation of what differs in intensity, with the poses as given."""
     sigma_after: float
+    focal_error: FocalError
+    """What all of them say of the camera's focal length, given the surface and what was known of the poses."""
     pairs: tuple[Pair, ...]
     """(reference, frame) indices that were compared."""
     alone: tuple[int, ...]
@@ -92,6 +95,7 @@ class PoseRefiner:
             moved_pixels=self._moved_pixels(),
             sigma_before=before,
             sigma_after=_typical_sigma(terms),
+            focal_error=self._focal_error(terms, factor),
             pairs=tuple(terms),
             alone=tuple(k for k in range(len(self._poses)) if k not in compared),
             converged=converged,
@@ -147,8 +151,23 @@ class PoseRefiner:
         vector = np.vstack([-pull, pull.sum(axis=0) - self._mount_information @ self._mount])
         for (i, j), term in terms.items():
             vector[i] += term.vector[:6]
-            vector[j] += term.vector[6:]
+            vector[j] += term.vector[6:12]
         return vector.ravel()
+
+    def _focal_error(self, terms: dict[Pair, PairTerm], factor: SuperLU) -> FocalError:
+        """The focal length as one more unknown, to first order."""
+        across, own, pull = np.zeros((len(self._poses) + 1, 6)), 0.0, 0.0
+        for (i, j), term in terms.items():
+            across[i] += term.matrix[:6, 12]
+            across[j] += term.matrix[6:12, 12]
+            own += float(term.matrix[12, 12])
+            pull += float(term.vector[12])
+        explained = factor.solve(across.ravel())
+        information = own - float(across.ravel() @ explained)
+        if not information > 1e-6 * own:
+            return FocalError(0.0, np.inf)
+        share = (pull - float(explained @ self._vector(terms))) / information
+        return FocalError(float(share), float(1 / np.sqrt(information)))
 
     def _pixels(self, twists: Float64, number: int) -> Float64:
         """(N,): by how much twists move the middle of the images of a level."""

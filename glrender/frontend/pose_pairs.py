@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.frontend.focal import by_focal_length
 from glrender.frontend.normal_equations import block_scores, inflation, normal_equations, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
@@ -58,13 +59,13 @@ def overlap_matrix(camera: Camera, references: list[Reference]) -> Float64:
 
 @dataclass(frozen=True, eq=False)
 class PairTerm:
-    """What one pair says: normal equations over the twists of the reference's and the frame's camera, exposure
-    eliminated, divided by what neighbouring differences err together."""
+    """What one pair says: normal equations over the twists of the reference's and the frame's camera and the share by
+    which the focal length is too short, exposure eliminated, divided by what neighbouring differences err together."""
 
     matrix: Float64
-    """(12, 12)."""
+    """(13, 13)."""
     vector: Float64
-    """(12,)."""
+    """(13,)."""
     sigma: float
     """Standard deviation of the differences in intensity."""
     points: int
@@ -82,16 +83,20 @@ def compare(
     seen = residuals.weight > 0
     if np.count_nonzero(seen) < FEWEST:
         return None
-    by = np.hstack([by_reference_twist(reference, sighting, exposure, T_camera_reference), residuals.by])
+    by_reference = by_reference_twist(reference, sighting, exposure, T_camera_reference)
+    by_focal = by_focal_length(reference, sighting, exposure, T_camera_reference)
+    by = np.hstack([by_reference, residuals.by[:, :6], by_focal[:, None], residuals.by[:, 6:]])
     full, pull = normal_equations(by, residuals.weight, residuals.value)
     # The exposure that fits best for each change of the poses.
-    gained = np.linalg.solve(full[12:, 12:], np.column_stack([full[12:, :12], pull[12:]]))
-    matrix = full[:12, :12] - full[:12, 12:] @ gained[:, :12]
-    vector = pull[:12] - full[:12, 12:] @ gained[:, 12]
+    gained = np.linalg.solve(full[13:, 13:], np.column_stack([full[13:, :13], pull[13:]]))
+    matrix = full[:13, :13] - full[:13, 13:] @ gained[:, :13]
+    vector = pull[:13] - full[:13, 13:] @ gained[:, 13]
     # Where these two alone would go: what others hold against them is no scatter of theirs.
-    there = solved(full[6:, 6:], pull[6:])
+    alone = np.array([*range(6, 12), 13, 14])
+    information = full[np.ix_(alone, alone)]
+    there = solved(information, pull[alone])
     left = residuals.value + residuals.by @ there
     scores = block_scores(residuals.by, residuals.weight, left, reference.block, BLOCKS[0] * BLOCKS[1])
-    larger = inflation(full[6:, 6:], scores)
-    better = Exposure(exposure.gain + gained[0, 12], exposure.bias + gained[1, 12])
+    larger = inflation(information, scores)
+    better = Exposure(exposure.gain + gained[0, 13], exposure.bias + gained[1, 13])
     return PairTerm(matrix / larger, vector / larger, residuals.sigma, int(seen.sum())), better

@@ -11,6 +11,7 @@ from glrender.frontend.reference import ReferencePoints, depth_slopes, make_refe
 from glrender.frontend.residuals import Exposure, by_reference_twist, geometric, photometric
 from glrender.frontend.warp import look_up
 from glrender.geometry import se3
+from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.derivatives import DerivativeRenderer
@@ -20,11 +21,13 @@ STEP = 1e-5
 T_FRAME_REFERENCE = se3.exp((0.02, -0.03, 0.01, 0.02, 0.01, -0.03))
 
 
-def plane_depth(T_world_camera: np.ndarray, tilt: tuple[float, float] = (0.1, -0.2)) -> tuple[np.ndarray, np.ndarray]:
+def plane_depth(
+    T_world_camera: np.ndarray, tilt: tuple[float, float] = (0.1, -0.2), camera: Camera = CAMERA
+) -> tuple[np.ndarray, np.ndarray]:
     """Depth and its slope of the plane z = tilt·(x, y), exactly."""
     n = T_world_camera[:3, :3].T @ np.array([-tilt[0], -tilt[1], 1.0])
     height = T_world_camera[2, 3] - np.dot(tilt, T_world_camera[:2, 3])
-    facing = CAMERA.rays() @ n
+    facing = camera.rays() @ n
     return -height / facing, n / facing[..., None]
 
 
