@@ -23,8 +23,11 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FocalError:
-    """By what share the focal length would have to be larger, as far as it goes: poses that were found with a wrong one
-    have taken a part of what it does, so that a share of many sigmas says that something is wrong, and less than all."""
+    """By what share the focal length would have to be larger, at least.
+
+    Poses that were found with a wrong one have taken a part of what it does: a share of many sigmas says that something
+    is wrong, but not all of it.
+    """
 
     share: float
     sigma: float
