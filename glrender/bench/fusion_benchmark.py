@@ -50,7 +50,7 @@ class FusionTimes:
     unusable: tuple[str, ...]
     """Volumes of peers that are here, but integrate nothing."""
     work: dict[str, Work]
-    """What stages that are done on the host have to do, for the last frame; empty where a GPU does them."""
+    """What the stages that the host does have to do, for the last frame."""
     copies: Timing
     """Of copying on the host, in the same rounds."""
 
@@ -121,14 +121,16 @@ def time_fusion(
 
 
 def _work(context: Context, fusion: HeightMapFusion, recording: Recording) -> dict[str, Work]:
+    """Of the last frame, by the stages that the host does."""
     camera, surface = recording.camera, fusion.surface
-    if equations_path(context, largest_buffer(camera, surface.shape, 3)).on_gpu:
-        return {}
     T_world_camera = recording.frames[-1].T_world_camera
     renderer = DerivativeRenderer(context, camera)
     triangles = renderer.render(surface, T_world_camera, pose=False, edges=False).triangle_ids
     renderer.release()
-    return frame_work(load_of(Scene(surface, camera, T_world_camera), triangles))
+    work = frame_work(load_of(Scene(surface, camera, T_world_camera), triangles))
+    if equations_path(context, largest_buffer(camera, surface.shape, 3)).on_gpu:
+        del work["normal_equations"]
+    return work
 
 
 def new_fusion(context: Context, recording: Recording, spacing: float) -> HeightMapFusion:

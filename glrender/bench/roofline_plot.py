@@ -17,12 +17,12 @@ _GIGA = 1e-9
 
 
 def plot_roofline(path: Path, report: Report) -> None:
-    """Write a PNG of a report with stages or solvers: for each stage a point a map, larger for larger maps.
+    """Write a PNG of a report: for each stage a point a map, larger for larger maps.
 
     Of several images the first is shown. Stages without any arithmetic have no place in it. What a small map needs
     may come from caches, faster than copying.
     """
-    images = [size.image for size in report.stages]
+    images = [point.image for point in report.points if point.image is not None]
     shown = [point for point in report.points if point.work.flops and point.image in (None, *images[:1])]
     pixels = f", {images[0][0]} x {images[0][1]} pixels" if images else ""
     figure = new_figure(11, 6.5, f"{report.renderer}, {report.cores} cores{pixels}")

@@ -85,8 +85,6 @@ def _plan(options: Options) -> Plan:
     for name in ("sequence", "aging"):
         if getattr(options, name) and FUSION not in options.only:
             raise UsageError(f"--{name}: says what fusion is timed on, but --only leaves fusion out")
-    if options.plot is not None and set(options.only) == {FUSION}:
-        raise UsageError("--plot: shows stages and solvers, but --only leaves both out")
     if options.plot is not None and options.plot.suffix.lower() != ".png":
         raise UsageError(f"--plot: received {options.plot}, expected a name that ends in .png")
     for name in ("json", "plot"):

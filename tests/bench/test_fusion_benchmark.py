@@ -51,8 +51,8 @@ def test_frames_are_timed_with_their_stages(context: Context, flight: Recording)
     assert (total <= times.timings[OURS].milliseconds).all()
     assert times.fastest_peer is None
     found = {point.stage: point for point in times.points()}
-    assert set(found) <= {"fusion: normal equations", "fusion: solve"}
-    assert found or not context.is_software
+    assert "fusion: solve" in found
+    assert ("fusion: normal equations" in found) == context.is_software
     for point in found.values():
         assert point.image == (96, 72)
         assert point.vertices == 33

@@ -118,7 +118,6 @@ def test_peers_that_are_not_installed_are_said_and_skipped(
         (["--json", "."], 1, ["--json"]),
         (["--plot", "bench.pdf"], 2, ["--plot: received bench.pdf", ".png"]),
         (["--plot", "no/such/folder/bench.png"], 1, ["no/such/folder", "no folder"]),
-        (["--only", "fusion", "--plot", "bench.png"], 2, ["--plot", "--only leaves both out"]),
     ],
 )
 def test_bad_use_is_refused_before_anything_is_timed(
