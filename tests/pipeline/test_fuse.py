@@ -94,7 +94,7 @@ class TestTheMap:
         assert report["frames_used"] == FRAMES
         assert report["frames_skipped"] == []
         assert report["frames_per_second"] > 0
-        assert {"read_ms", "fuse_ms", "fuse_render_ms", "fuse_solve_ms", "finish_ms"} <= set(report["stages"])
+        assert {"read_ms", "fuse_ms", "fuse_normal_equations_ms", "fuse_solve_ms", "finish_ms"} <= set(report["stages"])
         assert all(time > 0 for time in report["stages"].values())
         assert not report["partial"]
         assert report["photographs_missing"] == ()
