@@ -70,7 +70,7 @@ class TestGoodUse:
         assert report["camera"] == pytest.approx({"fx": 57.6, "fy": 57.6, "cx": 31.5, "cy": 23.5})
         assert report["time_offset"] == 0
         assert report["renderer"]
-        assert {"read_ms", "fuse_ms", "fuse_render_ms", "fuse_solve_ms", "finish_ms"} <= set(report["stages"])
+        assert {"read_ms", "fuse_ms", "fuse_normal_equations_ms", "fuse_solve_ms", "finish_ms"} <= set(report["stages"])
         assert len(report["residuals"]["frames"]) == FRAMES
         assert report["options"]["bounds"] == [0, 1, 0, 0.8]
         assert report["options"]["fusion"]["depth_noise"] == {"base": 0.002, "quadratic": 0.003}
