@@ -33,8 +33,8 @@ Float32 = NDArray[np.float32]
 AROUND = 17
 """Hypotheses around what the coarser level found, a pixel apart."""
 REFINING = 7
-"""Hypotheses around the surface found, `FRACTION` pixels apart: enough where weak texture left it two pixels off."""
-FRACTION = 0.6
+"""Hypotheses around the surface found, `FRACTION` pixels apart: enough where weak texture left it a pixel off."""
+FRACTION = 0.5
 WIDER = (2, 4)
 """Times the radius: windows of the next tries, for pixels whose first window does not tell enough."""
 NEXT_TRY = 0.02
