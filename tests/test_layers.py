@@ -19,7 +19,8 @@ FLOORS = (
     {"assembly"},
     {"frontend", "fusion", "simulate"},
     {"pipeline"},
-    {"batch", "bench", "viewer"},
+    {"batch", "viewer"},
+    {"bench"},
     {"cli"},
     {"__init__", "__main__"},
 )

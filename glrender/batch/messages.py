@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
+from glrender.batch.job import Plan
 from glrender.batch.manifest import FileRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Begin:
+    """The job; the first order, given when a worker is awake."""
+
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,13 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Awake:
+    """A worker's process is there and listens."""
+
+
+@dataclass(frozen=True)
 class Started:
-    """A worker is ready."""
+    """A worker is ready to render."""
 
     renderer: str
     """OpenGL's name of what draws."""
@@ -55,5 +68,5 @@ class Broken:
     """Whether another worker would meet the same, such as a full disk."""
 
 
-Order = Chunk | Finish | Stop
-Report = Started | Done | Failed | Broken
+Order = Begin | Chunk | Finish | Stop
+Report = Awake | Started | Done | Failed | Broken

@@ -13,7 +13,7 @@ from pathlib import Path
 from glrender.batch.interruption import Interruption
 from glrender.batch.job import Plan
 from glrender.batch.ledger import Ledger
-from glrender.batch.messages import Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
+from glrender.batch.messages import Awake, Begin, Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
 from glrender.batch.worker import work
 from glrender.errors import InputError
 
@@ -87,7 +87,9 @@ class Pool:
     def _start(self, device: int) -> None:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, self._plan, self._folder, device)
+        # The plan follows when it is awake: what a process is started with is written to a pipe, and for more than the
+        # pipe holds, multiprocessing waits for ever if the process is killed before it has read it.
+        arguments = (theirs, self._folder, device)
         process = context.Process(target=work, args=arguments, daemon=True, name="glrender-worker")
         with _interrupts_blocked():
             process.start()
@@ -102,8 +104,12 @@ class Pool:
             self._bury(worker)
             return
         match report:
+            case Awake():
+                if not self._ending:
+                    self._send(worker, Begin(self._plan))
             case Started():
                 worker.started = True
+                self._stillborn = 0
                 self._ledger.manifest.add_run({"renderer": report.renderer, "device": worker.device})
             case Done() | Failed():
                 worker.views.discard(report.view)

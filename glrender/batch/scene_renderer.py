@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.batch.rendered_view import BUFFERS, RenderedView
-from glrender.checks import check_choice, check_pose
+from glrender.checks import check_choice, check_pose, check_positive
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -20,13 +20,13 @@ from glrender.render.derivatives import DerivativeRenderer
 from glrender.render.forward import NEAR, ForwardRenderer
 from glrender.render.surface import SurfaceStore
 
-CAMERAS = 8
-"""Cameras whose passes are kept: those used last."""
+SIZES = 8
+"""Image sizes whose passes are kept: those used last."""
 
 SURFACES = 64
 """Surfaces that are kept on the GPU: those used last."""
 
-_Key = tuple[bool, Camera, float]
+_Key = tuple[bool, int, int]
 _Renderer = ForwardRenderer | DerivativeRenderer
 
 
@@ -59,6 +59,7 @@ class SceneRenderer:
         """
         names = {check_choice("buffers", name, BUFFERS) for name in buffers}
         T = check_pose("T_world_camera", T_world_camera)
+        check_positive("near", near)
         for each in scene.objects:
             check_above(each.name, each.surface, T)
         renderer = self._renderer(any(BUFFERS[name].derivative for name in names), camera, near)
@@ -83,16 +84,14 @@ class SceneRenderer:
         self.release()
 
     def _renderer(self, derivatives: bool, camera: Camera, near: float) -> _Renderer:
-        key = (derivatives, camera, near)
+        key = (derivatives, camera.width, camera.height)
         renderer = self._renderers.pop(key, None)
         if renderer is None:
-            if len(self._renderers) >= CAMERAS:
+            if len(self._renderers) >= SIZES:
                 self._renderers.popitem(last=False)[1].release()
-            renderer = (
-                DerivativeRenderer(self.context, camera, near=near, surfaces=self._surfaces)
-                if derivatives
-                else ForwardRenderer(self.context, camera, near, surfaces=self._surfaces)
-            )
+            kind = DerivativeRenderer if derivatives else ForwardRenderer
+            renderer = kind(self.context, camera, surfaces=self._surfaces)
+        renderer.camera, renderer.near = camera, near
         self._renderers[key] = renderer
         return renderer
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from glrender.batch.job import Plan
 from glrender.batch.maker import ViewMaker, limit_raster_threads, write_view
-from glrender.batch.messages import Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
+from glrender.batch.messages import Awake, Begin, Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
 from glrender.batch.rendered_view import RenderedView
 from glrender.errors import ContextError, InputError, LimitError, UsageError
 from glrender.io.files import DiskFullError
@@ -24,7 +24,7 @@ OF_ONE_VIEW = (InputError, LimitError, UsageError)
 """What is one view's own fault. Anything else is taken for the context's: another worker may do better."""
 
 
-def work(connection: Connection, plan: Plan, folder: Path, device: int) -> None:
+def work(connection: Connection, folder: Path, device: int) -> None:
     """The life of a worker: it ends when it is told to, or when nobody is there any more to tell it."""
     # Ctrl-C reaches all processes of a terminal, and SIGTERM all of a batch system's job: what becomes of it is for
     # the employer to say.
@@ -33,9 +33,13 @@ def work(connection: Connection, plan: Plan, folder: Path, device: int) -> None:
     limit_raster_threads()
     reports = _Reports(connection)
     try:
-        with ViewMaker(plan, device) as maker:
+        reports.send(Awake())
+        order: Order = connection.recv()
+        if not isinstance(order, Begin):
+            return  # it is all over before it has begun
+        with ViewMaker(order.plan, device) as maker:
             reports.send(Started(maker.gl_renderer))
-            _make_views(_Orders(connection), reports, maker, plan, folder)
+            _make_views(_Orders(connection), reports, maker, order.plan, folder)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except (ContextError, InputError) as error:  # no OpenGL, or an input that has changed

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from glrender.bench.aging import Aging, age
+from glrender.bench.batch_benchmark import BatchReport, time_batches
 from glrender.bench.ceilings import HOST_COPY, matrix_product_flops
 from glrender.bench.fusion_benchmark import WARM_UP, FusionTimes, first_frames, time_fusion
-from glrender.bench.peers import PEERS, VOLUMES, load_peers
+from glrender.bench.peers import PEERS, RENDERERS, VOLUMES, load_peers
 from glrender.bench.peers import SIZES as PEER_SIZES
 from glrender.bench.recording import SIDE, Recording, load_recording, simulate_flight
 from glrender.bench.roofline import Ceilings, Point
@@ -20,8 +21,10 @@ from glrender.bench.stages import FirstCalls, Stages
 from glrender.bench.timing import NOISY
 from glrender.gl.context import Context
 
-PARTS = ("stages", "solvers", "fusion")
-STAGES, SOLVING, FUSION = PARTS
+PARTS = ("stages", "solvers", "fusion", "batch")
+STAGES, SOLVING, FUSION, BATCH = PARTS
+USUAL_PARTS = PARTS[:-1]
+"""Those that are timed unless others are asked for: a batch's processes want the machine for themselves."""
 SIZES = (65, 129, 257, 513, 1025)
 """Vertices along each side of the maps that can be timed."""
 SMALLER_SIZES = SIZES[:-1]
@@ -35,7 +38,7 @@ SMALLER_IMAGES = IMAGES[1:]
 class Plan:
     """What to measure."""
 
-    parts: tuple[str, ...] = PARTS
+    parts: tuple[str, ...] = USUAL_PARTS
     sizes: tuple[int, ...] = SMALLER_SIZES
     """Vertices along each side of the maps."""
     images: tuple[tuple[int, int], ...] = SMALLER_IMAGES
@@ -43,6 +46,8 @@ class Plan:
     rounds: int = 20
     """Of stages and frames."""
     solver_rounds: int = 5
+    batch_rounds: int = 3
+    """Of runs of worker processes."""
     peers: bool = False
     """Whether to time others beside ours."""
     sequence: Path | None = None
@@ -69,6 +74,8 @@ class Report:
     """By differentiable renderer: its version, or why it is missing; empty unless asked for."""
     fusion_peers: dict[str, str] = field(default_factory=dict)
     """The same of what integrates frames into volumes."""
+    batch_peers: dict[str, str] = field(default_factory=dict)
+    """The same of what renders without derivatives."""
     first_calls: FirstCalls | None = None
     """What the timings of stages leave out."""
     stages: tuple[SizeReport, ...] = ()
@@ -79,6 +86,7 @@ class Report:
     first_frames: float | None = None
     """Milliseconds of fusion's first frames in this process, which its timings leave out."""
     aging: Aging | None = None
+    batch: BatchReport | None = None
     ceilings: Ceilings | None = None
     """None where nothing was copied."""
 
@@ -105,6 +113,7 @@ class Report:
             "solvers": self.solvers and self.solvers.account(),
             "fusion": [times.account() for times in self.fusion],
             "aging": self.aging and self.aging.account(),
+            "batch": self.batch and self.batch.account(),
             "points": [point.account() for point in self.points],
         }
 
@@ -124,6 +133,8 @@ def run_benchmark(plan: Plan, advance: Callable[[int, int], None] = lambda done,
             )
         if FUSION in plan.parts:
             found |= _run_fusion(context, plan, steps)
+        if BATCH in plan.parts:
+            found |= _run_batches(context, plan, steps)
     copies = [size.copies for size in found.get("stages", ())]
     copies += [{"host": times.timings[HOST_COPY]} for times in (found["solvers"].times if "solvers" in found else ())]
     copies += [{"host": times.copies} for times in found.get("fusion", ())]
@@ -144,7 +155,7 @@ class _Steps:
         self._advance = advance
         maps = len(plan.sizes)
         fused = 1 if plan.sequence else len(plan.images) * maps
-        each = {STAGES: len(plan.images) * maps, SOLVING: maps, FUSION: fused + (plan.aging > 0)}
+        each = {STAGES: len(plan.images) * maps, SOLVING: maps, FUSION: fused + (plan.aging > 0), BATCH: 1}
         self._total, self._done = sum(each[part] for part in plan.parts), 0
 
     def done(self) -> None:
@@ -191,6 +202,13 @@ def _run_fusion(context: Context, plan: Plan, steps: _Steps) -> dict[str, Any]:
         found["aging"] = age(context, recordings[0], middle, plan.aging, plan.rounds)
         steps.done()
     return found | {"fusion": tuple(times)}
+
+
+def _run_batches(context: Context, plan: Plan, steps: _Steps) -> dict[str, Any]:
+    adapters, versions = load_peers(RENDERERS) if plan.peers else ({}, {})
+    report = time_batches(context, adapters, plan.rounds, plan.batch_rounds)
+    steps.done()
+    return {"batch_peers": versions, "batch": report}
 
 
 def _spacings(plan: Plan, recording: Recording) -> list[float]:

@@ -59,6 +59,13 @@ class VolumePeer(Protocol):
         """(N, 3) points of the surface so far, metres in the world."""
 
 
+class RendererPeer(Protocol):
+    """A renderer with the scene loaded, which it keeps until the process ends."""
+
+    def render(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """(height, width, 3) the colours as bytes, as they are, and (height, width) depth in metres."""
+
+
 class PeerMissing(Exception):
     """A peer cannot be used here; the message says why."""
 
@@ -78,13 +85,16 @@ SOLVERS = {
 VOLUMES = {"Open3D": ("open3d", "glrender.bench.peer_open3d", "Open3dPeer")}
 """The same for what integrates frames into volumes."""
 
+RENDERERS = {"pyrender": ("pyrender", "glrender.bench.peer_pyrender", "PyrenderPeer")}
+"""The same for what renders image and depth without derivatives."""
+
 SIZES = (65, 129, 257)
 """Maps on which peers are timed."""
 
 
 def load_peer(name: str) -> tuple[type, str]:
     """The class of a peer, to be made of a Scene, a system or a Recording, and its version; raises PeerMissing."""
-    package, module, adapter = (PEERS | SOLVERS | VOLUMES)[name]
+    package, module, adapter = (PEERS | SOLVERS | VOLUMES | RENDERERS)[name]
     try:
         found = version(package)
     except PackageNotFoundError:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from glrender.bench.batch_tables import batch_tables
 from glrender.bench.benchmark import Report
 from glrender.bench.fusion_tables import aging_lines, fusion_tables, unusable_lines
 from glrender.bench.solver_benchmark import print_solver_report
@@ -27,6 +28,9 @@ def print_report(report: Report, console: Console) -> None:
     if report.aging is not None:
         for line in aging_lines(report.aging):
             console.print(line, highlight=False)
+    if report.batch is not None:
+        for table in batch_tables(report.batch, report.batch_peers):
+            console.print(table)
     if report.ceilings is not None:
         for table in roofline_tables(report.points, report.ceilings):
             console.print(table)
@@ -42,7 +46,7 @@ def _head(report: Report) -> Iterator[str]:
         yield f"  shaders {report.first_calls.shaders:.0f} ms, compiled loops {report.first_calls.loops:.0f} ms"
     if report.first_frames is not None:
         yield f"  fusion's first frames {report.first_frames:.0f} ms"
-    for peer, version in (report.stage_peers | report.fusion_peers).items():
+    for peer, version in (report.stage_peers | report.fusion_peers | report.batch_peers).items():
         yield f"{peer}: {version}"
 
 

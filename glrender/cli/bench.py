@@ -8,7 +8,17 @@ from rich.console import Console
 from tyro.conf import arg
 
 from glrender.bench.aging import YOUNG
-from glrender.bench.benchmark import FUSION, IMAGES, PARTS, SIZES, SMALLER_IMAGES, SMALLER_SIZES, Plan, run_benchmark
+from glrender.bench.benchmark import (
+    BATCH,
+    FUSION,
+    IMAGES,
+    PARTS,
+    SIZES,
+    SMALLER_IMAGES,
+    SMALLER_SIZES,
+    Plan,
+    run_benchmark,
+)
 from glrender.bench.printing import print_report
 from glrender.bench.roofline_plot import plot_roofline
 from glrender.cli.options import check_grid, option
@@ -22,7 +32,7 @@ def _text(image: tuple[int, int]) -> str:
     return f"{image[0]}x{image[1]}"
 
 
-Part = Literal["stages", "solvers", "fusion"]
+Part = Literal["stages", "solvers", "fusion", "batch"]
 IMAGE_BY_TEXT = {_text(image): image for image in IMAGES}
 
 
@@ -35,7 +45,7 @@ class Options:
     """
 
     only: Annotated[tuple[Part, ...], arg(metavar="PART [PART ...]")] = ("stages", "solvers", "fusion")
-    """Parts to time: stages (of rendering and the normal equations), solvers, fusion."""
+    """Parts to time: stages (of rendering and the normal equations), solvers, fusion, batch (of views by processes)."""
     sizes: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = SMALLER_SIZES
     """Vertices along each side of the maps: 65, 129, 257, 513, 1025."""
     images: Annotated[tuple[str, ...], arg(metavar="WxH [WxH ...]")] = tuple(map(_text, SMALLER_IMAGES))
@@ -43,8 +53,8 @@ class Options:
     rounds: int = 20
     """How often stages and frames are timed; solvers, 5 times."""
     peers: bool = False
-    """Time others beside ours: DEODR and Mitsuba (up to 257 vertices), PyAMG and PARDISO, Open3D; they come with
-    `pip install glrender[bench]`."""
+    """Time others beside ours: DEODR and Mitsuba (up to 257 vertices), PyAMG and PARDISO, Open3D, pyrender; they come
+    with `pip install glrender[bench]`."""
     sequence: Annotated[Path | None, option("FOLDER", "simulated flights")] = None
     """Recording to fuse, in the TUM RGB-D format with a camera.yaml."""
     spacing: Annotated[float | None, option("M", "from what its frames see")] = None
@@ -85,6 +95,8 @@ def _plan(options: Options) -> Plan:
     for name in ("sequence", "aging"):
         if getattr(options, name) and FUSION not in options.only:
             raise UsageError(f"--{name}: says what fusion is timed on, but --only leaves fusion out")
+    if options.plot is not None and set(options.only) == {BATCH}:
+        raise UsageError("--plot: shows stages, solvers and fusion, but --only leaves them out")
     if options.plot is not None and options.plot.suffix.lower() != ".png":
         raise UsageError(f"--plot: received {options.plot}, expected a name that ends in .png")
     for name in ("json", "plot"):

@@ -44,3 +44,26 @@ def test_workers_that_never_start_end_the_run(tmp_path: Path, read: ReadJob, mon
     assert outcome.done == 0
     assert outcome.problem is not None
     assert outcome.problem.startswith("workers do not start: ended with status 1")
+
+
+def test_a_worker_that_is_killed_before_it_has_the_job_is_replaced(
+    tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a job of more bytes than a pipe holds: whoever writes it to a process that is gone would wait for ever."""
+    plan = make_plan(read(views=[{"type": "orbit", "count": 600}], camera={"width": 4, "height": 3, "fov": 50}))
+    assert plan.poses.nbytes > 2**16
+    started: list[int] = []
+    start = pool.Pool._start
+
+    def start_and_kill(self: pool.Pool, device: int) -> None:
+        start(self, device)
+        started.append(self._workers[-1].process.pid or 0)
+        if len(started) == 1:
+            self._workers[-1].process.kill()
+
+    monkeypatch.setattr(pool.Pool, "_start", start_and_kill)
+    said: list[str] = []
+    outcome = run_job(plan, tmp_path / "out", Workers(1, (0,)), tell=said.append)
+    assert said == ["a worker died: killed by SIGKILL; another takes its place"]
+    assert len(started) == 2
+    assert outcome.complete

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from glrender.batch.outputs import Buffers, Depth, Ids, Image, Jacobian, Normals
 from glrender.batch.rendered_view import BUFFERS, RenderedView
-from glrender.batch.scene_renderer import CAMERAS, SceneRenderer
+from glrender.batch.scene_renderer import SIZES, SceneRenderer
 from glrender.errors import InputError, UsageError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -133,12 +133,12 @@ def test_surfaces_are_uploaded_once_and_released_in_the_end(
                 for names in (("image",), BUFFERS):
                     renderer.render(scene, camera, POSE, names)
         assert uploads == [ground, block]
-        for width in range(10, 10 + CAMERAS):
+        for width in range(10, 10 + SIZES):
             renderer.render(Scene.of(ground), Camera(width, 10, 20.0, 20.0, 5.0, 5.0), POSE)
         held = context.live_objects
         for width in range(30, 60):
             renderer.render(Scene.of(ground), Camera(width, 10, 20.0, 20.0, 5.0, 5.0), POSE)
-        assert context.live_objects == held, "passes of cameras that are long gone"
+        assert context.live_objects == held, "passes of sizes that are long gone"
     assert context.live_objects == before
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from glrender.bench import stages as stages_module
-from glrender.bench.benchmark import PARTS, Plan, Report, run_benchmark
+from glrender.bench.benchmark import USUAL_PARTS, Plan, Report, run_benchmark
 from glrender.bench.ceilings import HOST_COPY
 from glrender.bench.printing import print_report
 from glrender.bench.scene import reference_scene
@@ -34,7 +34,7 @@ def report() -> Report:
     plan = Plan(sizes=(65,), images=((320, 240),), rounds=2, solver_rounds=1)
     steps: list[tuple[int, int]] = []
     done = run_benchmark(plan, lambda *step: steps.append(step))
-    assert steps == [(k + 1, len(PARTS)) for k in range(len(PARTS))]
+    assert steps == [(k + 1, len(USUAL_PARTS)) for k in range(len(USUAL_PARTS))]
     return done
 
 

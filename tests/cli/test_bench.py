@@ -117,6 +117,7 @@ def test_peers_that_are_not_installed_are_said_and_skipped(
         (["--json", "no/such/folder/bench.json"], 1, ["no/such/folder", "no folder"]),
         (["--json", "."], 1, ["--json"]),
         (["--plot", "bench.pdf"], 2, ["--plot: received bench.pdf", ".png"]),
+        (["--only", "batch", "--plot", "bench.png"], 2, ["--plot", "--only leaves them out"]),
         (["--plot", "no/such/folder/bench.png"], 1, ["no/such/folder", "no folder"]),
     ],
 )
