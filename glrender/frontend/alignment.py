@@ -27,8 +27,8 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Exposures = tuple[Exposure | None, ...]
 
-_MOST_ITERATIONS = 12  # of each level; from a pose predicted at constant velocity three or four are made
-_SETTLED = 0.05  # pixels of the level: after a smaller step the next would be a tenth of it
+_MOST_ITERATIONS = 12  # of each level
+_SETTLED = 0.05  # pixels of the level: after a smaller step the next would be smaller still
 
 
 @dataclass(frozen=True, eq=False)

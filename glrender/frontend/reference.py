@@ -16,7 +16,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 MOST_POINTS = 4000
-"""Points of each level: on fr1_floor and simulated flights twice as many changed no pose by a tenth of its sigma."""
+"""Points of each level, spread over the image: neighbouring pixels say nearly the same."""
 
 
 @dataclass(frozen=True, eq=False)

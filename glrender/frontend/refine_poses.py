@@ -27,7 +27,7 @@ from glrender.gl.context import Context
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-_LEVELS = 3  # the finest of the pyramid: a given trajectory is not further off than four pixels there
+_LEVELS = 3  # the finest of the pyramid: poses that are off by pixels are off by a fraction of one there
 _POINTS = 2000  # of a photograph that stands in about eight pairs
 
 __all__ = ["RefinedPoses", "refine_poses"]

@@ -36,7 +36,7 @@ class TrackerOptions:
     """When a frame is believed, and when it becomes a keyframe."""
 
     least_correlation: float = 0.6
-    """Of its intensities with those of the keyframes: on frames of something else it is below 0.4."""
+    """Of its intensities with those of the keyframes."""
     least_inliers: float = 0.5
     """The share of the points that fit."""
     least_overlap: float = 0.3
@@ -44,7 +44,7 @@ class TrackerOptions:
     least_contrast: float = 0.01
     """Standard deviation of its intensities; less is a black, white or covered picture."""
     least_sharpness: float = 0.6
-    """Of the keyframes' sharpness; a photograph blurred by a pixel and a half has 0.5."""
+    """Of the keyframes' sharpness, along the direction in which it is least sharp."""
     keyframe_overlap: float = 0.75
     """A frame that shows less of the last keyframe becomes one."""
     keyframe_baseline: float = 0.15
