@@ -3,11 +3,16 @@
 #include "false_color.glsl"
 #include "screen_depth.glsl"
 
+#ifndef FALSE_COLORS
+#define FALSE_COLORS 0          // 0: the picture has r, g, b, depth; 1: value, depth
+#endif
+
 uniform sampler2D picture;      // row 0 on top
 uniform vec4 rectangle;         // left, top, width, height on the screen, pixels
 uniform float screen_height;
-uniform vec3 scale;
-uniform int false_colors;       // 0: r, g, b, depth; 1: value, depth
+#if FALSE_COLORS
+uniform vec2 scale;
+#endif
 
 layout(location = 0) out vec4 screen;   // sRGB
 
@@ -18,9 +23,15 @@ void main() {
     if (any(lessThan(at, vec2(0.0))) || any(greaterThanEqual(at, rectangle.zw)))
         discard;
     vec4 pixel = texelFetch(picture, ivec2(at / rectangle.zw * vec2(textureSize(picture, 0))), 0);
-    float depth = false_colors == 1 ? pixel.y : pixel.w;
-    if (depth == 0.0 || (false_colors == 1 && pixel.x > 0.5 * UNSEEN))
+#if FALSE_COLORS
+    if (pixel.y == 0.0 || pixel.x > 0.5 * UNSEEN)
         discard;
-    gl_FragDepth = screen_depth(depth);
-    screen = vec4(false_colors == 1 ? false_color(pixel.x, scale) : to_srgb(pixel.rgb), 1.0);
+    gl_FragDepth = screen_depth(pixel.y);
+    screen = vec4(false_color(pixel.x, scale), 1.0);
+#else
+    if (pixel.w == 0.0)
+        discard;
+    gl_FragDepth = screen_depth(pixel.w);
+    screen = vec4(to_srgb(pixel.rgb), 1.0);
+#endif
 }

@@ -6,15 +6,29 @@
 #include "false_color.glsl"
 #include "screen_depth.glsl"
 
+#ifndef GREY
+#define GREY 0          // 1: the image's red alone
+#endif
+#ifndef FALSE_COLORS
+#define FALSE_COLORS 0  // 0: the map's own colours
+#endif
+#ifndef LIT
+#define LIT 0
+#endif
+#ifndef WIREFRAME
+#define WIREFRAME 0
+#endif
+
 uniform sampler2D image;        // r, g, b, depth
 uniform usampler2D geometry;    // bits of b1, b2; …; triangle id + 1
 uniform sampler2D details;      // one texel a vertex: slope along x, along y, value (UNSEEN where there is none)
-uniform int grey;               // 1: the image's red alone
-uniform int false_colors;       // 0: the map's own colours
-uniform vec3 scale;             // of the false ones
-uniform vec3 light;             // towards it, map axes, unit length; 0: none
+#if FALSE_COLORS
+uniform vec2 scale;
 uniform vec3 no_value;          // linear colour of a surface without a value
-uniform int wireframe;
+#endif
+#if LIT
+uniform vec3 light;             // towards it, map axes, unit length
+#endif
 
 layout(location = 0) out vec4 screen;   // sRGB
 
@@ -45,12 +59,18 @@ void main() {
 
     vec4 color = texelFetch(image, pixel, 0);
     gl_FragDepth = screen_depth(color.w);
-    vec3 shown = grey == 1 ? color.rrr : color.rgb;
-    if (false_colors == 1)
-        shown = detail.z < 1e-6 * UNSEEN ? to_linear(false_color(detail.z, scale)) : no_value;
-    if (light != vec3(0.0))
-        shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * 1.25;
-    if (wireframe == 1)
-        shown = mix(shown, vec3(0.01), 0.7 * on_edge(b0 * vec2(first) + b1 * vec2(second) + b2 * vec2(third)));
+#if FALSE_COLORS
+    vec3 shown = detail.z < 1e-6 * UNSEEN ? to_linear(false_color(detail.z, scale)) : no_value;
+#elif GREY
+    vec3 shown = color.rrr;
+#else
+    vec3 shown = color.rgb;
+#endif
+#if LIT
+    shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * 1.25;
+#endif
+#if WIREFRAME
+    shown = mix(shown, vec3(0.01), 0.7 * on_edge(b0 * vec2(first) + b1 * vec2(second) + b2 * vec2(third)));
+#endif
     screen = vec4(to_srgb(shown), 1.0);
 }

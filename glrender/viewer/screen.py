@@ -12,6 +12,7 @@ from glrender.gl.program import load_program, set_uniform
 from glrender.render.surface import UNSEEN
 from glrender.viewer.colors import Kind, Scale, lookup_table
 from glrender.viewer.lines import Lines, corners_of
+from glrender.viewer.programs import ScreenPrograms
 
 NOTHING = (30, 32, 38)
 """sRGB bytes of where there is nothing to see."""
@@ -47,17 +48,10 @@ class Screen:
         self.context = context
         self.colormaps = ColormapTextures(context)
         """For whatever is drawn onto the screen."""
-        self._picture_program = load_program(context, "fullscreen.vert", "picture.frag")
+        self._pictures = ScreenPrograms(context, "picture.frag", {"picture": _PICTURE, "colormap": _COLORMAP}, {})
+        self._notes = ScreenPrograms(context, "notes.frag", {"notes": _PICTURE}, {})
         self._lines_program = load_program(context, "lines.vert", "lines.frag")
-        self._notes_program = load_program(context, "fullscreen.vert", "notes.frag")
-        set_uniform(self._picture_program, "picture", _PICTURE)
-        set_uniform(self._picture_program, "colormap", _COLORMAP)
         set_uniform(self._lines_program, "picture", _PICTURE)
-        set_uniform(self._notes_program, "notes", _PICTURE)
-        mgl = context.mgl
-        self._programs = (self._picture_program, self._lines_program, self._notes_program)
-        self._show_picture = context.own(mgl.vertex_array(self._picture_program, []))
-        self._show_notes = context.own(mgl.vertex_array(self._notes_program, []))
         self._sized: list[GLObject] = []
         self._uploads: dict[str, moderngl.Texture] = {}
         self.resize(size)
@@ -88,14 +82,12 @@ class Screen:
         """Put a texture (r, g, b, depth; or value, depth) at `where` (left, top, width, height)."""
         self.use()
         self.context.mgl.enable_only(moderngl.DEPTH_TEST)
-        program = self._picture_program
         picture.use(_PICTURE)
         self.colormaps.use(colormap, _COLORMAP)
-        set_uniform(program, "rectangle", where)
-        set_uniform(program, "screen_height", self.size[1])
-        set_uniform(program, "scale", (scale.low, scale.high, scale.mode))
-        set_uniform(program, "false_colors", int(kind is not Kind.COLOR))
-        self._show_picture.render(moderngl.TRIANGLES, vertices=3)
+        self._pictures.draw(
+            {"FALSE_COLORS": int(kind is not Kind.COLOR), "SCALE": scale.mode},
+            {"rectangle": where, "screen_height": self.size[1], "scale": (scale.low, scale.high)},
+        )
 
     def put_lines(
         self, lines: Lines, camera: Camera, T_world_camera: NDArray[np.float64], picture: moderngl.Texture
@@ -126,7 +118,7 @@ class Screen:
         mgl.enable_only(moderngl.BLEND)
         mgl.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         texture.use(_PICTURE)
-        self._show_notes.render(moderngl.TRIANGLES, vertices=3)
+        self._notes.draw({}, {})
 
     def use(self) -> None:
         """Direct what is drawn next onto the screen."""
@@ -160,8 +152,9 @@ class Screen:
 
     def release(self) -> None:
         """Release everything that was made in the context."""
-        made: list[GLObject] = [self._show_picture, self._show_notes, *self._programs, *self._uploads.values()]
-        self.context.release(*made, *self._sized)
+        self.context.release(self._lines_program, *self._uploads.values(), *self._sized)
+        self._pictures.release()
+        self._notes.release()
         self._uploads.clear()
         self._sized = []
         self.colormaps.release()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import moderngl
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.gl.program import load_program, set_uniform
 from glrender.render.surface import UNSEEN
 from glrender.viewer.colors import Scale
+from glrender.viewer.programs import ScreenPrograms
 from glrender.viewer.screen import Screen
 from glrender.viewer.slopes import slopes
 
@@ -42,11 +42,7 @@ class Shading:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._program = load_program(context, "fullscreen.vert", "shaded.frag")
-        self._vertices = context.own(context.mgl.vertex_array(self._program, []))
-        for name, unit in _UNITS.items():
-            set_uniform(self._program, name, unit)
-        set_uniform(self._program, "no_value", NO_VALUE)
+        self._programs = ScreenPrograms(context, "shaded.frag", _UNITS, {"no_value": NO_VALUE})
         self._of: dict[str, tuple[HeightMap, Float64 | None, moderngl.Texture]] = {}
 
     def put(
@@ -72,20 +68,21 @@ class Shading:
         geometry.use(_UNITS["geometry"])
         of[2].use(_UNITS["details"])
         screen.colormaps.use(look.colormap, _UNITS["colormap"])
-        scale, light = look.scale, (0.0, 0.0, 0.0) if look.light is None else towards(*look.light)
-        for name, value in (
-            ("grey", int(surface.channels == 1)),
-            ("false_colors", int(look.values is not None)),
-            ("scale", (scale.low, scale.high, scale.mode)),
-            ("light", light),
-            ("wireframe", int(look.wireframe)),
-        ):
-            set_uniform(self._program, name, value)
-        self._vertices.render(moderngl.TRIANGLES, vertices=3)
+        options = {
+            "GREY": int(surface.channels == 1),
+            "FALSE_COLORS": int(look.values is not None),
+            "SCALE": look.scale.mode if look.values is not None else 0,
+            "LIT": int(look.light is not None),
+            "WIREFRAME": int(look.wireframe),
+        }
+        uniforms: dict[str, ArrayLike] = {"scale": (look.scale.low, look.scale.high)}
+        if look.light is not None:
+            uniforms["light"] = towards(*look.light)
+        self._programs.draw(options, uniforms)
 
     def release(self) -> None:
         """Release what was made in the context."""
-        self.context.release(self._vertices, self._program)
+        self._programs.release()
 
 
 def details(surface: HeightMap, values: Float64 | None) -> NDArray[np.float32]:

@@ -1,20 +1,29 @@
 // Provides: place_on_scale(), false_color(), to_srgb(), to_linear().
 // How values become colours: as glrender/viewer/colors.py has it on the host.
 
+// SCALE is 0 linear, 1 logarithmic, 2 logarithmic on both sides of zero. Options, not uniforms: processors evaluate
+// both sides of a condition.
+
+#ifndef SCALE
+#define SCALE 0
+#endif
+
 uniform sampler2D colormap;     // one row, from low to high, sRGB
 
 const float LOG_REACH = 1e3;
 
-// `scale`: low, high, and 0 linear, 1 logarithmic, 2 logarithmic on both sides of zero.
-float place_on_scale(float value, vec3 scale) {
-    if (scale.z == 0.0)
-        return (value - scale.x) / (scale.y - scale.x);
-    if (scale.z == 1.0)
-        return log(max(value, 1e-30) / scale.x) / log(scale.y / scale.x);
+// `scale`: values at the low and at the high end.
+float place_on_scale(float value, vec2 scale) {
+#if SCALE == 0
+    return (value - scale.x) / (scale.y - scale.x);
+#elif SCALE == 1
+    return log(max(value, 1e-30) / scale.x) / log(scale.y / scale.x);
+#else
     return 0.5 + 0.5 * sign(value) * log(1.0 + abs(value) * LOG_REACH / scale.y) / log(1.0 + LOG_REACH);
+#endif
 }
 
-vec3 false_color(float value, vec3 scale) {
+vec3 false_color(float value, vec2 scale) {
     int entries = textureSize(colormap, 0).x;
     int entry = int(clamp(place_on_scale(value, scale), 0.0, 1.0) * float(entries));
     return texelFetch(colormap, ivec2(min(entry, entries - 1), 0), 0).rgb;
