@@ -214,7 +214,7 @@ class Session:
         """Nothing is picked any more, and what was moved goes back."""
         self.pick: Pick | None = None
         self.nudge: Nudge | None = None
-        self._footprint: tuple[ViewState, Footprint | None] | None = None
+        self._footprint: tuple[tuple[ViewState, tuple[int, int]], Footprint | None] | None = None
 
     def paint(self, status: str) -> None:
         """Paint all of it onto the painter's screen."""
@@ -276,9 +276,10 @@ class Session:
         layer = shown_layer(scene, self.state)
         of = layer.of if isinstance(layer, ViewLayer) else "depth"
         unit = "m" if of == "depth" else "of 1"
-        if self._footprint is None or self._footprint[0] != self.state:
+        seen_as = self.state, self.painter.size
+        if self._footprint is None or self._footprint[0] != seen_as:
             before = footprint(self.painter.buffers(scene, self.state, None), nudge.vertex, of)
-            self._footprint = self.state, before
+            self._footprint = seen_as, before
         before = self._footprint[1]
         if before is None:
             return ("the vertex is not seen from here",), scene

@@ -153,6 +153,10 @@ def test_the_surface_beside_a_picked_vertex_follows_the_view(session: Session) -
     first = picture(session)
     session.scroll(4)
     assert (picture(session)[-60:] != first[-60:]).any(), "another footprint"
+    session.nudge = replace(session.nudge, change=0.01)
+    for size in ((150, 200), SIZE):  # a window that is made smaller, and larger again
+        session.painter.resize(size, 1.0)
+        assert picture(session).shape[:2] == size[::-1]
 
 
 def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills: HeightMap) -> None:
