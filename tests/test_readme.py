@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from glrender.cli.main import VERBS
+from glrender.geometry.heightmap import HeightMap
 from glrender.io.camera_file import read_camera
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +29,16 @@ def test_python_runs_as_written(code: str, tmp_path: Path) -> None:
 
 def test_there_is_python_to_run() -> None:
     assert blocks("python")
+
+
+@pytest.mark.parametrize("job", blocks("toml"))
+def test_jobs_run_as_written(job: str, tmp_path: Path) -> None:
+    HeightMap(np.zeros((9, 9)), 0.25, (-1.0, -1.0), np.full((9, 9, 3), 0.5)).save(tmp_path / "map.npz")
+    (tmp_path / "job.toml").write_text(job, encoding="utf-8")
+    command = [sys.executable, "-m", "glrender", "batch", "job.toml", "--out", "out/views"]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "out/views/image/000012.png").is_file()
 
 
 def test_every_verb_is_named_and_no_other() -> None:

@@ -21,6 +21,7 @@ from glrender.batch.rendered_view import RenderedView
 from glrender.batch.worker import OF_ONE_VIEW
 from glrender.errors import ContextError, InputError
 from glrender.io.files import DiskFullError
+from glrender.parallel import CORES
 
 CHUNK = 16
 """Views a task: a scheduler spends about a millisecond on each."""
@@ -150,7 +151,7 @@ class _Process:
     def __init__(self, key: str, plan: Plan, device: int) -> None:
         self._key = key
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="render")
-        limit_raster_threads()
+        limit_raster_threads(CORES)  # a cluster's machine has a worker for each core
         self._maker = self._thread.submit(ViewMaker, plan, device).result()
 
     @classmethod

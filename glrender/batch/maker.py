@@ -12,18 +12,19 @@ from glrender.batch.scene_renderer import SceneRenderer
 from glrender.errors import InputError
 from glrender.gl.context import Context
 from glrender.io.files import write_bytes
+from glrender.parallel import CORES
 
 RASTER_THREADS = "LP_NUM_THREADS"
 """Mesa's variable for how many threads llvmpipe draws with, beside the one that asks for it."""
 
 
-def limit_raster_threads() -> None:
-    """Let llvmpipe draw in the calling thread alone, unless the environment says otherwise.
+def limit_raster_threads(workers: int) -> None:
+    """Let llvmpipe draw with this worker's share of the cores, one of so many, unless the environment says otherwise.
 
-    A worker of several has a core to itself at best. Its environment is read when the first context is made; it means
-    nothing to any other OpenGL.
+    The variable is read when the first context is made, and means nothing to any other OpenGL. NOTES.md of the
+    benchmark has the rates with other numbers of threads.
     """
-    os.environ.setdefault(RASTER_THREADS, "0")
+    os.environ.setdefault(RASTER_THREADS, str(max(1, CORES // workers)))
 
 
 class ViewMaker:

@@ -12,7 +12,6 @@ from glrender.batch.rendered_view import BUFFERS, RenderedView
 from glrender.checks import check_choice, check_positive
 from glrender.errors import InputError
 from glrender.io.arrays import exr_bytes, npz_bytes, sparse_bytes
-from glrender.io.color import linear_to_bytes
 from glrender.io.images import SATURATED
 from glrender.io.png import png_bytes
 from glrender.render.jacobians import PARAMETERS
@@ -64,11 +63,9 @@ class Image:
         if self.format == "exr":
             image = view["image"]
             return exr_bytes(dict(zip(("R", "G", "B") if view.colors == 3 else ("Y",), _planes(image), strict=True)))
-        pixels = linear_to_bytes(view["image"])
         if self.format == "png":
-            return png_bytes(pixels)
-        if view.colors == 3:
-            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
+            return png_bytes(view.srgb)
+        pixels = cv2.cvtColor(view.srgb, cv2.COLOR_RGB2BGR) if view.colors == 3 else view.srgb
         return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, self.quality))[1].tobytes()
 
 

@@ -89,7 +89,7 @@ class Pool:
         ours, theirs = context.Pipe()
         # The plan follows when it is awake: what a process is started with is written to a pipe, and for more than the
         # pipe holds, multiprocessing waits for ever if the process is killed before it has read it.
-        arguments = (theirs, self._folder, device)
+        arguments = (theirs, self._folder, device, len(self._devices))
         process = context.Process(target=work, args=arguments, daemon=True, name="glrender-worker")
         with _interrupts_blocked():
             process.start()

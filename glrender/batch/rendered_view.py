@@ -12,6 +12,7 @@ from scipy import sparse
 from glrender.checks import check_choice
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
+from glrender.io.color import linear_to_bytes
 from glrender.pipeline.scene import Scene
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.forward import Rendering
@@ -101,6 +102,13 @@ class RenderedView:
         depths[depths == 0] = np.inf
         nearest = depths.argmin(axis=0)
         return np.where(np.isfinite(depths.min(axis=0)), nearest, -1).astype(np.int32)
+
+    @cached_property
+    def srgb(self) -> NDArray[np.uint8]:
+        """(height, width, 3 or 1) the image as sRGB bytes."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], Rendering):
+            return linear_to_bytes(self.parts[0].pixels[..., : self.colors])  # without a copy of the floats
+        return linear_to_bytes(self["image"])
 
     @property
     def colors(self) -> int:

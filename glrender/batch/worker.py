@@ -24,13 +24,13 @@ OF_ONE_VIEW = (InputError, LimitError, UsageError)
 """What is one view's own fault. Anything else is taken for the context's: another worker may do better."""
 
 
-def work(connection: Connection, folder: Path, device: int) -> None:
-    """The life of a worker: it ends when it is told to, or when nobody is there any more to tell it."""
+def work(connection: Connection, folder: Path, device: int, workers: int) -> None:
+    """The life of a worker, one of so many: it ends when it is told to, or when nobody is there any more to tell it."""
     # Ctrl-C reaches all processes of a terminal, and SIGTERM all of a batch system's job: what becomes of it is for
     # the employer to say.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    limit_raster_threads()
+    limit_raster_threads(workers)
     reports = _Reports(connection)
     try:
         reports.send(Awake())

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from glrender.batch.job import Plan, job_of, make_plan
 from glrender.batch.maker import RASTER_THREADS
-from glrender.batch.outputs import Depth, Image
+from glrender.batch.outputs import Depth
 from glrender.batch.run import Workers, run_job
 from glrender.batch.scene_renderer import SceneRenderer
 from glrender.bench.peers import RendererPeer
 from glrender.bench.scene import Scene, reference_scene
 from glrender.bench.timing import Timing, numbers, take_turns
 from glrender.gl.context import Context
-from glrender.io.color import linear_to_bytes
+from glrender.io.png import png_bytes
 from glrender.pipeline.scene import Scene as BatchScene
 from glrender.render.forward import ForwardRenderer
 
@@ -29,8 +29,8 @@ IMAGE, VERTICES = (640, 480), 65
 PLAIN = "plain pass"
 VIEW = "view: plain pass, read back"
 BOTH = "image as bytes, and depth"
-IMAGE_PNG, DEPTH_PNG = "image to PNG", "depth to PNG"
-IMAGE_CV2, DEPTH_CV2 = "image to PNG by OpenCV", "depth to PNG by OpenCV"
+IMAGE_PNG, DEPTH_PNG = "bytes to PNG", "depth to PNG"
+IMAGE_CV2, DEPTH_CV2 = "bytes to PNG by OpenCV", "depth to PNG by OpenCV"
 
 THREADS = (0, 1, 2)
 """How many threads llvmpipe draws with beside the one that calls it; meaningless for a GPU."""
@@ -96,7 +96,7 @@ def _time_views(
         forward = ForwardRenderer(context, scene.camera)
         stack.callback(forward.release)
         view = renderer.render(content, scene.camera, scene.T_world_camera)
-        bgr = np.ascontiguousarray(linear_to_bytes(view["image"])[..., ::-1])
+        bgr = np.ascontiguousarray(view.srgb[..., ::-1])
         counts = (Depth.scale * view["depth"]).astype(np.uint16)
 
         def plain() -> None:
@@ -105,13 +105,13 @@ def _time_views(
 
         def both() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
             seen = renderer.render(content, scene.camera, scene.T_world_camera)
-            return linear_to_bytes(seen["image"]), seen["depth"]
+            return seen.srgb, seen["depth"]
 
         candidates: dict[str, Callable[[], object]] = {
             PLAIN: plain,
             VIEW: lambda: renderer.render(content, scene.camera, scene.T_world_camera),
             BOTH: both,
-            IMAGE_PNG: lambda: Image().encode(view),
+            IMAGE_PNG: lambda: png_bytes(view.srgb),
             DEPTH_PNG: lambda: Depth().encode(view),
             IMAGE_CV2: lambda: cv2.imencode(".png", bgr),
             DEPTH_CV2: lambda: cv2.imencode(".png", counts),

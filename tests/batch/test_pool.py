@@ -14,6 +14,11 @@ from glrender.batch.run import Workers, run_job
 ReadJob = Callable[..., Job]
 
 
+def never_awake(*_: object) -> None:
+    """In place of a worker's life."""
+    raise SystemExit(1)
+
+
 def test_a_view_that_kills_its_worker_takes_no_other_with_it(
     tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,7 +44,7 @@ def test_a_reason_that_any_worker_would_meet_ends_the_run(tmp_path: Path, read: 
 
 def test_workers_that_never_start_end_the_run(tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "RETRIES", 0)
-    monkeypatch.setattr(pool, "work", exit)
+    monkeypatch.setattr(pool, "work", never_awake)
     outcome = run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)))
     assert outcome.done == 0
     assert outcome.problem is not None
