@@ -23,7 +23,7 @@ Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 
 _SAMPLE = 1.0  # work that the 32 triangles around a sampled vertex are, in rows of pixels
-_MARGIN = 1e-6  # pixels that a vertex may be off where only rows are chosen
+_MARGIN = 1e-6  # pixels: an edge may pass through a pixel's centre, and its ends be rounded to this side of it
 
 
 class ScanConverter:
@@ -93,13 +93,14 @@ def _scan_band(
             top, bottom = first, last - 1
             if min(min(a2, b2), min(c2, d2)) > 0.0:
                 ax, bx, cx, dx = above[3, j], above[3, j + 1], below[3, j], below[3, j + 1]
-                if min(min(ax, bx), min(cx, dx)) > width - 1 or max(max(ax, bx), max(cx, dx)) < 0.0:
+                if min(min(ax, bx), min(cx, dx)) > width - 1 + _MARGIN or max(max(ax, bx), max(cx, dx)) < -_MARGIN:
                     continue
                 ay, by, cy, dy = above[4, j], above[4, j + 1], below[4, j], below[4, j + 1]
-                low, high = min(min(ay, by), min(cy, dy)), max(max(ay, by), max(cy, dy))
+                low = min(min(ay, by), min(cy, dy)) - _MARGIN
+                high = max(max(ay, by), max(cy, dy)) + _MARGIN
                 if high < top or low > bottom:
                     continue
-                top, bottom = max(top, int(np.ceil(low - _MARGIN))), min(bottom, int(np.floor(high + _MARGIN)))
+                top, bottom = max(top, int(np.ceil(low))), min(bottom, int(np.floor(high)))
             elif max(max(a2, b2), max(c2, d2)) <= 0.0:
                 continue
             b_seen, c_seen = heights[i, j + 1] < UNSEEN, heights[i + 1, j] < UNSEEN

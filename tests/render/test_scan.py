@@ -116,3 +116,17 @@ def test_it_makes_no_difference_how_the_image_is_cut(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(scan, "_bands", lambda *_, bands=bands: bands)
         for found, wanted in zip(scanned(RELIEF, CAMERA, T_world_camera), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("raised", [0.0, 0.01])
+def test_edges_through_the_centres_of_pixels_leave_no_gap(raised: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of 10 x 10 pixels that begin at the centre of one, also where the image is cut along an edge."""
+    heights = np.zeros((9, 9))
+    heights[2, 5] = raised
+    camera, surface = Camera(61, 61, 100.0, 100.0, 30.0, 30.0), HeightMap(heights, 1.0, (-4.0, -4.0))
+    T_world_camera = np.diag([1.0, -1.0, -1.0, 1.0])
+    T_world_camera[2, 3] = 10.0
+    for cut in range(62):
+        monkeypatch.setattr(scan, "_bands", lambda *_, cut=cut: [(0, cut), (cut, 61)])
+        triangles, _ = scanned(surface, camera, T_world_camera)
+        assert (triangles > 0).all(), f"cut at {cut}: {np.argwhere(triangles == 0)}"
