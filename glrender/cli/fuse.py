@@ -30,6 +30,7 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.pipeline.photographs import fuse_photographs
+from glrender.pipeline.tracked_depth import fuse_tracked_depth
 from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
 
 
@@ -78,12 +79,15 @@ class FuseOptions:
     offset_sigma: Annotated[float | None, option("METRES", "0 with --pose-sigma")] = None
     """Standard deviation of an error that all depths of a frame share; with --pose-sigma."""
     track: bool = False
-    """Estimate the poses from the photographs, over ground that is roughly level at first. The world has its origin
-    below the first camera, z up and x to the right, and no known scale unless a height or a baseline is given."""
+    """Estimate the poses: against keyframes with the depth of their sensor, or with --use color from nothing, over
+    ground that is roughly level at first. The world has its origin on the ground below the first camera, z up and x to
+    its right; from photographs alone its scale is unknown unless a height, a baseline or odometry tells it."""
     camera_height: Annotated[float | None, option("M", "unknown: the height of the first camera is 1")] = None
     """With --track: metres of the first camera above the ground."""
     baseline: Annotated[float | None, option("M", "unknown")] = None
     """With --track: metres between the first and the last photograph that the start is made of."""
+    odometry: Annotated[Path | None, option("FILE", "none")] = None
+    """With --track: poses of the camera by odometry, in the TUM format; they give the scale, and a first guess."""
     refine_poses: bool = False
     """With --use color: refine the poses together with the map."""
     height_range: Annotated[
@@ -111,7 +115,9 @@ def run(options: FuseOptions) -> int:
         calibration=read_calibration(
             options.calibrate, options.calibrate_depth_scale, options.calibrate_height_offsets
         ),
-        motion=MotionOptions(_read_scale(options), options.refine_poses, options.height_range),
+        motion=MotionOptions(
+            _read_scale(options), options.odometry is not None, options.refine_poses, options.height_range
+        ),
         strict=options.strict,
         fusion=FusionOptions(
             depth_noise=read_depth_noise(options.depth_noise),
@@ -119,21 +125,30 @@ def run(options: FuseOptions) -> int:
         ),
     )
     from_photographs = options.use == "color"
-    sequence = open_sequence(options.sequence, options.trajectory, photographs_only=from_photographs)
+    sequence = open_sequence(
+        options.sequence, options.odometry or options.trajectory, photographs_only=from_photographs
+    )
     folder = output_folder(options.out)
 
     def keep(finished: FinishedMap) -> None:
         write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
 
     with Context() as context, progress("fusing") as advance:
-        fuse = fuse_sequence
-        if from_photographs:
-            fuse = fuse_tracked_photographs if options.track else fuse_photographs
+        fuse = _FUSE[from_photographs, options.track]
         finished = fuse(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
     if finished.report["failure"]:
         raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
+
+
+_FUSE = {
+    (False, False): fuse_sequence,
+    (False, True): fuse_tracked_depth,
+    (True, False): fuse_photographs,
+    (True, True): fuse_tracked_photographs,
+}
+"""By whether there are photographs alone, and whether poses are to be estimated."""
 
 
 def _check_motion(options: FuseOptions) -> None:
@@ -145,7 +160,7 @@ def _check_motion(options: FuseOptions) -> None:
                     f"--{name}: received with --use color, which has no depth images; leave one of them out"
                 )
     else:
-        for name in ("height_range", "refine_poses", "track"):
+        for name in ("height_range", "refine_poses", "camera_height", "baseline", "odometry"):
             if getattr(options, name):
                 flag = name.replace("_", "-")
                 raise UsageError(f"--{flag}: received without --use color, which it belongs to")
@@ -157,6 +172,12 @@ def _check_motion(options: FuseOptions) -> None:
 
 def _read_scale(options: FuseOptions) -> BootstrapOptions | None:
     """What is known of the scale where poses are estimated; None where they are not."""
+    if options.odometry is not None and not options.track:
+        raise UsageError("--odometry: received without --track, which it belongs to; --trajectory gives poses")
+    if options.trajectory is not None and options.track:
+        raise UsageError(
+            "--trajectory: received with --track, which estimates the poses; --odometry gives first guesses"
+        )
     given = {"camera-height": options.camera_height, "baseline": options.baseline}
     for name, value in given.items():
         if value is not None and not options.track:
@@ -203,6 +224,19 @@ def _describe_shared(shared: Mapping[str, Any] | None) -> str:
     return f"  sigma: frames are off as wholes by {off} ({shared['source']})\n"
 
 
+def _describe_poses(report: Mapping[str, Any]) -> str:
+    """Where estimated poses and their scale are from, as a line; nothing where poses were given."""
+    source = report.get("poses_from", "given")
+    if source == "given":
+        return ""
+    states = report.get("tracking", {}).get("states", {})
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    scale = ""
+    if "scale_from" in report:
+        scale = "; of unknown scale" if report["up_to_scale"] else f"; scale from {report['scale_from']}"
+    return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n"
+
+
 def _print_summary(folder: Path, finished: FinishedMap) -> None:
     report, surface = finished.report, finished.surface
     rows, cols = surface.shape
@@ -215,6 +249,7 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         + f"\n  {describe_camera(report)}\n"
         f"  {describe_time_offset(report)}\n"
         + _describe_shared(report["shared_errors"])
+        + _describe_poses(report)
         + f"  frame: {report['placement']['T_world_map_from']}"
     )
     for frame in skipped[:5]:

@@ -5,14 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.frontend.alignment import PosePrior
 from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, Start
 from glrender.frontend.tracker import TrackedFrame, Tracker
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry
+from glrender.io.trajectory import Trajectory
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+ODOMETRY_SHARE = 0.1
+"""Of each step, along and about each axis: what odometry is taken to have wrong by."""
+ODOMETRY_LEAST = 0.001, np.radians(0.2)
+"""Metres and radians that a step of odometry is wrong by at least: suspension, and clocks that are not quite one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +37,13 @@ class Followed:
 class Follower:
     """Follows a camera over ground that is roughly level at first; owned by `context`."""
 
-    def __init__(self, context: Context, camera: Camera, scale: BootstrapOptions) -> None:
+    def __init__(
+        self, context: Context, camera: Camera, scale: BootstrapOptions, odometry: Trajectory | None = None
+    ) -> None:
         self._bootstrap = Bootstrap(camera, scale)
         self._tracker = Tracker(context, camera)
+        self._odometry = odometry
+        self._last: tuple[float, Float64] | None = None
         self._waiting: list[tuple[FrameEntry, Float32]] = []
         self.start: Start | None = None
         """The world, once there is one: its floor at z = 0, below the first camera its origin."""
@@ -40,9 +53,9 @@ class Follower:
     def add(self, entry: FrameEntry, image: Float32) -> list[Followed]:
         """Take the next photograph; gives those whose tracking is done by it: at the start all since the first one."""
         if self.start is not None:
-            return [Followed(entry, image, self._tracker.track(entry.time, image))]
+            return [self._track(entry, image)]
         self._waiting.append((entry, image))
-        progress = self._bootstrap.add(image)
+        progress = self._bootstrap.add(image, self._driven(entry.time))
         self.reason = progress.reason
         if progress.start is None:
             return []
@@ -50,9 +63,33 @@ class Follower:
         self._tracker.use_map(self.start.surface)
         first, *others = self._waiting[self.start.frames[0] :]
         self._waiting.clear()
-        started = self._tracker.start(first[0].time, first[1], self.start.poses[0])
-        tracked = [Followed(each, picture, self._tracker.track(each.time, picture)) for each, picture in others]
-        return [Followed(*first, started), *tracked]
+        pose = self.start.poses[0]
+        started = self._tracker.start(first[0].time, first[1], pose)
+        self._last = first[0].time, pose
+        return [Followed(*first, started), *(self._track(*other) for other in others)]
+
+    def _track(self, entry: FrameEntry, image: Float32) -> Followed:
+        tracked = self._tracker.track(entry.time, image, prior=self._prior(entry.time))
+        if tracked.T_world_camera is not None:
+            self._last = entry.time, tracked.T_world_camera
+        return Followed(entry, image, tracked)
+
+    def _driven(self, time: float) -> Float64 | None:
+        """The pose that odometry has at a time; None where it has none."""
+        return self._odometry.at(time) if self._odometry is not None and self._odometry.covers(time) else None
+
+    def _prior(self, time: float) -> PosePrior | None:
+        """Where odometry sees the camera, from the last frame that was found on."""
+        assert self._last is not None
+        then, now = self._driven(self._last[0]), self._driven(time)
+        if then is None or now is None:
+            return None
+        step = se3.inverse(then) @ now
+        twist = se3.log(step)
+        moved, turned = np.linalg.norm(twist[:3]), np.linalg.norm(twist[3:])
+        least_moved, least_turned = ODOMETRY_LEAST
+        sigmas = [least_moved + ODOMETRY_SHARE * moved] * 3 + [least_turned + ODOMETRY_SHARE * turned] * 3
+        return PosePrior(self._last[1] @ step, np.diag(np.square(sigmas)))
 
     def use_map(self, surface: HeightMap) -> None:
         """Take the ground to be `surface` from now on."""

@@ -32,6 +32,9 @@ class MotionOptions:
 
     track: BootstrapOptions | None = None
     """What is known of the scale where poses are to be estimated; None: poses are given."""
+    odometry: bool = False
+    """Whether, with `track`, the sequence's trajectory is the camera's odometry, of which the scale and a prior of each
+    step are taken."""
     refine_poses: bool = False
     """Whether to refine the poses, given or tracked, with the map."""
     height_range: tuple[float, float] | None = None

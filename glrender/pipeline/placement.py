@@ -99,6 +99,28 @@ def place_on_ground(
     return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, max_vertices)
 
 
+def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:
+    """T_world_camera (4, 4) of a world whose z points up from the plane that dominates a depth image.
+
+    `depth` is (height, width) metres, 0 where nothing was measured. The origin is below the camera, on the plane, and
+    x points to the camera's right. InputError where there is no plane.
+    """
+    step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
+    pixels = np.s_[step // 2 :: step, step // 2 :: step]
+    z = depth[pixels].astype(np.float64)
+    seen = np.isfinite(z) & (z > 0)
+    if seen.sum() < 3:
+        raise InputError("depth image: measured next to nothing, so no floor shows in it")
+    points = camera.rays()[pixels][seen] * z[seen, None]
+    normal, middle = _dominant_plane(_Sight(points, points, z[seen], math.sqrt(camera.fx * camera.fy)))
+    x = np.array([1.0, 0, 0]) - normal[0] * normal
+    x /= np.linalg.norm(x)
+    T = np.eye(4)
+    T[:3, :3] = np.stack([x, np.cross(normal, x), normal])
+    T[2, 3] = -float(normal @ middle)
+    return T
+
+
 def _placed(
     sequence: Sequence,
     look: "Callable[[], _Sight]",

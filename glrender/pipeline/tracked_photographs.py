@@ -92,7 +92,9 @@ class _Pursuit:
     ) -> None:
         assert options.motion.track is not None
         self._sequence, self._options, self._fusion = sequence, options, fusion
-        self._follower = Follower(context, sequence.camera, options.motion.track)
+        self._follower = Follower(
+            context, sequence.camera, options.motion.track, sequence.trajectory if options.motion.odometry else None
+        )
         self.poses: dict[int, Float64] = {}
         """T_world_camera (4, 4) of the frames that were found, by their index."""
         self.found: list[FrameEntry] = []
