@@ -1,0 +1,138 @@
+"""`glrender fuse --use color`: photographs alone, with poses and without, and what they cannot tell."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glrender.cli.main import main
+from glrender.geometry.heightmap import HeightMap
+from glrender.io.trajectory import read_trajectory
+from glrender.pipeline.outputs import FILES, TRAJECTORY
+
+SCENE = ("--size", "1.6", "1.2", "--relief", "0.08", "--width", "160", "--height", "120", "--altitude", "0.6")
+
+
+def simulated(folder: Path, *options: str) -> Path:
+    assert main(["simulate", str(folder), *SCENE, *options]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten photographs of a flight over a hill, and their depth images, which are not to be looked at."""
+    return simulated(tmp_path_factory.mktemp("photographs") / "flight", "--frames", "14")
+
+
+@pytest.fixture(scope="module")
+def glide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A camera that moves little from frame to frame, as tracking needs it."""
+    return simulated(
+        tmp_path_factory.mktemp("photographs") / "glide", "--frames", "40", "--rate", "30", "--path", "orbit"
+    )
+
+
+def fused(sequence: Path, out: Path, *options: str) -> dict[str, Any]:
+    assert main(["fuse", str(sequence), "--use", "color", "--out", str(out), "--spacing", "0.02", *options]) == 0
+    report: dict[str, Any] = json.loads((out / "report.json").read_text())
+    return report
+
+
+def judged(capsys: pytest.CaptureFixture[str], sequence: Path, out: Path, *options: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert main(["eval", str(out / "map.npz"), "--truth", str(sequence / "truth.npz"), *options, "--json"]) == 0
+    result: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return result
+
+
+def test_photographs_with_poses_become_a_map(flight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = fused(flight, tmp_path / "map")
+    assert {path.name for path in (tmp_path / "map").iterdir()} == set(FILES)
+    assert report["poses_from"] == "given"
+    assert report["depth_from_motion"]["shares"]["confident"] > 0.3
+    result = judged(capsys, flight, tmp_path / "map")
+    assert result["rmse_mm"] < 6
+    assert result["completeness"] > 0.4
+    assert HeightMap.load(tmp_path / "map" / "map.npz").colors is not None
+
+
+def test_poses_that_are_off_are_refined(flight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    off = tmp_path / "off"
+    shutil.copytree(flight, off)
+    noisy = read_trajectory(off / "groundtruth.txt")
+    noisy.poses[:, :3, 3] += np.random.default_rng(0).normal(scale=0.006, size=(len(noisy.times), 3))
+    from glrender.io.trajectory import Trajectory, write_trajectory
+
+    write_trajectory(off / "groundtruth.txt", Trajectory(noisy.times, noisy.poses))
+    fused(off, tmp_path / "given")
+    report = fused(off, tmp_path / "refined", "--refine-poses")
+    assert report["poses_from"] == "refined with the map"
+    assert (tmp_path / "refined" / TRAJECTORY).exists()
+    given = judged(capsys, off, tmp_path / "given", "--remove-offset")
+    refined = judged(capsys, off, tmp_path / "refined", "--remove-offset")
+    assert refined["rmse_mm"] < 0.8 * given["rmse_mm"]
+
+
+def test_photographs_alone_become_a_trajectory_and_a_map(
+    glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = fused(glide, tmp_path / "map", "--track")
+    assert (report["poses_from"], report["up_to_scale"]) == ("tracked", True)
+    assert report["tracking"]["states"]["tracking"] > 30
+    result = judged(
+        capsys, glide, tmp_path / "map", "--truth-trajectory", str(glide / "truth_trajectory.txt"), "--remove-offset"
+    )
+    assert result["trajectory_rmse_mm"] < 10
+    assert result["median_abs_mm"] < 6
+
+
+def test_odometry_gives_the_scale(glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odometry = str(glide / "truth_trajectory.txt")
+    report = fused(glide, tmp_path / "map", "--track", "--odometry", odometry, "--frames", "::2")
+    assert (report["up_to_scale"], report["scale_from"]) == (False, "odometry")
+    options = ("--truth-trajectory", odometry)
+    assert judged(capsys, glide, tmp_path / "map", *options)["trajectory_scale"] == pytest.approx(1, abs=0.04)
+
+
+def test_colour_and_depth_are_tracked_without_poses(
+    glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "map"
+    assert main(["fuse", str(glide), "--track", "--out", str(out), "--spacing", "0.02", "--frames", "::2"]) == 0
+    result = judged(capsys, glide, out, "--truth-trajectory", str(glide / "truth_trajectory.txt"))
+    assert result["trajectory_rmse_mm"] < 5
+    assert result["trajectory_scale"] == pytest.approx(1, abs=0.01)
+
+
+def test_a_camera_that_only_turns_tells_no_depth(
+    flight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every frame claims to have been taken from the place of the first."""
+    still = tmp_path / "still"
+    shutil.copytree(flight, still)
+    lines = (still / "groundtruth.txt").read_text().splitlines()
+    first = next(line for line in lines if not line.startswith("#")).split()
+    moved = [
+        line if line.startswith("#") else " ".join([line.split()[0], *first[1:4], *line.split()[4:]]) for line in lines
+    ]
+    (still / "groundtruth.txt").write_text("\n".join(moved) + "\n")
+    assert main(["fuse", str(still), "--use", "color", "--out", str(tmp_path / "out")]) == 1
+    assert "stands in one place" in capsys.readouterr().err
+    # Tracking looks at the images, and at only one of them.
+    assert (
+        main(["fuse", str(still), "--use", "color", "--track", "--frames", "0:1", "--out", str(tmp_path / "out")]) == 1
+    )
+    assert "do not tell where the camera is: no baseline yet" in capsys.readouterr().err
+
+
+def test_damaged_photographs_are_left_out_and_told(flight: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(flight, broken)
+    picture = sorted((broken / "rgb").iterdir())[4]
+    picture.write_bytes(picture.read_bytes()[:200])
+    report = fused(broken, tmp_path / "map")
+    assert [skipped["index"] for skipped in report["frames_skipped"]] == [4]
+    assert main(["fuse", str(broken), "--use", "color", "--strict", "--out", str(tmp_path / "strict")]) == 1
