@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from glrender.checks import check_pose, check_positive
 from glrender.errors import UsageError
 from glrender.frontend.alignment import Alignment, align
-from glrender.frontend.intensity import intensity
 from glrender.frontend.plane_motion import PlaneMotion, follow_plane, on_plane, refine_plane
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import Reference, make_reference
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]

@@ -9,7 +9,6 @@ from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import Alignment, PosePrior, align
 from glrender.frontend.focal import FocalError
-from glrender.frontend.intensity import intensity
 from glrender.frontend.joint_poses import PoseRefiner, RefinedPoses
 from glrender.frontend.keyframes import Keyframe, KeyframeStore, overlap
 from glrender.frontend.pyramid import Level, build_pyramid
@@ -20,6 +19,7 @@ from glrender.frontend.trajectory_log import TrajectoryLog
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 
 Float32 = NDArray[np.float32]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from glrender.errors import GLError, InputError
 from glrender.frontend.depth_from_motion import DepthFromMotion
-from glrender.frontend.intensity import intensity
 from glrender.frontend.motion_depth import MotionDepth
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Search
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
@@ -39,6 +39,8 @@ Poses = Mapping[int, Float64]
 OBSERVED = 0.2
 """`FusionOptions.observed_ratio` at most: a matched depth is hardly surer than a cell is wide, unlike a sensor's, and
 what its sigma leaves open the prior may help to know."""
+OBSERVED_RATIO = 0.5
+"""Of `FusionOptions.observed_ratio`, for depths that are sparse and scatter by as much as a cell is large."""
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
 

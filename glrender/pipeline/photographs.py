@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.intensity import intensity
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError

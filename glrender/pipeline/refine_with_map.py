@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.frontend.intensity import intensity
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence

@@ -6,6 +6,7 @@ import numpy as np
 
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.level_map import level_map
 from glrender.geometry.trajectory_alignment import TrajectoryAlignment, align_trajectories
 from glrender.io.trajectory import Trajectory
 
@@ -49,11 +50,11 @@ def evaluate_trajectory(
 
 
 def moved_map(surface: HeightMap, alignment: TrajectoryAlignment) -> HeightMap:
-    """A map of the estimated world in the true one."""
+    """A map of the estimated world in the true one, with heights along the true vertical."""
     s = alignment.scale
     pose = surface.pose.copy()
     pose[:3, 3] *= s
-    return replace(
+    moved = replace(
         surface,
         heights=s * surface.heights,
         spacing=s * surface.spacing,
@@ -61,3 +62,4 @@ def moved_map(surface: HeightMap, alignment: TrajectoryAlignment) -> HeightMap:
         T_world_map=alignment.T_true_estimated @ pose,
         sigma=None if surface.sigma is None else s * surface.sigma,
     )
+    return level_map(moved)

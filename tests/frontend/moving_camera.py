@@ -7,9 +7,9 @@ import numpy as np
 from flights import camera_of
 from numpy.typing import NDArray
 
-from glrender.frontend.intensity import intensity
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.simulate.elevation import BUILTIN, read_elevation

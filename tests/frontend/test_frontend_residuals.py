@@ -5,7 +5,6 @@ import pytest
 from moving_camera import CAMERA, along, drive, record, textured_ground
 from scipy import ndimage
 
-from glrender.frontend.intensity import intensity
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import ReferencePoints, depth_slopes, make_reference
 from glrender.frontend.residuals import Exposure, by_reference_twist, geometric, photometric
@@ -13,6 +12,7 @@ from glrender.frontend.warp import look_up
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.render.derivatives import DerivativeRenderer
 
