@@ -95,6 +95,10 @@ class Follower:
         """Take the ground to be `surface` from now on."""
         self._tracker.use_map(surface)
 
+    def trajectory(self) -> list[tuple[float, Float64]]:
+        """(seconds, T_world_camera (4, 4)) of the frames that were found, by where their keyframes are now."""
+        return self._tracker.trajectory()
+
     def release(self) -> None:
         """Release what this made in the context."""
         self._tracker.release()

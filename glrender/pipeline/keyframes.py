@@ -1,7 +1,7 @@
 """Which of a moving camera's photographs are given a depth, from which of the others, and when."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +14,15 @@ from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Search
 from glrender.frontend.sources import choose_sources
 from glrender.io.sequence import FrameEntry
+from glrender.pipeline.ground import Ground
 
 Float64 = NDArray[np.float64]
 
-APART = 0.08
+APART = 0.04
 """Of the distance to the ground: how far the camera moves from one keyframe to the next."""
 TURNED = 15.0
 """Degrees that the camera turns from one keyframe to the next, if it does not move so far before."""
-AFTER = 2
+AFTER = 3
 """Keyframes that a keyframe waits for: seen from both sides, less of its depth is hidden, and less uncertain."""
 KEPT = 24
 """Keyframes that sources are chosen from."""
@@ -44,6 +45,18 @@ def is_apart(pose: Float64, last: Float64, distance: float) -> bool:
     cosine = (np.trace(last[:3, :3].T @ pose[:3, :3]) - 1) / 2
     turned = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     return bool(np.linalg.norm(pose[:3, 3] - last[:3, 3]) >= APART * distance or turned >= TURNED)
+
+
+def choose_keyframes(
+    entries: Sequence[FrameEntry], poses: Mapping[int, Float64], T_world_map: Float64, ground: Ground
+) -> tuple[FrameEntry, ...]:
+    """Of the photographs, in their order, those that are apart; `poses` are T_world_camera (4, 4) by their index."""
+    chosen: list[FrameEntry] = []
+    for entry in entries:
+        pose = poses[entry.index]
+        if not chosen or is_apart(pose, poses[chosen[-1].index], ground.distance(pose, T_world_map)):
+            chosen.append(entry)
+    return tuple(chosen)
 
 
 class KeyframeDepths:

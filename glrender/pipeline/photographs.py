@@ -14,7 +14,7 @@ from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
-from glrender.pipeline.keyframes import is_apart
+from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import place_on_ground
 from glrender.pipeline.refine_with_map import refine_with_map
@@ -50,7 +50,7 @@ def fuse_photographs(
     poses: Poses = {entry.index: sequence.trajectory.at(entry.time + chosen.offset.seconds) for entry in chosen.posed}
     frame, frame_source = _map_frame(sequence, options)
     ground = _ground_of(sequence, chosen.posed, poses, frame)
-    keyframes = _keyframes(chosen.posed, poses, frame, ground)
+    keyframes = choose_keyframes(chosen.posed, poses, frame, ground)
     placement = place_on_ground(
         sequence,
         [poses[entry.index] for entry in keyframes],
@@ -96,15 +96,3 @@ def _ground_of(sequence: Sequence, entries: tuple[FrameEntry, ...], poses: Poses
         return intensity(image)
 
     return find_ground(sequence.camera, [poses[entry.index] for entry in entries], read, T_world_map)
-
-
-def _keyframes(
-    entries: tuple[FrameEntry, ...], poses: Poses, T_world_map: Float64, ground: Ground
-) -> tuple[FrameEntry, ...]:
-    """Of the photographs, those that are apart."""
-    chosen: list[FrameEntry] = []
-    for entry in entries:
-        pose = poses[entry.index]
-        if not chosen or is_apart(pose, poses[chosen[-1].index], ground.distance(pose, T_world_map)):
-            chosen.append(entry)
-    return tuple(chosen)

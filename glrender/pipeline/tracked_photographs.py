@@ -1,8 +1,9 @@
 """Photographs of one moving camera, and nothing else, become a trajectory and a height map.
 
-The ground that the map covers is not known before the camera has been there. So unless bounds are given, the sequence
-is gone through twice: a scout follows the camera over ground taken to be level, and says where it went; then it is
-followed again over the map that is being made.
+A recording is gone through twice. First the camera is followed over ground taken to be level; its keyframes are
+refined together as they come, so what the first of them got wrong of the ground's tilt, and with it of the scale, is
+put right by those after them. Then the map is made from the poses that came of it. Live (`realtime`), each keyframe is
+fused when it comes, and the camera is followed over the map in the making.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 from glrender.frontend.bootstrap import Start
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
@@ -21,8 +22,8 @@ from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframe_fusion import KeyframeFusion, trajectory_of
-from glrender.pipeline.keyframes import is_apart
+from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
+from glrender.pipeline.keyframes import choose_keyframes, is_apart
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.read_ahead import Pace, read_ahead
@@ -32,6 +33,8 @@ Float64 = NDArray[np.float64]
 
 WORLD = np.eye(4)
 """The map's frame is that of the start: z up from the floor, the origin below the first camera."""
+LEVEL = Ground(0.0, 1.0, 0)
+"""The floor in it."""
 
 
 def fuse_tracked_photographs(
@@ -43,45 +46,95 @@ def fuse_tracked_photographs(
 ) -> FinishedMap:
     """Track and fuse a sequence's photographs; arguments, interruptions and what is returned as of `fuse_sequence`.
 
-    Raises InputError where there are no photographs, where they never tell a floor and a motion, (with `strict`) for
-    any frame that cannot be used, or where nothing falls on the map.
+    Raises UsageError for `realtime` without bounds, since where the camera will go is not known then; InputError where
+    there are no photographs, where they never tell a floor and a motion, (with `strict`) for any frame that cannot be
+    used, or where nothing falls on the map.
     """
-    assert options.motion.track is not None
+    if options.realtime and options.bounds is None:
+        raise UsageError(
+            "bounds: received none, expected those of the map where the camera is followed live: metres to the right "
+            "of the first camera, and ahead of it"
+        )
     entries = sequence.select(options.frames)
-    scouting = options.bounds is None
-    total = len(entries) * (2 if scouting else 1)
-    scout = _Pursuit(context, sequence, options)
+    fuse = _fuse_live if options.realtime else _fuse_recorded
+    return fuse(context, sequence, entries, options, advance, keep)
+
+
+def _fuse_recorded(
+    context: Context,
+    sequence: Sequence,
+    entries: tuple[FrameEntry, ...],
+    options: SequenceOptions,
+    advance: Callable[[int, int], None],
+    keep: Callable[[FinishedMap], None],
+) -> FinishedMap:
+    pursuit = _Pursuit(context, sequence, options)
     try:
-        scout.run(entries, lambda done: advance(done, total), until_started=not scouting)
+        pursuit.run(entries, lambda done: advance(done, 2 * len(entries)))
+        start = pursuit.started()
+        poses: Poses = pursuit.poses
     finally:
-        scout.release()
-    start = scout.started()
-    placement = place_on_ground(
-        sequence,
-        list(scout.poses.values()),
-        0.0,
-        T_world_map=WORLD,
-        frame_source="the floor under the first photograph, x to its right",
-        bounds=options.bounds,
-        spacing=options.spacing,
-    )
-    ground = Ground(0.0, 1.0, len(start.frames))
-    fusion = KeyframeFusion(context, sequence, options, placement, ground)
+        pursuit.release()
+    placement = _place(sequence, options, list(poses.values()))
+    keyframes = choose_keyframes(pursuit.found, poses, WORLD, LEVEL)
+    description = _describe(sequence, start, pursuit.states) | {"frames": len(entries)}
+    trajectory = trajectory_of(pursuit.found, poses)
+    if options.motion.refine_poses:
+        refined = refine_with_map(context, sequence, keyframes, poses, LEVEL, placement, options)
+        poses, description = refined.poses, description | refined.description
+        keyframes = tuple(entry for entry in keyframes if entry.index in poses)
+        trajectory = trajectory_of(keyframes, poses)
+    fusion = KeyframeFusion(context, sequence, options, placement, LEVEL)
+    try:
+        fusion.add_all(
+            keyframes, poses, lambda done, total: advance(len(entries) * (total + done), 2 * len(entries) * total)
+        )
+        with interruptible_after():
+            skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
+            finished = fusion.finish(skipped, description, trajectory)
+            keep(finished)
+    finally:
+        fusion.release()
+    return finished
+
+
+def _fuse_live(
+    context: Context,
+    sequence: Sequence,
+    entries: tuple[FrameEntry, ...],
+    options: SequenceOptions,
+    advance: Callable[[int, int], None],
+    keep: Callable[[FinishedMap], None],
+) -> FinishedMap:
+    # The spacing has to be known before a camera is.
+    if options.spacing is None:
+        raise UsageError("spacing: received none, expected that of the map where the camera is followed live, metres")
+    fusion = KeyframeFusion(context, sequence, options, _place(sequence, options, [WORLD]), LEVEL)
     pursuit = _Pursuit(context, sequence, options, fusion)
     try:
         with fusion.kept():
-            pursuit.run(entries, lambda done: advance(total - len(entries) + done, total))
+            pursuit.run(entries, lambda done: advance(done, len(entries)))
         with interruptible_after():
-            description = _describe(sequence, start, pursuit) | {"frames": len(entries)}
+            description = _describe(sequence, pursuit.started(), pursuit.states) | {"frames": len(entries)}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
             finished = fusion.finish(skipped, description, trajectory_of(pursuit.found, pursuit.poses))
-            if options.motion.refine_poses and not finished.partial:
-                finished = _refined(context, sequence, options, pursuit, ground, placement, skipped, description)
             keep(finished)
     finally:
         pursuit.release()
         fusion.release()
     return finished
+
+
+def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -> Placement:
+    return place_on_ground(
+        sequence,
+        poses,
+        LEVEL.height,
+        T_world_map=WORLD,
+        frame_source="the floor under the first photograph, x to its right",
+        bounds=options.bounds,
+        spacing=options.spacing,
+    )
 
 
 class _Pursuit:
@@ -98,10 +151,10 @@ class _Pursuit:
         self.poses: dict[int, Float64] = {}
         """T_world_camera (4, 4) of the frames that were found, by their index."""
         self.found: list[FrameEntry] = []
-        self.keyframes: list[FrameEntry] = []
         self.skipped: list[Skipped] = []
         self.states: Counter[str] = Counter()
         """How many frames were tracked, lost, …"""
+        self._last: Float64 | None = None
 
     def run(self, entries: tuple[FrameEntry, ...], advance: Callable[[int], None], until_started: bool = False) -> None:
         """Follow the camera, to the end or until there is a start, and hand keyframes to the fusion if there is one."""
@@ -109,8 +162,10 @@ class _Pursuit:
         for done, read in enumerate(read_ahead(self._sequence, entries), start=1):
             with interruptible_after():
                 if read.frame is None:
-                    if self._fusion is not None:
-                        self._fusion.skip(read)
+                    if self._options.strict:
+                        assert read.error is not None
+                        raise read.error
+                    self._skip(read.entry, str(read.error))
                 elif pace is not None and not pace.wait_for(read.entry):
                     self._skip(read.entry, "dropped to keep up: the next frame had come")
                 else:
@@ -118,8 +173,10 @@ class _Pursuit:
                     for followed in self._follower.add(read.entry, read.frame.image):
                         self._take(followed)
             advance(done)
-            if until_started and self._follower.start is not None:
-                return
+        if self._fusion is None:
+            # Where their keyframes have moved to meanwhile.
+            final = dict(self._follower.trajectory())
+            self.poses = {entry.index: final[entry.time] for entry in self.found}
 
     def started(self) -> Start:
         """The start; InputError if there never was one."""
@@ -147,12 +204,9 @@ class _Pursuit:
         self.found.append(entry)
         if self._fusion is None or not tracked.usable:
             return
-        ground = Ground(0.0, 1.0, 0)
-        if self.keyframes:
-            last = self.poses[self.keyframes[-1].index]
-            if not is_apart(pose, last, ground.distance(pose, WORLD)):
-                return
-        self.keyframes.append(entry)
+        if self._last is not None and not is_apart(pose, self._last, LEVEL.distance(pose, WORLD)):
+            return
+        self._last = pose
         if self._fusion.add(entry, followed.image, pose):
             self._follower.use_map(self._fusion.surface)
 
@@ -160,29 +214,7 @@ class _Pursuit:
         self.skipped.append(Skipped(entry.index, entry.name, reason))
 
 
-def _refined(
-    context: Context,
-    sequence: Sequence,
-    options: SequenceOptions,
-    pursuit: _Pursuit,
-    ground: Ground,
-    placement: Placement,
-    skipped: tuple[Skipped, ...],
-    description: dict[str, Any],
-) -> FinishedMap:
-    """The map made anew from the keyframes' poses, refined with it."""
-    keyframes = tuple(pursuit.keyframes)
-    refined = refine_with_map(context, sequence, keyframes, pursuit.poses, ground, placement, options)
-    keyframes = tuple(entry for entry in keyframes if entry.index in refined.poses)
-    fusion = KeyframeFusion(context, sequence, options, placement, ground)
-    try:
-        fusion.add_all(keyframes, refined.poses, lambda done, total: None)
-        return fusion.finish(skipped, description | refined.description, trajectory_of(keyframes, refined.poses))
-    finally:
-        fusion.release()
-
-
-def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, Any]:
+def _describe(sequence: Sequence, start: Start, states: Counter[str]) -> dict[str, Any]:
     """What tracking found, for `report.json`."""
     camera = sequence.camera
     return {
@@ -196,7 +228,6 @@ def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, 
         "tracking": {
             "camera_height_at_start": start.camera_height,
             "frames_of_start": len(start.frames),
-            "states": dict(pursuit.states),
-            "keyframes": len(pursuit.keyframes),
+            "states": dict(states),
         },
     }
