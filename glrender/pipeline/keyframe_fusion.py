@@ -39,8 +39,6 @@ Poses = Mapping[int, Float64]
 OBSERVED = 0.2
 """`FusionOptions.observed_ratio` at most: a matched depth is hardly surer than a cell is wide, unlike a sensor's, and
 what its sigma leaves open the prior may help to know."""
-OBSERVED_RATIO = 0.5
-"""Of `FusionOptions.observed_ratio`, for depths that are sparse and scatter by as much as a cell is large."""
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
 
