@@ -64,7 +64,7 @@ def fuse_photographs(
     trajectory = None
     if options.motion.refine_poses:
         refined = refine_with_map(context, sequence, keyframes, poses, ground, placement, options)
-        poses, description = refined.poses, description | refined.description
+        poses, options, description = refined.poses, refined.options, description | refined.description
         keyframes = tuple(entry for entry in keyframes if entry.index in poses)
         trajectory = trajectory_of(keyframes, poses)
     run = KeyframeFusion(context, sequence, options, placement, ground)

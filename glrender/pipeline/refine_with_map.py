@@ -1,7 +1,7 @@
 """Given poses refined together with the map of what the photographs show from them."""
 
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,9 @@ from glrender.pipeline.placement import Placement
 Float64 = NDArray[np.float64]
 
 POSITION_SIGMA = 0.02
-"""Of the distance to the ground: what given positions are taken to be off by."""
+"""Of the distance to the ground: what given positions are taken to be off by, unless it is said."""
 ROTATION_SIGMA = 0.01
-"""Radians that given rotations are taken to be off by, beside what all have wrong alike."""
+"""Radians that given rotations are taken to be off by, beside what all have wrong alike, unless it is said."""
 LEVEL_SIGMA = np.radians(0.5)
 """Radians that ground which was taken to be level may be tilted by."""
 
@@ -35,6 +35,8 @@ class RefinedWithMap:
     """Poses, and how they came about."""
 
     poses: Poses
+    options: SequenceOptions
+    """To fuse with: what `pose_sigma` said of the given poses does not hold of these."""
     description: dict[str, Any]
     """For `report.json`."""
 
@@ -56,7 +58,12 @@ def refine_with_map(
     entries, photographs = _read(sequence, keyframes)
     given = np.stack([poses[entry.index] for entry in entries])
     distance = float(np.median([ground.distance(pose, placement.T_world_map) for pose in given]))
+    said = options.fusion.pose_sigma
     prior = POSITION_SIGMA * distance, ROTATION_SIGMA
+    if said is not None:
+        prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
+        # What is left of it after refining is for fusion to find.
+        options = replace(options, fusion=replace(options.fusion, pose_sigma=None))
     rounds = [refine_poses(context, sequence.camera, photographs, given, _level(ground, placement), prior)]
     laid = _laid_over(rounds[0].poses, given, prior[0])
     first = KeyframeFusion(context, sequence, options, placement, ground)
@@ -68,7 +75,7 @@ def refine_with_map(
     rounds.append(refine_poses(context, sequence.camera, photographs, laid, surface, prior))
     laid = _laid_over(rounds[1].poses, given, prior[0])
     return RefinedWithMap(
-        _by_index(entries, laid), {"poses_from": "refined with the map"} | _describe(rounds, given, laid)
+        _by_index(entries, laid), options, {"poses_from": "refined with the map"} | _describe(rounds, given, laid)
     )
 
 

@@ -81,7 +81,7 @@ def _fuse_recorded(
     trajectory = trajectory_of(pursuit.found, poses)
     if options.motion.refine_poses:
         refined = refine_with_map(context, sequence, keyframes, poses, LEVEL, placement, options)
-        poses, description = refined.poses, description | refined.description
+        poses, options, description = refined.poses, refined.options, description | refined.description
         keyframes = tuple(entry for entry in keyframes if entry.index in poses)
         trajectory = trajectory_of(keyframes, poses)
     fusion = KeyframeFusion(context, sequence, options, placement, LEVEL)
