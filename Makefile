@@ -10,7 +10,7 @@ DEMO := out/demo
 
 help:
 	@echo "make setup   a virtual environment in .venv, and the system's OpenGL packages where they are missing"
-	@echo "make demo    simulate a flight over real terrain, fuse it into a height map, judge the map"
+	@echo "make demo    simulate a flight over real terrain, map it from photographs and rough poses, judge the map"
 	@echo "make test    the tests"
 	@echo "make bench   how long stages, solvers and fusion take, with others beside them"
 	@echo "make lint    ruff and mypy"
@@ -27,9 +27,9 @@ $(BENCH_READY): $(READY)
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/glrender simulate $(DEMO)/sequence
-	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --spacing 0.01 --bounds -1 1 -1 1 --depth-noise 0.001 0.0015
-	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz
+	$(BIN)/glrender simulate $(DEMO)/sequence --pose-noise 0.004 0.15
+	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --use color --refine-poses --pose-sigma 0.004 0.15 --spacing 0.01
+	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz --truth-trajectory $(DEMO)/sequence/truth_trajectory.txt
 	@echo "The pictures:"
 	@find $(DEMO) -maxdepth 2 -name '*.png'
 

@@ -19,10 +19,24 @@ from glrender.io.files import output_folder
 
 def parse_out(description: str) -> Path:
     """The folder that the command line names for the picture, made if need be."""
+    return _parsed(argparse.ArgumentParser(description=description))[1]
+
+
+def parse_recording(description: str) -> tuple[Path, Path]:
+    """The folders that the command line names: of a recording, and for the picture, made if need be."""
     parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("recording", help="a folder in the TUM RGB-D format, with colour, depth and poses")
+    return _parsed(parser)
+
+
+def _parsed(parser: argparse.ArgumentParser) -> tuple[Path, Path]:
     parser.add_argument("--out", default="out/demos", metavar="FOLDER", help="where the picture goes (%(default)s)")
+    options = parser.parse_args()
+    recording = Path(getattr(options, "recording", "."))
+    if not recording.is_dir():
+        parser.error(f"{recording}: no such folder")
     try:
-        return output_folder(parser.parse_args().out)
+        return recording, output_folder(options.out)
     except gr.errors.InputError as error:
         parser.error(str(error))
 

@@ -85,6 +85,14 @@ def test_a_flight_becomes_a_map(tmp_path: Path) -> None:
     assert within_2 == pytest.approx(95, abs=3)
 
 
+def test_a_recording_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (demo,) = DEMOS.glob("04_*.py")
+    command = [sys.executable, str(demo), "nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "nowhere: no such folder" in done.stderr
+
+
 def test_free_ground_is_free_however_badly_it_is_seen(tmp_path: Path) -> None:
     said = run("05", tmp_path)
     table = np.array([[float(cell.rstrip("%")) for cell in line.split()] for line in said.splitlines()[1:-1]])
