@@ -19,7 +19,7 @@ class Level:
 
     camera: Camera
     image: NDArray[np.float32]
-    """(height, width) intensity, see `glrender.frontend.intensity`; NaN where the lens saw nothing."""
+    """(height, width) intensity, see `glrender.geometry.intensity`; NaN where the lens saw nothing."""
 
 
 def build_pyramid(camera: Camera, image: NDArray[np.float32], smallest: int = SMALLEST) -> tuple[Level, ...]:

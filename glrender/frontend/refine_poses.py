@@ -46,7 +46,7 @@ def refine_poses(
 ) -> RefinedPoses:
     """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree with each other about `surface`.
 
-    Photographs are intensities (height, width), see `glrender.frontend.intensity`. The given poses are taken to be off
+    Photographs are intensities (height, width), see `glrender.geometry.intensity`. The given poses are taken to be off
     by `prior_sigma`, metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside what they
     have wrong alike where the camera is `mounted` on what the poses are of. `finest` is the last level of the pyramid
     that is looked at. InputError if the numbers of photographs and poses differ.
