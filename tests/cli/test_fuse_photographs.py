@@ -10,6 +10,7 @@ import pytest
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
+from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory, read_trajectory, write_trajectory
 from glrender.pipeline.outputs import FILES, TRAJECTORY
 
@@ -142,3 +143,37 @@ def test_damaged_photographs_are_left_out_and_told(flight: Path, tmp_path: Path)
     report = fused(broken, tmp_path / "map", "--frames", "0:7")
     assert [skipped["index"] for skipped in report["frames_skipped"]] == [4]
     assert main(["fuse", str(broken), "--use", "color", "--strict", "--out", str(tmp_path / "strict")]) == 1
+
+
+def test_a_live_camera_is_mapped_while_it_is_followed(
+    glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that keeps up with everything but every seventh frame."""
+
+    class Keeping:
+        def __init__(self, entries: object) -> None:
+            pass
+
+        def wait_for(self, entry: FrameEntry) -> bool:
+            return entry.index % 7 != 5
+
+    monkeypatch.setattr("glrender.pipeline.tracked_photographs.Pace", Keeping)
+    options = (
+        "--track",
+        "--realtime",
+        "--bounds",
+        "-1",
+        "1",
+        "-0.5",
+        "1",
+        "--frames",
+        "0:20",
+        "--camera-height",
+        "0.6",
+    )
+    report = fused(glide, tmp_path / "map", *options)
+    dropped = [skipped["index"] for skipped in report["frames_skipped"] if "dropped to keep up" in skipped["reason"]]
+    assert dropped == [5, 12, 19]
+    assert report["frames_used"] > 2
+    result = judged(capsys, glide, tmp_path / "map", "--truth-trajectory", str(glide / "truth_trajectory.txt"))
+    assert result["trajectory_rmse_mm"] < 20
