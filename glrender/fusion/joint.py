@@ -56,9 +56,9 @@ class _Choice:
 class JointProblem:
     """The cost of heights and colours x (rows, cols, 1 + C) over all frames, and its normal equations.
 
-    Which pixels count is settled once, at the x that the problem is made with: those that see the map, but for
-    occlusion edges and grazing views. From then on the cost is one function of x, without which the costs of two
-    estimates could not be compared; make another problem where the estimate has moved far.
+    Which pixels count is settled once, at the x that the problem is made with: those that see the map, but for its
+    outline, occlusion edges and grazing views. From then on the cost is one function of x, without which the costs of
+    two estimates could not be compared; make another problem where the estimate has moved far.
 
     A frame's depth and its image are both used where it has them, images only where C > 0. `frames` is walked through
     at every evaluation: a list keeps all images in memory, an iterable that reads them again each time keeps one.
@@ -132,11 +132,8 @@ class JointProblem:
         assert isinstance(buffers, CompactBuffers)
         mask = usable_pixels(buffers, self.weighting.max_depth_slope)
         assert buffers.edges is not None
-        inside = ~buffers.edges
-        # Beside the map's outline a photograph may show what lies beyond, which only a depth could tell.
-        if frame.depth is not None:
-            inside |= check_array("depth", frame.depth, inside.shape, np.float32) > 0
-        mask &= inside
+        # A pixel beside the map's outline comes and goes as heights change, and its cost with it: no step would help.
+        mask &= ~buffers.edges
         return _Choice(np.packbits(mask), self._compare(buffers, frame, mask).count)
 
     def _compare(self, buffers: CompactBuffers, frame: PosedFrame, mask: NDArray[np.bool_]) -> Residuals:
