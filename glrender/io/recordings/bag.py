@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
 from glrender.io.camera_file import CameraFile
+from glrender.io.optional import require
 from glrender.io.recordings.bag_images import MILLIMETRES, color_content, depth_counts, is_metric
 from glrender.io.recordings.bag_topics import (
     choose_images,
@@ -19,7 +20,7 @@ from glrender.io.recordings.bag_topics import (
     read_pose_topic,
     stamp,
 )
-from glrender.io.recordings.recording import Kind, MissingPackage, Picture
+from glrender.io.recordings.recording import Kind, Picture
 from glrender.io.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -138,14 +139,14 @@ def open_bag(
 @contextmanager
 def _open(path: Path) -> Iterator["AnyReader"]:
     """A reader of the bag; whatever rosbags finds wrong with it becomes an InputError."""
-    try:
-        from apsw import Error as DatabaseError
-        from rosbags.highlevel import AnyReader, AnyReaderError
-        from rosbags.rosbag1 import ReaderError as Bag1Error
-        from rosbags.rosbag2 import ReaderError as Bag2Error
-        from rosbags.typesys import Stores, get_typestore
-    except ImportError:
-        raise MissingPackage(f"{path}: a ROS bag", "rosbags", "bags") from None
+    require("apsw", "bags", path)
+    require("rosbags.highlevel", "bags", path)
+    from apsw import Error as DatabaseError
+    from rosbags.highlevel import AnyReader, AnyReaderError
+    from rosbags.rosbag1 import ReaderError as Bag1Error
+    from rosbags.rosbag2 import ReaderError as Bag2Error
+    from rosbags.typesys import Stores, get_typestore
+
     try:
         # Bags of ROS 2 before Iron do not describe their messages; images and poses have not changed since.
         with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:

@@ -50,8 +50,8 @@ APPLIES = {
 def open_recording(path: str | Path, format: str | None = None, options: RecordingOptions | None = None) -> Recording:
     """Open a recording; nothing but its head is read. Without `format`, one of FORMATS, by its content.
 
-    InputError if it is missing, empty, damaged from the start or of no known format; UsageError for an option that
-    does not belong to its format; MissingPackage if a package is needed that is not installed.
+    InputError if it is missing, empty, damaged from the start or of no known format, or if a package is needed that
+    is not installed; UsageError for an option that does not belong to its format.
     """
     path = Path(path)
     options = options or RecordingOptions()

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.errors import GlrenderError
 from glrender.io.camera_file import CameraFile
 from glrender.io.images import (
     JPEG_SIGNATURE,
@@ -105,13 +104,6 @@ class Recording(Protocol):
 
     def pictures(self) -> Iterator[Picture]:
         """The pictures, photographs and depth images mixed, each kind nearly in the order of its times."""
-
-
-class MissingPackage(GlrenderError):
-    """A package that only some formats need is not installed."""
-
-    def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(f"{what} needs the package {package}, which is not installed: pip install 'glrender[{extra}]'")
 
 
 def _decode_other(name: str, data: bytes) -> NDArray[np.uint8]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.io.recordings.recording import Kind, MissingPackage, Picture
+from glrender.io.optional import require
+from glrender.io.recordings.recording import Kind, Picture
 
 if TYPE_CHECKING:
     import av
@@ -116,12 +117,9 @@ class Video:
 def open_video(path: Path, rate: float | None = None) -> Video:
     """The first video stream of a file; `rate` (frames a second) replaces its times, for streams that have none.
 
-    InputError if PyAV cannot open it or it has no video; MissingPackage without PyAV.
+    InputError if PyAV cannot open it or it has no video, and without PyAV.
     """
-    try:
-        import av
-    except ImportError:
-        raise MissingPackage(f"{path}: a video file", "av", "video") from None
+    av = require("av", "video", path)
     lost = "; one that was cut short has lost its index, which stands at its end"
     hint = lost if path.suffix.lower() in INDEX_AT_END else ""
     try:

@@ -16,7 +16,6 @@ from glrender.io.camera_file import CameraFile
 from glrender.io.images import FrameError
 from glrender.io.recordings.bag import open_bag
 from glrender.io.recordings.opening import recording_format
-from glrender.io.recordings.recording import MissingPackage
 
 STEP = 100_000_000
 """Nanoseconds from image to image."""
@@ -309,5 +308,5 @@ def test_of_a_database_whose_end_is_lost_there_is_the_beginning(path, kind):
 def test_without_rosbags_the_extra_is_named(path, kind, monkeypatch):
     path.write_bytes(b"#ROSBAG")
     monkeypatch.setitem(sys.modules, "rosbags.highlevel", None)
-    with pytest.raises(MissingPackage, match=r"needs the package rosbags, .*pip install 'glrender\[bags\]'"):
+    with pytest.raises(InputError, match=r"needs rosbags, .*pip install 'glrender\[bags\]'"):
         open_bag(path)

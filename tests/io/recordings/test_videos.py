@@ -7,7 +7,6 @@ from media import SIZE, gray, write_video
 
 from glrender.errors import InputError
 from glrender.io.recordings.opening import RecordingOptions, open_recording
-from glrender.io.recordings.recording import MissingPackage
 from glrender.io.recordings.video import open_video
 
 TIMES = [0, 100, 250, 300, 420, 500, 600, 700, 830, 900, 1000, 1100]
@@ -110,5 +109,5 @@ def test_a_stream_without_times_wants_a_rate(tmp_path):
 def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mkv", TIMES[:2])
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(MissingPackage, match=r"needs the package av, .*pip install 'glrender\[video\]'"):
+    with pytest.raises(InputError, match=r"needs av, .*pip install 'glrender\[video\]'"):
         open_video(path)
