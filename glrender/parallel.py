@@ -7,7 +7,7 @@ wanted by others too (Mesa draws on them) they took a frame from 24 to 45 ms, an
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 CORES = len(os.sched_getaffinity(0))
@@ -19,19 +19,38 @@ def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *argum
 
     `loop` is compiled with nogil=True, and no two parts write to the same place.
     """
-    if len(parts) <= 1:
-        return [loop(*arguments, *part) for part in parts]
-    # The first part stays here: a thread that only waited would have the others woken on its own core, one after the
-    # other, where they would stay for longer than they have to do.
-    futures = [_pool(os.getpid()).submit(loop, *arguments, *part) for part in parts[1:]]
-    own = loop(*arguments, *parts[0])
-    return [own, *(future.result() for future in futures)]
+    return _run([partial(loop, *arguments, *part) for part in parts])
+
+
+def run_together(*tasks: Callable[[], Any]) -> list[Any]:
+    """Whole pieces of work at the same time, and what each returned; they may call `run_parts` themselves.
+
+    They spend their time in compiled loops, and none changes what another reads. An error is passed on when all are
+    done.
+    """
+    return _run(tasks)
 
 
 def even_parts(count: int) -> list[tuple[int, int]]:
     """(first, last) of as many equal parts of `count` rows as there are cores."""
     parts = min(CORES, count)
     return [(k * count // parts, (k + 1) * count // parts) for k in range(parts)]
+
+
+def _run(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    # The first call stays here: a thread that only waited would have the others woken on its own core, one after the
+    # other, where they would stay for longer than they have to do.
+    futures = [_pool(os.getpid()).submit(other) for other in calls[1:]]
+    try:
+        results = [own() for own in calls[:1]]
+        for other, future in zip(calls[1:], futures, strict=True):
+            # What no thread has begun is done here: they are all busy, perhaps with what is waiting for this.
+            results.append(other() if future.cancel() else future.result())
+    finally:
+        for future in futures:
+            if not future.cancel():
+                future.exception()  # until it is done
+    return results
 
 
 @cache

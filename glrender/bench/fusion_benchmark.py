@@ -26,8 +26,8 @@ from glrender.gl.path import equations_path
 from glrender.render.derivatives import DerivativeRenderer
 
 OURS = "glrender"
-WARM_UP = 6
-"""Frames that do not count: with the sixth, the first leaves the window, as one does with every frame from then on."""
+WARM_UP = 7
+"""Frames that do not count: with the seventh the first leaves the window, as one does with every frame from then on."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.parallel import even_parts, run_parts
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
 
@@ -68,18 +69,28 @@ class ColorMemory:
         return replace(self, data=ColorEquations(data.information + frame.information, data.vector + frame.vector))
 
     def relaxed(self) -> "ColorMemory":
-        """With the estimate moved towards the solution: neighbours share few pixels, so one sweep goes most of it."""
+        """With the estimate moved towards the solution: neighbours share few pixels, so two sweeps go most of it."""
         estimate = self.estimate.copy()
-        _sweep(self.data.information.matrix, self.data.vector, SIGMA**-2, estimate)
+        for _ in range(2):
+            self._sweep(estimate)
         return replace(self, estimate=estimate)
 
     def solved(self) -> "ColorMemory":
         """With the estimate moved to the solution."""
         estimate = self.estimate.copy()
         for _ in range(_MOST_SWEEPS):
-            if _sweep(self.data.information.matrix, self.data.vector, SIGMA**-2, estimate) < _CONVERGED:
+            if self._sweep(estimate) < _CONVERGED:
                 break
         return replace(self, estimate=estimate)
+
+    def _sweep(self, x: Float64) -> float:
+        """Gauss-Seidel over every other row, then over those between, which depend on no other of them; the largest
+        change."""
+        largest = 0.0
+        for odd in (0, 1):
+            arguments = (self.data.information.matrix, self.data.vector, SIGMA**-2, odd, x)
+            largest = max(largest, *run_parts(_relax_rows, even_parts((len(x) + 1 - odd) // 2), *arguments))
+        return largest
 
     def known(self) -> Float64:
         """(rows, cols, C): the colours in [0, 1], NaN where the data say less than the prior."""
@@ -98,33 +109,28 @@ def _take_over(seen: Float64, where: NDArray[np.bool_], estimate: Float64) -> No
                         estimate[i, j, c] = seen[i, j, c]
 
 
-@njit(cache=True, nogil=True)
-def _sweep(matrix: Float64, vector: Float64, prior: float, x: Float64) -> float:
-    """A Gauss-Seidel sweep down the map and one up over the colours that any data touch; the largest change."""
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _relax_rows(matrix: Float64, vector: Float64, prior: float, odd: int, x: Float64, first: int, last: int) -> float:
+    """Rows 2 first + odd, … 2 last - 2 + odd: the colours that any data touch; the largest change."""
     rows, cols, channels = x.shape
     largest = 0.0
-    for half in range(2):
-        for step in range(rows * cols):
-            vertex = step if half == 0 else rows * cols - 1 - step
-            i, j = vertex // cols, vertex % cols
+    for i in range(2 * first + odd, 2 * last + odd, 2):
+        above, below = max(i - 1, 0), min(i + 1, rows - 1)
+        up, down = np.float64(i > 0), np.float64(i + 1 < rows)
+        for j in range(cols):
             own = matrix[i, j, 0, 0]
             if own == 0.0:
                 continue
+            left, right = max(j - 1, 0), min(j + 1, cols - 1)
+            has_left, has_right = np.float64(j > 0), np.float64(j + 1 < cols)
+            w, e = has_left * matrix[i, left, 1, 0], has_right * matrix[i, j, 1, 0]
+            n, s = up * matrix[above, j, 2, 0], down * matrix[i, j, 2, 0]
+            ne, sw = up * has_right * matrix[above, right, 3, 0], down * has_left * matrix[i, j, 3, 0]
+            per = 1.0 / (own + prior)
             for c in range(channels):
-                total = vector[i, j, c] + prior * MEAN
-                if j + 1 < cols:
-                    total -= matrix[i, j, 1, 0] * x[i, j + 1, c]
-                if i + 1 < rows:
-                    total -= matrix[i, j, 2, 0] * x[i + 1, j, c]
-                    if j > 0:
-                        total -= matrix[i, j, 3, 0] * x[i + 1, j - 1, c]
-                if j > 0:
-                    total -= matrix[i, j - 1, 1, 0] * x[i, j - 1, c]
-                if i > 0:
-                    total -= matrix[i - 1, j, 2, 0] * x[i - 1, j, c]
-                    if j + 1 < cols:
-                        total -= matrix[i - 1, j + 1, 3, 0] * x[i - 1, j + 1, c]
-                value = total / (own + prior)
+                others = w * x[i, left, c] + e * x[i, right, c] + n * x[above, j, c] + s * x[below, j, c]
+                others += ne * x[above, right, c] + sw * x[below, left, c]
+                value = (vector[i, j, c] + prior * MEAN - others) * per
                 largest = max(largest, abs(value - x[i, j, c]))
                 x[i, j, c] = value
     return largest

@@ -14,20 +14,21 @@ wrongly, because somebody walked by, is put right by the others while that frame
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.residuals import Measurements
-from glrender.checks import check_array, check_choice, check_pose, check_positive
+from glrender.checks import check_choice, check_pose, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame, restricted
-from glrender.fusion.noise import check_depth_sigma
 from glrender.fusion.photograph_memory import PhotographMemory
 from glrender.fusion.photometry import PhotographLinearizer, PhotographReport
+from glrender.fusion.posed_frame import copied_frame
 from glrender.fusion.shared_errors import PoseSigma, SharedErrors, shared_errors
 from glrender.fusion.sightings import disputed
 from glrender.fusion.weighting import Weighting
@@ -35,6 +36,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.parallel import run_together
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import SmoothnessPrior
@@ -167,47 +169,41 @@ class HeightMapFusion:
         millimetres), sigmas that are not greater than 0 or a pose that is not rigid, UsageError for neither image nor
         depth, a `depth_sigma` without depth, or an image with other channels than the ones before.
         """
-        T = check_pose("T_world_camera", T_world_camera).copy()
-        if depth is None and image is None:
-            raise UsageError("integrate: received neither image nor depth; give at least one")
-        if depth is None and depth_sigma is not None:
-            raise UsageError("integrate: received depth_sigma without depth; give both or neither")
-        _check_floats("depth", depth, "metres as float")
-        _check_floats("depth_sigma", depth_sigma, "metres as float")
-        _check_floats("image", image, "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)")
-        if depth is None:
-            depth = np.zeros(self.camera.shape)
-        # Copies, of the pose too: the frame is held for a while, and the caller may reuse its arrays.
-        depth = check_array("depth", depth, self.camera.shape, np.float32).copy()
-        given = None if depth_sigma is None else check_depth_sigma(depth_sigma, depth).copy()
+        given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma)
+        T, image, depth = given.T_world_camera, given.image, given.depth
+        assert depth is not None
         if image is not None:
-            image = check_array("image", image, (*self.camera.shape, None), np.float32).copy()
             self._check_channels(image.shape[2])
-        watch = self._linearizer.watch = Stopwatch()
+        watch = Stopwatch()
         with watch.stage("seed"):
             starting = ~self.observed if self.options.heights_from == "color" else None
             unsure = ~self._observed(self._held, _SETTLED) if starting is None else starting
-            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=given, wanted=unsure | self._new)
+            sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
+            leaving = self._window[0] if len(self._window) > self.options.window else None
+            if leaving is not None:
+                self._heights = self._settled()
+            wanted = unsure | self._new
+            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=given.depth_sigma, wanted=wanted)
             seeded = self._seed(seen, unsure)
-        sigma = self.options.depth_noise.sigma(depth) if given is None else given
-        measurements = Measurements(depth, sigma, image, self.options.color_noise)
-        frame = self._linearizer.hold(T, measurements)
-        said = restricted(self._linearizer.linearize(frame, self._heights), starting, self._heights)
+        frame = self._linearizer.hold(T, Measurements(depth, sigma, image, self.options.color_noise))
+        with watch.stage("normal_equations"):
+            tasks = [partial(self._linearized, frame, starting, self._heights)]
+            if leaving is not None:
+                colors = None if self._colors is None else self._colors.estimate
+                tasks.append(partial(self._linearized, leaving.frame, leaving.starting, self._heights, colors))
+            said, *again = self._linearizer.together(*tasks)
+            for each in again:
+                self._commit(each)
         with watch.stage("log"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
             self._log.add(T_map_camera, said.heights, self._heights, ~unsure, self._attenuation)
         self._window.append(_HeldFrame(frame, seen[..., 0], said, starting))
         with watch.stage("solve"):
-            self._heights = self._solved(self._held, _FEW_STEPS, self._heights)
+            self._improve()
         photographs = None
         if self._photographs is not None and image is not None:
             with watch.stage("photographs"):
                 photographs = self._add_photograph(self._photographs, T, image)
-        if len(self._window) > self.options.window:
-            with watch.stage("seed"):
-                self._heights = self._settled()
-            self._commit(self._window[0])
-            self._linearizer.let_go(self._window.popleft().frame)
         report = replace(said.report, seeded=seeded, photographs=photographs, milliseconds=watch.milliseconds)
         return replace(report, color_share=self._color_share(self._held))
 
@@ -217,8 +213,10 @@ class HeightMapFusion:
         Sigma is marginal, and that of the noise together with what whole frames have wrong (see `shared_errors`).
         """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
-        start = self._settled()
-        window = [replace(held, said=self._linearized_again(held, start)) for held in self._window]
+        start, colors = self._settled(), None if self._colors is None else self._colors.solved().estimate
+        window = [
+            replace(held, said=self._linearized(held.frame, held.starting, start, colors)) for held in self._window
+        ]
         return self._map_of(window, start, self._waiting([held.said.heights for held in window], start))
 
     def rescued_map(self) -> HeightMap:
@@ -267,10 +265,6 @@ class HeightMapFusion:
         """(rows, cols): cells that the memory knows nothing of yet."""
         return _diagonal(self._memory) == 0
 
-    @property
-    def _estimated_colors(self) -> Float64 | None:
-        return None if self._colors is None else self._colors.estimate
-
     def _seed(self, seen: Float64, where: NDArray[np.bool_]) -> int:
         """Take over what is finite of heights and colours (rows, cols, 1 + C); how many cells are seen first so."""
         known = where & np.isfinite(seen[..., 0])
@@ -298,9 +292,11 @@ class HeightMapFusion:
                 f"integrate: received an image of {channels} channels, but images before had {self._colors.channels}"
             )
 
-    def _linearized_again(self, held: _HeldFrame, heights: Float64) -> Linearized:
-        said = self._linearizer.linearize(held.frame, heights, self._estimated_colors)
-        return restricted(said, held.starting, heights)
+    def _linearized(
+        self, frame: MeasuredFrame, starting: NDArray[np.bool_] | None, heights: Float64, colors: Float64 | None = None
+    ) -> Linearized:
+        """What a frame says at `heights` about the cells `starting` alone; of colours only with `colors`."""
+        return restricted(self._linearizer.linearize(frame, heights, colors), starting, heights)
 
     def _add_photograph(self, memory: PhotographMemory, T: Float64, image: Float32) -> PhotographReport | None:
         """Let a photograph wait; once there are enough of them, take in what they say."""
@@ -329,13 +325,20 @@ class HeightMapFusion:
 
         return solve
 
-    def _commit(self, held: _HeldFrame) -> None:
-        """Move a frame that leaves the window into the memory."""
-        said = self._linearized_again(held, self._heights)
+    def _commit(self, said: Linearized) -> None:
+        """Move the first frame of the window into the memory: `said` is what it says now."""
         self._memory = self._memory + said.heights
         if self._colors is not None:
-            with self._linearizer.watch.stage("solve"):
-                self._colors = self._colors.with_frame(said.colors).relaxed()
+            self._colors = self._colors.with_frame(said.colors)
+        self._linearizer.let_go(self._window.popleft().frame)
+
+    def _improve(self) -> None:
+        """Move heights and colours towards what is known of them."""
+        solve = partial(self._solved, self._held, _FEW_STEPS, self._heights)
+        if self._colors is None:
+            self._heights = solve()
+        else:
+            self._heights, self._colors = run_together(solve, self._colors.relaxed)
 
     def _total(self, held: Sequence[NormalEquations]) -> NormalEquations:
         """All that is known about the heights: the memory, the prior, and what is held back."""
@@ -380,9 +383,3 @@ _TO_THE_END = MultigridSolver()
 def _diagonal(equations: NormalEquations) -> Float64:
     """(rows, cols): information about each height; looked at where it is, since every frame asks for it many times."""
     return equations.stencil.matrix[:, :, 0, 0]
-
-
-def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:
-    """Refuse whole numbers: they are bytes or millimetres, which no shape gives away."""
-    if values is not None and np.issubdtype(np.asarray(values).dtype, np.integer):
-        raise InputError(f"{name}: received {np.asarray(values).dtype}, expected {expected}")

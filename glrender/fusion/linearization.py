@@ -1,6 +1,8 @@
 """A frame against the map: what it says about heights and colours, linearised at an estimate."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,10 @@ from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.path import equations_path
+from glrender.parallel import run_together
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
 from glrender.solve.systems import NormalEquations
-from glrender.stopwatch import Stopwatch
 
 Float64 = NDArray[np.float64]
 
@@ -86,7 +88,6 @@ class FrameLinearizer:
     def __init__(
         self, context: Context, camera: Camera, grid: Grid, weighting: Weighting, where: str | None = None
     ) -> None:
-        self.watch = Stopwatch()
         self._context, self._camera, self._grid, self._weighting = context, camera, grid, weighting
         if where is None:
             where = equations_path(context, largest_buffer(camera, grid.shape, 3)).where
@@ -114,8 +115,11 @@ class FrameLinearizer:
             colors = None
         surface = self._grid.surface(heights, colors)
         compare = self._compare_on_host if self._gpu is None else self._compare_on_gpu
-        with self.watch.stage("normal_equations"):
-            return compare(surface, frame)
+        return compare(surface, frame)
+
+    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+        """What each of the tasks returns, which linearise a frame each: at the same time, unless OpenGL does it."""
+        return run_together(*tasks) if self._gpu is None else [task() for task in tasks]
 
     def release(self) -> None:
         """Release what was made in the context, but for frames that are still held; may be called twice."""

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_pose
-from glrender.errors import UsageError
+from glrender.checks import check_array, check_pose
+from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import check_depth_sigma
+from glrender.geometry.camera import Camera
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,3 +30,38 @@ class PosedFrame:
             if self.depth is None:
                 raise UsageError("depth_sigma: received one for a frame without depth; give both or neither")
             object.__setattr__(self, "depth_sigma", check_depth_sigma(self.depth_sigma, self.depth))
+
+
+def copied_frame(
+    camera: Camera,
+    T_world_camera: ArrayLike,
+    image: ArrayLike | None,
+    depth: ArrayLike | None,
+    depth_sigma: ArrayLike | None,
+) -> PosedFrame:
+    """A frame of `camera` that is held for a while: its arrays, and its pose, may be used again by whoever gave them.
+
+    Without depth it has one that measured nothing. Raises errors as `HeightMapFusion.integrate` says.
+    """
+    T = check_pose("T_world_camera", T_world_camera).copy()
+    if depth is None and image is None:
+        raise UsageError("integrate: received neither image nor depth; give at least one")
+    if depth is None and depth_sigma is not None:
+        raise UsageError("integrate: received depth_sigma without depth; give both or neither")
+    _check_floats("depth", depth, "metres as float")
+    _check_floats("depth_sigma", depth_sigma, "metres as float")
+    _check_floats("image", image, "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)")
+    if depth is None:
+        depth = np.zeros(camera.shape)
+    depth = check_array("depth", depth, camera.shape, np.float32).copy()
+    if depth_sigma is not None:
+        depth_sigma = check_depth_sigma(depth_sigma, depth).copy()
+    if image is not None:
+        image = check_array("image", image, (*camera.shape, None), np.float32).copy()
+    return PosedFrame(T, depth, image, depth_sigma)
+
+
+def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:
+    """Refuse whole numbers: they are bytes or millimetres, which no shape gives away."""
+    if values is not None and np.issubdtype(np.asarray(values).dtype, np.integer):
+        raise InputError(f"{name}: received {np.asarray(values).dtype}, expected {expected}")

@@ -183,7 +183,7 @@ def test_opengl_fails(
     assert "GL_CONTEXT_LOST" in finished.report["failure"]
     assert finished.prediction is None
     count = finished.report["frames_used"]
-    assert count == {5: 4, 9: 6, 16: FRAMES}[comparison]
+    assert count == {5: 4, 9: 7, 16: FRAMES}[comparison]
     monkeypatch.undo()
     whole = fuse_sequence(context, sequence, replace(options, frames=f"0:{count}"))
     both = np.isfinite(finished.surface.heights) & np.isfinite(whole.surface.heights)

@@ -1,0 +1,60 @@
+"""Loops and pieces of work on all cores."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from glrender.parallel import CORES, even_parts, run_parts, run_together
+
+
+def test_results_come_in_the_order_of_the_parts() -> None:
+    parts = even_parts(100)
+    assert run_parts(lambda scale, first, last: (scale * first, scale * last), parts, 2) == [
+        (2 * first, 2 * last) for first, last in parts
+    ]
+    assert run_parts(lambda first, last: None, []) == []
+
+
+def test_parts_cover_all_rows_once() -> None:
+    for count in (0, 1, CORES, 7 * CORES + 1):
+        rows = [row for first, last in even_parts(count) for row in range(first, last)]
+        assert rows == list(range(count))
+
+
+def test_work_within_work_ends() -> None:
+    """Where every thread is busy with something that waits for parts of its own, each does these itself."""
+
+    def nested(depth: int, first: int, last: int) -> int:
+        if depth == 0:
+            return last - first
+        return sum(run_parts(nested, [(first, last)] * 3, depth - 1))
+
+    done: list[list[int]] = []
+    worker = threading.Thread(
+        target=lambda: done.append(run_together(*[partial(nested, 3, 0, 1)] * (4 * CORES))), daemon=True
+    )
+    worker.start()
+    worker.join(30)
+    assert done == [[27] * (4 * CORES)]
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_an_error_comes_once_nothing_runs_any_more(failing: int) -> None:
+    running = [0]
+    lock = threading.Lock()
+
+    def work(k: int) -> None:
+        with lock:
+            running[0] += 1
+        try:
+            if k == failing:
+                raise ValueError(k)
+            threading.Event().wait(0.05)
+        finally:
+            with lock:
+                running[0] -= 1
+
+    with pytest.raises(ValueError, match=str(failing)):
+        run_together(*(partial(work, k) for k in range(3)))
+    assert running == [0]
