@@ -24,9 +24,9 @@ from glrender.parallel import run_parts
 from glrender.recycle import Recycler
 from glrender.render.forward import NEAR
 from glrender.render.layouts import JUMP
-from glrender.render.on_host import HostSurface
 from glrender.render.ray import eye_over
 from glrender.render.scan import ScanConverter
+from glrender.render.surface import HostSurface
 from glrender.solve.losses import Loss, Squared
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations

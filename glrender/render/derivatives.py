@@ -11,7 +11,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.source import Define
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers, FullBuffers, PoseDerivatives
-from glrender.render.forward import NEAR
+from glrender.render.forward import EVALUATIONS, NEAR
 from glrender.render.layouts import (
     COLORS,
     EDGES,
@@ -21,13 +21,12 @@ from glrender.render.layouts import (
     full_attachments,
     pose_attachments,
 )
-from glrender.render.on_host import HostEvaluator, HostSurface
+from glrender.render.on_host import HostEvaluator
 from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
 from glrender.render.ray import eye_over
 from glrender.render.surface import SurfaceStore, SurfaceTexture
 
 LAYOUTS = ("compact", "full")
-EVALUATIONS = ("gpu", "host")
 
 
 class DerivativeRenderer:
@@ -68,7 +67,6 @@ class DerivativeRenderer:
         self._surfaces = SurfaceStore(context) if surfaces is None else surfaces
         self._surface: SurfaceTexture
         self._host = HostEvaluator()
-        self._on_host: tuple[HeightMap, HostSurface] | None = None
         self._rasters: dict[str, RasterPass] = {}
         self._screens: dict[str, ScreenPass] = {}
 
@@ -133,10 +131,7 @@ class DerivativeRenderer:
         self, surface: HeightMap, T_world_camera: NDArray[np.float64], *, pose: bool, edges: bool
     ) -> CompactBuffers:
         self._view.use()
-        if self._on_host is None or self._on_host[0] is not surface:
-            self.context.check_texture_size("height map", *surface.shape[::-1])
-            self._on_host = surface, HostSurface.of(surface)
-        channels, there = _channels(surface), self._on_host[1]
+        channels, there = _channels(surface), self._surfaces.on_host(surface)
         eye = eye_over(surface, self.camera, T_world_camera, there.height_origin)
         attachments = self._host.evaluate(there, self.camera, eye, self.near, channels)
         return CompactBuffers(

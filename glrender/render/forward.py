@@ -6,16 +6,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_pose, check_positive
+from glrender.checks import check_choice, check_pose, check_positive
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.layouts import FORWARD
+from glrender.render.on_host import HostEvaluator
 from glrender.render.passes import RasterPass, ViewBuffer
+from glrender.render.ray import eye_over
 from glrender.render.surface import SurfaceStore
 
 NEAR = 1e-3
 """Nearest visible depth in metres, unless said otherwise."""
+
+EVALUATIONS = ("gpu", "host")
+"""Where a pass is made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,39 +47,65 @@ class ForwardRenderer:
     """Renders height maps as one camera sees them; owned by `context`, which releases it at the latest.
 
     `camera` is rendered as a pinhole; its distortion, if any, is that of files and plays no part here.
+
+    `evaluation` is where pixels are made: on the "gpu" by drawing, or on the "host" by compiled loops in float64. None
+    takes the host where the processor renders anyway, which is faster there.
     `surfaces`, which stays the caller's, lets several renderers share what is uploaded.
     """
 
     def __init__(
-        self, context: Context, camera: Camera, near: float = NEAR, *, surfaces: SurfaceStore | None = None
+        self,
+        context: Context,
+        camera: Camera,
+        near: float = NEAR,
+        evaluation: str | None = None,
+        *,
+        surfaces: SurfaceStore | None = None,
     ) -> None:
+        self.context = context
         self.camera = camera
         self.near = check_positive("near", near)
-        self._pass = RasterPass(context, camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})
+        if evaluation is None:
+            evaluation = "host" if context.is_software else "gpu"
+        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
+        self._pass: RasterPass | None = self._make_pass() if self.evaluation == "gpu" else None
         self._view = ViewBuffer(context)
+        self._shared = surfaces is not None
         self._surfaces = SurfaceStore(context) if surfaces is None else surfaces
-        self._parts: tuple[RasterPass | SurfaceStore | ViewBuffer, ...] = (self._pass, self._view)
-        if surfaces is None:
-            self._parts += (self._surfaces,)
+        self._host = HostEvaluator()
 
     def render(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:
         """Image and depth of `surface` from a pose (4, 4), camera to world.
 
         Raises InputError if the pose is not rigid, LimitError if the map is larger than a texture can be.
         """
-        self.draw(surface, check_pose("T_world_camera", T_world_camera))
-        return Rendering(self._pass.target.read("image"), surface.channels)
-
-    def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
-        """Render without reading anything back."""
+        T = check_pose("T_world_camera", T_world_camera)
+        if self.evaluation == "gpu":
+            return Rendering(self.draw(surface, T).target.read("image"), surface.channels)
         self._view.use()
+        there = self._surfaces.on_host(surface)
+        eye = eye_over(surface, self.camera, T, there.height_origin)
+        return Rendering(self._host.evaluate_plain(there, self.camera, eye, self.near), surface.channels)
+
+    def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass:
+        """Render on the GPU and read nothing back; returns the pass whose target holds `image`."""
+        self._view.use()
+        if self._pass is None:
+            self._pass = self._make_pass()
         texture = self._surfaces.upload(surface)
         view = texture.view(self.camera, T_world_camera, self.near)
         self._view.write(view)
         self._pass.draw(texture, view)
+        return self._pass
 
     def release(self) -> None:
         """Release everything that this renderer made in its context; may be called twice."""
-        for part in self._parts:
-            part.release()
-        self._parts = ()
+        if self._pass is not None:
+            self._pass.release()
+            self._pass = None
+        if not self._shared:
+            self._surfaces.release()
+        self._view.release()
+
+    def _make_pass(self) -> RasterPass:
+        return RasterPass(self.context, self.camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})

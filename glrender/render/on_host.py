@@ -1,11 +1,10 @@
-"""The compact layout evaluated on the host, for contexts in which the processor does the rendering anyway.
+"""Both passes evaluated on the host, for contexts in which the processor does the rendering anyway.
 
 From the triangle that each pixel sees (`glrender.render.scan`), in float64: what the pixels of a triangle share is
 worked out once a run of them. Occlusion edges and the derivatives with respect to the pose follow here too, as in
 shaders/edges.frag and pose.frag.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
 from glrender.parallel import even_parts, run_parts
 from glrender.recycle import Recycler
 from glrender.render.buffers import PoseDerivatives
 from glrender.render.layouts import JUMP, compact_attachments
 from glrender.render.ray import Eye, Triangle, hit, to_grid, triangle_of
 from glrender.render.scan import ScanConverter
-from glrender.render.surface import surface_texels
+from glrender.render.surface import HostSurface
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -28,30 +26,20 @@ UInt32 = NDArray[np.uint32]
 Attachments = dict[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class HostSurface:
-    """A height map as the GPU has it, where the host needs it."""
-
-    texels: Float32
-    """(rows, cols, 4): heights above `height_origin`, UNSEEN where there is none; then r, g, b."""
-    heights: Float32
-    """(rows, cols): the same heights side by side."""
-    height_origin: float
-    """Map z, metres."""
-
-    @staticmethod
-    def of(surface: HeightMap) -> "HostSurface":
-        """The same as `glrender.render.surface.SurfaceTexture` uploads."""
-        texels, height_origin = surface_texels(surface)
-        return HostSurface(texels, np.ascontiguousarray(texels[..., 0]), height_origin)
-
-
 class HostEvaluator:
-    """Makes the arrays of the compact layout, in memory that it uses again."""
+    """Makes the arrays of the plain pass and of the compact layout, in memory that it uses again."""
 
     def __init__(self) -> None:
         self._recycler = Recycler()
         self._scanner = ScanConverter()
+
+    def evaluate_plain(self, surface: HostSurface, camera: Camera, eye: Eye, near: float) -> Float32:
+        """(height, width, 4) red, green, blue, depth, as shaders/forward.frag writes them."""
+        triangles, _ = self._scanner.scan(surface.heights, camera, eye, near)
+        pixels = self._recycler.empty((*camera.shape, 4), np.float32)
+        arguments = (triangles, surface.heights, surface.texels, eye, pixels)
+        run_parts(_plain_rows, even_parts(camera.height), *arguments)
+        return pixels
 
     def evaluate(self, surface: HostSurface, camera: Camera, eye: Eye, near: float, channels: int) -> Attachments:
         """The attachments of the compact layout by name; nothing nearer than `near` metres is visible."""
@@ -85,6 +73,44 @@ class HostEvaluator:
         arguments = (triangles, surface.heights, surface.texels, eye, by_pose.depth_wrt_pose, by_pose.image_wrt_pose)
         run_parts(_pose_rows, even_parts(shape[0]), *arguments)
         return by_pose
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def _plain_rows(
+    visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, pixels: Float32, first: int, last: int
+) -> None:
+    R = eye.R_grid_camera
+    width, per_fx = visibility.shape[1], 1.0 / eye.fx
+    for v in range(first, last):
+        ry = (v - eye.cy) / eye.fy
+        x0, y0, z0 = R[0, 1] * ry + R[0, 2], R[1, 1] * ry + R[1, 2], R[2, 1] * ry + R[2, 2]
+        u = 0
+        while u < width:
+            visible, end = visibility[v, u], u + 1
+            while end < width and visibility[v, end] == visible:
+                end += 1
+            if visible == 0:
+                pixels[v, u:end] = 0
+                u = end
+                continue
+            t = triangle_of(heights, visible, eye)
+            r, r_x, r_y, g, g_x, g_y, b, b_x, b_y = _colors(texels, t, eye.spacing)
+            # The point seen is eye + depth (x, y, z), and n . (x, y, z) = above / depth: along a row of pixels, colours
+            # and normal change with rx alone.
+            r0, g0, b0 = r + t.x * r_x + t.y * r_y, g + t.x * g_x + t.y * g_y, b + t.x * b_x + t.y * b_y
+            r1, r2 = r_x * x0 + r_y * y0, r_x * R[0, 0] + r_y * R[1, 0]
+            g1, g2 = g_x * x0 + g_y * y0, g_x * R[0, 0] + g_y * R[1, 0]
+            b1, b2 = b_x * x0 + b_y * y0, b_x * R[0, 0] + b_y * R[1, 0]
+            n1 = z0 - t.slope_x * x0 - t.slope_y * y0
+            n2 = R[2, 0] - t.slope_x * R[0, 0] - t.slope_y * R[1, 0]
+            for k in range(u, end):
+                rx = (k - eye.cx) * per_fx
+                depth = t.above / (n1 + n2 * rx)
+                pixels[v, k, 0] = r0 + depth * (r1 + r2 * rx)
+                pixels[v, k, 1] = g0 + depth * (g1 + g2 * rx)
+                pixels[v, k, 2] = b0 + depth * (b1 + b2 * rx)
+                pixels[v, k, 3] = depth
+            u = end
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")

@@ -1,6 +1,7 @@
 """A height map on the GPU: one texture and the list of its triangles; and several of them, each uploaded once."""
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import moderngl
 import numpy as np
@@ -146,8 +147,27 @@ def _fill_texels(
                 texels[i, j, 1 + c] = color if color == color else GREY
 
 
+@dataclass(frozen=True, eq=False)
+class HostSurface:
+    """A height map as the GPU has it, where the host needs it."""
+
+    surface: HeightMap
+    texels: NDArray[np.float32]
+    """(rows, cols, 4): heights above `height_origin`, UNSEEN where there is none; then r, g, b."""
+    heights: NDArray[np.float32]
+    """(rows, cols): the same heights side by side."""
+    height_origin: float
+    """Map z, metres."""
+
+    @staticmethod
+    def of(surface: HeightMap) -> "HostSurface":
+        """The same as `SurfaceTexture` uploads."""
+        texels, height_origin = surface_texels(surface)
+        return HostSurface(surface, texels, np.ascontiguousarray(texels[..., 0]), height_origin)
+
+
 class SurfaceStore:
-    """Surfaces on the GPU for the renderers of one context: the `most` that were used last stay there.
+    """Surfaces for the renderers of one context, on the GPU and on the host: the `most` used last stay on each.
 
     A surface is uploaded when it is first asked for; where there is no room, it takes the place of the one that was
     used longest ago, and the texture too if the grids have the same shape.
@@ -157,6 +177,7 @@ class SurfaceStore:
         self.context = context
         self._most = most
         self._textures: OrderedDict[int, SurfaceTexture] = OrderedDict()
+        self._on_host: OrderedDict[int, HostSurface] = OrderedDict()
 
     def upload(self, surface: HeightMap) -> SurfaceTexture:
         """The texture that holds `surface`; raises as `SurfaceTexture.upload` does."""
@@ -173,11 +194,23 @@ class SurfaceStore:
         self._textures[id(surface)] = texture
         return texture
 
+    def on_host(self, surface: HeightMap) -> HostSurface:
+        """What `upload` would put on the GPU, as arrays; raises LimitError for the same maps."""
+        there = self._on_host.pop(id(surface), None)
+        if there is None:
+            self.context.check_texture_size("height map", *surface.shape[::-1])
+            if len(self._on_host) >= self._most:
+                self._on_host.popitem(last=False)
+            there = HostSurface.of(surface)
+        self._on_host[id(surface)] = there
+        return there
+
     def release(self) -> None:
         """Release all textures; may be called twice."""
         for texture in self._textures.values():
             texture.release()
         self._textures.clear()
+        self._on_host.clear()
 
 
 def triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

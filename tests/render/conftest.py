@@ -37,12 +37,12 @@ def differentiate(context: Context) -> Callable[..., DerivativeBuffers]:
 
 
 @pytest.fixture(scope="session")
-def draw(context: Context) -> Callable[[Scene], Rendering]:
-    """A scene by the plain forward pass."""
+def draw(context: Context) -> Callable[..., Rendering]:
+    """A scene by the plain forward pass, on the GPU or the host."""
 
     @cache
-    def render(scene: Scene) -> Rendering:
-        renderer = ForwardRenderer(context, scene.camera)
+    def render(scene: Scene, evaluation: str) -> Rendering:
+        renderer = ForwardRenderer(context, scene.camera, evaluation=evaluation)
         rendering = renderer.render(scene.surface, scene.T_world_camera)
         renderer.release()
         return rendering

@@ -142,9 +142,9 @@ def test_full_and_compact_layouts_agree(scene: Scene, differentiate: Differentia
 
 @each_scene
 def test_the_forward_pass_draws_the_derivative_passs_image(
-    scene: Scene, differentiate: Differentiate, draw: Callable[[Scene], Rendering]
+    scene: Scene, differentiate: Differentiate, draw: Callable[..., Rendering]
 ) -> None:
-    buffers, rendering = differentiate(scene), draw(scene)
+    buffers, rendering = differentiate(scene), draw(scene, "gpu")
     assert rendering.image.shape == buffers.image.shape
     assert rendering.image.flags.c_contiguous
     assert rendering.depth.flags.c_contiguous
@@ -154,3 +154,16 @@ def test_the_forward_pass_draws_the_derivative_passs_image(
     assert np.count_nonzero(~close) <= max(1, 2e-3 * close.size)
     typical = np.abs(rendering.image - buffers.image)[close].mean()
     assert typical <= 3e-5, f"colours differ by {typical} on average"
+
+
+@pytest.mark.parametrize("scene", [*SEEING_SCENES, *UNSEEN_SCENES], ids=str)
+def test_on_the_host_the_forward_pass_has_the_derivative_passs_pixels(
+    scene: Scene, differentiate: Differentiate, draw: Callable[..., Rendering]
+) -> None:
+    buffers, rendering = differentiate(scene, "host"), draw(scene, "host")
+    assert rendering.image.shape == buffers.image.shape
+    # Two ways to write the same in float64, before it is rounded to float32.
+    np.testing.assert_allclose(rendering.depth, buffers.depth, rtol=2e-7)
+    np.testing.assert_allclose(rendering.image, buffers.image, rtol=2e-6, atol=2e-6)
+    if scene.surface.channels == 1:
+        np.testing.assert_array_equal(rendering.pixels[..., :3], rendering.pixels[..., :1].repeat(3, axis=-1))

@@ -17,12 +17,13 @@ from glrender.gl.context import Context
 from glrender.render import reference
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.render.forward import ForwardRenderer
+from glrender.render.forward import EVALUATIONS, ForwardRenderer
 from glrender.render.surface import SurfaceTexture
 
 CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
 SCENES = [random_scene(60 + k, channels=channels) for k, channels in enumerate((3, 1, 0, 3))]
-MAKERS = {"forward": ForwardRenderer} | {way: partial(derivative_renderer, way=way) for way in WAYS}
+FORWARD = {f"forward, {where}": partial(ForwardRenderer, evaluation=where) for where in EVALUATIONS}
+MAKERS = FORWARD | {way: partial(derivative_renderer, way=way) for way in WAYS}
 each_renderer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 Make = Callable[[Context, Camera], ForwardRenderer | DerivativeRenderer]
 LOOKING_DOWN = se3.look_at((0, 0, 2), (0, 0, 0))
@@ -158,7 +159,7 @@ def test_this_machines_own_limit_on_maps_holds(context: Context, renderer: Calla
 
 def test_a_map_larger_than_the_gpus_memory_is_refused(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     live = context.live_objects
-    renderer = ForwardRenderer(context, CAMERA)
+    renderer = ForwardRenderer(context, CAMERA, evaluation="gpu")
     expected = renderer.render(level(4, 4), LOOKING_DOWN).depth
 
     def fail(doing: str) -> None:
@@ -179,7 +180,7 @@ def test_an_image_larger_than_a_framebuffer_is_refused(context: Context) -> None
     for size in ((width + 1, 4), (4, height + 1)):
         camera = Camera(*size, 100.0, 100.0, 0.0, 0.0)
         with pytest.raises(LimitError, match="can render into at most"):
-            ForwardRenderer(context, camera)
+            ForwardRenderer(context, camera, evaluation="gpu")
         for way in ("compact", "full"):
             renderer = derivative_renderer(context, camera, way)
             with pytest.raises(LimitError, match="can render into at most"):
@@ -262,8 +263,9 @@ def test_wrong_poses_are_refused(context: Context, make: Make) -> None:
 def test_wrong_options_are_refused_by_name(context: Context) -> None:
     with pytest.raises(UsageError, match="layout: received 'tiny', expected one of 'compact', 'full'"):
         DerivativeRenderer(context, CAMERA, "tiny")
-    with pytest.raises(UsageError, match="evaluation: received 'cpu', expected one of 'gpu', 'host'"):
-        DerivativeRenderer(context, CAMERA, evaluation="cpu")
+    for kind in (DerivativeRenderer, ForwardRenderer):
+        with pytest.raises(UsageError, match="evaluation: received 'cpu', expected one of 'gpu', 'host'"):
+            kind(context, CAMERA, evaluation="cpu")
     with pytest.raises(UsageError, match="received 'host' with the full layout, which is evaluated while it is drawn"):
         DerivativeRenderer(context, CAMERA, "full", evaluation="host")
     for near in (0.0, -1.0, np.nan):

@@ -10,9 +10,9 @@ from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render import scan
-from glrender.render.on_host import HostSurface
 from glrender.render.ray import eye_over
 from glrender.render.scan import ScanConverter
+from glrender.render.surface import HostSurface
 
 CAMERA = Camera(160, 120, 110.0, 115.0, 78.0, 61.5)
 NEAR = 1e-3
