@@ -1,13 +1,14 @@
 """One view of a scene with several objects: each pixel belongs to the nearest."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from glrender.checks import check_choice
 from glrender.errors import UsageError
@@ -17,6 +18,9 @@ from glrender.pipeline.scene import Scene
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.forward import Rendering
 from glrender.render.jacobians import PARAMETERS
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Part = Rendering | DerivativeBuffers
 TWIST = ("vx", "vy", "vz", "wx", "wy", "wz")
@@ -117,6 +121,8 @@ class RenderedView:
 
     def jacobian(self, of: str, wrt: str) -> sparse.csr_array | NDArray[np.float64]:
         """As `DerivativeBuffers.jacobian`; with several objects, the columns of each, one after the other."""
+        from scipy import sparse
+
         parts = [part for part in self.parts if isinstance(part, DerivativeBuffers)]
         if not parts:
             raise UsageError("jacobian: this view was rendered without derivatives; ask for a buffer that has them")
@@ -133,6 +139,8 @@ class RenderedView:
         return sparse.csr_array(sparse.hstack(blocks, format="csr"))
 
     def _block(self, k: int, part: DerivativeBuffers, of: str, wrt: str, rows: int) -> sparse.csr_array:
+        from scipy import sparse
+
         pixels, vertices = self.object_ids.size, part.surface.heights.size
         if of == "image" and part.channels == 0:
             return sparse.csr_array((pixels * rows, vertices if wrt == "height" else 0))

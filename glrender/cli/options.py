@@ -1,14 +1,21 @@
-"""What the options of several verbs share."""
+"""What the options of several verbs share.
+
+What belongs to fusion is imported where it is needed: the other verbs start in half of the time without it.
+"""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tyro.conf import arg
 
 from glrender.errors import InputError, UsageError
-from glrender.fusion.noise import DepthNoise
-from glrender.pipeline.calibrate import CalibrationOptions
+
+if TYPE_CHECKING:
+    from glrender.fusion.noise import DepthNoise
+    from glrender.pipeline.calibrate import CalibrationOptions
 
 
 def option(metavar: str, default: str) -> Any:
@@ -31,6 +38,8 @@ def read_time_offset(text: str) -> float | None:
 
 def read_calibration(camera: bool, depth_scale: bool, height_offsets: bool) -> CalibrationOptions | None:
     """What to calibrate; UsageError for what else there is without the camera."""
+    from glrender.pipeline.calibrate import CalibrationOptions
+
     for name, wanted in (("--calibrate-depth-scale", depth_scale), ("--calibrate-height-offsets", height_offsets)):
         if wanted and not camera:
             raise UsageError(f"{name}: received without --calibrate, which it adds to; give both")
@@ -67,6 +76,8 @@ def check_grid(spacing: float | None, bounds: tuple[float, float, float, float] 
 
 def read_depth_noise(noise: tuple[float, float]) -> DepthNoise:
     """A + B z²; UsageError for numbers that are no noise."""
+    from glrender.fusion.noise import DepthNoise
+
     try:
         return DepthNoise(*noise)
     except InputError as error:

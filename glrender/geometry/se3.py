@@ -4,12 +4,16 @@
 radians, translation first, and moves a point X by v + omega x X to first order.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from glrender.checks import check_array, check_pose
 from glrender.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
 
@@ -25,7 +29,7 @@ def exp(twist: ArrayLike) -> Matrix:
     xi = check_array("twist", twist, (6,), finite=True)
     W = hat(xi[3:])
     T = np.eye(4)
-    T[:3, :3] = Rotation.from_rotvec(xi[3:]).as_matrix()
+    T[:3, :3] = _rotations().from_rotvec(xi[3:]).as_matrix()
     T[:3, 3] = _left_jacobian(W, float(np.linalg.norm(xi[3:]))) @ xi[:3]
     return T
 
@@ -33,7 +37,7 @@ def exp(twist: ArrayLike) -> Matrix:
 def log(transform: ArrayLike) -> NDArray[np.float64]:
     """The twist (6,) of a (4, 4) transformation, with |omega| at most pi; the inverse of `exp`."""
     T = check_pose("transform", transform)
-    omega = Rotation.from_matrix(T[:3, :3]).as_rotvec()
+    omega = _rotations().from_matrix(T[:3, :3]).as_rotvec()
     V = _left_jacobian(hat(omega), float(np.linalg.norm(omega)))
     return np.concatenate([np.linalg.solve(V, T[:3, 3]), omega])
 
@@ -53,7 +57,7 @@ def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
     if np.linalg.norm(q) < 1e-9:
         raise InputError("quaternion: received a zero quaternion, which is no rotation")
     T = np.eye(4)
-    T[:3, :3] = Rotation.from_quat(q).as_matrix()
+    T[:3, :3] = _rotations().from_quat(q).as_matrix()
     T[:3, 3] = check_array("translation", translation, (3,), finite=True)
     return T
 
@@ -85,3 +89,10 @@ def _left_jacobian(W: Matrix, angle: float) -> Matrix:
         return np.eye(3) + W / 2 + W @ W / 6
     a2 = angle * angle
     return np.eye(3) + 2 * np.sin(angle / 2) ** 2 / a2 * W + (angle - np.sin(angle)) / (a2 * angle) * W @ W
+
+
+def _rotations() -> "type[Rotation]":
+    # Loaded when it is first needed: that takes a quarter of a second, and a process that renders needs it for nothing.
+    from scipy.spatial.transform import Rotation
+
+    return Rotation

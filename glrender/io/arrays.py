@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from glrender.errors import InputError
 
@@ -30,6 +29,8 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def sparse_bytes(matrix: Any) -> bytes:
     """What `scipy.sparse.load_npz` reads, a csr_array of float64; not deflated, which takes longer than rendering."""
+    from scipy import sparse
+
     buffer = BytesIO()
     sparse.save_npz(buffer, sparse.csr_array(matrix), compressed=False)
     return buffer.getvalue()

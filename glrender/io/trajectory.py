@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation, Slerp
 
 from glrender.checks import check_array, check_pose
 from glrender.errors import InputError
@@ -46,6 +45,8 @@ class Trajectory:
 
     def at(self, time: float) -> NDArray[np.float64]:
         """T_world_camera (4, 4) at `time`: position linear, rotation slerp; InputError outside the trajectory."""
+        from scipy.spatial.transform import Rotation, Slerp
+
         if not self.covers(time):
             raise InputError(
                 f"time {time:.6f} s: outside the trajectory, which covers {self.times[0]:.6f} to "
@@ -95,6 +96,8 @@ def collect_poses(entries: Iterable[tuple[str, float, NDArray[np.float64]]]) -> 
 
 def write_trajectory(path: Path, trajectory: Trajectory) -> None:
     """Write what `read_trajectory` reads, times to the microsecond."""
+    from scipy.spatial.transform import Rotation
+
     lines = [f"# camera to world\n# {COLUMNS}\n"]
     quaternions = Rotation.from_matrix(trajectory.poses[:, :3, :3]).as_quat()
     for time, pose, quaternion in zip(trajectory.times, trajectory.poses, quaternions, strict=True):

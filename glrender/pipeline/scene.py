@@ -16,8 +16,6 @@ from glrender.io.color import srgb_to_linear
 from glrender.io.remote import is_remote, local_file
 from glrender.io.tables import load_table, read_typed_tables
 from glrender.simulate.elevation import BUILTIN, read_elevation
-from glrender.simulate.terrain import make_terrain
-from glrender.simulate.texture import image_texture
 
 JOB_SUFFIXES = (".toml", ".json")
 Matrix = tuple[tuple[float, float, float, float], ...]
@@ -70,6 +68,8 @@ class HeightMapObject:
         if elevation.map is not None and shaped == (None,) * 4:
             surface = elevation.map
         else:
+            from glrender.simulate.terrain import make_terrain  # a map as it is needs none of what this loads
+
             surface = replace(
                 make_terrain(elevation, *shaped),
                 T_world_map=None if elevation.map is None else elevation.map.T_world_map,
@@ -78,6 +78,8 @@ class HeightMapObject:
         if self.color is not None:
             changes["colors"] = np.broadcast_to(srgb_to_linear(self.color), (*surface.shape, 3))
         if self.texture:
+            from glrender.simulate.texture import image_texture
+
             with local_file(self.texture) as path:
                 changes["colors"] = image_texture(path, surface.shape)
         if self.T_world_map is not None:

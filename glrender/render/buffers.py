@@ -1,18 +1,22 @@
 """What the derivative pass returns: plain arrays, their meaning, and the Jacobians made of them."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap, triangle_vertices
 from glrender.render.jacobians import jacobian
 from glrender.render.layouts import COLORS
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Float32 = NDArray[np.float32]
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from glrender.checks import check_choice
 from glrender.errors import UsageError
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from glrender.render.buffers import DerivativeBuffers
 
 PARAMETERS = {"depth": ("height", "pose"), "image": ("height", "color", "pose")}
@@ -55,6 +56,8 @@ def _rows(
     values: NDArray[np.float32], columns: NDArray[np.int64], buffers: DerivativeBuffers, width: int = 1
 ) -> csr_array:
     """(h, w, rows a pixel, 3) entries and their columns; pixels that see nothing get empty rows."""
+    from scipy.sparse import csr_array  # a process that makes images alone does without
+
     per_pixel = values.shape[2]
     seen = buffers.visible
     data = values[seen].astype(np.float64).ravel()

@@ -1,7 +1,8 @@
 """A small scene and jobs of it."""
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 
 WriteJob = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_without_pytest() -> Iterator[None]:
+    """Processes that are spawned import the module that this one was started with: here that would be pytest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules["__main__"], "__spec__", None)
+        patch.delattr(sys.modules["__main__"], "__file__")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from dataclasses import dataclass
 
 from glrender.batch.rendered_view import RenderedView
@@ -31,3 +32,15 @@ class NoRoom(Poison):
         if view.index == self.view:
             raise DiskFullError("no room is left")
         return b"fine"
+
+
+@dataclass(frozen=True)
+class Loaded(Poison):
+    """Says which of some slow packages its process has loaded."""
+
+    def encode(self, view: RenderedView) -> bytes:
+        return " ".join(name for name in SLOW if name in sys.modules).encode()
+
+
+SLOW = ("scipy.sparse", "scipy.spatial", "scipy.ndimage", "matplotlib", "rasterio", "tyro")
+"""Together they take as long to load as all that a worker needs."""

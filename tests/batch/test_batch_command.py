@@ -1,7 +1,9 @@
 """`glrender batch` as a user meets it: real processes, real files, real signals."""
 
 import json
+import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +16,10 @@ import cv2
 import numpy as np
 import pytest
 
+from glrender.batch import run
+from glrender.batch.interruption import Interruption
+from glrender.batch.job import make_plan, read_job
+from glrender.batch.pool import Pool
 from glrender.cli.main import main
 from glrender.gl.egl import devices
 
@@ -28,12 +34,6 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     """The command as a process of its own, in a group of its own."""
     command = [sys.executable, "-m", "glrender", "batch", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-
-
-def workers_of(process: int) -> list[int]:
-    """The worker processes of a command."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -62,21 +62,22 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_one_and_two_workers_write_the_same(
-    write_job: WriteJob, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
+def test_a_worker_writes_what_this_process_does(
+    write_job: WriteJob, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
     outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
     job = write_job(outputs=outputs)
-    assert batch(job, "--out", out, "--workers", 2) == 0
+    assert batch(job, "--out", out, "--workers", 1) == 0
     assert f"{out}: 6 of 6 views;" in capsys.readouterr().out
     made = contents(out)
     assert len(made) == 5 * 6 + 1
     assert {record for line in views(out) for record in line["files"] if "film" not in record} == set(made) - {
         "film.mp4"
     }
-    assert batch(job, "--out", tmp_path / "one", "--workers", 1) == 0
-    assert contents(tmp_path / "one") == made
+    request.getfixturevalue("in_this_process")
+    assert batch(job, "--out", tmp_path / "here") == 0
+    assert contents(tmp_path / "here") == made
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -120,36 +121,31 @@ def test_a_film_has_all_views_in_order(write_job: WriteJob, out: Path) -> None:
         assert np.abs(frame - images[k]).mean() < 6
 
 
-def test_a_view_that_fails_is_told_and_the_others_are_made(
-    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    below = {"type": "look_at", "eyes": [[0, 0, 0]], "targets": [[1, 0, 0]]}
-    job = write_job(views=[{"type": "orbit", "count": 3}, below, {"type": "orbit", "count": 3}])
-    assert batch(job, "--out", out, "--workers", 1) == 1
-    said = capsys.readouterr()
-    assert "view 3: the camera at (0, 0, 0) is 0.1 m below the surface of 'map', which shows its upper side" in said.err
-    assert f"{out}: 6 of 7 views" in said.out
-    assert "failed: 3\n" in said.out
-    assert [line["view"] for line in views(out)] == [0, 1, 2, 4, 5, 6]
-
-
-def test_a_full_disk_ends_the_run_and_what_is_done_stays(
-    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
+def test_a_view_that_fails_is_told_and_a_full_disk_ends_the_run(
+    write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full, whose disk is always full")
-    job = write_job(views=[{"type": "orbit", "count": 40}])
+    below = {"type": "look_at", "eyes": [[0, 0, 0]], "targets": [[1, 0, 0]]}
+    job = write_job(views=[{"type": "orbit", "count": 3}, below, {"type": "orbit", "count": 36}])
     (out / "image").mkdir(parents=True)
     # Where the file of view 30 is to be written first, there is no room.
     (out / "image/000030.png.part").symlink_to("/dev/full")
     assert batch(job, "--out", out, "--workers", 1, "--force") == 1
-    said = capsys.readouterr().out
-    assert "image/000030.png: cannot be written: No space left on device" in said
-    assert "the same command again renders what is missing" in said
+    said = capsys.readouterr()
+    problem = "view 3: the camera at (0, 0, 0) is 0.1 m below the surface of 'map', which shows its upper side"
+    assert problem in said.err
+    assert "failed: 3\n" in said.out
+    assert "image/000030.png: cannot be written: No space left on device" in said.out
+    assert "the same command again renders what is missing" in said.out
     done = len(views(out))
-    assert 5 < done < 40
-    assert batch(job, "--out", out, "--workers", 1) == 0, "now there is room"
-    assert f"40 of 40 views, {done} of them from an earlier run" in capsys.readouterr().out
+    assert 5 < done < 39
+    request.getfixturevalue("in_this_process")
+    assert batch(job, "--out", out) == 1, "now there is room, but one view still cannot be made"
+    said = capsys.readouterr()
+    assert problem in said.err
+    assert f"39 of 40 views, {done} of them from an earlier run" in said.out
+    assert sorted(line["view"] for line in views(out)) == [view for view in range(40) if view != 3]
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -230,34 +226,45 @@ def test_a_bad_job_is_told_before_anything_is_written(
 
 
 def test_killed_workers_are_replaced_and_nothing_is_lost(
-    write_job: WriteJob, out: Path, tmp_path: Path, request: pytest.FixtureRequest
+    write_job: WriteJob, out: Path, tmp_path: Path, in_this_process: None
 ) -> None:
-    """kill -9 again and again, whenever there is a worker and some progress: every view comes out as it would have."""
-    count = 120
-    job = write_job(views=[{"type": "orbit", "count": count}], camera={"width": 160, "height": 120, "fov": 50})
-    running = start(job, "--out", out, "--workers", 2)
-    manifest = out / "manifest.jsonl"
-    for goal in (10, 60):
-        wait_for(lambda goal=goal: manifest.exists() and manifest.read_bytes().count(b'"view"') > goal)
-        os.kill(workers_of(running.pid)[0], signal.SIGKILL)
-    said, told = running.communicate(timeout=120)
-    assert running.returncode == 0, told
-    assert told.count("a worker died: killed by SIGKILL; another takes its place") == 2
-    assert f"{count} of {count} views" in said
-    request.getfixturevalue("in_this_process")
-    assert batch(job, "--out", tmp_path / "calm") == 0
+    """kill -9 when there is some progress: every view comes out as it would have. `tools/kill_workers.py` does more."""
+    job = write_job(views=[{"type": "orbit", "count": 120}], camera={"width": 160, "height": 120, "fov": 50})
+    plan, told, killed = make_plan(read_job(str(job))), [], []
+
+    def advance(done: int, total: int) -> None:
+        if done > 10 and not killed:
+            killed.append(multiprocessing.active_children()[0])
+            killed[0].kill()
+
+    with pytest.MonkeyPatch.context() as real:
+        real.setattr(run, "Pool", Pool)
+        outcome = run.run_job(plan, out, run.Workers(2, (0,)), advance=advance, tell=told.append)
+    assert (outcome.done, outcome.failed, outcome.complete) == (120, {}, True)
+    assert told == ["a worker died: killed by SIGKILL; another takes its place"]
+    run.run_job(plan, tmp_path / "calm", run.Workers(1, (0,)))
     assert contents(out) == contents(tmp_path / "calm")
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_a_state_that_can_be_resumed(
-    write_job: WriteJob, out: Path, name: signal.Signals, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_signal_is_something_to_wait_for(name: signal.Signals) -> None:
+    before = signal.getsignal(name)
+    with Interruption() as interruption:
+        assert select.select([interruption.fd], [], [], 0)[0] == []
+        os.kill(os.getpid(), name)
+        assert select.select([interruption.fd], [], [], 10)[0] == [interruption.fd]
+        assert interruption.arrived
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), name)  # the second time, it is meant
+    assert signal.getsignal(name) is before
+
+
+def test_an_interruption_leaves_a_state_that_can_be_resumed(write_job: WriteJob, out: Path) -> None:
     job = write_job(views=[{"type": "orbit", "count": 2000}])
     running = start(job, "--out", out, "--workers", 1)
     manifest = out / "manifest.jsonl"
     wait_for(lambda: manifest.exists() and manifest.read_bytes().count(b'"view"') > 5)
-    os.killpg(running.pid, name)  # all its processes get it, as from a terminal or a batch system
+    os.killpg(running.pid, signal.SIGTERM)  # all its processes get it, as from a batch system
     said, told = running.communicate(timeout=60)
     assert running.returncode == 1
     assert told == ""

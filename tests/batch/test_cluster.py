@@ -1,5 +1,6 @@
 """The same job on a dask.distributed cluster: several processes of this machine, one of which is killed."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -24,14 +25,16 @@ ReadJob = Callable[..., Job]
 @pytest.fixture(scope="module")
 def local_cluster() -> Iterator[Any]:
     settings = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    with distributed.LocalCluster(**settings, host="127.0.0.1", silence_logs=50) as cluster:
-        yield cluster
+    cluster = distributed.LocalCluster(**settings, host="127.0.0.1", silence_logs=50)
+    yield cluster
+    with contextlib.suppress(TimeoutError):  # a busy machine may take longer to end processes than dask allows for
+        cluster.close()
 
 
 def test_a_worker_that_is_killed_costs_nothing(
     local_cluster: Any, tmp_path: Path, read: ReadJob, in_this_process: None
 ) -> None:
-    job = read(views=[{"type": "orbit", "count": 100}], outputs=[{"type": "image"}, {"type": "depth"}])
+    job = read(views=[{"type": "orbit", "count": 60}], outputs=[{"type": "image"}, {"type": "depth"}])
     plan, here = make_plan(job), Workers(1, (0,))
     killed: list[int] = []
 
@@ -43,7 +46,7 @@ def test_a_worker_that_is_killed_costs_nothing(
     address = local_cluster.scheduler_address
     outcome = run_job(plan, tmp_path / "out", here, scheduler=address, advance=advance)
     assert killed
-    assert (outcome.done, outcome.failed, outcome.problem) == (100, {}, None)
+    assert (outcome.done, outcome.failed, outcome.problem) == (60, {}, None)
     run_job(plan, tmp_path / "calm", here)
     for path in (tmp_path / "calm").rglob("*.png"):
         name = path.relative_to(tmp_path / "calm")

@@ -124,8 +124,8 @@ def test_surfaces_are_uploaded_once_and_released_in_the_end(
     from glrender.render import surface
 
     uploads = []
-    once = surface.bounding_boxes
-    monkeypatch.setattr(surface, "bounding_boxes", lambda s: uploads.append(s) or once(s))
+    once = surface.surface_texels
+    monkeypatch.setattr(surface, "surface_texels", lambda s: uploads.append(s) or once(s))
     before = context.live_objects
     with SceneRenderer(context) as renderer:
         for scene in (Scene.of([ground, block]), Scene.of(block), Scene.of(ground)) * 3:

@@ -18,23 +18,6 @@ from glrender.viewer.sources import open_source
 from glrender.viewer.state import ViewState
 
 
-def view(*arguments: object, display: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"DISPLAY": display}
-    command = [sys.executable, "-m", "glrender", "view", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
-
-
-def test_a_screenshot_and_the_rate(map_file: Path, display: str, tmp_path: Path) -> None:
-    saved, copied = tmp_path / "view.png", tmp_path / "view.json"
-    copied.write_text(ViewState(Rig((0.0, 0.0, 0.0), 2.5), layer="depth").to_json(), encoding="utf-8")
-    done = view(map_file, "--size", 320, 240, "--frames", 4, "--screenshot", saved, "--view", copied, display=display)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("4 frames, ")
-    picture = cv2.imread(str(saved))
-    assert picture.shape == (240, 320, 3)
-    assert len({tuple(pixel) for pixel in picture[60:160, 80:240].reshape(-1, 3)}) > 50, "something is shown"
-
-
 def test_no_display_names_what_does_without_one(
     map_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,14 +61,23 @@ def test_what_cannot_be_opened_is_told(context, tmp_path: Path, name: str, messa
         open_source(context, broken, SequenceOptions())
 
 
-def test_a_film_of_a_sequence_that_becomes_a_map(context, display: str, tmp_path: Path) -> None:
+def test_a_sequence_becomes_a_map_and_a_film(context, display: str, tmp_path: Path) -> None:
     av = pytest.importorskip("av")
-    flight = fly(context, rough_ground(), frames=4)
-    folder, film = flight.write(tmp_path / "flight"), tmp_path / "film.mp4"
-    done = view(folder, "--spacing", 0.025, "--size", 400, 300, "--record", film, display=display)
+    copied = tmp_path / "view.json"
+    copied.write_text(ViewState(Rig((0.0, 0.0, 0.0), 2.5), layer="residual").to_json(), encoding="utf-8")
+    folder = fly(context, rough_ground(), frames=4).write(tmp_path / "flight")
+    options = ["--spacing", 0.025, "--size", 400, 300, "--record", "film.mp4", "--screenshot", "last.png"]
+    command = [sys.executable, "-m", "glrender", "view", *map(str, [folder, *options, "--view", copied])]
+    environment = os.environ | {"DISPLAY": display, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("5 frames, "), "one after each frame, and the finished map"
-    with av.open(str(film)) as container:
+    with av.open(str(tmp_path / "film.mp4")) as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert [picture.shape for picture in pictures] == [(300, 400, 3)] * 5
     assert np.abs(pictures[0].astype(int) - pictures[-1]).max(axis=-1).mean() > 2, "the map grows"
+    last = cv2.imread(str(tmp_path / "last.png"))[..., ::-1]
+    assert last.shape == pictures[-1].shape
+    assert np.abs(pictures[-1].astype(int) - last).mean() < 8, "but for what the film's compression takes"

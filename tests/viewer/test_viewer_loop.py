@@ -1,5 +1,6 @@
 """The loop between a window and a session, with a window that plays events from a list."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from glrender.cli.main import main
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.viewer import viewer as module
+from glrender.viewer import window as window_module
 from glrender.viewer.controls import Button
+from glrender.viewer.overlay import INSTALL
 from glrender.viewer.recording import Film, free_path
 from glrender.viewer.scene import Scene
 from glrender.viewer.sources import open_source
@@ -52,6 +56,8 @@ class ScriptedWindow:
 
     def release(self) -> None:
         self._fbo.release()
+
+    close = release
 
 
 @pytest.fixture
@@ -100,6 +106,18 @@ def test_what_cannot_be_opened_is_told_and_the_rest_stays(play, tmp_path: Path) 
     assert window.titles == ["hills.npz · surface · glrender"]
     assert "broken.npz" in viewer.session.message
     assert window.swaps == 2, "and it is told at once"
+
+
+def test_without_the_panels_the_keys_do_it(
+    context, map_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "imgui_bundle", None)  # what is not installed raises ImportError too
+    window = ScriptedWindow(context, [[], key("9"), key("Q"), []])
+    monkeypatch.setattr(window_module, "Window", lambda title, size: window)
+    assert main(["view", str(map_file)]) == 0
+    assert window.titles == ["hills.npz · surface · glrender", "hills.npz · σ · glrender"]
+    assert window.turns == [[]], "Q leaves"
+    assert capsys.readouterr().err == f"glrender: {INSTALL}\n"
 
 
 def test_copy_and_paste(play) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from glrender.geometry.heightmap import HeightMap
-from glrender.viewer.overlay import INSTALL
 
 SIZE = (480, 360)
 MIDDLE = (200, 190)
@@ -30,15 +29,14 @@ def until(condition, seconds: float = 60.0, what: str = "") -> None:
 class Hand:
     """Someone at the keyboard and the mouse of a viewer."""
 
-    def __init__(self, display: str, folder: Path, *arguments: object, path: str = "") -> None:
+    def __init__(self, display: str, folder: Path, *arguments: object) -> None:
         self.folder = folder
         self.environment = os.environ | {"DISPLAY": display}
-        paths = [path, str(Path(__file__).parents[2])]
         command = [sys.executable, "-m", "glrender", "view", *map(str, arguments), "--size", *map(str, SIZE)]
         self.viewer = subprocess.Popen(
             command,
             cwd=folder,
-            env=self.environment | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            env=self.environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -198,11 +196,3 @@ def test_nothing_is_drawn_while_nothing_changes_and_q_leaves(hand: Hand) -> None
     hand.do("sleep", "1.5")
     assert hand.seconds_worked() - before <= 0.05
     assert hand.leave() == ""
-
-
-def test_without_the_panels_the_keys_do_it(display: str, map_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "imgui_bundle.py").write_text("raise ImportError('not here')", encoding="utf-8")
-    hand = Hand(display, tmp_path, map_file, path=str(tmp_path))
-    hand.do("key", "9")
-    until(lambda: hand.title == "hills.npz · σ · glrender")
-    assert hand.leave() == f"glrender: {INSTALL}\n"
