@@ -13,6 +13,8 @@ from typing import Any
 CORES = len(os.sched_getaffinity(0))
 """Processors that this process may use."""
 
+_used = CORES
+
 
 def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *arguments: object) -> list[Any]:
     """loop(*arguments, first, last) for each part at the same time, and what each returned.
@@ -31,9 +33,20 @@ def run_together(*tasks: Callable[[], Any]) -> list[Any]:
     return _run(tasks)
 
 
+def share_cores(processes: int) -> None:
+    """Cut loops for this process's share of the cores from now on, where it is one of so many that do the same."""
+    global _used
+    _used = max(1, CORES // processes)
+
+
+def cores_used() -> int:
+    """How many parts a loop is cut into: one for each core, unless `share_cores` has said otherwise."""
+    return _used
+
+
 def even_parts(count: int) -> list[tuple[int, int]]:
-    """(first, last) of as many equal parts of `count` rows as there are cores."""
-    parts = min(CORES, count)
+    """(first, last) of as many equal parts of `count` rows as cores are used."""
+    parts = min(_used, count)
     return [(k * count // parts, (k + 1) * count // parts) for k in range(parts)]
 
 

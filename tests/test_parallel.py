@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from glrender.parallel import CORES, even_parts, run_parts, run_together
+from glrender.parallel import CORES, even_parts, run_parts, run_together, share_cores
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:
@@ -20,6 +20,15 @@ def test_parts_cover_all_rows_once() -> None:
     for count in (0, 1, CORES, 7 * CORES + 1):
         rows = [row for first, last in even_parts(count) for row in range(first, last)]
         assert rows == list(range(count))
+
+
+def test_processes_share_the_cores() -> None:
+    try:
+        for processes in (1, CORES, 10 * CORES):
+            share_cores(processes)
+            assert len(even_parts(1000)) == max(1, CORES // processes)
+    finally:
+        share_cores(1)
 
 
 def test_work_within_work_ends() -> None:

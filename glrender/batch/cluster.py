@@ -15,7 +15,7 @@ from typing import Any
 from glrender.batch.interruption import Interruption
 from glrender.batch.job import Plan
 from glrender.batch.ledger import Ledger
-from glrender.batch.maker import ViewMaker, limit_raster_threads, write_view
+from glrender.batch.maker import ViewMaker, limit_threads, write_view
 from glrender.batch.messages import Done, Failed
 from glrender.batch.rendered_view import RenderedView
 from glrender.batch.worker import OF_ONE_VIEW
@@ -151,7 +151,7 @@ class _Process:
     def __init__(self, key: str, plan: Plan, device: int) -> None:
         self._key = key
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="render")
-        limit_raster_threads(CORES)  # a cluster's machine has a worker for each core
+        limit_threads(CORES)  # a cluster's machine has a worker for each core
         self._maker = self._thread.submit(ViewMaker, plan, device).result()
 
     @classmethod

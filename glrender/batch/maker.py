@@ -12,18 +12,19 @@ from glrender.batch.scene_renderer import SceneRenderer
 from glrender.errors import InputError
 from glrender.gl.context import Context
 from glrender.io.files import write_bytes
-from glrender.parallel import CORES
+from glrender.parallel import CORES, share_cores
 
 RASTER_THREADS = "LP_NUM_THREADS"
 """Mesa's variable for how many threads llvmpipe draws with, beside the one that asks for it."""
 
 
-def limit_raster_threads(workers: int) -> None:
-    """Let llvmpipe draw with this worker's share of the cores, one of so many, unless the environment says otherwise.
+def limit_threads(workers: int) -> None:
+    """Let compiled loops and llvmpipe draw with this worker's share of the cores, one of so many.
 
-    The variable is read when the first context is made, and means nothing to any other OpenGL. NOTES.md of the
-    benchmark has the rates with other numbers of threads.
+    What the environment says of llvmpipe's threads holds; the variable is read when the first context is made, and
+    means nothing to any other OpenGL. NOTES.md of the benchmark has the rates with other numbers of threads.
     """
+    share_cores(workers)
     os.environ.setdefault(RASTER_THREADS, str(max(1, CORES // workers)))
 
 

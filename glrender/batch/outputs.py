@@ -96,8 +96,9 @@ class Depth:
             return exr_bytes({"Z": depth})
         if self.format == "npz":
             return npz_bytes({"depth": depth})
-        counts = np.minimum(np.rint(depth * np.float32(self.scale)), SATURATED).astype(np.uint16)
-        return png_bytes(counts)
+        counts = depth * np.float32(self.scale)
+        np.minimum(np.rint(counts, out=counts), SATURATED, out=counts)
+        return png_bytes(counts.astype(np.uint16))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.batch.rendered_view import BUFFERS, RenderedView
 from glrender.checks import check_choice, check_pose, check_positive
 from glrender.errors import InputError
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.sampling import sample_heights
@@ -98,7 +97,7 @@ class SceneRenderer:
 
 def check_above(name: str, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
     """InputError if the camera is over the map, but not above it: from below, nothing of its upper side is seen."""
-    eye = se3.inverse(surface.pose)[:3] @ T_world_camera[:, 3]
+    eye = surface.T_map_world[:3] @ T_world_camera[:, 3]
     height = float(sample_heights(surface, eye[0], eye[1]))
     if eye[2] <= height:
         x, y, z = T_world_camera[:3, 3]

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from glrender.batch.job import Plan
-from glrender.batch.maker import ViewMaker, limit_raster_threads, write_view
+from glrender.batch.maker import ViewMaker, limit_threads, write_view
 from glrender.batch.messages import Awake, Begin, Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
 from glrender.batch.rendered_view import RenderedView
 from glrender.errors import ContextError, InputError, LimitError, UsageError
@@ -30,7 +30,7 @@ def work(connection: Connection, folder: Path, device: int, workers: int) -> Non
     # the employer to say.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    limit_raster_threads(workers)
+    limit_threads(workers)
     reports = _Reports(connection)
     try:
         reports.send(Awake())

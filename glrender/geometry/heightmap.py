@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_array, check_pose, check_positive
 from glrender.errors import InputError
+from glrender.geometry import se3
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,11 @@ class HeightMap:
     def pose(self) -> NDArray[np.float64]:
         """T_world_map as a matrix, also where it was left out."""
         return np.eye(4) if self.T_world_map is None else self.T_world_map
+
+    @cached_property
+    def T_map_world(self) -> NDArray[np.float64]:
+        """(4, 4) world to map, exactly rigid."""
+        return se3.inverse(self.pose)
 
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Map x of each column (cols,) and map y of each row (rows,), metres."""

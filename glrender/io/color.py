@@ -32,25 +32,36 @@ def linear_to_bytes(linear: ArrayLike) -> NDArray[np.uint8]:
     if values.dtype != np.float32:
         values = values.astype(np.float64)
     result = np.empty(values.shape, np.uint8)
-    _write_bytes(values.reshape(-1, values.shape[-1] if values.ndim else 1), result.reshape(-1), _FIRST, _RISES)
+    rises = _RISES_FLOAT32 if values.dtype == np.float32 else _RISES
+    _write_bytes(values.reshape(-1, values.shape[-1] if values.ndim else 1), result.reshape(-1), _FIRST, rises)
     return result
 
 
 @njit(cache=True, nogil=True)
 def _write_bytes(
-    linear: NDArray[Any], result: NDArray[np.uint8], first: NDArray[np.uint8], rises: NDArray[np.float64]
+    linear: NDArray[Any], result: NDArray[np.uint8], first: NDArray[np.uint8], rises: NDArray[Any]
 ) -> None:
-    bins = len(first) - 1
-    zero, one = linear.dtype.type(0), linear.dtype.type(1)
     columns = linear.shape[1]
     for row in range(linear.shape[0]):
-        for column in range(columns):
-            value = linear[row, column]
-            value = value if value > 0 else zero  # where it is NaN, too
-            value = value if value < one else one
-            byte = first[int(value * bins)]
-            result[row * columns + column] = byte + (rises[byte] <= value)
+        if columns == 3:  # written out, it takes half of the time
+            result[3 * row] = _byte(linear[row, 0], first, rises)
+            result[3 * row + 1] = _byte(linear[row, 1], first, rises)
+            result[3 * row + 2] = _byte(linear[row, 2], first, rises)
+        else:
+            for column in range(columns):
+                result[row * columns + column] = _byte(linear[row, column], first, rises)
 
+
+@njit(cache=True, nogil=True, inline="always")
+def _byte(value: Any, first: NDArray[np.uint8], rises: NDArray[Any]) -> int:
+    zero, one = rises.dtype.type(0), rises.dtype.type(1)
+    value = value if value > zero else zero  # where it is NaN, too
+    value = value if value < one else one
+    byte = first[np.int32(value * rises.dtype.type(_PARTS))]
+    return byte + (rises[byte] <= value)
+
+
+_PARTS = 4096
 
 LINEAR_OF_BYTE = srgb_to_linear(np.arange(256, dtype=np.uint8)).astype(np.float32)
 """(256,) linear colour of each sRGB byte."""
@@ -58,5 +69,9 @@ LINEAR_OF_BYTE = srgb_to_linear(np.arange(256, dtype=np.uint8)).astype(np.float3
 _RISES = np.append(srgb_to_linear((np.arange(255) + 0.5) / 255), np.inf)
 """(256,) linear colour from which on each sRGB byte is followed by the next."""
 
-_FIRST = np.searchsorted(_RISES, np.arange(4097) / 4096, side="right").astype(np.uint8)
+_NEAREST = _RISES.astype(np.float32)
+_RISES_FLOAT32 = np.where(_NEAREST < _RISES, np.nextafter(_NEAREST, np.float32(np.inf)), _NEAREST)
+"""(256,) the same in float32: the least that is no less."""
+
+_FIRST = np.searchsorted(_RISES, np.arange(_PARTS + 1) / _PARTS, side="right").astype(np.uint8)
 """(4097,) the byte at which each 4096th of [0, 1] begins: in none of them is there a second rise."""

@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 
@@ -64,7 +63,7 @@ class Hit(NamedTuple):
 def eye_over(surface: HeightMap, camera: Camera, T_world_camera: Float64, height_origin: float) -> Eye:
     """The camera at a pose (4, 4), camera to world, over the grid of `surface`."""
     # The position is subtracted in float64: both are large far from the origin, their difference is not.
-    T_map_camera = se3.inverse(surface.pose) @ T_world_camera
+    T_map_camera = surface.T_map_world @ T_world_camera
     x, y, z = T_map_camera[:3, 3] - np.array([*surface.origin, height_origin])
     R_grid_camera = np.ascontiguousarray(T_map_camera[:3, :3])
     return Eye(R_grid_camera, x, y, z, surface.spacing, camera.fx, camera.fy, camera.cx, camera.cy)
@@ -85,7 +84,7 @@ def to_grid(R_grid_camera: Float64, rx: float, ry: float) -> tuple[float, float,
 def triangle_at(heights: Float32, row: int, column: int, side: int, eye: Eye) -> Triangle:
     """The triangle with its right angle at a vertex."""
     height = np.float64(heights[row, column])
-    step = side / eye.spacing
+    step = side * (1.0 / eye.spacing)
     slope_x = (np.float64(heights[row, column + side]) - height) * step
     slope_y = (np.float64(heights[row + side, column]) - height) * step
     x, y = eye.x - column * eye.spacing, eye.y - row * eye.spacing
@@ -98,7 +97,7 @@ def triangle_of(heights: Float32, visible: np.uint32, eye: Eye) -> Triangle:
     triangle = int(np.int64(visible)) - 1
     quads = heights.shape[1] - 1
     quad = triangle >> 1
-    row = quad // quads
+    row = int((quad + 0.5) * (1.0 / quads))  # the integer quotient, without a division at each triangle
     upper = triangle & 1
     return triangle_at(heights, row + upper, quad - row * quads + upper, 1 - 2 * upper, eye)
 
@@ -108,5 +107,5 @@ def hit(t: Triangle, spacing: float, x: float, y: float, z: float) -> Hit:
     """Where the ray (x, y, z), grid axes, meets the plane of a triangle."""
     m_u = 1.0 / (z - t.slope_x * x - t.slope_y * y)
     depth = t.above * m_u
-    step = t.side / spacing
+    step = t.side * (1.0 / spacing)
     return Hit(depth, m_u, (t.x + depth * x) * step, (t.y + depth * y) * step)

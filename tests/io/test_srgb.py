@@ -22,5 +22,18 @@ def test_every_byte_survives_the_way_through_linear():
     np.testing.assert_allclose(linear, srgb_to_linear(image), atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bytes_are_rounded_to_nearest_up_to_the_last_bit(dtype, channels):
+    halves = srgb_to_linear((np.arange(255) + 0.5) / 255)
+    rises = np.where(halves.astype(dtype) < halves, np.nextafter(halves.astype(dtype), dtype(np.inf)), halves)
+    rises = rises.astype(dtype)
+    values = np.concatenate([np.nextafter(rises, dtype(0)), rises]).reshape(-1, channels)
+    expected = np.concatenate([np.arange(255), np.arange(1, 256)]).reshape(-1, channels)
+    np.testing.assert_array_equal(linear_to_bytes(values), expected)
+    wild = np.array([-1.0, -0.0, np.nan, np.inf, -np.inf, 2.0], dtype).reshape(-1, channels)
+    np.testing.assert_array_equal(linear_to_bytes(wild).ravel(), [0, 0, 0, 255, 0, 255])
+
+
 def test_colours_out_of_range_are_clipped_and_nan_is_kept():
     np.testing.assert_allclose(linear_to_srgb([-1.0, 2.0, np.nan]), [0, 1, np.nan], rtol=1e-15)
