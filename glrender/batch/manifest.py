@@ -10,13 +10,15 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from glrender.batch.job import Plan
+from glrender.batch.outputs import folder_of
 from glrender.errors import InputError, UsageError
-from glrender.io.files import output_folder, write_bytes, write_error
+from glrender.io.files import write_bytes, write_error, writing_into
 from glrender.parallel import CORES
 
 NAME = "manifest.jsonl"
@@ -51,8 +53,14 @@ class Manifest:
         UsageError if the folder holds anything else, unless `force`: then files of the other job are removed and
         what does not belong to any job is left alone. InputError if it cannot be written to.
         """
-        self.folder = output_folder(folder)
         self._plan = plan
+        with ExitStack() as stack:
+            self.folder = stack.enter_context(writing_into(folder))
+            self._open(force)
+            self._stack = stack.pop_all()
+
+    def _open(self, force: bool) -> None:
+        folder, plan = self.folder, self._plan
         lines = _read(self.folder / NAME)
         if lines and lines[0].get("job") != plan.account():
             if not force:
@@ -95,7 +103,15 @@ class Manifest:
         self._append({"files": {record.path: {"bytes": record.bytes, "sha256": record.sha256}}})
 
     def close(self) -> None:
+        """Close it; where no view is done and there is no other file, nothing stays of the folder that it made."""
         self._file.close()
+        if not self.done:
+            with suppress(OSError):
+                for output in self._plan.job.outputs:
+                    (self.folder / folder_of(output)).rmdir()
+            if sorted(self.folder.iterdir()) == [self.folder / NAME]:
+                (self.folder / NAME).unlink()
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self

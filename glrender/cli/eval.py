@@ -17,7 +17,7 @@ from glrender.fusion.noise import DepthNoise
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.error_picture import write_error_picture
-from glrender.io.files import output_folder
+from glrender.io.files import writing_into
 from glrender.io.report import read_report, to_json
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.trajectory import read_trajectory
@@ -94,18 +94,18 @@ def run(options: Options) -> int:
     """Judge, write the picture, print the outcome."""
     _check(options)
     estimate = HeightMap.load(options.map)
-    folder = output_folder(options.out or options.map.parent)
     evaluation: Evaluation
-    if options.truth is not None:
-        estimate, evaluation, account = _judge_by_truth(options, estimate, HeightMap.load(options.truth))
-        against, reference, kind = options.truth, "truth", "truth"
-    else:
-        assert options.sequence is not None
-        evaluation, account = _judge_by_frames(options, estimate, options.sequence)
-        against, reference, kind = options.sequence, "measured (mean of each cell)", "frames"
-    picture = folder / f"{options.map.stem}_error_{kind}.png"
-    title = f"{options.map} against {against}"
-    write_error_picture(picture, estimate, evaluation.height_errors, title, reference)
+    with writing_into(options.out or options.map.parent) as folder:
+        if options.truth is not None:
+            estimate, evaluation, account = _judge_by_truth(options, estimate, HeightMap.load(options.truth))
+            against, reference, kind = options.truth, "truth", "truth"
+        else:
+            assert options.sequence is not None
+            evaluation, account = _judge_by_frames(options, estimate, options.sequence)
+            against, reference, kind = options.sequence, "measured (mean of each cell)", "frames"
+        picture = folder / f"{options.map.stem}_error_{kind}.png"
+        title = f"{options.map} against {against}"
+        write_error_picture(picture, estimate, evaluation.height_errors, title, reference)
 
     result = _result(evaluation, {"map": options.map} | account | {"picture": picture})
     if options.json:

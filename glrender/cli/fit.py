@@ -16,7 +16,7 @@ from glrender.fusion.noise import DepthNoise
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.io.files import output_folder
+from glrender.io.files import writing_into
 from glrender.io.sequence import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.descent import FitStep
@@ -86,12 +86,11 @@ def run(options: FitCommand) -> int:
     """Fit, write the results and say what they are."""
     chosen = read_options(options)
     sequence = open_sequence(options.sequence, options.trajectory)
-    folder = output_folder(options.out)
+    with writing_into(options.out) as folder, Context() as context, ExitStack() as reading:
 
-    def keep(finished: FinishedMap) -> None:
-        write_outputs(folder, finished, f"{options.sequence.resolve().name}, fitted")
+        def keep(finished: FinishedMap) -> None:
+            write_outputs(folder, finished, f"{options.sequence.resolve().name}, fitted")
 
-    with Context() as context, ExitStack() as reading:
         advance = reading.enter_context(progress("reading"))
         finished = fit_sequence(context, sequence, chosen, advance, StepTable(begin=reading.close), keep)
     _print_summary(folder, finished)

@@ -24,7 +24,7 @@ from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.gl.context import Context
-from glrender.io.files import output_folder
+from glrender.io.files import writing_into
 from glrender.io.sequence import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
@@ -128,12 +128,11 @@ def run(options: FuseOptions) -> int:
     sequence = open_sequence(
         options.sequence, options.odometry or options.trajectory, photographs_only=from_photographs
     )
-    folder = output_folder(options.out)
+    with writing_into(options.out) as folder, Context() as context, progress("fusing") as advance:
 
-    def keep(finished: FinishedMap) -> None:
-        write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
+        def keep(finished: FinishedMap) -> None:
+            write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
 
-    with Context() as context, progress("fusing") as advance:
         fuse = _FUSE[from_photographs, options.track]
         finished = fuse(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)

@@ -12,7 +12,7 @@ from glrender.cli.options import option
 from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, TerrainLayers, terrain_layers
-from glrender.io.files import output_folder
+from glrender.io.files import writing_into
 from glrender.io.geotiff import check_crs, write_geotiff
 from glrender.io.grid_map_bag import write_ros1_bag, write_ros2_bag
 from glrender.io.layers_npz import write_layers_npz
@@ -77,17 +77,17 @@ def run(options: Options) -> int:
     path = options.map.parent / REPORT
     crs = _read_crs(options.crs, _read_report(path), path)
     layers = terrain_layers(surface, robot)
-    folder = output_folder(options.out)
-    writers: dict[str, Callable[[], None]] = {
-        "npz": lambda: write_layers_npz(folder / NAMES["npz"], layers, crs),
-        "png": lambda: write_layer_images(folder, layers),
-        "tif": lambda: write_geotiff(folder / NAMES["tif"], layers, crs),
-        "ros2": lambda: write_ros2_bag(folder / NAMES["ros2"], layers),
-        "ros1": lambda: write_ros1_bag(folder / NAMES["ros1"], layers),
-    }
-    for format in formats:
-        writers[format]()
-    write_layers_picture(folder / PICTURE, layers, str(options.map))
+    with writing_into(options.out) as folder:
+        writers: dict[str, Callable[[], None]] = {
+            "npz": lambda: write_layers_npz(folder / NAMES["npz"], layers, crs),
+            "png": lambda: write_layer_images(folder, layers),
+            "tif": lambda: write_geotiff(folder / NAMES["tif"], layers, crs),
+            "ros2": lambda: write_ros2_bag(folder / NAMES["ros2"], layers),
+            "ros1": lambda: write_ros1_bag(folder / NAMES["ros1"], layers),
+        }
+        for format in formats:
+            writers[format]()
+        write_layers_picture(folder / PICTURE, layers, str(options.map))
     _print_summary(folder, layers, formats, missing)
     return 0
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -40,6 +41,19 @@ def output_folder(path: str | Path) -> Path:
             f"{folder}: cannot be written to: {error.strerror or error}; choose another output folder"
         ) from None
     return folder
+
+
+@contextlib.contextmanager
+def writing_into(path: str | Path) -> Iterator[Path]:
+    """`output_folder` for a block; at its end, folders that it made are removed again where nothing was written."""
+    folder = Path(path).absolute()
+    made = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
+    try:
+        yield output_folder(path)
+    finally:
+        with contextlib.suppress(OSError):  # from the first on that holds something
+            for each in made:
+                each.rmdir()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -94,6 +94,7 @@ def test_a_scheduler_that_does_not_answer_is_told(
     monkeypatch.setattr(cluster, "PATIENCE", 0.5)
     with pytest.raises(InputError, match="scheduler: no answer from tcp://127.0.0.1:1"):
         run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler="tcp://127.0.0.1:1")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_scheduler_without_workers_is_told(tmp_path: Path, read: ReadJob) -> None:

@@ -40,6 +40,7 @@ def test_a_reason_that_any_worker_would_meet_ends_the_run(tmp_path: Path, read: 
     outcome = run_job(plan, tmp_path / "out", Workers(1, (0,)))
     assert outcome.done == 0
     assert outcome.problem == f"{tmp_path / 'map.npz'}: has changed since the job began; run it again"
+    assert not (tmp_path / "out").exists()
 
 
 def test_workers_that_never_start_end_the_run(tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from glrender.errors import InputError
-from glrender.io.files import data_lines, output_folder, replacement, write_bytes
+from glrender.io.files import data_lines, output_folder, replacement, write_bytes, writing_into
 
 
 def test_an_output_folder_is_created_with_its_parents_and_found_again(tmp_path):
@@ -14,6 +14,21 @@ def test_an_output_folder_that_cannot_be_written_is_an_error(tmp_path, name):
     (tmp_path / "file.txt").write_text("")
     with pytest.raises(InputError, match=r"cannot be written to: .*choose another output folder"):
         output_folder(tmp_path / name)
+
+
+def test_a_folder_that_nothing_was_written_into_is_not_left(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(InputError, match="halfway"), writing_into(tmp_path / "mine" / "a" / "b") as folder:
+        assert folder.is_dir()
+        raise InputError("halfway")
+    assert list((tmp_path / "mine").iterdir()) == []
+    with writing_into(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine").is_dir(), "it had been there before"
+    with pytest.raises(InputError, match="halfway"), writing_into(tmp_path / "mine" / "a" / "b") as folder:
+        write_bytes(folder / "part.txt", b"so far")
+        raise InputError("halfway")
+    assert (tmp_path / "mine" / "a" / "b" / "part.txt").read_bytes() == b"so far"
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_stays(tmp_path):
