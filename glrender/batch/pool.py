@@ -113,6 +113,7 @@ class Pool:
                 self._ledger.manifest.add_run({"renderer": report.renderer, "device": worker.device})
             case Done() | Failed():
                 worker.views.discard(report.view)
+                self._stillborn = 0  # as long as others go on, it is worth while to start more
                 try:
                     self._ledger.record(report)
                 except InputError as error:  # the manifest cannot be written
