@@ -28,11 +28,11 @@ uniform vec3 no_value;          // linear colour of a surface without a value
 #endif
 #if LIT
 uniform vec3 light;             // towards it, map axes, unit length
+uniform float ambient;          // of the light
+uniform float over;             // what faces the light is so much brighter than its colour
 #endif
 
 layout(location = 0) out vec4 screen;   // sRGB
-
-const float AMBIENT = 0.25;
 
 // 1 on an edge, which is about a pixel wide, 0 beside it; fades out where triangles are as small as pixels.
 float on_edge(vec2 place) {
@@ -67,7 +67,7 @@ void main() {
     vec3 shown = color.rgb;
 #endif
 #if LIT
-    shown *= AMBIENT + (1.0 - AMBIENT) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * 1.25;
+    shown *= ambient + (1.0 - ambient) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * over;
 #endif
 #if WIREFRAME
     shown = mix(shown, vec3(0.01), 0.7 * on_edge(b0 * vec2(first) + b1 * vec2(second) + b2 * vec2(third)));

@@ -27,8 +27,8 @@ from glrender.bench.scene import reference_scene
 SIZE = (160, 120)
 LOOKS = 0.5
 """Seconds between looks at the memory of all processes."""
-SETTLED = 0.2
-"""Share of a process's life after which it has all that it needs."""
+SETTLED = 20
+"""Looks after which a process has loaded all that it needs."""
 GROWTH = 1.05
 """Of memory, from then until its end: what is still called flat."""
 
@@ -133,8 +133,8 @@ def looking(memory: dict[int, list[float]]) -> Iterator[None]:
 
 def tell_memory(looks: list[float]) -> bool:
     """Print what a process held, if it lived long enough to tell; whether that stayed the same."""
-    settled = looks[max(8, int(SETTLED * len(looks))) :]
-    if len(settled) < 20:
+    settled = looks[SETTLED:]
+    if len(settled) < SETTLED:
         return True
     first, last = (float(np.median(part)) for part in (settled[:5], settled[-5:]))
     flat = last <= GROWTH * first

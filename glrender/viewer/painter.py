@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.recycle import Recycler
 from glrender.render.buffers import CompactBuffers
 from glrender.stopwatch import Stopwatch
 from glrender.viewer import lines as line_art
 from glrender.viewer.colors import Kind, Scale, colormap_name, fit_scale
+from glrender.viewer.host_shading import Canvas
 from glrender.viewer.hud import ColorBar, Hud, covered_height, draw_hud
 from glrender.viewer.layers import LAYERS, FrameLayer, Layer, SurfaceLayer, ViewLayer, layers_here
 from glrender.viewer.picking import Pick, picked_outline
@@ -61,6 +63,8 @@ class Painter:
         self._evaluation = evaluation
         self._views: list[SurfaceView] = []  # of the scene's surface, then of the others
         self._shown: Shown | None = None
+        self._recycler = Recycler()
+        self._canvas: Canvas | None = None  # of the picture that is being painted
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,6 +83,7 @@ class Painter:
         layer = shown_layer(scene, state)
         with self.watch.stage("draw"):
             self.screen.clear()
+            self._canvas = None
             if not isinstance(layer, FrameLayer):
                 self._paint_others(scene, state)
             if isinstance(layer, SurfaceLayer):
@@ -136,9 +141,15 @@ class Painter:
         return self._views[number]
 
     def _shade(self, number: int, surface: HeightMap, state: ViewState, look: Look) -> moderngl.Texture:
-        """Put a surface onto the screen; returns its image, whose last channel is the depth."""
-        view = self._view(number)
-        image, geometry = view.textures(surface, self._camera(state), state.rig.T_world_camera, self.screen)
+        """Put a surface onto the screen; returns a texture whose last channel is its depth."""
+        view, camera, T = self._view(number), self._camera(state), state.rig.T_world_camera
+        if view.shades_on_host(camera) and not look.wireframe:
+            if self._canvas is None:
+                self._canvas = Canvas.clear(self.size, self._recycler)
+            view.shade(surface, camera, T, look, self._canvas)
+            self.screen.put_pixels(self._canvas.colors)
+            return self.screen.upload("depth", self._canvas.depth)
+        image, geometry = view.textures(surface, camera, T, self.screen)
         self._shading.put(self.screen, surface, image, geometry, look, view.name)
         return image
 

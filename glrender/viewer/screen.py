@@ -89,6 +89,10 @@ class Screen:
             {"rectangle": where, "screen_height": self.size[1], "scale": (scale.low, scale.high)},
         )
 
+    def put_pixels(self, colors: NDArray[np.uint8]) -> None:
+        """Show (height, width, 4) sRGB bytes instead of all that was there, rows upwards."""
+        self._texture.write(colors)
+
     def put_lines(
         self, lines: Lines, camera: Camera, T_world_camera: NDArray[np.float64], picture: moderngl.Texture
     ) -> None:
@@ -118,7 +122,13 @@ class Screen:
         mgl.enable_only(moderngl.BLEND)
         mgl.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
         texture.use(_PICTURE)
-        self._notes.draw({}, {})
+        # Most of the sheet is empty, and software pays for every pixel.
+        written = notes.reshape(len(notes), -1).any(axis=1)
+        edges = np.flatnonzero(np.diff(written, prepend=False, append=False))
+        for top, bottom in edges.reshape(-1, 2).tolist():
+            self._fbo.scissor = 0, self.size[1] - bottom, self.size[0], bottom - top
+            self._notes.draw({}, {})
+        self._fbo.scissor = 0, 0, *self.size
 
     def use(self) -> None:
         """Direct what is drawn next onto the screen."""

@@ -17,6 +17,11 @@ from glrender.viewer.slopes import slopes
 
 Float64 = NDArray[np.float64]
 
+AMBIENT = 0.25
+"""Of the light: what comes from everywhere."""
+OVER = 1.25
+"""How much more than its colour a surface shows that faces the light."""
+
 NO_VALUE = (0.42, 0.42, 0.42)
 """Linear colour of a surface where a layer has no value."""
 
@@ -42,7 +47,8 @@ class Shading:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._programs = ScreenPrograms(context, "shaded.frag", _UNITS, {"no_value": NO_VALUE})
+        constants: dict[str, ArrayLike] = {"no_value": NO_VALUE, "ambient": AMBIENT, "over": OVER}
+        self._programs = ScreenPrograms(context, "shaded.frag", _UNITS, constants)
         self._of: dict[str, tuple[HeightMap, Float64 | None, moderngl.Texture]] = {}
 
     def put(

@@ -9,7 +9,9 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
+from glrender.viewer.host_shading import Canvas, HostShading
 from glrender.viewer.screen import Screen
+from glrender.viewer.shading import Look
 
 
 class SurfaceView:
@@ -21,6 +23,7 @@ class SurfaceView:
         self._evaluation = evaluation
         self._renderer: DerivativeRenderer | None = None
         self._buffers: CompactBuffers | None = None
+        self._host = HostShading()
 
     def buffers(
         self, surface: HeightMap, camera: Camera, T_world_camera: NDArray[np.float64], *, pose: bool = False
@@ -50,6 +53,16 @@ class SurfaceView:
         made = self.buffers(surface, camera, T_world_camera).attachments
         image, geometry = (screen.upload(f"{part} {self.name}", made[part]) for part in ("image", "geometry"))
         return image, geometry
+
+    def shades_on_host(self, camera: Camera) -> bool:
+        """Whether `shade` is the faster way."""
+        return self._renderer_of(camera).evaluation == "host"
+
+    def shade(
+        self, surface: HeightMap, camera: Camera, T_world_camera: NDArray[np.float64], look: Look, canvas: Canvas
+    ) -> None:
+        """Put it onto a canvas, without a wireframe."""
+        self._host.shade(surface, camera, T_world_camera, look, canvas)
 
     def release(self) -> None:
         """Release what it made in the context."""
