@@ -43,7 +43,10 @@ def run(options: ViewOptions) -> int:
     _check(options)
     state = None if options.view is None else _read_view(options.view)
     if not options.path.exists():
-        raise InputError(f"{options.path}: no such file or folder; expected a map, a job or the folder of a sequence")
+        raise InputError(
+            f"{options.path}: no such file or folder; expected a map, a job or the folder of a sequence, "
+            "which `glrender convert` makes of a video"
+        )
     from glrender.pipeline.fuse import SequenceOptions
     from glrender.viewer.overlay import INSTALL
     from glrender.viewer.sources import open_source

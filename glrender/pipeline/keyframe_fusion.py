@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Sequence_
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -49,6 +49,17 @@ def trajectory_of(entries: Sequence_[FrameEntry], poses: Poses) -> Trajectory:
     return Trajectory(np.array([each.time for each in ordered]), np.stack([poses[each.index] for each in ordered]))
 
 
+@dataclass(frozen=True, eq=False)
+class FusedKeyframe:
+    """A keyframe that is in the map."""
+
+    keyframe: Keyframe
+    depth: MotionDepth
+    sigma: Float32
+    """(height, width) standard deviation that each depth was fused with, metres."""
+    report: FrameReport
+
+
 class KeyframeFusion:
     """Keyframes on their way into the map, and what became of them; owned by `context`."""
 
@@ -67,6 +78,8 @@ class KeyframeFusion:
         self._reports: dict[int, FrameReport] = {}
         self._shares: list[Mapping[str, float]] = []
         self._best_view: Keyframe | None = None
+        self.latest: FusedKeyframe | None = None
+        """What was fused last."""
         self._stages: dict[str, list[float]] = {}
         self._seconds = 0.0
         self._partial = False
@@ -92,8 +105,7 @@ class KeyframeFusion:
         try:
             yield
             with interruptible_after():
-                for keyframe, depth in self._depths.finish():
-                    self._fuse(keyframe, depth)
+                self.fuse_waiting()
         except (KeyboardInterrupt, GLError) as error:
             if not self._reports:
                 raise
@@ -114,6 +126,11 @@ class KeyframeFusion:
         for each, depth in finished:
             self._fuse(each, depth)
         return len(self._reports) - before
+
+    def fuse_waiting(self) -> None:
+        """Fuse the keyframes that still wait for others: no further one will come."""
+        for keyframe, depth in self._depths.finish():
+            self._fuse(keyframe, depth)
 
     def skip(self, read: ReadFrame) -> None:
         """Tell of a file that cannot be read; with `strict` its error is raised."""
@@ -173,6 +190,15 @@ class KeyframeFusion:
         """The map so far, with a finite height in every cell."""
         return self._fusion.surface
 
+    @property
+    def observed(self) -> NDArray[np.bool_]:
+        """(rows, cols): cells that the photographs say enough about."""
+        return self._fusion.observed
+
+    def map(self) -> HeightMap:
+        """The map so far as it would be saved: with its sigma, NaN where too little is known."""
+        return self._fusion.map()
+
     def release(self) -> None:
         """Release what this made in the context."""
         self._fusion.release()
@@ -194,19 +220,22 @@ class KeyframeFusion:
         if not depth.depth.any():
             self._skipped.append(Skipped(entry.index, entry.name, f"no depth: {_words(depth.shares)} of the pixels"))
             return
-        sigma = depth.fusion_sigma(self._sequence.camera, self._placement.spacing)
+        sigma = np.where(
+            depth.depth > 0, depth.fusion_sigma(self._sequence.camera, self._placement.spacing), np.float32(1)
+        )
         start = perf_counter()
         report = self._fusion.integrate(
             keyframe.photograph.T_world_camera,
             image=keyframe.image,
             depth=depth.depth,
-            depth_sigma=np.where(depth.depth > 0, sigma, np.float32(1)),
+            depth_sigma=sigma,
         )
         self.took("fuse", 1e3 * (perf_counter() - start))
         best = self._best_view
         if best is None or report.measured > self._reports[best.entry.index].measured:
             self._best_view = keyframe
         self._reports[entry.index] = report
+        self.latest = FusedKeyframe(keyframe, depth, sigma, report)
 
     def _mean_shares(self) -> dict[str, float]:
         names = sorted({name for shares in self._shares for name in shares})

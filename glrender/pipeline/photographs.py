@@ -1,6 +1,7 @@
 """Photographs of one moving camera, whose poses are known, become a height map: by the depth that its motion tells."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,30 +11,33 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
-from glrender.pipeline.chosen_frames import choose_frames
+from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.outputs import FinishedMap
-from glrender.pipeline.placement import place_on_ground
+from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.refine_with_map import refine_with_map
 
 Float64 = NDArray[np.float64]
 
 
-def fuse_photographs(
-    context: Context,
-    sequence: Sequence,
-    options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
-) -> FinishedMap:
-    """Fuse a sequence's photographs; arguments, interruptions and what is returned are those of `fuse_sequence`.
+@dataclass(frozen=True, eq=False)
+class PhotographStart:
+    """The photographs that are to become a map, and where it will lie."""
 
-    Raises InputError where there are no photographs, no poses, no ground that they agree on, (with `strict`) any frame
-    that cannot be used, or nothing that falls on the map.
-    """
+    chosen: ChosenFrames
+    keyframes: tuple[FrameEntry, ...]
+    """Those that are to be given a depth."""
+    poses: Poses
+    """T_world_camera (4, 4) of every frame that has one, by its index."""
+    ground: Ground
+    placement: Placement
+
+
+def start_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PhotographStart:
+    """Find the ground, choose keyframes and place the map; raises as `fuse_photographs` does."""
     chosen = choose_frames(
         context,
         sequence,
@@ -60,14 +64,31 @@ def fuse_photographs(
         bounds=options.bounds,
         spacing=options.spacing,
     )
+    return PhotographStart(chosen, keyframes, poses, ground, placement)
+
+
+def fuse_photographs(
+    context: Context,
+    sequence: Sequence,
+    options: SequenceOptions,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[FinishedMap], None] = lambda finished: None,
+) -> FinishedMap:
+    """Fuse a sequence's photographs; arguments, interruptions and what is returned are those of `fuse_sequence`.
+
+    Raises InputError where there are no photographs, no poses, no ground that they agree on, (with `strict`) any frame
+    that cannot be used, or nothing that falls on the map.
+    """
+    start = start_photographs(context, sequence, options)
+    chosen, keyframes, poses = start.chosen, start.keyframes, start.poses
     description = chosen.description() | {"frames": len(chosen.posed), "poses_from": "given"}
     trajectory = None
     if options.motion.refine_poses:
-        refined = refine_with_map(context, sequence, keyframes, poses, ground, placement, options)
+        refined = refine_with_map(context, sequence, keyframes, poses, start.ground, start.placement, options)
         poses, options, description = refined.poses, refined.options, description | refined.description
         keyframes = tuple(entry for entry in keyframes if entry.index in poses)
         trajectory = trajectory_of(keyframes, poses)
-    run = KeyframeFusion(context, sequence, options, placement, ground)
+    run = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     try:
         run.add_all(keyframes, poses, advance)
         with interruptible_after():

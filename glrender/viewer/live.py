@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
+from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.color import linear_to_bytes
@@ -24,6 +25,7 @@ from glrender.viewer.layers import FRAME_LAYERS, Comparison, FrameLayer
 from glrender.viewer.scene import Scene
 from glrender.viewer.screen import NOTHING
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 COMPARED_WIDTH = 320
@@ -43,8 +45,7 @@ class LiveFusion:
         self._start = start_fusion(context, sequence, options)
         self.options = self._start.fusion.options
         """How frames are weighed; `restart` changes it."""
-        self._step = -(-self._start.sequence.camera.width // COMPARED_WIDTH)
-        self._renderer = DerivativeRenderer(context, self._start.sequence.camera.every_nth_pixel(self._step))
+        self._beside_map = BesideMap(context, self._start.sequence.camera, self.options)
         self._sigma: Float64 | None = None
         self.scene: Scene
         self._begin(self._start.fusion)
@@ -61,6 +62,7 @@ class LiveFusion:
         self._fusion.release()
         placement = self._start.placement
         self.options = replace(options, intrinsics_covariance=self.options.intrinsics_covariance)
+        self._beside_map.options = self.options
         self._begin(
             HeightMapFusion(
                 self._context,
@@ -87,7 +89,7 @@ class LiveFusion:
         """Stop reading, and release what it has in the context."""
         self._frames.close()
         self._fusion.release()
-        self._renderer.release()
+        self._beside_map.release()
 
     def _begin(self, fusion: HeightMapFusion) -> None:
         self._fusion = fusion
@@ -102,7 +104,9 @@ class LiveFusion:
     def _add(self, read: ReadFrame, frame: Frame) -> None:
         T = self._start.pose(frame)
         began = perf_counter()
-        comparison = self._compare(frame, T)
+        depth = np.zeros(self._start.sequence.camera.shape, np.float32) if frame.depth is None else frame.depth
+        sigma = self.options.depth_noise.sigma(depth)
+        comparison = self._beside_map.compare(self.scene.surface, T, depth, sigma, frame.image)
         compared = perf_counter()
         before = self.scene.surface.heights
         report = self._fusion.integrate(T, image=frame.image, depth=frame.depth)
@@ -138,25 +142,43 @@ class LiveFusion:
 
     def _surface(self) -> HeightMap:
         """The map so far, NaN where too little is known; sigma as it was last asked for."""
-        current = self._fusion.surface
-        heights = np.where(self._fusion.observed, current.heights, np.nan)
-        return replace(current, heights=heights, sigma=self._sigma)
-
-    def _compare(self, frame: Frame, T_world_camera: Float64) -> Comparison:
-        """The frame beside what the map predicts for it before it is fused."""
-        every = np.s_[:: self._step, :: self._step]
-        predicted = self._renderer.render(self.scene.surface, T_world_camera, pose=False, edges=False)
-        depth = np.zeros(predicted.camera.shape, np.float32) if frame.depth is None else frame.depth[every]
-        image = None if frame.image is None else np.ascontiguousarray(frame.image[every])
-        sigma = self.options.depth_noise.sigma(depth)
-        measured = Measurements(np.ascontiguousarray(depth), sigma, image, self.options.color_noise)
-        weighed = replace(measured, image=image if predicted.channels == 3 else None)
-        return Comparison(measured, predicted, weigh(predicted, weighed, depth_loss=self.options.depth_loss))
+        return known_part(self._fusion.surface, self._fusion.observed, self._sigma)
 
     def _note(self, report: FrameReport, change: Float64) -> None:
         known = change[np.isfinite(change)]
         self._residuals.append(1e3 * report.median_abs_residual)
         self._moves.append(1e3 * float(np.sqrt(np.mean(np.square(known)))) if known.size else 0.0)
+
+
+class BesideMap:
+    """Compares frames with what a map predicts for them, at a part of their pixels; owned by `context`."""
+
+    def __init__(self, context: Context, camera: Camera, options: FusionOptions) -> None:
+        self.options = options
+        """How frames are weighed."""
+        self._step = -(-camera.width // COMPARED_WIDTH)
+        self._renderer = DerivativeRenderer(context, camera.every_nth_pixel(self._step))
+
+    def compare(
+        self, surface: HeightMap, T_world_camera: Float64, depth: Float32, sigma: Float32, image: Float32 | None
+    ) -> Comparison:
+        """A frame (height, width[, channels]) beside what `surface` predicts; depth 0 where nothing was measured."""
+        every = np.s_[:: self._step, :: self._step]
+        predicted = self._renderer.render(surface, T_world_camera, pose=False, edges=False)
+        seen = None if image is None else np.ascontiguousarray(image[every])
+        measured_depth, its_sigma = np.ascontiguousarray(depth[every]), np.ascontiguousarray(sigma[every])
+        measured = Measurements(measured_depth, its_sigma, seen, self.options.color_noise)
+        weighed = replace(measured, image=seen if predicted.channels == 3 else None)
+        return Comparison(measured, predicted, weigh(predicted, weighed, depth_loss=self.options.depth_loss))
+
+    def release(self) -> None:
+        """Release what it has in the context."""
+        self._renderer.release()
+
+
+def known_part(current: HeightMap, observed: NDArray[np.bool_], sigma: Float64 | None) -> HeightMap:
+    """A map on its way, NaN where too little is known."""
+    return replace(current, heights=np.where(observed, current.heights, np.nan), sigma=sigma)
 
 
 def insets_of(comparison: Comparison, surface: HeightMap) -> tuple[Inset, ...]:

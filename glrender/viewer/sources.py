@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Protocol
 
+from glrender.errors import InputError
 from glrender.gl.context import Context
+from glrender.io.recordings.video import SUFFIXES as VIDEO_SUFFIXES
 from glrender.io.sequence import open_sequence
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.scene import Scene as SceneContent
 from glrender.pipeline.scene import open_scene
 from glrender.viewer.live import LiveFusion
+from glrender.viewer.live_photographs import LivePhotographs
 from glrender.viewer.scene import Scene
 
 
@@ -67,8 +70,17 @@ class StillSource:
 def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:
     """A sequence (a folder), which becomes a map as `options` say; a job's scene, a map or a file of elevations.
 
-    Raises InputError for anything else.
+    Without any depth image, a sequence becomes a map by its photographs and their poses. Raises InputError for anything
+    else.
     """
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        raise InputError(
+            f"{path}: is a video, expected a map, a job or the folder of a sequence; `glrender convert {path} "
+            "--calibration FILE --out FOLDER` makes one"
+        )
     if path.is_dir():
-        return LiveFusion(context, open_sequence(path), options)
+        sequence = open_sequence(path)
+        if any(entry.depth_path is not None for entry in sequence.frames):
+            return LiveFusion(context, sequence, options)
+        return LivePhotographs(context, open_sequence(path, photographs_only=True), options)
     return StillSource(path.name, open_scene(path))

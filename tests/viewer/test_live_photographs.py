@@ -1,0 +1,81 @@
+"""A sequence of photographs alone, played: keyframes become a map before one's eyes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glrender.cli.main import main
+from glrender.errors import InputError
+from glrender.gl.context import Context
+from glrender.io.sequence import open_sequence
+from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.photographs import fuse_photographs
+from glrender.viewer.layers import layers_here
+from glrender.viewer.live_photographs import LivePhotographs
+from glrender.viewer.sources import open_source
+
+OPTIONS = SequenceOptions(use="color", spacing=0.03)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs of a flight over a hill, with poses and without depth images."""
+    folder = tmp_path_factory.mktemp("photographs") / "flight"
+    size = ("--size", "1.6", "1.2", "--width", "160", "--height", "120", "--altitude", "0.6")
+    assert main(["simulate", str(folder), *size, "--relief", "0.08", "--frames", "8"]) == 0
+    (folder / "depth.txt").unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def live(context: Context, photographs: Path) -> Iterator[LivePhotographs]:
+    before = context.live_objects
+    source = open_source(context, photographs, OPTIONS)
+    assert isinstance(source, LivePhotographs)
+    yield source
+    source.release()
+    assert context.live_objects == before
+
+
+def test_keyframes_become_a_map_and_it_is_that_of_glrender_fuse(
+    context: Context, live: LivePhotographs, photographs: Path
+) -> None:
+    known, compared = [], 0
+    while not live.finished:
+        live.step()
+        known.append(int(np.isfinite(live.scene.surface.heights).sum()))
+        compared += live.scene.comparison is not None
+    assert known[0] == known[2] == 0, "a depth takes other photographs, before and after"
+    assert known[4] > 0
+    assert known[-1] > known[4]
+    assert 1 <= compared < len(known)
+    scene = live.scene
+    assert scene.comparison is not None
+    assert (scene.comparison.measured.depth > 0).mean() > 0.1
+    assert [inset.title for inset in scene.insets] == ["photograph", "prediction", "residual", "measured depth"]
+    assert {"photograph", "measured depth", "residual"} <= {
+        layer.name for layer in layers_here(scene.surface, scene.comparison)
+    }
+    assert scene.lines[-1] == "all fused"
+    fused = fuse_photographs(context, open_sequence(photographs, photographs_only=True), OPTIONS).surface
+    np.testing.assert_array_equal(scene.surface.heights, fused.heights)
+    np.testing.assert_array_equal(scene.surface.sigma, fused.sigma)
+
+
+def test_photographs_without_poses_and_videos_are_told(context: Context, photographs: Path, tmp_path: Path) -> None:
+    before = context.live_objects
+    (tmp_path / "film.mp4").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="is a video.*`glrender convert .*film.mp4 --calibration FILE --out FOLDER`"):
+        open_source(context, tmp_path / "film.mp4", OPTIONS)
+    trajectory = photographs / "groundtruth.txt"
+    kept = trajectory.read_text(encoding="utf-8")
+    trajectory.unlink()
+    try:
+        with pytest.raises(InputError, match="pose"):
+            open_source(context, photographs, replace(OPTIONS, spacing=None))
+    finally:
+        trajectory.write_text(kept, encoding="utf-8")
+    assert context.live_objects == before
