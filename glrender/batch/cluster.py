@@ -33,8 +33,10 @@ PATIENCE = 10
 """Seconds to wait for the scheduler's answer."""
 
 
-def run_on_cluster(plan: Plan, folder: Path, ledger: Ledger, scheduler: str, devices: Sequence[int]) -> None:
-    """Render what is missing by the cluster's workers, telling a ledger what becomes of each view.
+def run_on_cluster(
+    plan: Plan, folder: Path, ledger: Ledger, scheduler: str, devices: Sequence[int], chunk: int = CHUNK
+) -> None:
+    """Render what is missing by the cluster's workers, so many views a task, telling a ledger what becomes of each.
 
     InputError where there is no scheduler or no worker.
     """
@@ -50,7 +52,7 @@ def run_on_cluster(plan: Plan, folder: Path, ledger: Ledger, scheduler: str, dev
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:
             raise InputError(f"scheduler: {scheduler} has no workers; start some with `dask worker {scheduler}`")
-        _Run(client, plan, folder, ledger, _devices_by_worker(workers, devices), devices).follow(interruption)
+        _Run(client, plan, folder, ledger, _devices_by_worker(workers, devices), devices).follow(interruption, chunk)
 
 
 class _Run:
@@ -65,12 +67,12 @@ class _Run:
         self._plan = client.submit(_same, plan, pure=False)
         self._settings = (str(folder.resolve()), by_worker, tuple(devices))
 
-    def follow(self, interruption: Interruption) -> None:
-        """Give out all chunks and take what comes back, until all is settled or there is no going on."""
+    def follow(self, interruption: Interruption, size: int) -> None:
+        """Give out all views, so many a task, and take what comes back, until all is settled or nothing goes on."""
         from distributed import as_completed
 
         missing = self._ledger.missing
-        chunks = [self._submit(tuple(missing[k : k + CHUNK])) for k in range(0, len(missing), CHUNK)]
+        chunks = [self._submit(tuple(missing[k : k + size])) for k in range(0, len(missing), size)]
         tasks = as_completed(chunks, loop=self._client.loop)
         for task in tasks:
             for chunk in self._take(task):

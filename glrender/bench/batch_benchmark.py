@@ -1,24 +1,19 @@
 """Batches: what a view takes in one process, beside others, and how many a second come out of several."""
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.batch.job import Plan, job_of, make_plan
-from glrender.batch.maker import RASTER_THREADS
 from glrender.batch.outputs import Depth
-from glrender.batch.run import Workers, run_job
 from glrender.batch.scene_renderer import SceneRenderer
+from glrender.bench.batch_rates import ClusterRates, Rates, measure_cluster, measure_rates
 from glrender.bench.peers import RendererPeer
-from glrender.bench.scene import Scene, reference_scene
+from glrender.bench.scene import reference_scene
 from glrender.bench.timing import Timing, numbers, take_turns
 from glrender.gl.context import Context
 from glrender.io.png import png_bytes
@@ -27,18 +22,10 @@ from glrender.render.forward import ForwardRenderer
 
 IMAGE, VERTICES = (640, 480), 65
 PLAIN = "plain pass"
-VIEW = "view: plain pass, read back"
+VIEW = "view: image and depth"
 BOTH = "image as bytes, and depth"
 IMAGE_PNG, DEPTH_PNG = "bytes to PNG", "depth to PNG"
 IMAGE_CV2, DEPTH_CV2 = "bytes to PNG by OpenCV", "depth to PNG by OpenCV"
-
-THREADS = (0, 1, 2)
-"""How many threads llvmpipe draws with beside the one that calls it; meaningless for a GPU."""
-WORKERS = (1, 2)
-VIEWS = 240
-"""Of one run: a second or two of rendering."""
-SETTLED = 0.25
-"""Share of the views that are left out of a rate, until all workers have started."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +36,10 @@ class BatchReport:
     """In one process, by what is done; a peer's image and depth under its name."""
     agreement: dict[str, float]
     """By peer: median difference of its depth to ours, metres."""
-    rates: dict[tuple[int, int], NDArray[np.float64]]
-    """By (workers, threads): views a second with an image PNG each, (rounds,)."""
+    rates: dict[int, Rates]
+    """By how many workers."""
+    cluster: ClusterRates | None
+    """None where dask.distributed is not installed."""
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -58,17 +47,11 @@ class BatchReport:
         ratios = {"view / plain pass": self.timings[VIEW].ratio(self.timings[PLAIN])}
         for peer in self.agreement:
             ratios[f"rate of image and depth / {peer}"] = self.timings[peer].ratio(self.timings[BOTH])
-        by_workers = {
-            workers: max((threads for count, threads in self.rates if count == workers), key=self._median(workers))
-            for workers in {workers for workers, _ in self.rates}
-        }
-        best = {workers: self.rates[workers, threads] for workers, threads in by_workers.items()}
-        for workers in sorted(best)[1:]:
-            ratios[f"{workers} workers / best single one"] = float(np.median(best[workers] / best[1]))
+        single, *several = self.rates
+        for workers in several:
+            ratio = np.median(self.rates[workers].views / self.rates[single].views)
+            ratios[f"{workers} workers / a single one"] = float(ratio)
         return ratios
-
-    def _median(self, workers: int) -> Callable[[int], float]:
-        return lambda threads: float(np.median(self.rates[workers, threads]))
 
     def account(self) -> dict[str, Any]:
         """The same for a file."""
@@ -76,14 +59,16 @@ class BatchReport:
             "milliseconds": numbers(self.timings),
             "ratios": self.ratios,
             "agreement": self.agreement,
-            "rates": {f"{workers} workers, {threads} threads": r for (workers, threads), r in self.rates.items()},
+            "rates": {f"{workers} workers": rates for workers, rates in self.rates.items()},
+            "cluster": None if self.cluster is None else self.cluster.account(),
         }
 
 
 def time_batches(context: Context, adapters: Mapping[str, type], rounds: int, rate_rounds: int) -> BatchReport:
-    """Time views in this process, `rounds` times, and runs of workers, `rate_rounds` times."""
+    """Time views in this process, `rounds` times, and runs of workers and of a cluster, `rate_rounds` times."""
     timings, agreement = _time_views(context, adapters, rounds)
-    return BatchReport(timings, agreement, _measure_rates(rate_rounds))
+    scene = reference_scene(VERTICES, IMAGE)
+    return BatchReport(timings, agreement, measure_rates(scene, rate_rounds), measure_cluster(scene, rate_rounds))
 
 
 def _time_views(
@@ -122,54 +107,3 @@ def _time_views(
             agreement[name] = float(np.median(np.abs(peer.render()[1] - view["depth"])))
             candidates[name] = peer.render
         return take_turns(candidates, rounds), agreement
-
-
-def _measure_rates(rounds: int) -> dict[tuple[int, int], NDArray[np.float64]]:
-    settings = [(workers, threads) for threads in THREADS for workers in WORKERS]
-    rates: dict[tuple[int, int], list[float]] = {setting: [] for setting in settings}
-    with tempfile.TemporaryDirectory(prefix="glrender-bench-") as folder:
-        plan = _plan(Path(folder), reference_scene(VERTICES, IMAGE))
-        for turn in range(rounds):
-            for workers, threads in settings:
-                out = Path(folder) / f"{turn}-{workers}-{threads}"
-                with _raster_threads(threads):
-                    outcome = run_job(plan, out, Workers(workers, (0,)))
-                assert outcome.complete, outcome
-                rates[workers, threads].append(_rate(out, plan))
-    return {setting: np.array(values) for setting, values in rates.items()}
-
-
-def _plan(folder: Path, scene: Scene) -> Plan:
-    """Views of the reference scene from places close to its own, so that it fills the image."""
-    scene.surface.save(folder / "map.npz")
-    poses = np.repeat(scene.T_world_camera[None], VIEWS, axis=0)
-    poses[:, 0, 3] += np.linspace(-0.05, 0.05, VIEWS)
-    camera = {name: getattr(scene.camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")}
-    content = {
-        "scene": [{"type": "heightmap", "source": "map.npz"}],
-        "camera": camera,
-        "views": [{"type": "poses", "T_world_camera": poses.tolist()}],
-        "outputs": [{"type": "image"}],
-    }
-    return make_plan(job_of(str(folder / "job.json"), content))
-
-
-def _rate(out: Path, plan: Plan) -> float:
-    """Views a second, by when their files were written; without the first of them, which came while workers started."""
-    (image,) = plan.job.outputs
-    times = np.sort([(out / plan.path(image, index)).stat().st_mtime_ns for index in range(plan.count)])
-    counted = times[int(SETTLED * len(times)) :]
-    return float(1e9 * (len(counted) - 1) / (counted[-1] - counted[0]))
-
-
-@contextmanager
-def _raster_threads(count: int) -> Iterator[None]:
-    before = os.environ.get(RASTER_THREADS)
-    os.environ[RASTER_THREADS] = str(count)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[RASTER_THREADS]
-        else:
-            os.environ[RASTER_THREADS] = before

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.table import Table
 
-from glrender.bench.batch_benchmark import IMAGE, PLAIN, THREADS, VERTICES, WORKERS, BatchReport
+from glrender.bench.batch_benchmark import IMAGE, PLAIN, VERTICES, BatchReport
 from glrender.bench.tables import milliseconds, plain_table
 
 
@@ -24,15 +25,28 @@ def batch_tables(report: BatchReport, peers: Mapping[str, str]) -> Iterator[Tabl
     yield table
 
     table = plain_table(
-        f"{where}; views a second with an image PNG each, median (best)",
-        *("llvmpipe's threads", *(f"{workers} worker{'s' if workers > 1 else ''}" for workers in WORKERS)),
+        f"{where}; an image PNG each, median (best)",
+        *("workers", "views a second", "processor's\nms a view", "cores busy"),
     )
-    for threads in THREADS:
-        rates = [report.rates[workers, threads] for workers in WORKERS]
-        table.add_row(str(threads), *(f"{np.median(rate):.0f} ({rate.max():.0f})" for rate in rates))
+    for workers, rates in report.rates.items():
+        milliseconds_a_view = f"{np.median(rates.milliseconds):.1f}"
+        table.add_row(str(workers), _median_and_best(rates.views), milliseconds_a_view, f"{rates.cores:.2f}")
     yield table
+
+    if report.cluster is not None:
+        head = (
+            f"the same by dask.distributed, a worker a core; {report.cluster.report_bytes:.0f} bytes a view come back"
+        )
+        table = plain_table(head, "views a task", "views a second")
+        for size, views in report.cluster.views.items():
+            table.add_row(str(size), _median_and_best(views))
+        yield table
 
     table = plain_table("batches", "ratio", "median over the rounds")
     for name, ratio in report.ratios.items():
         table.add_row(name, f"{ratio:.2f}")
     yield table
+
+
+def _median_and_best(views: NDArray[np.float64]) -> str:
+    return f"{np.median(views):.0f} ({views.max():.0f})"
