@@ -21,7 +21,8 @@ Pair = tuple[int, int]
 Look = Callable[[Float64], list[Reference]]
 """Makes the references of all photographs at poses (N, 4, 4)."""
 
-_MOST_ITERATIONS = 15  # of each level
+MOST_ITERATIONS = 15
+"""Of each level."""
 _SETTLED = 0.05  # pixels: smaller steps of any frame change next to nothing
 _AFAR = 0.5  # pixels: after larger steps the planes through what was seen say little of what is seen now
 _MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
@@ -78,14 +79,15 @@ class PoseRefiner:
         self._pairs = choose_pairs(pyramids[0][0].camera, self._references)
         self._exposures: dict[Pair, Exposure] = {}
 
-    def run(self, levels: Sequence[int]) -> RefinedPoses:
+    def run(self, levels: Sequence[int], most_iterations: int = MOST_ITERATIONS) -> RefinedPoses:
+        """Refine on one level of the pyramids after the other, by so many steps at most on each."""
         before = _typical_sigma(self._compare(levels[-1]))
         converged = False
         for number in levels:
             self._exposures = {}
-            converged = self._descend(number)
+            converged = self._descend(number, most_iterations)
             self._references = self._look(self._poses)
-        terms = self._compare(levels[-1])
+        terms = self._compare(levels[-1], focal=True)
         factor = _factor(self._matrix(terms))
         compared = {frame for pair in terms for frame in pair}
         return RefinedPoses(
@@ -101,9 +103,9 @@ class PoseRefiner:
             converged=converged,
         )
 
-    def _descend(self, number: int) -> bool:
+    def _descend(self, number: int, most_iterations: int) -> bool:
         """Gauss-Newton on one level; whether the steps ended by themselves."""
-        for _ in range(_MOST_ITERATIONS):
+        for _ in range(most_iterations):
             terms = self._compare(number)
             *steps, mount = _factor(self._matrix(terms)).solve(self._vector(terms)).reshape(-1, 6)
             self._mount = self._mount + mount
@@ -117,12 +119,12 @@ class PoseRefiner:
                 return True
         return False
 
-    def _compare(self, number: int) -> dict[Pair, PairTerm]:
+    def _compare(self, number: int, focal: bool = False) -> dict[Pair, PairTerm]:
         terms = {}
         for i, j in self._pairs:
             T = se3.inverse(self._poses[j]) @ self._poses[i]
             level = self._pyramids[j][number]
-            compared = compare(self._references[i].levels[number], level, T, self._exposures.get((i, j)))
+            compared = compare(self._references[i].levels[number], level, T, self._exposures.get((i, j)), focal)
             if compared is not None:
                 terms[i, j], self._exposures[i, j] = compared
         return terms

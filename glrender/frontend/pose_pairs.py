@@ -59,13 +59,14 @@ def overlap_matrix(camera: Camera, references: list[Reference]) -> Float64:
 
 @dataclass(frozen=True, eq=False)
 class PairTerm:
-    """What one pair says: normal equations over the twists of the reference's and the frame's camera and the share by
-    which the focal length is too short, exposure eliminated, divided by what neighbouring differences err together."""
+    """What one pair says: normal equations over the twists of the reference's and the frame's camera and, where it was
+    asked for, the share by which the focal length is too short; exposure eliminated, divided by what neighbouring
+    differences err together."""
 
     matrix: Float64
-    """(13, 13)."""
+    """(12, 12), or (13, 13) with the focal length."""
     vector: Float64
-    """(13,)."""
+    """(12,) or (13,)."""
     sigma: float
     """Standard deviation of the differences in intensity."""
     points: int
@@ -77,26 +78,31 @@ def compare(
     level: Level,
     T_camera_reference: Float64,
     exposure: Exposure | None,
+    focal: bool = False,
 ) -> tuple[PairTerm, Exposure] | None:
-    """The term of one pair and its exposure, better by one step; None: too little in common to say anything."""
+    """The term of one pair, with that of the `focal` length if wanted, and its exposure, better by one step.
+
+    None: too little in common to say anything.
+    """
     residuals, sighting, exposure = photometric(reference, level, T_camera_reference, exposure)
     seen = residuals.weight > 0
     if np.count_nonzero(seen) < FEWEST:
         return None
-    by_reference = by_reference_twist(reference, sighting, exposure, T_camera_reference)
-    by_focal = by_focal_length(reference, sighting, exposure, T_camera_reference)
-    by = np.hstack([by_reference, residuals.by[:, :6], by_focal[:, None], residuals.by[:, 6:]])
-    full, pull = normal_equations(by, residuals.weight, residuals.value)
-    # The exposure that fits best for each change of the poses.
-    gained = np.linalg.solve(full[13:, 13:], np.column_stack([full[13:, :13], pull[13:]]))
-    matrix = full[:13, :13] - full[:13, 13:] @ gained[:, :13]
-    vector = pull[:13] - full[:13, 13:] @ gained[:, 13]
+    by = [by_reference_twist(reference, sighting, exposure, T_camera_reference), residuals.by[:, :6]]
+    if focal:
+        by.append(by_focal_length(reference, sighting, exposure, T_camera_reference)[:, None])
+    full, pull = normal_equations(np.hstack([*by, residuals.by[:, 6:]]), residuals.weight, residuals.value)
+    # The exposure that fits best for each change of the others.
+    P = len(pull) - 2
+    gained = np.linalg.solve(full[P:, P:], np.column_stack([full[P:, :P], pull[P:]]))
+    matrix = full[:P, :P] - full[:P, P:] @ gained[:, :P]
+    vector = pull[:P] - full[:P, P:] @ gained[:, P]
     # Where these two alone would go: what others hold against them is no scatter of theirs.
-    alone = np.array([*range(6, 12), 13, 14])
+    alone = np.array([*range(6, 12), P, P + 1])
     information = full[np.ix_(alone, alone)]
     there = solved(information, pull[alone])
     left = residuals.value + residuals.by @ there
     scores = block_scores(residuals.by, residuals.weight, left, reference.block, BLOCKS[0] * BLOCKS[1])
     larger = inflation(information, scores)
-    better = Exposure(exposure.gain + gained[0, 13], exposure.bias + gained[1, 13])
+    better = Exposure(exposure.gain + gained[0, P], exposure.bias + gained[1, P])
     return PairTerm(matrix / larger, vector / larger, residuals.sigma, int(seen.sum())), better

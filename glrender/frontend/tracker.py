@@ -28,6 +28,7 @@ Float64 = NDArray[np.float64]
 _FREE, _HELD = 0.2, 1e-3  # of the depth, and radians: what keyframes to be refined, or not, are taken to be off by
 _BASELINE = 0.1  # of the depth: what keyframes are refined by
 _POINTS = 1000  # of a keyframe that is refined with others
+_STEPS = 3  # Gauss-Newton's: keyframes are refined again with each that comes
 _WIDE = 200  # pixels: of wider photographs half the resolution is enough to refine them by
 
 
@@ -203,7 +204,7 @@ class Tracker:
 
         refiner = PoseRefiner(look, [each.pyramid for each in window], given, information, mounted=False)
         finest = 1 if self.camera.width > _WIDE else 0
-        refined = refiner.run([finest + 1, finest])
+        refined = refiner.run([finest], _STEPS)
         self._keyframes.move(window, refined.poses)
         self._log.move([each.time for each in window], refined.poses)
         return refined
