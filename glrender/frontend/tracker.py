@@ -36,8 +36,9 @@ _WIDE = 200  # pixels: of wider photographs half the resolution is enough to ref
 class TrackerOptions:
     """When a frame is believed, and when it becomes a keyframe."""
 
-    least_correlation: float = 0.6
-    """Of its intensities with those of the keyframes."""
+    least_correlation: float = 0.45
+    """Of its intensities with those of the keyframes: parallax leaves no more over ground that is rougher than it is
+    taken to be, and another place has about 0."""
     least_inliers: float = 0.5
     """The share of the points that fit."""
     least_overlap: float = 0.3
