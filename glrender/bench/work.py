@@ -167,7 +167,7 @@ def frame_work(load: Load) -> dict[str, Work]:
     }
 
 
-FEW_CYCLES = 3
+FEW_CYCLES = 2
 """Of multigrid that a frame takes at most."""
 
 

@@ -37,6 +37,7 @@ from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.parallel import run_together
+from glrender.recycle import Recycler
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.priors import SmoothnessPrior
@@ -126,6 +127,7 @@ class HeightMapFusion:
         context.check_texture_size("height map", *self.grid.shape[::-1])
         self.grid.check_memory()
         self._linearizer = FrameLinearizer(context, camera, self.grid, self.options, self.options.equations)
+        self._recycler = Recycler(alike=2 * (self.options.window + 2))  # a depth and a sigma of each frame that is held
         self._heights = np.zeros(self.grid.shape)
         self._seeded = np.zeros(self.grid.shape, bool)
         self._memory = NormalEquations.zeros(*self.grid.shape, 0)
@@ -169,7 +171,7 @@ class HeightMapFusion:
         millimetres), sigmas that are not greater than 0 or a pose that is not rigid, UsageError for neither image nor
         depth, a `depth_sigma` without depth, or an image with other channels than the ones before.
         """
-        given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma)
+        given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma, self._recycler)
         T, image, depth = given.T_world_camera, given.image, given.depth
         assert depth is not None
         if image is not None:
@@ -183,7 +185,7 @@ class HeightMapFusion:
             if leaving is not None:
                 self._heights = self._settled()
             wanted = unsure | self._new
-            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=given.depth_sigma, wanted=wanted)
+            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
             seeded = self._seed(seen, unsure)
         frame = self._linearizer.hold(T, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
@@ -346,7 +348,10 @@ class HeightMapFusion:
 
     def _information(self, held: Sequence[NormalEquations]) -> Float64:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
-        return sum((_diagonal(each) for each in (*held, *self._from_photographs)), _diagonal(self._memory))
+        total = _diagonal(self._memory).copy()
+        for each in (*held, *self._from_photographs):
+            total += _diagonal(each)
+        return total
 
     @property
     def _from_photographs(self) -> tuple[NormalEquations, ...]:
@@ -375,7 +380,7 @@ class HeightMapFusion:
 _SETTLED = 8.0
 
 # A frame's few cycles start from the last estimate, and what they leave is taken up by the next frame's.
-_FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=3, truncated=True)
+_FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=2, truncated=True)
 _SOME_STEPS = MultigridSolver(tolerance=0.01, max_iterations=8, truncated=True)
 _TO_THE_END = MultigridSolver()
 

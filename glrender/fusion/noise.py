@@ -32,7 +32,10 @@ class DepthNoise:
         """Standard deviation in metres of readings in metres, same shape; NaN and infinity pass through."""
         z = np.asarray(depth, dtype=np.float32)
         with np.errstate(over="ignore"):  # some sensors say "nothing" by the largest number there is
-            return np.float32(self.base) + np.float32(self.quadratic) * np.square(z)
+            sigma = np.square(z)
+            sigma *= np.float32(self.quadratic)  # in place: images of a frame are fetched from the system page by page
+            sigma += np.float32(self.base)
+        return np.asarray(sigma)
 
 
 def check_depth_sigma(depth_sigma: ArrayLike, depth: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import check_depth_sigma
 from glrender.geometry.camera import Camera
+from glrender.recycle import Recycler
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ def copied_frame(
     image: ArrayLike | None,
     depth: ArrayLike | None,
     depth_sigma: ArrayLike | None,
+    recycler: Recycler,
 ) -> PosedFrame:
     """A frame of `camera` that is held for a while: its arrays, and its pose, may be used again by whoever gave them.
 
@@ -53,12 +55,18 @@ def copied_frame(
     _check_floats("image", image, "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)")
     if depth is None:
         depth = np.zeros(camera.shape)
-    depth = check_array("depth", depth, camera.shape, np.float32).copy()
+    depth = _copied(check_array("depth", depth, camera.shape, np.float32), recycler)
     if depth_sigma is not None:
-        depth_sigma = check_depth_sigma(depth_sigma, depth).copy()
+        depth_sigma = _copied(check_depth_sigma(depth_sigma, depth), recycler)
     if image is not None:
-        image = check_array("image", image, (*camera.shape, None), np.float32).copy()
+        image = _copied(check_array("image", image, (*camera.shape, None), np.float32), recycler)
     return PosedFrame(T, depth, image, depth_sigma)
+
+
+def _copied(array: NDArray[np.float32], recycler: Recycler) -> NDArray[np.float32]:
+    copy = recycler.empty(array.shape, np.float32)
+    np.copyto(copy, array)
+    return copy
 
 
 def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:

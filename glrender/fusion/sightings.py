@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.parallel import even_parts, run_parts
+
 Float64 = NDArray[np.float64]
 
 _LEAST = 3
@@ -22,17 +24,24 @@ def disputed(heights: Float64, sightings: Sequence[Float64], cells: NDArray[np.b
     """
     result = np.full(heights.shape, np.nan)
     if len(sightings) >= _LEAST:
-        _contradict(np.stack(sightings), heights, cells, spacing, np.empty(len(sightings)), result)
+        arguments = np.stack(sightings), heights, cells, spacing, result
+        run_parts(_contradict, even_parts(len(heights)), *arguments)
     return result
 
 
 @njit(cache=True, nogil=True)
 def _contradict(
-    sightings: Float64, heights: Float64, cells: NDArray[np.bool_], spacing: float, seen: Float64, result: Float64
+    sightings: Float64,
+    heights: Float64,
+    cells: NDArray[np.bool_],
+    spacing: float,
+    result: Float64,
+    first: int,
+    last: int,
 ) -> None:
-    rows, cols = heights.shape
-    for i in range(rows):
-        for j in range(cols):
+    seen = np.empty(len(sightings))
+    for i in range(first, last):
+        for j in range(heights.shape[1]):
             if not cells[i, j]:
                 continue
             count = 0

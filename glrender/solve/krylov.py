@@ -33,16 +33,6 @@ def multiply(matrix: Array, zero: Array, p: Array, q: Array, first: int, last: i
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def advance(step: float, p: Array, q: Array, x: Array, r: Array, first: int, last: int) -> None:
-    """x += step p, r += step q."""
-    for i in range(first + 1, last + 1):
-        for k in range(x.shape[1]):
-            for j in range(x.shape[2]):
-                x[i, k, j] += step * p[i, k, j]
-                r[i, k, j] += step * q[i, k, j]
-
-
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def hand_over(matrix: Array, r: Array, single: Float32, first: int, last: int) -> float:
     """r in single precision; Σ r² / Λ_ii."""
     total = 0.0
@@ -55,6 +45,19 @@ def hand_over(matrix: Array, r: Array, single: Float32, first: int, last: int) -
                 single[i, k, j] = r[i, k, j]
             total += part
     return total
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def advance(
+    step: float, matrix: Array, p: Array, q: Array, x: Array, r: Array, single: Float32, first: int, last: int
+) -> float:
+    """x += step p, r += step q, and what `hand_over` does."""
+    for i in range(first + 1, last + 1):
+        for k in range(x.shape[1]):
+            for j in range(x.shape[2]):
+                x[i, k, j] += step * p[i, k, j]
+                r[i, k, j] += step * q[i, k, j]
+    return hand_over(matrix, r, single, first, last)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})

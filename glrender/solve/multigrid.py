@@ -35,7 +35,7 @@ Float32 = NDArray[np.float32]
 Parts = Sequence[tuple[int, int]]
 
 _COARSEST = 3  # rows and columns of the grid that is solved directly
-_WORTH_THREADS = 300_000  # entries of a matrix; below, waiting for a core that others use costs more than it gains
+_WORTH_THREADS = 100_000  # entries of a matrix; below, waking a thread costs as much as it gains
 
 _HEIGHT_WEIGHTS = chebyshev_weights(4, LARGEST_EIGENVALUE / 25)
 _COLOR_WEIGHTS = chebyshev_weights(8, LARGEST_EIGENVALUE / 100)
@@ -213,8 +213,7 @@ class Multigrid:
             if not curvature > 0:
                 refuse(system, f"conjugate gradients met a direction of curvature {curvature:.1e}")
             step, previous = along / curvature, along
-            run_parts(krylov.advance, parts, step, p, q, x, r)
-            left = sum(run_parts(krylov.hand_over, parts, matrix, r, b))
+            left = sum(run_parts(krylov.advance, parts, step, matrix, p, q, x, r, b))
             iterations += 1
         solution = LinearSolution(self._joined(x, alone), iterations, float(np.sqrt(left / (whole or 1.0))))
         if not left <= target and not truncated:

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array, diags_array
 
 from glrender.checks import check_array
 from glrender.errors import InputError
+from glrender.parallel import even_parts, run_parts
 from glrender.solve.stencil import BlockStencil
 
 Array = NDArray[np.float64]
@@ -61,11 +62,10 @@ class NormalEquations:
     @staticmethod
     def sum(parts: Sequence["NormalEquations"]) -> "NormalEquations":
         """Of at least one, all of the same shape."""
-        first, *others = parts
-        matrix, vector = first.stencil.matrix.copy(), first.vector.copy()
-        for other in others:
-            matrix += other.stencil.matrix
-            vector += other.vector
+        matrices, vectors = [part.stencil.matrix for part in parts], [part.vector for part in parts]
+        matrix, vector = np.empty_like(matrices[0]), np.empty_like(vectors[0])
+        run_parts(_add_up, even_parts(len(matrix)), matrices, matrix)
+        run_parts(_add_up, [(0, len(vector))], vectors, vector)
         cost, count = (sum(getattr(part, name) for part in parts) for name in ("cost", "count"))
         return NormalEquations(BlockStencil(matrix), vector, cost, count)
 
@@ -93,6 +93,18 @@ class NormalEquations:
 
     def to_csr(self) -> csr_array:
         return self.stencil.to_csr()
+
+
+_NEAR = 16  # rows whose sum stays in a core's cache until all arrays are added
+
+
+def _add_up(arrays: Sequence[Array], total: Array, first: int, last: int) -> None:
+    """Rows first … last - 1 of the sum of some arrays."""
+    for start in range(first, last, _NEAR):
+        rows = slice(start, min(start + _NEAR, last))
+        total[rows] = arrays[0][rows]
+        for array in arrays[1:]:
+            total[rows] += array[rows]
 
 
 @dataclass(frozen=True, eq=False)
