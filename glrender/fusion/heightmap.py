@@ -181,18 +181,17 @@ class HeightMapFusion:
             starting = ~self.observed if self.options.heights_from == "color" else None
             unsure = ~self._observed(self._held, _SETTLED) if starting is None else starting
             sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
-            leaving = self._window[0] if len(self._window) > self.options.window else None
-            if leaving is not None:
-                self._heights = self._settled()
+            tasks = []
+            if len(self._window) > self.options.window:  # the first one leaves, at what is known before the new one
+                self._heights, first = self._settled(), self._window[0]
+                colors = None if self._colors is None else self._colors.estimate
+                tasks.append(partial(self._linearized, first.frame, first.starting, self._heights, colors))
             wanted = unsure | self._new
             seen = self.grid.means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
             seeded = self._seed(seen, unsure)
         frame = self._linearizer.hold(T, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
-            tasks = [partial(self._linearized, frame, starting, self._heights)]
-            if leaving is not None:
-                colors = None if self._colors is None else self._colors.estimate
-                tasks.append(partial(self._linearized, leaving.frame, leaving.starting, self._heights, colors))
+            tasks.insert(0, partial(self._linearized, frame, starting, self._heights))
             said, *again = self._linearizer.together(*tasks)
             for each in again:
                 self._commit(each)
