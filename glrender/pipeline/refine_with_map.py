@@ -28,6 +28,8 @@ ROTATION_SIGMA = 0.01
 """Radians that given rotations are taken to be off by, beside what all have wrong alike, unless it is said."""
 LEVEL_SIGMA = np.radians(0.5)
 """Radians that ground which was taken to be level may be tilted by."""
+SCALE_SIGMA = 0.05
+"""By what share poses that were refined about ground of an assumed height may be too far apart, or too near."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,20 +110,24 @@ def _level(ground: Ground, placement: Placement) -> HeightMap:
 
 
 def _laid_over(poses: Float64, given: Float64, position_sigma: float) -> Float64:
-    """The poses (N, 4, 4) moved as one so that their positions are near the given ones.
+    """The poses (N, 4, 4) moved, turned and scaled as one so that their positions are near the given ones.
 
-    Least squares with a prior of `LEVEL_SIGMA` on the rotation: a camera that moved along a straight line does not tell
-    how the world is turned about it.
+    Least squares with priors of `LEVEL_SIGMA` on the rotation and `SCALE_SIGMA` on the scale: a camera that moved along
+    a straight line does not tell how the world is turned about it.
     """
     p, q = poses[:, :3, 3], given[:, :3, 3]
     middle = p.mean(axis=0)
-    arms = np.stack([se3.hat(each) for each in p - middle])  # a rotation omega moves p by -hat(p) omega
-    A = -arms.reshape(-1, 3) / position_sigma
-    b = ((q - q.mean(axis=0)) - (p - middle)).reshape(-1) / position_sigma
-    omega = np.linalg.solve(A.T @ A + np.eye(3) / LEVEL_SIGMA**2, A.T @ b)
-    T = se3.exp(np.concatenate([np.zeros(3), omega]))
-    T[:3, 3] = q.mean(axis=0) - T[:3, :3] @ middle
-    return T @ poses
+    arms = p - middle
+    turned = [-se3.hat(arm) for arm in arms]  # a rotation omega moves p by -hat(p) omega
+    A = np.concatenate([turned, arms[..., None]], axis=2).reshape(-1, 4) / position_sigma
+    b = ((q - q.mean(axis=0)) - arms).reshape(-1) / position_sigma
+    prior = np.diag(1 / np.square([LEVEL_SIGMA, LEVEL_SIGMA, LEVEL_SIGMA, SCALE_SIGMA]))
+    *omega, scale = np.linalg.solve(A.T @ A + prior, A.T @ b)
+    R = se3.exp(np.array([0.0, 0.0, 0.0, *omega]))[:3, :3]
+    laid = poses.copy()
+    laid[:, :3, :3] = R @ poses[:, :3, :3]
+    laid[:, :3, 3] = q.mean(axis=0) + np.exp(scale) * arms @ R.T
+    return laid
 
 
 def _by_index(entries: tuple[FrameEntry, ...], poses: Float64) -> Poses:
