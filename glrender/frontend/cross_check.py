@@ -30,7 +30,7 @@ def cross_checked(
     A neighbour confirms a point if its own depth there is the same within `within` standard deviations of both, or
     within `tolerance` of the depth, which allows for poses that are not exact. It denies it if it sees through it, to
     something farther away. What is nearer to it may hide the point, and says nothing. A pixel stays with at least
-    `agreeing` confirmations, and more of them than denials.
+    `agreeing` confirmations, and more of them than denials where there are any.
     """
     check_positive("within", within)
     check_positive("tolerance", tolerance)
@@ -42,7 +42,7 @@ def cross_checked(
         arguments = (depth.depth, depth.sigma, other.depth, other.sigma, T, lens, within, tolerance, votes)
         run_parts(_vote_rows, even_parts(shape[0]), *arguments)
     confirmed, denied = votes
-    stays = (confirmed >= agreeing) & (confirmed > denied)
+    stays = (confirmed >= agreeing) & ((confirmed > denied) | (denied == 0))
     dropped = (depth.verdict == Verdict.CONFIDENT) & ~stays
     return replace(
         depth,

@@ -23,9 +23,9 @@ _recycler = Recycler()
 class Penalties(NamedTuple):
     """In units of the cost, which is 1 - score, at most 1."""
 
-    next: float = 0.08
+    next: float = 0.12
     """For a neighbour's hypothesis one further."""
-    other: float = 0.4
+    other: float = 0.6
     """For any other hypothesis, where the image is even."""
     edge: float = 0.03
     """Difference of neighbouring pixels' intensity at which `other` is halved."""

@@ -104,4 +104,6 @@ class KeyframeDepths:
         neighbours = [other for k, (_, other) in enumerate(self._measured) if k != index]
         if not neighbours:
             return keyframe, depth
-        return keyframe, cross_checked(self._depth_from_motion.camera, depth, neighbours)
+        # What no neighbour knows anything of stays: its sources agreed on it, and at an image's border, or where
+        # something is about to be hidden, there is no other keyframe that could confirm it.
+        return keyframe, cross_checked(self._depth_from_motion.camera, depth, neighbours, agreeing=0)

@@ -46,6 +46,17 @@ def test_nobody_confirms_what_nobody_sees(views: Views, sweep: DepthFromMotion) 
     assert "confident" not in cross_checked(views.camera, found[1], []).shares
 
 
+def test_what_nobody_denies_may_stay(views: Views, sweep: DepthFromMotion) -> None:
+    found = estimates(sweep, views.photographs[:3])
+    raised = found[1].depth.copy()
+    raised[40:60, 60:90] *= 0.9
+    wrong = replace(found[1], depth=raised)
+    blind = replace(found[2], depth=np.where(np.arange(found[2].depth.shape[1]) < 80, found[2].depth, np.float32(0)))
+    checked = cross_checked(views.camera, wrong, [blind], agreeing=0)
+    np.testing.assert_array_equal(checked.depth[:, 120:], wrong.depth[:, 120:])
+    assert not checked.depth[45:55, 62:70].any()
+
+
 def test_a_moving_object_is_left_out(views: Views, sweep: DepthFromMotion) -> None:
     rng = np.random.default_rng(0)
     patch = rng.uniform(0.2, 0.9, (24, 24)).astype(np.float32)

@@ -13,7 +13,7 @@ def path(bend: float) -> NDArray[np.float64]:
     """(25, 4, 4): 1.2 m straight on at 0.7 m, and `bend` metres to the side, looking ahead."""
     t = np.linspace(0, 1, 25)
     eyes = np.column_stack([1.2 * t, bend * np.sin(5 * t), 0.7 + 0.2 * bend * np.cos(7 * t)])
-    return np.stack([se3.look_at(eye, eye + (1.0, 0.0, -0.8)) for eye in eyes])
+    return np.stack([se3.look_at(eye, eye + np.array([1.0, 0.0, -0.8])) for eye in eyes])
 
 
 def otherwise(poses: NDArray[np.float64], turn: tuple[float, float, float], scale: float) -> NDArray[np.float64]:
