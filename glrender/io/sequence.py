@@ -153,7 +153,8 @@ class Sequence:
         depth = image = None
         if entry.depth_path is not None:
             counts = _sized(entry.depth_path, read_depth(entry.depth_path), self.camera)
-            depth = np.where(counts == SATURATED, 0, counts * np.float32(1 / self.depth_scale)).astype(np.float32)
+            depth = counts * np.float32(1 / self.depth_scale)
+            depth[counts == SATURATED] = 0
             if self.depth_resampling is not None:
                 depth = self.depth_resampling.depth(depth)
         if entry.color_path is not None:

@@ -35,7 +35,7 @@ Float32 = NDArray[np.float32]
 Parts = Sequence[tuple[int, int]]
 
 _COARSEST = 3  # rows and columns of the grid that is solved directly
-_WORTH_THREADS = 100_000  # entries of a matrix; below, waking a thread costs as much as it gains
+_WORTH_THREADS = 300_000  # entries of a matrix; below, waking a thread costs as much as it gains
 
 _HEIGHT_WEIGHTS = chebyshev_weights(4, LARGEST_EIGENVALUE / 25)
 _COLOR_WEIGHTS = chebyshev_weights(8, LARGEST_EIGENVALUE / 100)

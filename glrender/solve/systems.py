@@ -95,16 +95,12 @@ class NormalEquations:
         return self.stencil.to_csr()
 
 
-_NEAR = 16  # rows whose sum stays in a core's cache until all arrays are added
-
-
 def _add_up(arrays: Sequence[Array], total: Array, first: int, last: int) -> None:
     """Rows first … last - 1 of the sum of some arrays."""
-    for start in range(first, last, _NEAR):
-        rows = slice(start, min(start + _NEAR, last))
-        total[rows] = arrays[0][rows]
-        for array in arrays[1:]:
-            total[rows] += array[rows]
+    rows = slice(first, last)
+    total[rows] = arrays[0][rows]
+    for array in arrays[1:]:
+        total[rows] += array[rows]
 
 
 @dataclass(frozen=True, eq=False)
