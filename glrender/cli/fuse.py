@@ -56,6 +56,9 @@ class FuseOptions:
     use: Literal["depth", "color", "both"] = "both"
     """What to fuse: depth images, photographs for their colours beside them, or photographs alone (color), whose depth
     is found from the camera's motion."""
+    heights_from: Literal["depth", "color", "both"] = "depth"
+    """What tells heights, for comparison: depth, photographs beside it (both), or photographs alone once depth has
+    found a cell (color). With --use color, depth is what motion tells, of the same photographs: so not both."""
     T_world_map: Annotated[Path | None, arg(name="T-world-map"), option("FILE", "level ground: the world's frame")] = (
         None
     )
@@ -122,6 +125,7 @@ def run(options: FuseOptions) -> int:
         fusion=FusionOptions(
             depth_noise=read_depth_noise(options.depth_noise),
             pose_sigma=_read_pose_sigma(options.pose_sigma, options.offset_sigma),
+            heights_from=options.heights_from,
         ),
     )
     from_photographs = options.use == "color"
@@ -163,6 +167,9 @@ def _check_motion(options: FuseOptions) -> None:
             if getattr(options, name):
                 flag = name.replace("_", "-")
                 raise UsageError(f"--{flag}: received without --use color, which it belongs to")
+    if (options.use, options.heights_from) in (("depth", "color"), ("depth", "both"), ("color", "both")):
+        why = "reads no photographs" if options.use == "depth" else "has its depth from the same photographs"
+        raise UsageError(f"--heights-from: received {options.heights_from} with --use {options.use}, which {why}")
     if options.height_range is not None:
         low, high = options.height_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -223,6 +230,13 @@ def _describe_shared(shared: Mapping[str, Any] | None) -> str:
     return f"  sigma: frames are off as wholes by {off} ({shared['source']})\n"
 
 
+def _describe_shares(report: Mapping[str, Any]) -> str:
+    """What photographs brought for heights, as a line; nothing where they were not asked."""
+    if report["options"]["fusion"].heights_from == "depth":
+        return ""
+    return f"  photographs brought {report['color_share']:.1%} of the information about heights\n"
+
+
 def _describe_poses(report: Mapping[str, Any]) -> str:
     """Where estimated poses and their scale are from, as a line; nothing where poses were given."""
     source = report.get("poses_from", "given")
@@ -247,6 +261,7 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         + (f", median sigma {1e3 * report['median_sigma']:.2f} mm" if report["median_sigma"] else "")
         + f"\n  {describe_camera(report)}\n"
         f"  {describe_time_offset(report)}\n"
+        + _describe_shares(report)
         + _describe_shared(report["shared_errors"])
         + _describe_poses(report)
         + f"  frame: {report['placement']['T_world_map_from']}"

@@ -151,6 +151,13 @@ class HeightMapFusion:
         return self.grid.surface(self._heights, self._colors.estimate if self._colors else None)
 
     @property
+    def color_share(self) -> float:
+        """Part of the information about heights so far that photographs brought."""
+        if self._photographs is None:
+            return 0.0
+        return float(self._photographs.data.diagonal().sum() / max(self._information(self._held).sum(), 1e-300))
+
+    @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
         return self._observed(self._held)
@@ -206,7 +213,7 @@ class HeightMapFusion:
             with watch.stage("photographs"):
                 photographs = self._add_photograph(self._photographs, T, image)
         report = replace(said.report, seeded=seeded, photographs=photographs, milliseconds=watch.milliseconds)
-        return replace(report, color_share=self._color_share(self._held))
+        return replace(report, color_share=self.color_share)
 
     def map(self) -> HeightMap:
         """The map so far: height, sigma and colour, NaN in cells that are not observed.
@@ -358,11 +365,6 @@ class HeightMapFusion:
 
     def _observed(self, held: Sequence[NormalEquations], times: float = 1.0) -> NDArray[np.bool_]:
         return np.asarray(self._information(held) > times * self.options.observed_ratio * _diagonal(self._prior))
-
-    def _color_share(self, held: Sequence[NormalEquations]) -> float:
-        if self._photographs is None:
-            return 0.0
-        return float(self._photographs.data.diagonal().sum() / max(self._information(held).sum(), 1e-300))
 
     def _solved(self, held: Sequence[NormalEquations], solver: MultigridSolver, heights: Float64) -> Float64:
         """`heights`, moved to, or towards, the solution of all that is known about them."""

@@ -113,6 +113,16 @@ class TestGoodUse:
             assert np.isnan(data["color"]).all()
             assert np.isfinite(data["height"]).any()
 
+    def test_photographs_tell_heights_where_they_are_asked(
+        self, sequence: Path, out: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        share = {}
+        for heights_from in ("depth", "both", "color"):
+            assert main(["fuse", str(sequence), "--out", str(out), *QUICK, "--heights-from", heights_from]) == 0
+            share[heights_from] = read_report(out / "report.json")["color_share"]
+            assert ("photographs brought" in capsys.readouterr().out) == (heights_from != "depth")
+        assert share["depth"] == 0 < share["both"] < share["color"] <= 1
+
     def test_a_map_frame_and_its_bounds(self, sequence: Path, flight: Flight, out: Path, tmp_path: Path) -> None:
         T = np.array([[0, -1, 0, 0.9], [1, 0, 0, 0.1], [0, 0, 1, 0.05], [0, 0, 0, 1.0]])
         np.savetxt(tmp_path / "T.txt", T)
@@ -302,6 +312,8 @@ class TestBadInput:
             (["--use", "color", "--track", "--trajectory", "a.txt"], 2, "--trajectory: received with --track"),
             (["--use", "color", "--track", "--baseline", "0"], 2, "--baseline: received 0, expected a finite number"),
             (["--use", "color", "--track", "--baseline", "1", "--camera-height", "1"], 2, "one of them is the scale"),
+            (["--use", "depth", "--heights-from", "both"], 2, "received both with --use depth, which reads no"),
+            (["--use", "color", "--heights-from", "both"], 2, "received both with --use color, which has its depth"),
             (["--use", "sound"], 2, "'sound'"),
             (["--stict"], 2, "Unrecognized options: --stict"),
             (["--T-world-map", "nowhere.txt"], 1, "nowhere.txt: no such file"),
