@@ -15,6 +15,7 @@ from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.trajectory_alignment import TrajectoryAlignment
 from glrender.gl.context import Context
 from glrender.io.error_picture import write_error_picture
 from glrender.io.files import writing_into
@@ -97,15 +98,17 @@ def run(options: Options) -> int:
     evaluation: Evaluation
     with writing_into(options.out or options.map.parent) as folder:
         if options.truth is not None:
-            estimate, evaluation, account = _judge_by_truth(options, estimate, HeightMap.load(options.truth))
+            truth = HeightMap.load(options.truth)
+            estimate, evaluation, alignment, account = _judge_by_truth(options, estimate, truth)
             against, reference, kind = options.truth, "truth", "truth"
         else:
             assert options.sequence is not None
             evaluation, account = _judge_by_frames(options, estimate, options.sequence)
+            alignment = None
             against, reference, kind = options.sequence, "measured (mean of each cell)", "frames"
         picture = folder / f"{options.map.stem}_error_{kind}.png"
         title = f"{options.map} against {against}"
-        write_error_picture(picture, estimate, evaluation.height_errors, title, reference)
+        write_error_picture(picture, estimate, evaluation.height_errors, title, reference, alignment)
 
     result = _result(evaluation, {"map": options.map} | account | {"picture": picture})
     if options.json:
@@ -117,9 +120,10 @@ def run(options: Options) -> int:
 
 def _judge_by_truth(
     options: Options, estimate: HeightMap, truth: HeightMap
-) -> tuple[HeightMap, TruthEvaluation, dict[str, Any]]:
-    """The map where it was judged, the evaluation, and an account of what was judged in what way."""
+) -> tuple[HeightMap, TruthEvaluation, TrajectoryAlignment | None, dict[str, Any]]:
+    """The map where it was judged, the evaluation, the poses' part in it, and an account of what was judged how."""
     account: dict[str, Any] = {"truth": options.truth, "error": "height of the map minus true height"}
+    alignment = None
     if options.truth_trajectory is not None:
         path = options.trajectory or options.map.parent / TRAJECTORY
         scale = _is_up_to_scale(options.map.parent / REPORT)
@@ -133,7 +137,7 @@ def _judge_by_truth(
         account["error"] += ", less the median"
     if options.relief is not None:
         account |= asdict(evaluate_relief(estimate, truth, options.relief, evaluation.removed_offset_mm / 1000))
-    return estimate, evaluation, account | {"cells": int(np.isfinite(estimate.heights).sum())}
+    return estimate, evaluation, alignment, account | {"cells": int(np.isfinite(estimate.heights).sum())}
 
 
 def _is_up_to_scale(path: Path) -> bool:

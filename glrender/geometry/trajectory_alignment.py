@@ -21,8 +21,15 @@ class TrajectoryAlignment:
     """That estimated lengths were multiplied by; 1 where scale was not free."""
     free_scale: float
     """That would fit best: how much too small the estimate is, whether it was multiplied by it or not."""
+    true: Float64
+    """(N, 3) the true positions, metres."""
     errors: Float64
     """(N,) metres between aligned and true positions."""
+
+    @property
+    def way(self) -> Float64:
+        """(N,) metres that the camera had truly gone."""
+        return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.true, axis=0), axis=1))])
 
     @property
     def rmse(self) -> float:
@@ -54,4 +61,4 @@ def align_trajectories(estimated: ArrayLike, true: ArrayLike, *, scale: bool = F
     T[:3, :3] = R
     T[:3, 3] = q_middle - used * R @ p_middle
     errors = np.linalg.norm(used * p @ R.T + T[:3, 3] - q, axis=1)
-    return TrajectoryAlignment(T, used, best, errors)
+    return TrajectoryAlignment(T, used, best, q, errors)

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
 from glrender.checks import check_array
 from glrender.errors import InputError
+from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.trajectory_alignment import TrajectoryAlignment
 from glrender.io.figure import (
     TEXT,
     add_color_bar,
@@ -25,11 +28,17 @@ ERROR_COLORS = colormaps["RdBu_r"]
 
 
 def write_error_picture(
-    path: Path, surface: HeightMap, error: NDArray[np.floating], title: str, reference: str = "truth"
+    path: Path,
+    surface: HeightMap,
+    error: NDArray[np.floating],
+    title: str,
+    reference: str = "truth",
+    trajectory: TrajectoryAlignment | None = None,
 ) -> None:
     """Draw `error` (rows, cols), estimate minus `reference` in metres, NaN where unknown: a map and a histogram.
 
-    Colours are centred at zero and reach to the 98th percentile of |error|.
+    Colours are centred at zero and reach to the 98th percentile of |error|. With a `trajectory`, the map shows where
+    the camera went, and a curve below how far it was from there.
     """
     millimetres = 1000 * check_array("error", error, surface.shape)
     known = millimetres[np.isfinite(millimetres)]
@@ -37,14 +46,16 @@ def write_error_picture(
         raise InputError("error: every value is NaN; there is nothing to draw")
     reach = max(float(np.percentile(np.abs(known), 98)), 1e-3)
     scale = Normalize(-reach, reach, clip=True)
-    figure = new_figure(13, float(np.clip(6 * surface.shape[0] / surface.shape[1], 4, 8)) + 1, title)
-    columns = figure.add_gridspec(1, 2, width_ratios=[1.25, 1])
-    axes = figure.add_subplot(columns[0])
+    height = float(np.clip(6 * surface.shape[0] / surface.shape[1], 4, 8))
+    rows = [height] if trajectory is None else [height, 2.5]
+    figure = new_figure(13, sum(rows) + 1, title)
+    cells = figure.add_gridspec(len(rows), 2, width_ratios=[1.25, 1], height_ratios=rows)
+    axes = figure.add_subplot(cells[0, 0])
     picture = color_picture(millimetres, scale, ERROR_COLORS)
     show_map(axes, surface, picture, f"height error, estimate minus {reference}")
     add_color_bar(axes, scale, ERROR_COLORS, "error [mm]", extend_of(known, -reach, reach))
 
-    histogram = figure.add_subplot(columns[1])
+    histogram = figure.add_subplot(cells[0, 1])
     edges = np.linspace(-1.5 * reach, 1.5 * reach, 91)
     counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
     centres = (edges[1:] + edges[:-1]) / 2
@@ -58,4 +69,20 @@ def write_error_picture(
     histogram.set_xlabel("error [mm]; what lies beyond is counted in the outermost bars", color=TEXT)
     histogram.set_ylabel("cells", color=TEXT)
     finish_axes(histogram, "how the errors are spread")
+    if trajectory is not None:
+        T_map_world = se3.inverse(surface.pose)
+        at = trajectory.true @ T_map_world[:3, :3].T + T_map_world[:3, 3]
+        axes.plot(at[:, 0], at[:, 1], color=TEXT, lw=1, label="the camera's way")
+        axes.plot(*at[0, :2], "o", color=TEXT, ms=4)
+        axes.legend(loc="upper right", fontsize=9)
+        _draw_trajectory_error(figure.add_subplot(cells[1, :]), trajectory)
     save_figure(path, figure)
+
+
+def _draw_trajectory_error(axes: Axes, trajectory: TrajectoryAlignment) -> None:
+    axes.plot(trajectory.way, 1000 * trajectory.errors, color=TEXT, lw=1)
+    axes.set_xlim(0, trajectory.way[-1])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("the camera's way [m]", color=TEXT)
+    axes.set_ylabel("position error [mm]", color=TEXT)
+    finish_axes(axes, f"trajectory, RMS {1000 * trajectory.rmse:.2f} mm")

@@ -4,6 +4,7 @@ import pytest
 
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.trajectory_alignment import align_trajectories
 from glrender.io.error_picture import write_error_picture
 from glrender.io.images import read_color
 from glrender.io.layers_picture import FREE_COLOR, OBSTACLE_COLOR
@@ -105,3 +106,15 @@ def test_no_global_state_of_matplotlib_is_touched(tmp_path):
     write_preview(tmp_path / "preview.png", HeightMap(HEIGHTS, 0.01), None, None, "x")
     assert plt.get_fignums() == []
     assert mpl.get_backend() == backend
+
+
+def test_errors_with_the_way_of_the_camera(tmp_path):
+    true = np.stack([np.linspace(-0.5, 0.5, 30), 0.2 * np.sin(np.linspace(0, 6, 30)), np.full(30, 1.0)], axis=1)
+    alignment = align_trajectories(true + 0.02 * np.sin(np.arange(90).reshape(30, 3)), true)
+    surface, path = HeightMap(HEIGHTS, 0.034, (-1, -0.66)), tmp_path / "errors.png"
+    shapes = []
+    for trajectory in (None, alignment):
+        write_error_picture(path, surface, 0.01 * X, "errors", trajectory=trajectory)
+        shapes.append(read_color(path).shape)
+    assert shapes[1][0] > shapes[0][0] + 150
+    assert shapes[1][1] == shapes[0][1]
