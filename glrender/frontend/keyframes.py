@@ -89,12 +89,18 @@ class KeyframeStore:
         return self._renderer.reference(choose_texture(pyramid, self._most_points), self._surface, T)
 
     def around(self, T_world_camera: Float64, camera: Camera, least_overlap: float) -> list[Keyframe]:
-        """The newest keyframe, and the oldest that overlaps by `least_overlap` at least: it has drifted least."""
-        newest = self._keyframes[-1]
-        for keyframe in self._keyframes[:-1]:
-            if overlap(self.reference(keyframe), T_world_camera, camera) >= least_overlap:
-                return [newest, keyframe]
-        return [newest]
+        """The newest keyframe, and of those before it that overlap by `least_overlap` at least, without a gap, the
+        oldest: it has drifted least.
+
+        One from before a gap, back where a loop began, is not taken: between it and the newest lies all of the loop's
+        drift, and frames of which one sees it and the next does not would jump to and fro.
+        """
+        around = self._keyframes[-1:]
+        for keyframe in reversed(self._keyframes[:-1]):
+            if overlap(self.reference(keyframe), T_world_camera, camera) < least_overlap:
+                break
+            around = [self._keyframes[-1], keyframe]
+        return around
 
     def alike(self, pyramid: tuple[Level, ...], count: int) -> list[Keyframe]:
         """The `count` keyframes whose smallest pictures are most like that of a frame, best first."""
