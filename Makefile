@@ -10,7 +10,7 @@ DEMO := out/demo
 
 help:
 	@echo "make setup   a virtual environment in .venv, and the system's OpenGL packages where they are missing"
-	@echo "make demo    simulate a flight over real terrain, map it from photographs and rough poses, judge the map"
+	@echo "make demo    simulate a rover's drive over real terrain, find its way and the map from its images alone, judge both"
 	@echo "make test    the tests"
 	@echo "make bench   how long stages, solvers and fusion take, with others beside them"
 	@echo "make lint    ruff and mypy"
@@ -27,14 +27,14 @@ $(BENCH_READY): $(READY)
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/glrender simulate $(DEMO)/sequence --pose-noise 0.004 0.15
-	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --use color --refine-poses --pose-sigma 0.004 0.15 --spacing 0.01
+	$(BIN)/glrender simulate $(DEMO)/sequence --path rover --size 4 4 --relief 0.12 --altitude 0.8 --frames 200
+	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --use color --track --camera-height 0.87 --spacing 0.02
 	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz --truth-trajectory $(DEMO)/sequence/truth_trajectory.txt
 	@echo "The pictures:"
 	@find $(DEMO) -maxdepth 2 -name '*.png'
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: $(BENCH_READY)
 	@mkdir -p out
