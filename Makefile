@@ -34,7 +34,7 @@ demo: $(READY)
 	@find $(DEMO) -maxdepth 2 -name '*.png'
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest
 
 bench: $(BENCH_READY)
 	@mkdir -p out

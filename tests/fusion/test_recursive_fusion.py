@@ -86,8 +86,8 @@ class TestMemory:
                 sizes.append(array_bytes(fusion))
                 objects.append(context.live_objects)
         assert sizes[0] > 5 * rough.depths[0].nbytes
-        # Two frames that are compared at the same time need an image each of what is seen, and of how near it is.
-        assert max(sizes) - min(sizes) <= 2 * rough.depths[0].nbytes
+        # Two frames that are compared at the same time need a set of images each, and when that is first, nobody knows.
+        assert max(sizes) - min(sizes) < 8 * rough.depths[0].nbytes
         assert len(set(objects)) == 1
         fusion.release()
 
