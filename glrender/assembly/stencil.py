@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glrender.assembly.lanes import add_scaled
 from glrender.assembly.residuals import Residuals
 from glrender.errors import UsageError
-from glrender.parallel import CORES, run_parts
+from glrender.parallel import cores_used, run_parts
 from glrender.recycle import Recycler
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 from glrender.solve.stencil import BlockStencil
@@ -67,7 +67,8 @@ def shares(triangles: NDArray[np.uint32], rows: int, cols: int) -> list[tuple[in
     sample = triangles[8::16, ::4]
     quad_rows = (sample[sample > 0] - 1) // (2 * (cols - 1))
     below = np.cumsum(np.bincount(quad_rows, minlength=rows))
-    cuts = np.searchsorted(below, below[-1] * np.arange(1, CORES) / CORES)
+    parts = cores_used()
+    cuts = np.searchsorted(below, below[-1] * np.arange(1, parts) / parts)
     edges = [0, *(int(cut) for cut in cuts), rows]
     return list(pairwise(edges))
 

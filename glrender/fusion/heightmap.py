@@ -221,10 +221,13 @@ class HeightMapFusion:
         Sigma is marginal, and that of the noise together with what whole frames have wrong (see `shared_errors`).
         """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
-        start, colors = self._settled(), None if self._colors is None else self._colors.solved().estimate
-        window = [
-            replace(held, said=self._linearized(held.frame, held.starting, start, colors)) for held in self._window
-        ]
+        start, colors, window = self._settled(), self._colors, []
+        for held in self._window:
+            # At colours that the frames before have put right: a robust loss makes little of what is far off.
+            at = None if colors is None else colors.solved().estimate
+            said = self._linearized(held.frame, held.starting, start, at)
+            colors = None if colors is None else colors.with_frame(said.colors)
+            window.append(replace(held, said=said))
         return self._map_of(window, start, self._waiting([held.said.heights for held in window], start))
 
     def rescued_map(self) -> HeightMap:

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.geometry.camera import Camera
-from glrender.parallel import cores_used, even_parts, run_parts
+from glrender.parallel import even_parts, run_parts
 from glrender.recycle import Recycler
 from glrender.render.buffers import PoseDerivatives
 from glrender.render.layouts import JUMP, compact_attachments
@@ -35,7 +35,7 @@ class HostEvaluator:
 
     def evaluate_plain(self, surface: HostSurface, camera: Camera, eye: Eye, near: float) -> Float32:
         """(height, width, 4) red, green, blue, depth, as shaders/forward.frag writes them."""
-        triangles, _ = self._scanner.scan(surface.heights, camera, eye, near, cores_used())
+        triangles, _ = self._scanner.scan(surface.heights, camera, eye, near)
         pixels = self._recycler.empty((*camera.shape, 4), np.float32)
         arguments = (triangles, surface.heights, surface.texels, eye, pixels)
         run_parts(_plain_rows, even_parts(camera.height), *arguments)
@@ -43,7 +43,7 @@ class HostEvaluator:
 
     def evaluate(self, surface: HostSurface, camera: Camera, eye: Eye, near: float, channels: int) -> Attachments:
         """The attachments of the compact layout by name; nothing nearer than `near` metres is visible."""
-        triangles, _ = self._scanner.scan(surface.heights, camera, eye, near, cores_used())
+        triangles, _ = self._scanner.scan(surface.heights, camera, eye, near)
         attachments: Attachments = {
             name: self._recycler.empty((*camera.shape, 4), np.uint32 if name == "geometry" else np.float32)
             for name in compact_attachments(channels)

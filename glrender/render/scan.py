@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.geometry.camera import Camera
-from glrender.parallel import CORES, run_parts
+from glrender.parallel import cores_used, run_parts
 from glrender.recycle import Recycler
 from glrender.render.ray import Eye
 from glrender.render.surface import UNSEEN
@@ -32,26 +32,28 @@ class ScanConverter:
     def __init__(self) -> None:
         self._recycler = Recycler()
 
-    def scan(
-        self, heights: Float32, camera: Camera, eye: Eye, near: float, parts: int = CORES
-    ) -> tuple[UInt32, Float32]:
+    def scan(self, heights: Float32, camera: Camera, eye: Eye, near: float) -> tuple[UInt32, Float32]:
         """(height, width) triangle id + 1, 0 for nothing; and (height, width) 1 / depth of the point seen, 1/metres.
 
         `heights` (rows, cols) are those that `eye` counts from; UNSEEN where there is none. The upper side alone is
-        visible, and nothing nearer than `near` metres. Each of `parts` bands of the image looks at the whole map.
+        visible, and nothing nearer than `near` metres.
         """
         triangles, nearness = (self._recycler.empty(camera.shape, dtype) for dtype in (np.uint32, np.float32))
         lens = np.array([[eye.fx, 0.0, eye.cx], [0.0, eye.fy, eye.cy], [0.0, 0.0, 1.0]])
         to_pixels = lens @ eye.R_grid_camera.T
         corner = -to_pixels @ np.array([eye.x, eye.y, eye.z])
         steps = to_pixels * np.array([eye.spacing, eye.spacing, 1.0])
-        bands = _bands(heights, camera, corner, steps, parts)
+        bands = _bands(heights, camera, corner, steps)
         run_parts(_scan_band, bands, heights, corner, steps, 1.0 / near, triangles, nearness)
         return triangles, nearness
 
 
-def _bands(heights: Float32, camera: Camera, corner: Float64, steps: Float64, parts: int) -> list[tuple[int, int]]:
-    """(first, last) rows of so many bands of the image, such that all have about as much to do."""
+def _bands(heights: Float32, camera: Camera, corner: Float64, steps: Float64) -> list[tuple[int, int]]:
+    """(first, last) rows of a band of the image for each core, such that all have about as much to do.
+
+    Each band looks at the whole map.
+    """
+    parts = cores_used()
     if parts == 1:
         return [(0, camera.height)]
     sample = heights[::4, ::4]

@@ -25,7 +25,7 @@ def _workers_without_pytest() -> Iterator[None]:
     """Processes that are spawned import the module that this one was started with: here that would be pytest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules["__main__"], "__spec__", None)
-        patch.delattr(sys.modules["__main__"], "__file__")
+        patch.delattr(sys.modules["__main__"], "__file__", raising=False)
         yield
 
 

@@ -62,13 +62,13 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_a_worker_writes_what_this_process_does(
+def test_two_workers_write_what_this_process_does(
     write_job: WriteJob, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
     outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
     job = write_job(outputs=outputs)
-    assert batch(job, "--out", out, "--workers", 1) == 0
+    assert batch(job, "--out", out, "--workers", 2) == 0
     assert f"{out}: 6 of 6 views;" in capsys.readouterr().out
     made = contents(out)
     assert len(made) == 5 * 6 + 1
@@ -228,20 +228,23 @@ def test_a_bad_job_is_told_before_anything_is_written(
 def test_killed_workers_are_replaced_and_nothing_is_lost(
     write_job: WriteJob, out: Path, tmp_path: Path, in_this_process: None
 ) -> None:
-    """kill -9 when there is some progress: every view comes out as it would have. `tools/kill_workers.py` does more."""
+    """kill -9 again and again, whenever there is some progress: every view comes out as it would have.
+
+    `tools/kill_workers.py` does more of it.
+    """
     job = write_job(views=[{"type": "orbit", "count": 120}], camera={"width": 160, "height": 120, "fov": 50})
     plan, told, killed = make_plan(read_job(str(job))), [], []
 
     def advance(done: int, total: int) -> None:
-        if done > 10 and not killed:
+        if done > 10 + 50 * len(killed) and len(killed) < 2:
             killed.append(multiprocessing.active_children()[0])
-            killed[0].kill()
+            killed[-1].kill()
 
     with pytest.MonkeyPatch.context() as real:
         real.setattr(run, "Pool", Pool)
         outcome = run.run_job(plan, out, run.Workers(2, (0,)), advance=advance, tell=told.append)
     assert (outcome.done, outcome.failed, outcome.complete) == (120, {}, True)
-    assert told == ["a worker died: killed by SIGKILL; another takes its place"]
+    assert told == ["a worker died: killed by SIGKILL; another takes its place"] * 2
     run.run_job(plan, tmp_path / "calm", run.Workers(1, (0,)))
     assert contents(out) == contents(tmp_path / "calm")
 
