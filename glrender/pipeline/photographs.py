@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
-from glrender.io.sequence import FrameEntry, Sequence
-from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames
+from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.io.trajectory import Trajectory
+from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
@@ -27,13 +29,18 @@ Float64 = NDArray[np.float64]
 class PhotographStart:
     """The photographs that are to become a map, and where it will lie."""
 
-    chosen: ChosenFrames
     keyframes: tuple[FrameEntry, ...]
     """Those that are to be given a depth."""
     poses: Poses
     """T_world_camera (4, 4) of every frame that has one, by its index."""
     ground: Ground
     placement: Placement
+    skipped: tuple[Skipped, ...]
+    """Frames that cannot be used."""
+    description: dict[str, Any]
+    """Of frames, camera and poses, for `report.json`."""
+    trajectory: Trajectory | None
+    """All poses, where they were estimated."""
 
 
 def start_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PhotographStart:
@@ -64,7 +71,8 @@ def start_photographs(context: Context, sequence: Sequence, options: SequenceOpt
         bounds=options.bounds,
         spacing=options.spacing,
     )
-    return PhotographStart(chosen, keyframes, poses, ground, placement)
+    description = chosen.description() | {"frames": len(chosen.posed), "poses_from": "given"}
+    return PhotographStart(keyframes, poses, ground, placement, tuple(chosen.skipped), description, None)
 
 
 def fuse_photographs(
@@ -79,23 +87,32 @@ def fuse_photographs(
     Raises InputError where there are no photographs, no poses, no ground that they agree on, (with `strict`) any frame
     that cannot be used, or nothing that falls on the map.
     """
-    start = start_photographs(context, sequence, options)
-    chosen, keyframes, poses = start.chosen, start.keyframes, start.poses
-    description = chosen.description() | {"frames": len(chosen.posed), "poses_from": "given"}
-    trajectory = None
+    return fuse_keyframes(context, sequence, options, start_photographs(context, sequence, options), advance, keep)
+
+
+def fuse_keyframes(
+    context: Context,
+    sequence: Sequence,
+    options: SequenceOptions,
+    start: PhotographStart,
+    advance: Callable[[int, int], None],
+    keep: Callable[[FinishedMap], None],
+) -> FinishedMap:
+    """Refine the keyframes' poses, if `options` say so, and fuse them; all else as of `fuse_sequence`."""
+    keyframes, poses, trajectory, description = start.keyframes, start.poses, start.trajectory, start.description
     if options.motion.refine_poses:
         refined = refine_with_map(context, sequence, keyframes, poses, start.ground, start.placement, options)
         poses, options, description = refined.poses, refined.options, description | refined.description
         keyframes = tuple(entry for entry in keyframes if entry.index in poses)
         trajectory = trajectory_of(keyframes, poses)
-    run = KeyframeFusion(context, sequence, options, start.placement, start.ground)
+    fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     try:
-        run.add_all(keyframes, poses, advance)
+        fusion.add_all(keyframes, poses, advance)
         with interruptible_after():
-            finished = run.finish(chosen.skipped, description, trajectory)
+            finished = fusion.finish(start.skipped, description, trajectory)
             keep(finished)
     finally:
-        run.release()
+        fusion.release()
     return finished
 
 

@@ -25,9 +25,9 @@ from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import choose_keyframes, is_apart
 from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.read_ahead import Pace, read_ahead
-from glrender.pipeline.refine_with_map import refine_with_map
 
 Float64 = NDArray[np.float64]
 
@@ -75,27 +75,20 @@ def _fuse_recorded(
         poses: Poses = pursuit.poses
     finally:
         pursuit.release()
-    placement = _place(sequence, options, list(poses.values()))
-    keyframes = choose_keyframes(pursuit.found, poses, WORLD, LEVEL)
-    description = _describe(sequence, start, pursuit.states) | {"frames": len(entries)}
-    trajectory = trajectory_of(pursuit.found, poses)
-    if options.motion.refine_poses:
-        refined = refine_with_map(context, sequence, keyframes, poses, LEVEL, placement, options)
-        poses, options, description = refined.poses, refined.options, description | refined.description
-        keyframes = tuple(entry for entry in keyframes if entry.index in poses)
-        trajectory = trajectory_of(keyframes, poses)
-    fusion = KeyframeFusion(context, sequence, options, placement, LEVEL)
-    try:
-        fusion.add_all(
-            keyframes, poses, lambda done, total: advance(len(entries) * (total + done), 2 * len(entries) * total)
-        )
-        with interruptible_after():
-            skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
-            finished = fusion.finish(skipped, description, trajectory)
-            keep(finished)
-    finally:
-        fusion.release()
-    return finished
+    tracked = PhotographStart(
+        choose_keyframes(pursuit.found, poses, WORLD, LEVEL),
+        poses,
+        LEVEL,
+        _place(sequence, options, list(poses.values())),
+        (*missing_frames(sequence, options.frames), *pursuit.skipped),
+        _describe(sequence, start, pursuit.states) | {"frames": len(entries)},
+        trajectory_of(pursuit.found, poses),
+    )
+
+    def follow(done: int, total: int) -> None:
+        advance(len(entries) * (total + done), 2 * len(entries) * total)
+
+    return fuse_keyframes(context, sequence, options, tracked, follow, keep)
 
 
 def _fuse_live(
