@@ -101,6 +101,7 @@ class Window:
         self.events: list[Event] = []
         """What has happened since they were last taken."""
         self._windowed = (0, 0, *size)
+        self._mouse: tuple[float, float] | None = None
         problems: list[str] = []
         glfw.ERROR_REPORTING = "ignore"  # the callback below hears of everything
         glfw.set_error_callback(lambda code, text: problems.append(_text(text)))
@@ -199,7 +200,7 @@ class Window:
             glfw.set_key_callback: self._on_key,
             glfw.set_char_callback: lambda _, code: self.events.append(CharEvent(code)),
             glfw.set_mouse_button_callback: self._on_button,
-            glfw.set_cursor_pos_callback: lambda _, x, y: self.events.append(MoveEvent(*self._pixel(x, y))),
+            glfw.set_cursor_pos_callback: self._on_move,
             glfw.set_scroll_callback: lambda _, right, up: self.events.append(ScrollEvent(up)),
             glfw.set_window_refresh_callback: lambda _: self.events.append(RefreshEvent()),
             glfw.set_framebuffer_size_callback: lambda *_: self.events.append(RefreshEvent()),
@@ -213,9 +214,15 @@ class Window:
         if name is not None:
             self.events.append(KeyEvent(name, action != glfw.RELEASE, bool(modifiers & glfw.MOD_CONTROL)))
 
+    def _on_move(self, _: Any, x: float, y: float) -> None:
+        self._mouse = self._pixel(x, y)
+        self.events.append(MoveEvent(*self._mouse))
+
     def _on_button(self, window: Any, button: int, action: int, modifiers: int) -> None:
         if button in _BUTTONS:
-            x, y = self._pixel(*glfw.get_cursor_pos(window))
+            # Where the mouse was then. GLFW is asked only before the first move: it tells where the mouse is now, and a
+            # picture that took long has left a whole drag in the queue.
+            x, y = self._mouse or self._pixel(*glfw.get_cursor_pos(window))
             shift, control = bool(modifiers & glfw.MOD_SHIFT), bool(modifiers & glfw.MOD_CONTROL)
             self.events.append(ButtonEvent(_BUTTONS[button], action == glfw.PRESS, x, y, shift, control))
 

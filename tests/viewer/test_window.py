@@ -1,6 +1,7 @@
 """A real window on a virtual display, driven by real keys and a real mouse."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -124,6 +125,16 @@ def test_the_mouse_moves_the_view_and_r_resets_it(hand: Hand) -> None:
     hand.point(*MIDDLE)
     hand.do("click", 4)
     assert differ(hand.look(), home) > 0.05, "the wheel zooms"
+    hand.do("key", "r")
+
+
+def test_a_drag_counts_from_where_it_began_however_late_it_is_heard_of(hand: Hand) -> None:
+    home = hand.look()
+    hand.point(*MIDDLE)
+    hand.viewer.send_signal(signal.SIGSTOP)
+    hand.drag(3, MIDDLE, (260, 170))
+    hand.viewer.send_signal(signal.SIGCONT)
+    assert differ(hand.look(), home) > 0.05
     hand.do("key", "r")
 
 
