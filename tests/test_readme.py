@@ -64,5 +64,8 @@ def test_the_camera_file_is_one_that_is_read(tmp_path: Path) -> None:
 def test_files_that_are_named_exist() -> None:
     for name in re.findall(r"`((?:demos/)?\d\d_\w+\.py)`", README):
         assert (ROOT / "demos" / Path(name).name).is_file(), name
-    for name in re.findall(r"`(tests/\w+\.py)`", README):
+    figures = (ROOT / "FIGURES.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)`", README + figures) + re.findall(r"\]\(([\w./]+)\)", README + figures)
+    assert len(named) > 5
+    for name in named:
         assert (ROOT / name).is_file(), name

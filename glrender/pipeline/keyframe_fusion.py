@@ -38,7 +38,7 @@ Poses = Mapping[int, Float64]
 
 OBSERVED = 0.02
 """`FusionOptions.observed_ratio` at most: what matched depths leave open, sigma says, and the prior may help to know.
-With 0.2 a tenth of fr1_floor's cells are lost, and a fifth of those that stand out of it; sigma covers as many errors.
+What more would lose, the notes beside the benchmarks say (glrender/bench/NOTES.md, depth from motion).
 """
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
