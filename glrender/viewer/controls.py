@@ -82,6 +82,9 @@ MOUSE_HELP = (
     ("drop a file", "opens it"),
 )
 
+STEPWISE = {Command.NARROWER, Command.WIDER, Command.LOWER, Command.HIGHER, Command.STEP}
+"""What goes on while its key is held; anything else is done once."""
+
 _COMMANDS = {binding.key: binding.command for binding in BINDINGS}
 
 FLIGHT = {"D": (1, 0, 0), "A": (-1, 0, 0), "E": (0, 1, 0), "Q": (0, -1, 0), "W": (0, 0, 1), "S": (0, 0, -1)}

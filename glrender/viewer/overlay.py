@@ -80,13 +80,13 @@ class Overlay:
                 io.add_mouse_pos_event(x, y)
                 io.add_mouse_button_event(_BUTTONS[button], down)
                 self._mouse = x, y
-                return down and self._owns_mouse
+                return down and self.owns(x, y)
             case ScrollEvent(steps):
                 io.add_mouse_wheel_event(0, steps)
-                return self._owns_mouse
+                return self.owns(*self._mouse)
             case CharEvent(code):
                 io.add_input_character(code)
-            case KeyEvent(key, down, control):
+            case KeyEvent(key, down, control, _):
                 io.add_key_event(imgui.Key.mod_ctrl, control and down)
                 if key in _KEYS:
                     io.add_key_event(getattr(imgui.Key, _KEYS[key]), down)
@@ -123,12 +123,10 @@ class Overlay:
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
         return restarted or before != (session.state, session.playing, len(session.wishes))
 
-    @property
-    def _owns_mouse(self) -> bool:
-        """Whether the mouse is over the panels. ImGui's own answer is that of the last picture, and comes too late for
-        a press that follows a move at once."""
+    def owns(self, x: float, y: float) -> bool:
+        """Whether the mouse is the panels' at a pixel. ImGui's own answer is that of the last picture, and comes too
+        late for a press that follows a move at once."""
         left, top, width, height = self._panel
-        x, y = self._mouse
         return self._busy or (left <= x < left + width and top <= y < top + height)
 
     def release(self) -> None:

@@ -10,6 +10,7 @@ from glrender.errors import InputError
 from glrender.solve.losses import Cauchy
 from glrender.viewer.controls import (
     DIGITS,
+    STEPWISE,
     Button,
     Clicked,
     Command,
@@ -105,13 +106,16 @@ class Session:
             self.home = replace(self.home, rig=Rig.looking_at(self.source.scene.surface))
             self.state = replace(self.state, rig=self.home.rig)
 
-    def press_key(self, key: str, *, control: bool) -> None:
-        """A key goes down, or repeats."""
+    def press_key(self, key: str, *, control: bool, repeated: bool = False) -> None:
+        """A key goes down, or is `repeated` while it is held."""
+        command = command_of(key, control=control, flying=self.mouse.drag is Drag.LOOK)
+        if repeated and command not in STEPWISE:
+            return  # Q, held a little longer than the button that one flies with, must not leave
         self.held.add(key)
         self.message = ""
         if key in DIGITS and not control:
             self.show_layer(next_layer(key, shown_layer(self.source.scene, self.state).name, self._here()))
-        elif command := command_of(key, control=control, flying=self.mouse.drag is Drag.LOOK):
+        elif command is not None:
             self.perform(command)
 
     def release_key(self, key: str) -> None:

@@ -31,6 +31,9 @@ _SETTLING = 3
 _IDLE = 0.5
 """Seconds that an idle viewer waits for an event before it looks around."""
 
+_LONGEST = 0.25
+"""Seconds of flight between two pictures, at most: after one that took long, the view is not far away."""
+
 Opener = Callable[[Path], Source]
 
 
@@ -87,12 +90,11 @@ class Viewer:
             running = self.session.running
             events = self.window.wait(0.0 if running or self._stale or self._settling else _IDLE)
             now = perf_counter()
+            self._stale |= running | self._grant_wishes()  # those of the panels
             for event in events:
-                if self.overlay is None or not self.overlay.feed(event):
-                    self._stale |= self._handle(event)
-            self.session.advance(now - last if running else 0.0)
+                self._stale |= self._take(event)
+            self.session.advance(min(now - last, _LONGEST) if running else 0.0)
             last = now
-            self._stale |= running | self._grant_wishes()
             if self.overlay is not None:
                 self._settling = _SETTLING if events else max(0, self._settling - 1)
             if self._stale:
@@ -145,13 +147,27 @@ class Viewer:
             self.overlay.release()
         self.painter.release()
 
+    def _take(self, event: Event) -> bool:
+        """Whether the picture changes. All that an event asks for is done before the next one: while a picture takes
+        long, many come at once, and a view that is copied is not the one that R leaves behind it."""
+        if self.overlay is None:
+            return self._handle(event) | self._grant_wishes()
+        # Panels take in one change of a button a picture, and only what came before it.
+        clicks = isinstance(event, ButtonEvent) and self.overlay.owns(event.x, event.y)
+        if clicks:
+            self._present()
+        taken = self.overlay.feed(event)
+        if clicks:
+            self._present()
+        return (not taken and self._handle(event)) | self._grant_wishes()
+
     def _handle(self, event: Event) -> bool:
         """Whether the picture changes."""
         session = self.session
         match event:
-            case KeyEvent(key, True, control):
-                session.press_key(key, control=control)
-            case KeyEvent(key, False, _):
+            case KeyEvent(key, True, control, repeated):
+                session.press_key(key, control=control, repeated=repeated)
+            case KeyEvent(key, False):
                 session.release_key(key)
                 return False
             case ButtonEvent(button, True, x, y, shift, control):

@@ -40,6 +40,8 @@ class KeyEvent:
     """As in `glrender.viewer.controls`."""
     down: bool
     control: bool
+    repeated: bool = False
+    """Whether it has been down for a while, and this says no more than that it still is."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +214,8 @@ class Window:
     def _on_key(self, _: Any, key: int, scancode: int, action: int, modifiers: int) -> None:
         name = _NAMES.get(key) or (chr(key) if glfw.KEY_SPACE < key <= glfw.KEY_Z else None)
         if name is not None:
-            self.events.append(KeyEvent(name, action != glfw.RELEASE, bool(modifiers & glfw.MOD_CONTROL)))
+            control = bool(modifiers & glfw.MOD_CONTROL)
+            self.events.append(KeyEvent(name, action != glfw.RELEASE, control, action == glfw.REPEAT))
 
     def _on_move(self, _: Any, x: float, y: float) -> None:
         self._mouse = self._pixel(x, y)

@@ -115,6 +115,16 @@ def test_right_button_and_keys_fly(session: Session) -> None:
     assert not session.running
 
 
+def test_a_key_that_is_held_goes_on_with_what_has_steps_and_with_nothing_else(session: Session) -> None:
+    wide = session.state.rig.fov
+    for key in "[W7QP":
+        session.press_key(key, control=False)
+        session.press_key(key, control=False, repeated=True)
+    assert session.state.rig.fov == pytest.approx(wide / 1.12**2)
+    assert (session.state.wireframe, session.state.layer) == (True, "∂red/∂height")
+    assert session.wishes == [Command.QUIT, Command.SCREENSHOT]
+
+
 def test_a_view_is_pasted_and_nonsense_is_told(session: Session) -> None:
     copied = session.state.to_json().replace('"surface"', '"depth"')
     session.paste(copied)
