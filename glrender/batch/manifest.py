@@ -120,9 +120,13 @@ class Manifest:
         self.close()
 
     def _append(self, content: Mapping[str, Any]) -> None:
+        end, rest = self._file.tell(), _line(content)
         try:
-            self._file.write(_line(content))
+            while rest:  # of a disk that is almost full, a part may be taken before the rest is refused
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(end)  # half a line would spoil the one that is added to it later
             raise write_error(self.folder / NAME, error) from None
 
 

@@ -86,5 +86,5 @@ def _print_summary(options: Options, outcome: Outcome) -> None:
         print(f"  ended early: {outcome.problem}")
     elif outcome.interrupted:
         print("  interrupted")
-    if not outcome.complete:
+    if outcome.done + len(outcome.failed) < outcome.total:
         print("  the same command again renders what is missing")

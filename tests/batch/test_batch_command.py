@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -18,10 +19,12 @@ import pytest
 
 from glrender.batch import run
 from glrender.batch.interruption import Interruption
-from glrender.batch.job import make_plan, read_job
+from glrender.batch.job import Job, make_plan, read_job
+from glrender.batch.manifest import FileRecord, Manifest
 from glrender.batch.pool import Pool
 from glrender.cli.main import main
 from glrender.gl.egl import devices
+from glrender.io.files import DiskFullError
 
 WriteJob = Callable[..., Path]
 
@@ -36,7 +39,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "nothing came"
@@ -144,6 +147,7 @@ def test_a_view_that_fails_is_told_and_a_full_disk_ends_the_run(
     assert batch(job, "--out", out) == 1, "now there is room, but one view still cannot be made"
     said = capsys.readouterr()
     assert problem in said.err
+    assert "again renders" not in said.out, "it would fail again"
     assert f"39 of 40 views, {done} of them from an earlier run" in said.out
     assert sorted(line["view"] for line in views(out)) == [view for view in range(40) if view != 3]
 
@@ -182,6 +186,22 @@ def test_a_damaged_manifest_is_told_and_a_line_that_was_cut_off_is_no_line(
     manifest.write_bytes(whole.replace(b'{"view"', b'{"vi', 1).replace(b'"bytes"', b"bytes", 1))
     assert batch(job, "--out", out, "--workers", 1) == 1
     assert "manifest.jsonl: is damaged at" in capsys.readouterr().err
+
+
+def test_a_line_that_there_is_half_a_room_for_is_no_line(read: Callable[..., Job], out: Path) -> None:
+    plan, files = make_plan(read()), [FileRecord("depth/000000.png", 1, "0" * 64)]
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Manifest(out, plan) as manifest:
+        manifest.add_view(0, files)
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((out / "manifest.jsonl").stat().st_size + 40, unlimited[1]))
+        try:
+            with pytest.raises(DiskFullError, match=r"manifest\.jsonl: cannot be written"):
+                manifest.add_view(1, files)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert manifest.done == {0}
+        manifest.add_view(2, files)
+    assert [line["view"] for line in views(out)] == [0, 2]
 
 
 WRONG_USE: list[tuple[list[str], str]] = [
@@ -268,7 +288,7 @@ def test_an_interruption_leaves_a_state_that_can_be_resumed(write_job: WriteJob,
     manifest = out / "manifest.jsonl"
     wait_for(lambda: manifest.exists() and manifest.read_bytes().count(b'"view"') > 5)
     os.killpg(running.pid, signal.SIGTERM)  # all its processes get it, as from a batch system
-    said, told = running.communicate(timeout=60)
+    said, told = running.communicate(timeout=240)
     assert running.returncode == 1
     assert told == ""
     assert "interrupted\n  the same command again renders what is missing" in said

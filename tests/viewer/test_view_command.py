@@ -70,7 +70,7 @@ def test_a_sequence_becomes_a_map_and_a_film(context, display: str, tmp_path: Pa
     command = [sys.executable, "-m", "glrender", "view", *map(str, [folder, *options, "--view", copied])]
     environment = os.environ | {"DISPLAY": display, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120, check=False
+        command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("5 frames, "), "one after each frame, and the finished map"
