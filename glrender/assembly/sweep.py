@@ -98,7 +98,7 @@ def sweep(
         y0 = R[1, 1] * ry + R[1, 2] - eye.cx * dy
         z0 = R[2, 1] * ry + R[2, 2] - eye.cx * dz
         _find_level(nearness[v], nearness[max(v - 1, 0)], nearness[min(v + 1, height - 1)], jump, level)
-        u = 0
+        u = int(np.int64(0))  # a literal 0 is a type of its own: what is called with it would be compiled twice
         while u < width:
             visible = triangles[v, u]
             if visible < lowest or visible >= beyond:

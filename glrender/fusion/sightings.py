@@ -55,7 +55,8 @@ def _contradict(
             off = abs(heights[i, j] - median)
             if off <= spacing:
                 continue
-            seen[:count] = np.abs(seen[:count] - median)
+            for k in range(count):
+                seen[k] = abs(seen[k] - median)
             if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
                 result[i, j] = median
 

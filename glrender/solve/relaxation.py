@@ -34,8 +34,8 @@ def go_down(
 ) -> None:
     """Relax Λx = b from x = 0, and give what is left of b to rows first … last - 1 of the coarser grid."""
     rows, sweeps = b.shape[0] - 2, len(weights)
-    held = np.zeros((4 * sweeps + 4, b.shape[1], b.shape[2]), b.dtype)  # the last four rows of each stage
-    r = np.zeros((1, b.shape[1], b.shape[2]), b.dtype)
+    scratch = 4 * sweeps + 4
+    held = np.zeros((scratch + 1, b.shape[1], b.shape[2]), b.dtype)  # the last four rows of each stage, and a residual
     begin, end = 2 * first, 2 * last + 1  # rows whose residual is wanted
     for front in range(max(begin - sweeps, 0), end + sweeps):
         for stage in range(sweeps + 1):
@@ -47,12 +47,12 @@ def go_down(
             if i == 0 or i == rows + 1:
                 held[out] = 0
             elif stage == 0:
-                _copy(b, i, r, 0)
+                _copy(b, i, held, scratch)
                 held[out] = 0
-                _add_solved(inverse, i, weights[0], r, held, out, out)
+                _add_solved(inverse, i, weights[0], scratch, held, out, out)
             elif stage < sweeps:
-                residual_row(matrix, b, i, held, above, here, below, r, 0)
-                _add_solved(inverse, i, weights[stage], r, held, here, out)
+                residual_row(matrix, b, i, held, above, here, below, held, scratch)
+                _add_solved(inverse, i, weights[stage], scratch, held, here, out)
             else:
                 residual_row(matrix, b, i, held, above, here, below, held, out)
             if stage == sweeps - 1 and begin < i < min(end, rows + 1):
@@ -68,8 +68,8 @@ def go_up(
 ) -> None:  # fmt: skip
     """Rows first … last - 1 of y: x, corrected by the coarser grid's solution, and relaxed."""
     rows, sweeps = b.shape[0] - 2, len(weights)
-    held = np.zeros((4 * sweeps + 4, b.shape[1], b.shape[2]), b.dtype)
-    r = np.zeros((1, b.shape[1], b.shape[2]), b.dtype)
+    scratch = 4 * sweeps + 4
+    held = np.zeros((scratch + 1, b.shape[1], b.shape[2]), b.dtype)
     begin, end = first + 1, last + 1
     for front in range(max(begin - sweeps, 0), end + sweeps):
         for stage in range(sweeps + 1):
@@ -83,8 +83,8 @@ def go_up(
             elif stage == 0:
                 _correct_row(x, coarse, inverse, i, held, out)
             else:
-                residual_row(matrix, b, i, held, above, here, below, r, 0)
-                _add_solved(inverse, i, weights[stage - 1], r, held, here, out)
+                residual_row(matrix, b, i, held, above, here, below, held, scratch)
+                _add_solved(inverse, i, weights[stage - 1], scratch, held, here, out)
                 if stage == sweeps and begin <= i < end:
                     _copy(held, out, y, i)
 
@@ -108,11 +108,12 @@ def residual_row(
 ) -> None:
     """Row `out` of r = row i of b - Λx; the rows of x around it are at `above`, `here` and `below`."""
     _copy(b, i, r, out)
-    _subtract(matrix, 0, i, x, above, here, below, 0, r, out, 0)
-    for k in range(1, x.shape[1]):
-        _subtract(matrix, 1 + k, i, x, above, here, below, k, r, out, 0)
-        _subtract(matrix, 1 + k, i, x, above, here, below, 0, r, out, k)
-        _subtract(matrix, 1, i, x, above, here, below, k, r, out, k)
+    for to in range(x.shape[1]):
+        for k in range(x.shape[1]):
+            if to == k:  # a height with heights, or a colour with itself
+                _subtract(matrix, min(to, 1), i, x, above, here, below, k, r, out, to)
+            elif to == 0 or k == 0:
+                _subtract(matrix, 1 + to + k, i, x, above, here, below, k, r, out, to)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
@@ -133,18 +134,18 @@ def _subtract(
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _add_solved(inverse: Float32, i: int, weight: np.float32, r: Float32, x: Float32, here: int, out: int) -> None:
-    """Row `out` of x = row `here` + weight D⁻¹ r in row i; r is used up."""
+def _add_solved(inverse: Float32, i: int, weight: np.float32, r: int, x: Float32, here: int, out: int) -> None:
+    """Row `out` of x = row `here` + weight D⁻¹ times row `r`, for row i of the grid; row `r` is used up."""
     cols, channels = x.shape[2] - 2, x.shape[1]
     for k in range(1, channels):
         for j in range(1, cols + 1):
-            r[0, 0, j] -= inverse[i, 1 + k, j] * r[0, k, j]
+            x[r, 0, j] -= inverse[i, 1 + k, j] * x[r, k, j]
     for j in range(1, cols + 1):
-        r[0, 0, j] *= weight * inverse[i, 0, j]
-        x[out, 0, j] = x[here, 0, j] + r[0, 0, j]
+        x[r, 0, j] *= weight * inverse[i, 0, j]
+        x[out, 0, j] = x[here, 0, j] + x[r, 0, j]
     for k in range(1, channels):
         for j in range(1, cols + 1):
-            x[out, k, j] = x[here, k, j] + weight * inverse[i, 1, j] * r[0, k, j] - inverse[i, 1 + k, j] * r[0, 0, j]
+            x[out, k, j] = x[here, k, j] + weight * inverse[i, 1, j] * x[r, k, j] - inverse[i, 1 + k, j] * x[r, 0, j]
 
 
 @njit(cache=True, nogil=True)
