@@ -14,7 +14,7 @@ from scipy.linalg import eigh
 from glrender.checks import check_pose
 from glrender.errors import InputError
 from glrender.frontend.focal import FocalError, by_focal_length
-from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
+from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, inverse, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, Residuals, geometric, photometric
@@ -89,9 +89,19 @@ class _Equations:
     matrix: Float64
     vector: Float64
     cost: float
-    inflation: float
-    """By how much differences that err together make the covariance larger than independent ones, at least 1."""
+    terms: tuple[tuple[list[int], BlockEquations], ...]
+    """What they are the sum of, but for the prior: which unknowns, and their equations."""
     compared: tuple[_Compared, ...]
+
+    def inflation(self) -> float:
+        """By how much differences that err together make the covariance larger than independent ones, at least 1."""
+        # Where the data alone would go: what a prior holds against them is no scatter of theirs.
+        matrix, vector = _summed(self.terms, len(self.vector))
+        there = solved(matrix, vector)
+        scores = np.zeros((len(self.terms), BLOCKS[0] * BLOCKS[1], len(vector)))
+        for number, (unknowns, blocks) in enumerate(self.terms):
+            scores[number][:, unknowns] = blocks.scores(there[unknowns])
+        return inflation(matrix, scores.reshape(-1, len(vector)))
 
 
 def align(
@@ -174,33 +184,22 @@ class _LevelAligner:
 
     def _linearize(self, T_world_camera: Float64, exposures: Exposures) -> _Equations:
         P = 6 + 2 * len(self._references)
-        matrix, vector, cost = np.zeros((P, P)), np.zeros(P), 0.0
-        terms: list[tuple[Residuals, ReferencePoints, list[int]]] = []
         T_camera_world = se3.inverse(T_world_camera)
         compared = tuple(self._compare(k, T_camera_world, exposures[k]) for k in range(len(exposures)))
+        terms: list[tuple[list[int], BlockEquations]] = []
+        cost = 0.0
         for k, each in enumerate(compared):
-            terms.append((each.intensities, each.points, [*range(6), 6 + 2 * k, 7 + 2 * k]))
+            terms.append(([*range(6), 6 + 2 * k, 7 + 2 * k], _equations_of(each.intensities, each.points)))
+            cost += each.intensities.cost
             if each.depths is not None:
-                terms.append((each.depths, each.points, [*range(6)]))
-        for residuals, _, unknowns in terms:
-            own_matrix, own_vector = normal_equations(residuals.by, residuals.weight, residuals.value)
-            matrix[np.ix_(unknowns, unknowns)] += own_matrix
-            vector[unknowns] += own_vector
-            cost += residuals.cost
+                terms.append(([*range(6)], _equations_of(each.depths, each.points)))
+                cost += each.depths.cost
+        matrix, vector = _summed(terms, P)
         if not self._free_exposure:
             # Far from the pose, what fits best is a frame of no contrast at all: there the spread of the intensities
             # says what the exposure is, and the differences have no say.
             matrix[:6, 6:], matrix[6:, :6], vector[6:] = 0, 0, 0
-        if self._inflation is None:
-            # Where the data alone would go: what a prior holds against them is no scatter of theirs.
-            there = solved(matrix, vector)
-            scores = np.zeros((len(terms), BLOCKS[0] * BLOCKS[1], P))
-            for number, (residuals, points, unknowns) in enumerate(terms):
-                left = residuals.value + residuals.by @ there[unknowns]
-                own = block_scores(residuals.by, residuals.weight, left, points.block, scores.shape[1])
-                scores[number][:, unknowns] = own
-            self._inflation = inflation(matrix, scores.reshape(-1, P))
-        return self._with_prior(_Equations(matrix, vector, cost, self._inflation, compared), T_world_camera)
+        return self._with_prior(_Equations(matrix, vector, cost, tuple(terms), compared), T_world_camera)
 
     def _compare(self, k: int, T_camera_world: Float64, exposure: Exposure | None) -> _Compared:
         points, T_world_reference = self._references[k]
@@ -218,7 +217,9 @@ class _LevelAligner:
         if self._prior is None:
             return equations
         # The data count for less than their number, and the prior against them for as much more.
-        information = equations.inflation * np.linalg.inv(self._prior.covariance)
+        if self._inflation is None:
+            self._inflation = equations.inflation()
+        information = self._inflation * np.linalg.inv(self._prior.covariance)
         off = se3.log(se3.inverse(T_world_camera) @ self._prior.T_world_camera)
         matrix, vector = equations.matrix.copy(), equations.vector.copy()
         matrix[:6, :6] += information
@@ -237,15 +238,28 @@ class _LevelAligner:
         return T_world_camera @ se3.exp(-step[:6]), exposures, float(self._level.camera.fx * shift)
 
 
+def _equations_of(residuals: Residuals, points: ReferencePoints) -> BlockEquations:
+    return block_equations(residuals.by, residuals.weight, residuals.value, points.block, BLOCKS[0] * BLOCKS[1])
+
+
+def _summed(terms: Sequence[tuple[list[int], BlockEquations]], count: int) -> tuple[Float64, Float64]:
+    """(P, P) and (P,): the equations of all terms over `count` unknowns."""
+    matrix, vector = np.zeros((count, count)), np.zeros(count)
+    for unknowns, blocks in terms:
+        matrix[np.ix_(unknowns, unknowns)] += blocks.matrices.sum(axis=0)
+        vector[unknowns] += blocks.vectors.sum(axis=0)
+    return matrix, vector
+
+
 def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, camera: Camera) -> Alignment:
-    compared = equations.compared
+    compared, larger = equations.compared, equations.inflation()
     seen = [each.sighting.seen for each in compared]
     points, inside = sum(len(s) for s in seen), sum(int(s.sum()) for s in seen)
     fits = sum(each.intensities.inliers * int(s.sum()) for each, s in zip(compared, seen, strict=True))
     depth_sigmas = [each.depths.sigma for each in compared if each.depths is not None and each.depths.weight.any()]
     return Alignment(
         T_world_camera=T_world_camera,
-        covariance=equations.inflation * inverse(equations.matrix)[:6, :6],
+        covariance=larger * inverse(equations.matrix)[:6, :6],
         exposures=tuple(each.exposure for each in compared),
         sigma=float(np.mean([each.intensities.sigma for each in compared])),
         depth_sigma=float(np.mean(depth_sigmas)) if depth_sigmas else None,
@@ -253,12 +267,12 @@ def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, c
         overlap=inside / max(points, 1),
         inliers=fits / max(inside, 1),
         sharpness=_sharpness(compared, camera),
-        focal_error=_focal_error(equations),
+        focal_error=_focal_error(equations, larger),
         converged=converged and inside >= FEWEST,
     )
 
 
-def _focal_error(equations: _Equations) -> FocalError:
+def _focal_error(equations: _Equations, inflation: float) -> FocalError:
     """The focal length as one more unknown beside the others, to first order."""
     P = len(equations.vector)
     across, own, pull = np.zeros(P), 0.0, 0.0
@@ -272,7 +286,7 @@ def _focal_error(equations: _Equations) -> FocalError:
     if not information > 1e-6 * own:
         return FocalError(0.0, np.inf)
     share = (pull - across @ solved(equations.matrix, equations.vector)) / information
-    return FocalError(float(share), float(np.sqrt(equations.inflation / information)))
+    return FocalError(float(share), float(np.sqrt(inflation / information)))
 
 
 def _correlation(compared: tuple[_Compared, ...]) -> float:

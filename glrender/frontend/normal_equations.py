@@ -1,5 +1,7 @@
 """Normal equations of a few unknowns from thousands of weighted differences, and what their scatter makes of them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -9,35 +11,57 @@ Float64 = NDArray[np.float64]
 _WEAK = 1e-9  # of an unknown's own information: what is told less than that is not told
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def normal_equations(by: Float64, weight: Float64, value: Float64) -> tuple[Float64, Float64]:
-    """Jᵀ W J (P, P) and -Jᵀ W r (P,) of rows `by` (N, P), weights (N,) and differences `value` (N,)."""
-    count = by.shape[1]
-    matrix, vector = np.zeros((count, count)), np.zeros(count)
-    for n in range(len(by)):
-        if weight[n] == 0:
-            continue
-        for a in range(count):
-            weighted = weight[n] * by[n, a]
-            vector[a] -= weighted * value[n]
+class BlockEquations(NamedTuple):
+    """Normal equations of each block of an image: their sum is that of all differences, their scatter its error."""
+
+    matrices: Float64
+    """(B, P, P) Jᵀ W J."""
+    vectors: Float64
+    """(B, P) -Jᵀ W r."""
+
+    def scores(self, step: Float64) -> Float64:
+        """(B, P) Jᵀ W r of what is left of the differences after a step (P,)."""
+        return self.matrices @ step - self.vectors
+
+
+def block_equations(
+    by: Float64, weight: Float64, value: Float64, block: NDArray[np.int64], count: int
+) -> BlockEquations:
+    """Of rows `by` (N, P), best each column in one piece, weights (N,) and differences `value` (N,).
+
+    `block` (N,) says which of `count` blocks each is of, in ascending order.
+    """
+    P = by.shape[1]
+    found = BlockEquations(np.zeros((count, P, P)), np.zeros((count, P)))
+    _sum_blocks(np.ascontiguousarray(by.T), weight, value, block, *found)
+    return found
+
+
+# Sums may be taken in any order, so that they become vector instructions.
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _sum_blocks(
+    columns: Float64, weight: Float64, value: Float64, block: NDArray[np.int64], matrices: Float64, vectors: Float64
+) -> None:
+    P, N = columns.shape
+    weighted = np.empty(N)
+    first = 0
+    while first < N:
+        own, last = block[first], first + 1
+        while last < N and block[last] == own:
+            last += 1
+        for a in range(P):
+            total = 0.0
+            for n in range(first, last):
+                weighted[n] = weight[n] * columns[a, n]
+                total += weighted[n] * value[n]
+            vectors[own, a] -= total
             for b in range(a + 1):
-                matrix[a, b] += weighted * by[n, b]
-    for a in range(count):
-        for b in range(a):
-            matrix[b, a] = matrix[a, b]
-    return matrix, vector
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def block_scores(by: Float64, weight: Float64, value: Float64, block: NDArray[np.int64], count: int) -> Float64:
-    """(B, P): the sums of weighted rows times differences over each of `count` blocks; `block` (N,) says which."""
-    sums = np.zeros((count, by.shape[1]))
-    for n in range(len(by)):
-        pull = weight[n] * value[n]
-        if pull != 0:
-            for a in range(by.shape[1]):
-                sums[block[n], a] += pull * by[n, a]
-    return sums
+                total = 0.0
+                for n in range(first, last):
+                    total += weighted[n] * columns[b, n]
+                matrices[own, a, b] += total
+                matrices[own, b, a] = matrices[own, a, b]
+        first = last
 
 
 def solved(matrix: Float64, vector: Float64) -> Float64:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.alignment import align
-from glrender.frontend.normal_equations import block_scores, inflation, inverse, normal_equations, solved
+from glrender.frontend.normal_equations import block_equations, inflation, inverse, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, photometric
@@ -147,17 +147,16 @@ class _Descent:
             residuals, sighting, exposure = photometric(points, pyramid[number], T, self._exposures[k])
             if np.count_nonzero(residuals.weight) < FEWEST:
                 continue
-            by = np.hstack([by_plane(points, sighting, exposure, T), residuals.by])
-            full, pull = normal_equations(by, residuals.weight, residuals.value)
+            by = np.vstack([by_plane(points, sighting, exposure, T).T, residuals.by.T]).T
+            blocks = block_equations(by, residuals.weight, residuals.value, points.block, BLOCKS[0] * BLOCKS[1])
+            full, pull = blocks.matrices.sum(axis=0), blocks.vectors.sum(axis=0)
             gained = np.linalg.solve(full[8:, 8:], np.column_stack([full[8:, :8], pull[8:]]))
             of_frames.append(_of_plane(full, pull))
             unknowns = [0, 1, *range(2 + 6 * k, 8 + 6 * k)]
             matrix[np.ix_(unknowns, unknowns)] += full[:8, :8] - full[:8, 8:] @ gained[:, :8]
             vector[unknowns] += pull[:8] - full[:8, 8:] @ gained[:, 8]
             self._exposures[k] = Exposure(exposure.gain + gained[0, 8], exposure.bias + gained[1, 8])
-            left = residuals.value + by @ solved(full, pull)
-            scores = block_scores(by, residuals.weight, left, points.block, BLOCKS[0] * BLOCKS[1])
-            larger.append(inflation(full, scores))
+            larger.append(inflation(full, blocks.scores(solved(full, pull))))
             costs.append(0.5 * np.log1p(np.square(residuals.value[sighting.seen] / _COMPARED)).mean())
         inflated = float(np.mean(larger)) if larger else 1.0
         matrix[:2, :2] += np.eye(2) * inflated / _TILT**2

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.focal import by_focal_length
-from glrender.frontend.normal_equations import block_scores, inflation, normal_equations, solved
+from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, by_reference_twist, photometric
@@ -91,7 +91,9 @@ def compare(
     by = [by_reference_twist(reference, sighting, exposure, T_camera_reference), residuals.by[:, :6]]
     if focal:
         by.append(by_focal_length(reference, sighting, exposure, T_camera_reference)[:, None])
-    full, pull = normal_equations(np.hstack([*by, residuals.by[:, 6:]]), residuals.weight, residuals.value)
+    columns = np.vstack([each.T for each in (*by, residuals.by[:, 6:])])
+    blocks = block_equations(columns.T, residuals.weight, residuals.value, reference.block, BLOCKS[0] * BLOCKS[1])
+    full, pull = blocks.matrices.sum(axis=0), blocks.vectors.sum(axis=0)
     # The exposure that fits best for each change of the others.
     P = len(pull) - 2
     gained = np.linalg.solve(full[P:, P:], np.column_stack([full[P:, :P], pull[P:]]))
@@ -100,9 +102,7 @@ def compare(
     # Where these two alone would go: what others hold against them is no scatter of theirs.
     alone = np.array([*range(6, 12), P, P + 1])
     information = full[np.ix_(alone, alone)]
-    there = solved(information, pull[alone])
-    left = residuals.value + residuals.by @ there
-    scores = block_scores(residuals.by, residuals.weight, left, reference.block, BLOCKS[0] * BLOCKS[1])
-    larger = inflation(information, scores)
+    own = BlockEquations(blocks.matrices[:, alone[:, None], alone], blocks.vectors[:, alone])
+    larger = inflation(information, own.scores(solved(information, pull[alone])))
     better = Exposure(exposure.gain + gained[0, P], exposure.bias + gained[1, P])
     return PairTerm(matrix / larger, vector / larger, residuals.sigma, int(seen.sum())), better

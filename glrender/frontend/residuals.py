@@ -14,6 +14,7 @@ as for a rendered image: q is its gradient ∇I, and m = dD/dX the slope of its 
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.frontend.pyramid import Level
@@ -80,26 +81,58 @@ def photometric(
 ) -> tuple[Residuals, Sighting, Exposure]:
     """Intensities against those of a frame; what is not given of exposure and sigma follows from them."""
     sighting = look_up(level.image, level.camera, T_camera_reference, reference.points)
-    seen = sighting.seen
     if exposure is None:
+        seen = sighting.seen
         enough = np.count_nonzero(seen) >= FEWEST
         exposure = Exposure.between(reference.intensity[seen], sighting.intensity[seen]) if enough else Exposure()
-    value = np.where(seen, reference.intensity - exposure.gain * sighting.intensity - exposure.bias, 0.0)
-    by = np.zeros((len(value), 8))
-    by[:, :6] = by_twist(-exposure.gain * sighting.gradient, sighting.points)
-    by[:, 6] = np.where(seen, -sighting.intensity, 0)
-    by[:, 7] = -1
-    return _weighed(value, seen, by, sigma, LEAST_SIGMA), sighting, exposure
+    value, columns = np.empty(len(reference.points)), np.empty((8, len(reference.points)))
+    _differ(reference.intensity, *sighting, exposure.gain, exposure.bias, value, columns)
+    return _weighed(value, columns.T, sigma, LEAST_SIGMA), sighting, exposure
+
+
+@njit(cache=True, nogil=True)
+def _differ(
+    expected: Float64,
+    intensity: Float64,
+    gradient: Float64,
+    points: Float64,
+    gain: float,
+    bias: float,
+    value: Float64,
+    columns: Float64,
+) -> None:
+    """Differences (N,), NaN where a point is not seen, and what they change by (8, N)."""
+    for n in range(len(expected)):
+        value[n] = expected[n] - gain * intensity[n] - bias
+        x, y, z = points[n]
+        a, b, c = -gain * gradient[n, 0], -gain * gradient[n, 1], -gain * gradient[n, 2]
+        columns[0, n], columns[1, n], columns[2, n] = a, b, c
+        columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
+        columns[6, n] = 0.0 if np.isnan(intensity[n]) else -intensity[n]
+        columns[7, n] = -1.0
 
 
 def by_reference_twist(
     reference: ReferencePoints, sighting: Sighting, exposure: Exposure, T_camera_reference: Float64
 ) -> Float64:
     """(N, 6): the intensity differences by the twist of the reference's camera."""
-    q = sighting.gradient @ T_camera_reference[:3, :3]
-    rays = reference.points / reference.points[:, 2:]
-    w = np.einsum("nk,nk->n", q, rays)[:, None] * reference.depth_slope - q
-    return by_twist(-exposure.gain * w, reference.points)
+    R = np.ascontiguousarray(T_camera_reference[:3, :3])
+    return _by_reference(reference.points, reference.depth_slope, sighting.gradient, R, exposure.gain)
+
+
+@njit(cache=True, nogil=True)
+def _by_reference(points: Float64, depth_slope: Float64, gradient: Float64, R: Float64, gain: float) -> Float64:
+    w = np.empty((len(points), 3))
+    for n in range(len(points)):
+        gx, gy, gz = gradient[n]
+        qx = R[0, 0] * gx + R[1, 0] * gy + R[2, 0] * gz
+        qy = R[0, 1] * gx + R[1, 1] * gy + R[2, 1] * gz
+        qz = R[0, 2] * gx + R[1, 2] * gy + R[2, 2] * gz
+        along_ray = (qx * points[n, 0] + qy * points[n, 1]) / points[n, 2] + qz
+        w[n, 0] = gain * (qx - along_ray * depth_slope[n, 0])
+        w[n, 1] = gain * (qy - along_ray * depth_slope[n, 1])
+        w[n, 2] = gain * (qz - along_ray * depth_slope[n, 2])
+    return by_twist(w, points)
 
 
 def geometric(
@@ -130,15 +163,34 @@ def geometric(
     predicted = np.einsum("nk,nk->n", m, X)
     # What is farther from it than a tenth of the depth is another surface, and no outlier of this one.
     seen &= np.abs(measured - predicted) < 0.1 * predicted
-    value = np.where(seen, measured - predicted, 0.0)
-    return _weighed(value, seen, by_twist(-m, predicted[:, None] * rays), sigma, LEAST_DEPTH_SIGMA)
+    value = np.where(seen, measured - predicted, np.nan)
+    return _weighed(value, by_twist(-m, predicted[:, None] * rays), sigma, LEAST_DEPTH_SIGMA)
 
 
-def _weighed(value: Float64, seen: NDArray[np.bool_], by: Float64, sigma: float | None, least: float) -> Residuals:
-    count = np.count_nonzero(seen)
+def _weighed(value: Float64, by: Float64, sigma: float | None, least: float) -> Residuals:
+    """Residuals of differences that are NaN where a point is not seen, which become 0 there."""
     if sigma is None:
-        sigma = max(1.4826 * float(np.median(np.abs(value[seen]))), least) if count else least
-    square = np.square(value / (TAIL * sigma))
-    weight = np.where(seen, 1 / ((1 + square) * sigma**2), 0.0)
-    cost = 0.5 * TAIL**2 * float(np.log1p(square[seen]).mean()) * len(value) if count else np.inf
-    return Residuals(value, weight, by, sigma, cost)
+        sizes = np.abs(value[~np.isnan(value)])
+        sigma = max(1.4826 * float(np.median(sizes)), least) if len(sizes) else least
+    weight = np.empty(len(value))
+    count, rho = _weigh(value, sigma, weight)
+    return Residuals(value, weight, by, sigma, rho / count * len(value) if count else np.inf)
+
+
+@njit(cache=True, nogil=True)
+def _weigh(value: Float64, sigma: float, weight: Float64) -> tuple[int, float]:
+    """How many points are seen, and the sum of rho over them."""
+    count, rho, product = 0, 0.0, 1.0
+    per_sigma, per_variance = 1 / (TAIL * sigma), 1 / sigma**2
+    for n in range(len(value)):
+        if np.isnan(value[n]):
+            value[n] = weight[n] = 0.0
+            continue
+        beyond = 1 + (value[n] * per_sigma) ** 2
+        weight[n] = per_variance / beyond
+        count += 1
+        product *= beyond  # one logarithm for many
+        if product > 1e200:
+            rho += np.log(product)
+            product = 1.0
+    return count, 0.5 * TAIL**2 * (rho + np.log(product))

@@ -46,14 +46,17 @@ def look_up(image: Float32, camera: Camera, T_camera_points: Float64, points: Fl
 
 @njit(cache=True, nogil=True)
 def by_twist(gradient: Float64, points: Float64) -> Float64:
-    """(N, 6): the change of a value under a twist (v, omega) that moves the points, w (v + omega x X) = (w, X x w)."""
-    result = np.empty((len(points), 6))
+    """(N, 6): the change of a value under a twist (v, omega) that moves the points, w (v + omega x X) = (w, X x w).
+
+    Each column is in one piece: normal equations are summed up column by column.
+    """
+    columns = np.empty((6, len(points)))
     for n in range(len(points)):
         x, y, z = points[n]
         a, b, c = gradient[n]
-        result[n, 0], result[n, 1], result[n, 2] = a, b, c
-        result[n, 3], result[n, 4], result[n, 5] = y * c - z * b, z * a - x * c, x * b - y * a
-    return result
+        columns[0, n], columns[1, n], columns[2, n] = a, b, c
+        columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
+    return columns.T
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
