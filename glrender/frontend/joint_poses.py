@@ -13,6 +13,7 @@ from glrender.frontend.focal import FocalError
 from glrender.frontend.pose_pairs import PairTerm, choose_pairs, compare
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference
+from glrender.frontend.rendered_depth import AFAR
 from glrender.frontend.residuals import Exposure
 from glrender.geometry import se3
 
@@ -24,7 +25,6 @@ Look = Callable[[Float64], list[Reference]]
 MOST_ITERATIONS = 15
 """Of each level."""
 _SETTLED = 0.05  # pixels: smaller steps of any frame change next to nothing
-_AFAR = 0.5  # pixels: after larger steps the planes through what was seen say little of what is seen now
 _MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
 _FIRM = (1e-6, 1e-6)  # of a camera whose own poses are refined
 
@@ -85,7 +85,7 @@ class PoseRefiner:
         converged = False
         for number in levels:
             self._exposures = {}
-            converged = self._descend(number, most_iterations)
+            converged = self.descend(number, most_iterations)
             self._references = self._look(self._poses)
         terms = self._compare(levels[-1], focal=True)
         factor = _factor(self._matrix(terms))
@@ -103,7 +103,12 @@ class PoseRefiner:
             converged=converged,
         )
 
-    def _descend(self, number: int, most_iterations: int) -> bool:
+    @property
+    def poses(self) -> Float64:
+        """(N, 4, 4) T_world_camera as they are now."""
+        return self._poses
+
+    def descend(self, number: int, most_iterations: int = MOST_ITERATIONS) -> bool:
         """Gauss-Newton on one level; whether the steps ended by themselves."""
         for _ in range(most_iterations):
             terms = self._compare(number)
@@ -111,7 +116,7 @@ class PoseRefiner:
             self._mount = self._mount + mount
             self._poses = np.stack([T @ se3.exp(-xi) for T, xi in zip(self._poses, steps, strict=True)])
             step = float(self._pixels(np.array(steps), number).max())
-            if step > _AFAR:
+            if step > AFAR:
                 self._references = self._look(self._poses)
             else:
                 self._references = [r.seen_from(T) for r, T in zip(self._references, self._poses, strict=True)]
@@ -173,7 +178,7 @@ class PoseRefiner:
 
     def _pixels(self, twists: Float64, number: int) -> Float64:
         """(N,): by how much twists move the middle of the images of a level."""
-        depths = np.array([_typical_depth(reference) for reference in self._references])
+        depths = np.array([reference.distance for reference in self._references])
         translation = np.linalg.norm(twists[:, :3], axis=1) / depths
         return self._pyramids[0][number].camera.fx * (translation + np.linalg.norm(twists[:, 3:], axis=1))
 
@@ -184,11 +189,6 @@ class PoseRefiner:
         pairs = zip(relative(self._poses), relative(self._given), strict=True)
         change = np.stack([se3.log(se3.inverse(now) @ then) for now, then in pairs])
         return float(np.sqrt(np.mean(np.square(self._pixels(np.vstack([change, change[-1:]]), 0)))))
-
-
-def _typical_depth(reference: Reference) -> float:
-    points = reference.levels[0].points
-    return float(np.median(points[:, 2])) if len(points) else 1.0
 
 
 def _typical_sigma(terms: dict[Pair, PairTerm]) -> float:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, depth_slopes, make_reference
-from glrender.frontend.rendered_depth import DepthRenderer
-from glrender.frontend.texture import choose_texture
+from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -38,11 +37,11 @@ class KeyframeStore:
     """Keyframes, oldest first, and the references that they make with the depths of the latest map."""
 
     def __init__(self, renderer: DepthRenderer, most_points: int, capacity: int) -> None:
-        self._renderer = renderer
         self._most_points = most_points
         self._capacity = capacity
         self._keyframes: list[Keyframe] = []
-        self._references: dict[int, Reference] = {}
+        self._rendered = ReferenceStore(renderer, most_points)
+        self._measured: dict[int, Reference] = {}
         self._surface: HeightMap | None = None
 
     def __len__(self) -> int:
@@ -54,39 +53,35 @@ class KeyframeStore:
     def use_map(self, surface: HeightMap) -> None:
         """Depths come from `surface` from now on, unless a sensor measured them."""
         self._surface = surface
-        self._references = {
-            key: reference
-            for keyframe in self._keyframes
-            if keyframe.depth is not None and (reference := self._references.get(key := id(keyframe)))
-        }
 
-    def add(self, keyframe: Keyframe) -> None:
-        """Remember a keyframe; beyond the capacity the one that came soonest after the one before it is forgotten."""
+    def add(self, keyframe: Keyframe) -> Keyframe | None:
+        """Remember a keyframe; beyond the capacity the one that came soonest after the one before it is forgotten, and
+        given back."""
         self._keyframes.append(keyframe)
-        if len(self._keyframes) > self._capacity:
-            gaps = np.diff([each.time for each in self._keyframes[:-1]])
-            self._references.pop(id(self._keyframes.pop(1 + int(gaps.argmin()))), None)
+        if len(self._keyframes) <= self._capacity:
+            return None
+        gaps = np.diff([each.time for each in self._keyframes[:-1]])
+        forgotten = self._keyframes.pop(1 + int(gaps.argmin()))
+        self._measured.pop(id(forgotten), None)
+        self._rendered.forget(forgotten.pyramid)
+        return forgotten
 
     def move(self, keyframes: list[Keyframe], poses: Float64) -> None:
-        """Put keyframes of the store at other poses (N, 4, 4)."""
+        """Put keyframes of the store, whose depths are the map's, at other poses (N, 4, 4)."""
         for keyframe, pose in zip(keyframes, poses, strict=True):
             place = next(k for k, each in enumerate(self._keyframes) if each is keyframe)
             self._keyframes[place] = replace(keyframe, T_world_camera=pose)
-            self._references.pop(id(keyframe), None)
 
     def reference(self, keyframe: Keyframe) -> Reference:
         """A keyframe with its depths, made when it is first asked for."""
-        if id(keyframe) not in self._references:
-            self._references[id(keyframe)] = self._made(keyframe)
-        return self._references[id(keyframe)]
-
-    def _made(self, keyframe: Keyframe) -> Reference:
         pyramid, T = keyframe.pyramid, keyframe.T_world_camera
-        if keyframe.depth is not None:
+        if keyframe.depth is None:
+            assert self._surface is not None
+            return self._rendered.reference(pyramid, self._surface, T)
+        if id(keyframe) not in self._measured:
             slopes = depth_slopes(pyramid[0].camera, keyframe.depth)
-            return make_reference(pyramid, keyframe.depth, T, slopes, self._most_points)
-        assert self._surface is not None
-        return self._renderer.reference(choose_texture(pyramid, self._most_points), self._surface, T)
+            self._measured[id(keyframe)] = make_reference(pyramid, keyframe.depth, T, slopes, self._most_points)
+        return self._measured[id(keyframe)]
 
     def around(self, T_world_camera: Float64, camera: Camera, least_overlap: float) -> list[Keyframe]:
         """The newest keyframe, and of those before it that overlap by `least_overlap` at least, without a gap, the
@@ -97,7 +92,9 @@ class KeyframeStore:
         """
         around = self._keyframes[-1:]
         for keyframe in reversed(self._keyframes[:-1]):
-            if overlap(self.reference(keyframe), T_world_camera, camera) < least_overlap:
+            # Whether its depths are those of the latest map makes no difference here.
+            reference = self._rendered.latest(keyframe.pyramid) or self.reference(keyframe)
+            if overlap(reference, T_world_camera, camera) < least_overlap:
                 break
             around = [self._keyframes[-1], keyframe]
         return around

@@ -43,25 +43,33 @@ def _sum_blocks(
     columns: Float64, weight: Float64, value: Float64, block: NDArray[np.int64], matrices: Float64, vectors: Float64
 ) -> None:
     P, N = columns.shape
-    weighted = np.empty(N)
+    # A block's own rows: indices that begin at 0 are known to need no wrapping round, which vectors could not do.
+    rows, weighted = np.empty((P + 1, N)), np.empty(N)
     first = 0
     while first < N:
-        own, last = block[first], first + 1
-        while last < N and block[last] == own:
-            last += 1
+        own, count = block[first], 1
+        while first + count < N and block[first + count] == own:
+            count += 1
+        for k in range(count):
+            rows[P, k] = value[first + k]
+            for a in range(P):
+                rows[a, k] = columns[a, first + k]
         for a in range(P):
-            total = 0.0
-            for n in range(first, last):
-                weighted[n] = weight[n] * columns[a, n]
-                total += weighted[n] * value[n]
-            vectors[own, a] -= total
+            for k in range(count):
+                weighted[k] = weight[first + k] * rows[a, k]
+            vectors[own, a] -= _product(weighted, rows, P, count)
             for b in range(a + 1):
-                total = 0.0
-                for n in range(first, last):
-                    total += weighted[n] * columns[b, n]
-                matrices[own, a, b] += total
+                matrices[own, a, b] += _product(weighted, rows, b, count)
                 matrices[own, b, a] = matrices[own, a, b]
-        first = last
+        first += count
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"}, inline="always")
+def _product(weighted: Float64, rows: Float64, row: int, count: int) -> float:
+    total = 0.0
+    for k in range(count):
+        total += weighted[k] * rows[row, k]
+    return total
 
 
 def solved(matrix: Float64, vector: Float64) -> Float64:

@@ -1,6 +1,7 @@
 """What a frame is aligned with: an image whose depth is known, at a known pose."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -55,6 +56,12 @@ class Reference:
     """(4, 4)."""
     levels: tuple[ReferencePoints, ...]
     """Finest first, as of `build_pyramid`."""
+
+    @cached_property
+    def distance(self) -> float:
+        """Metres: the median depth of its points; 1 where there are none."""
+        points = self.levels[0].points
+        return float(np.median(points[:, 2])) if len(points) else 1.0
 
     def seen_from(self, T_world_camera: Float64) -> "Reference":
         """The same pixels taken from another pose (4, 4), on the planes through the points that they saw.

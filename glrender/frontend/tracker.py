@@ -1,6 +1,7 @@
 """Where the camera is, frame by frame: each frame is aligned with keyframes whose depth the map, or a sensor, knows."""
 
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +10,11 @@ from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import Alignment, PosePrior, align
 from glrender.frontend.focal import FocalError
-from glrender.frontend.joint_poses import PoseRefiner, RefinedPoses
+from glrender.frontend.joint_poses import PoseRefiner
 from glrender.frontend.keyframes import Keyframe, KeyframeStore, overlap
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import Reference
-from glrender.frontend.rendered_depth import DepthRenderer
-from glrender.frontend.texture import choose_texture
+from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
 from glrender.frontend.trajectory_log import TrajectoryLog
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -100,6 +100,9 @@ class Tracker:
         self._renderer = DepthRenderer(context, self.camera)
         self._keyframes = KeyframeStore(self._renderer, self.options.most_points, self.options.capacity)
         self._surface: HeightMap | None = None
+        self._fineness = 1 if self.camera.width > _WIDE else 0
+        self._small_renderer = DepthRenderer(context, self.camera.every_nth_pixel(2**self._fineness))
+        self._small = ReferenceStore(self._small_renderer, _POINTS)
         self._log = TrajectoryLog()
         self._focal_errors: list[FocalError] = []
         self._last: tuple[float, Float64] | None = None
@@ -175,8 +178,8 @@ class Tracker:
         self._lost = True
         return self._without_pose(time, "lost", doubt, alignment)
 
-    def refine(self, newest: int | None = None) -> RefinedPoses | None:
-        """Refine the newest keyframes (all unless given) together, about the map; None where that cannot be.
+    def refine(self, newest: int | None = None) -> bool:
+        """Refine the newest keyframes (all unless given) together, about the map; whether that could be.
 
         Without a baseline, as when a camera only turns, nothing is refined: photographs say nothing of the surface.
         The first of all keyframes keeps its place, which is where the scale comes from; those before the window keep
@@ -187,32 +190,30 @@ class Tracker:
         whole = newest is None or newest >= len(window)
         window = window if newest is None else window[-newest:]
         if surface is None or len(window) < 2:
-            return None
+            return False
         given = np.stack([each.T_world_camera for each in window])
-        points = self._keyframes.reference(window[0]).levels[0].points
-        distance = float(np.median(points[:, 2])) if len(points) else 1.0
+        pyramids = [each.pyramid[self._fineness : self._fineness + 1] for each in window]
+        distance = self._small.reference(pyramids[0], surface, given[0]).distance
         ways = np.linalg.norm(given[:, None, :3, 3] - given[None, :, :3, 3], axis=2)
         if ways.max() < _BASELINE * distance:
-            return None
+            return False
         sigmas = np.tile([_FREE * distance, _FREE], (len(window), 1))
         sigmas[: 1 if whole else 2] = (_HELD * distance, _FREE if whole else _HELD)
         information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
-        textures = [choose_texture(each.pyramid, _POINTS) for each in window]
 
         def look(poses: Float64) -> list[Reference]:
-            pairs = zip(textures, poses, strict=True)
-            return [self._renderer.reference(texture, surface, pose) for texture, pose in pairs]
+            return [self._small.reference(*each) for each in zip(pyramids, repeat(surface), poses, strict=False)]
 
-        refiner = PoseRefiner(look, [each.pyramid for each in window], given, information, mounted=False)
-        finest = 1 if self.camera.width > _WIDE else 0
-        refined = refiner.run([finest], _STEPS)
-        self._keyframes.move(window, refined.poses)
-        self._log.move([each.time for each in window], refined.poses)
-        return refined
+        refiner = PoseRefiner(look, pyramids, given, information, mounted=False)
+        refiner.descend(0, _STEPS)
+        self._keyframes.move(window, refiner.poses)
+        self._log.move([each.time for each in window], refiner.poses)
+        return True
 
     def release(self) -> None:
         """Release everything that this tracker made in its context; may be called twice."""
         self._renderer.release()
+        self._small_renderer.release()
 
     def _pyramid(self, image: Float32) -> tuple[Level, ...]:
         return build_pyramid(self.camera, intensity(image))
@@ -270,9 +271,9 @@ class Tracker:
         """What makes a frame a new keyframe; empty if nothing does."""
         options, keyframe = self.options, self.keyframes[-1]
         reference = self._keyframes.reference(keyframe)
-        points, share = reference.levels[0].points, overlap(reference, pose, self.camera)
+        share = overlap(reference, pose, self.camera)
         between = se3.log(se3.inverse(keyframe.T_world_camera) @ pose)
-        baseline = float(np.linalg.norm(between[:3]) / np.median(points[:, 2])) if len(points) else np.inf
+        baseline = float(np.linalg.norm(between[:3]) / reference.distance)
         angle = float(np.linalg.norm(between[3:]))
         if share < options.keyframe_overlap:
             return f"keyframe: shows {share:.0%} of the last one"
@@ -300,5 +301,7 @@ class Tracker:
         return TrackedFrame(time, state, None, None, False, False, reason, alignment)
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
-        self._keyframes.add(Keyframe(time, pose, pyramid, depth))
+        forgotten = self._keyframes.add(Keyframe(time, pose, pyramid, depth))
+        if forgotten is not None:
+            self._small.forget(forgotten.pyramid[self._fineness :])
         self._log.add_keyframe(time, pose)
