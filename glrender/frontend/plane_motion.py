@@ -71,20 +71,21 @@ class PlaneMotion:
 
 def on_plane(flat: Reference, tilt: Float64) -> Reference:
     """A reference of depth 1, its points moved along their rays to the plane; those near the horizon are left out."""
-    levels = []
-    for points in flat.levels:
-        inverse_depth = points.points @ np.array([*tilt, 1.0])
-        kept = inverse_depth > GRAZING
-        levels.append(
-            ReferencePoints(
-                points.points[kept] / inverse_depth[kept, None],
-                points.intensity[kept],
-                points.slope[kept],
-                np.array([*tilt, 1.0]) / inverse_depth[kept, None],
-                points.block[kept],
-            )
-        )
-    return replace(flat, levels=tuple(levels))
+    return replace(flat, levels=tuple(_on_plane(points, tilt) for points in flat.levels))
+
+
+def _on_plane(points: ReferencePoints, tilt: Float64) -> ReferencePoints:
+    plane = np.array([*tilt, 1.0])
+    inverse_depth = points.points @ plane
+    kept = inverse_depth > GRAZING
+    inverse_depth = inverse_depth[kept, None]
+    return ReferencePoints(
+        points.points[kept] / inverse_depth,
+        points.intensity[kept],
+        points.slope[kept],
+        plane / inverse_depth,
+        points.block[kept],
+    )
 
 
 def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, finest: int) -> PlaneMotion:
@@ -93,9 +94,10 @@ def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: F
     `flat` is the first photograph as a reference of depth 1 at the identity.
     """
     poses: list[Float64] = []
+    plane = on_plane(flat, tilt)
     for pyramid in pyramids:
         start = poses[-1] if poses else np.eye(4)
-        poses.append(align([on_plane(flat, tilt)], pyramid, start, finest=finest).T_world_camera)
+        poses.append(align([plane], pyramid, start, finest=finest).T_world_camera)
     return refine_plane(flat, pyramids, tilt, poses, finest)
 
 
@@ -140,7 +142,7 @@ class _Descent:
     def _linearize(self, number: int) -> "_Linear":
         count = len(self._poses)
         matrix, vector = np.zeros((2 + 6 * count, 2 + 6 * count)), np.zeros(2 + 6 * count)
-        points = on_plane(self._flat, self._tilt).levels[number]
+        points = _on_plane(self._flat.levels[number], self._tilt)
         costs, larger, of_frames = [], [], []
         for k, pyramid in enumerate(self._pyramids):
             T = se3.inverse(self._poses[k])

@@ -104,7 +104,7 @@ def _differ(
     """Differences (N,), NaN where a point is not seen, and what they change by (8, N)."""
     for n in range(len(expected)):
         value[n] = expected[n] - gain * intensity[n] - bias
-        x, y, z = points[n]
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
         a, b, c = -gain * gradient[n, 0], -gain * gradient[n, 1], -gain * gradient[n, 2]
         columns[0, n], columns[1, n], columns[2, n] = a, b, c
         columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
@@ -124,7 +124,7 @@ def by_reference_twist(
 def _by_reference(points: Float64, depth_slope: Float64, gradient: Float64, R: Float64, gain: float) -> Float64:
     w = np.empty((len(points), 3))
     for n in range(len(points)):
-        gx, gy, gz = gradient[n]
+        gx, gy, gz = gradient[n, 0], gradient[n, 1], gradient[n, 2]
         qx = R[0, 0] * gx + R[1, 0] * gy + R[2, 0] * gz
         qy = R[0, 1] * gx + R[1, 1] * gy + R[2, 1] * gz
         qz = R[0, 2] * gx + R[1, 2] * gy + R[2, 2] * gz
@@ -171,7 +171,8 @@ def _weighed(value: Float64, by: Float64, sigma: float | None, least: float) -> 
     """Residuals of differences that are NaN where a point is not seen, which become 0 there."""
     if sigma is None:
         sizes = np.abs(value[~np.isnan(value)])
-        sigma = max(1.4826 * float(np.median(sizes)), least) if len(sizes) else least
+        middle = len(sizes) // 2
+        sigma = max(1.4826 * float(np.partition(sizes, middle)[middle]), least) if len(sizes) else least
     weight = np.empty(len(value))
     count, rho = _weigh(value, sigma, weight)
     return Residuals(value, weight, by, sigma, rho / count * len(value) if count else np.inf)

@@ -52,8 +52,8 @@ def by_twist(gradient: Float64, points: Float64) -> Float64:
     """
     columns = np.empty((6, len(points)))
     for n in range(len(points)):
-        x, y, z = points[n]
-        a, b, c = gradient[n]
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        a, b, c = gradient[n, 0], gradient[n, 1], gradient[n, 2]
         columns[0, n], columns[1, n], columns[2, n] = a, b, c
         columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
     return columns.T
@@ -72,7 +72,7 @@ def _look_up(
     fx, fy, cx, cy = intrinsics
     rows, cols = image.shape
     for n in range(len(points)):
-        px, py, pz = points[n]
+        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
         x = T[0, 0] * px + T[0, 1] * py + T[0, 2] * pz + T[0, 3]
         y = T[1, 0] * px + T[1, 1] * py + T[1, 2] * pz + T[1, 3]
         z = T[2, 0] * px + T[2, 1] * py + T[2, 2] * pz + T[2, 3]
@@ -84,7 +84,8 @@ def _look_up(
         u, v = fx * x / z + cx, fy * y / z + cy
         if not (u >= 1 and v >= 1 and u < cols - 2 and v < rows - 2):
             continue
-        j, i = int(u), int(v)
+        # Unsigned indices wrap round nowhere, and views of rows would count references.
+        j, i = np.uint32(u), np.uint32(v)
         s, t = u - j, v - i
         value = du = dv = 0.0
         a0, a1, a2, a3 = _weights(s)
@@ -92,8 +93,9 @@ def _look_up(
         c0, c1, c2, c3 = _weights(t)
         d0, d1, d2, d3 = _slopes(t)
         for k in range(4):
-            row = image[i - 1 + k]
-            p, q, r, w = row[j - 1], row[j], row[j + 1], row[j + 2]
+            row = np.uint32(i - np.uint32(1) + np.uint32(k))
+            p, q = image[row, j - np.uint32(1)], image[row, j]
+            r, w = image[row, j + np.uint32(1)], image[row, j + np.uint32(2)]
             along = a0 * p + a1 * q + a2 * r + a3 * w
             c = c0 if k == 0 else c1 if k == 1 else c2 if k == 2 else c3
             d = d0 if k == 0 else d1 if k == 1 else d2 if k == 2 else d3

@@ -4,6 +4,7 @@
 radians, translation first, and moves a point X by v + omega x X to first order.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,18 +28,27 @@ def hat(vector: ArrayLike) -> Matrix:
 def exp(twist: ArrayLike) -> Matrix:
     """The (4, 4) transformation of a twist (v, omega), shape (6,)."""
     xi = check_array("twist", twist, (6,), finite=True)
-    W = hat(xi[3:])
+    W, angle = hat(xi[3:]), _length(xi[3:])
+    WW = W @ W
+    along, across, beyond = _series(angle)
     T = np.eye(4)
-    T[:3, :3] = _rotations().from_rotvec(xi[3:]).as_matrix()
-    T[:3, 3] = _left_jacobian(W, float(np.linalg.norm(xi[3:]))) @ xi[:3]
+    T[:3, :3] += along * W + across * WW
+    T[:3, 3] = xi[:3] + (across * W + beyond * WW) @ xi[:3]
     return T
 
 
 def log(transform: ArrayLike) -> NDArray[np.float64]:
     """The twist (6,) of a (4, 4) transformation, with |omega| at most pi; the inverse of `exp`."""
     T = check_pose("transform", transform)
-    omega = _rotations().from_matrix(T[:3, :3]).as_rotvec()
-    V = _left_jacobian(hat(omega), float(np.linalg.norm(omega)))
+    omega = 0.5 * np.array([T[2, 1] - T[1, 2], T[0, 2] - T[2, 0], T[1, 0] - T[0, 1]])
+    sine, cosine = _length(omega), (T[0, 0] + T[1, 1] + T[2, 2] - 1) / 2
+    if cosine > -0.5:
+        omega *= math.atan2(sine, cosine) / sine if sine > 0 else 1.0
+    else:  # towards half a turn, what is skew in a rotation says ever less of its axis
+        omega = _rotations().from_matrix(T[:3, :3]).as_rotvec()
+    W = hat(omega)
+    _, across, beyond = _series(_length(omega))
+    V = np.eye(3) + across * W + beyond * W @ W
     return np.concatenate([np.linalg.solve(V, T[:3, 3]), omega])
 
 
@@ -83,12 +93,21 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) 
     return T
 
 
-def _left_jacobian(W: Matrix, angle: float) -> Matrix:
-    # Series below 1e-5 rad: its next term is under 1e-16, while angle - sin(angle) would cancel.
+def _length(vector: Matrix) -> float:
+    return math.sqrt(float(vector @ vector))
+
+
+def _series(angle: float) -> tuple[float, float, float]:
+    """sin(a) / a, (1 - cos(a)) / a² and (a - sin(a)) / a³: rotations are I + first W + second W², their integral over
+    the way from nothing, which moves translations, I + second W + third W²."""
+    # Series below 1e-5 rad: their next terms are under 1e-11, times a² at least, while a - sin(a) would cancel.
     if angle < 1e-5:
-        return np.eye(3) + W / 2 + W @ W / 6
-    a2 = angle * angle
-    return np.eye(3) + 2 * np.sin(angle / 2) ** 2 / a2 * W + (angle - np.sin(angle)) / (a2 * angle) * W @ W
+        return 1.0 - angle * angle / 6, 0.5, 1 / 6
+    return (
+        math.sin(angle) / angle,
+        2 * (math.sin(angle / 2) / angle) ** 2,
+        (angle - math.sin(angle)) / angle**3,
+    )
 
 
 def _rotations() -> "type[Rotation]":
