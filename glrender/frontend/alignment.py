@@ -28,7 +28,8 @@ Float64 = NDArray[np.float64]
 Exposures = tuple[Exposure | None, ...]
 
 _MOST_ITERATIONS = 12  # of each level
-_SETTLED = 0.05  # pixels of the level: after a smaller step the next would be smaller still
+_SETTLED = 0.05  # pixels of the finest level: after a smaller step the next would be smaller still
+_ROUGHLY = 0.25  # pixels of the others: the next level takes it from there
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,8 @@ class Alignment:
     sharpness: float
     """Of the frame over that of the references, by the slopes of their intensities at these points, along the direction
     in which the frame is least sharp; exposure out."""
-    focal_error: FocalError
-    """What the differences that are left say of the camera's focal length."""
+    focal_error: FocalError | None
+    """What the differences that are left say of the camera's focal length; None where it was not asked for."""
     converged: bool
     """Whether the last steps at the finest level moved the image by next to nothing."""
 
@@ -113,11 +114,13 @@ def align(
     depth: Float32 | None = None,
     coarsest: int | None = None,
     finest: int = 0,
+    focal: bool = False,
 ) -> Alignment:
     """The pose of a frame of which `T_start` (4, 4) is a first guess, T_world_camera, from all `references` together.
 
     `depth` (height, width) are what a sensor of the frame measured, metres, 0 for nothing. `coarsest` and `finest`
-    are the first and last level of the pyramid to be looked at. InputError if there is no reference.
+    are the first and last level of the pyramid to be looked at; `focal` asks what they say of the focal length.
+    InputError if there is no reference.
     """
     if not references:
         raise InputError("align: received no reference, expected at least one")
@@ -132,12 +135,12 @@ def align(
             pyramid[number],
             None if depth is None else depth[::step, ::step],
             prior,
-            free_exposure=number == min(finest, last),
+            finest=number == min(finest, last),
         )
         T_world_camera, equations, converged = aligner.run(T_world_camera, exposures)
         exposures = tuple(compared.exposure for compared in equations.compared)
     assert equations is not None
-    return _finished(T_world_camera, equations, converged, pyramid[min(finest, last)].camera)
+    return _finished(T_world_camera, equations, converged, pyramid[min(finest, last)].camera, focal)
 
 
 class _LevelAligner:
@@ -149,9 +152,10 @@ class _LevelAligner:
         level: Level,
         depth: Float32 | None,
         prior: PosePrior | None,
-        free_exposure: bool,
+        finest: bool,
     ) -> None:
-        self._free_exposure = free_exposure
+        self._free_exposure = finest
+        self._settled = _SETTLED if finest else _ROUGHLY
         self._references = references
         self._level = level
         self._depth = depth
@@ -168,7 +172,7 @@ class _LevelAligner:
         self._forget_spread()
         equations = self._linearize(T_world_camera, exposures)
         for _ in range(_MOST_ITERATIONS):
-            if step < _SETTLED:
+            if step < self._settled:
                 return T_world_camera, equations, True
             T_next, exposures, step = self._stepped(T_world_camera, equations)
             following = self._linearize(T_next, exposures)
@@ -251,7 +255,9 @@ def _summed(terms: Sequence[tuple[list[int], BlockEquations]], count: int) -> tu
     return matrix, vector
 
 
-def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, camera: Camera) -> Alignment:
+def _finished(
+    T_world_camera: Float64, equations: _Equations, converged: bool, camera: Camera, focal: bool
+) -> Alignment:
     compared, larger = equations.compared, equations.inflation()
     seen = [each.sighting.seen for each in compared]
     points, inside = sum(len(s) for s in seen), sum(int(s.sum()) for s in seen)
@@ -267,7 +273,7 @@ def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, c
         overlap=inside / max(points, 1),
         inliers=fits / max(inside, 1),
         sharpness=_sharpness(compared, camera),
-        focal_error=_focal_error(equations, larger),
+        focal_error=_focal_error(equations, larger) if focal else None,
         converged=converged and inside >= FEWEST,
     )
 

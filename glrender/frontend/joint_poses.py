@@ -14,7 +14,6 @@ from glrender.frontend.pose_pairs import PairTerm, choose_pairs, compare
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference
 from glrender.frontend.rendered_depth import AFAR
-from glrender.frontend.residuals import Exposure
 from glrender.geometry import se3
 
 Float64 = NDArray[np.float64]
@@ -77,14 +76,14 @@ class PoseRefiner:
         self._poses = given
         self._references = self._look(self._poses)
         self._pairs = choose_pairs(pyramids[0][0].camera, self._references)
-        self._exposures: dict[Pair, Exposure] = {}
+        self._terms: dict[Pair, PairTerm] = {}
 
     def run(self, levels: Sequence[int], most_iterations: int = MOST_ITERATIONS) -> RefinedPoses:
         """Refine on one level of the pyramids after the other, by so many steps at most on each."""
         before = _typical_sigma(self._compare(levels[-1]))
         converged = False
         for number in levels:
-            self._exposures = {}
+            self._terms = {}
             converged = self.descend(number, most_iterations)
             self._references = self._look(self._poses)
         terms = self._compare(levels[-1], focal=True)
@@ -126,12 +125,14 @@ class PoseRefiner:
 
     def _compare(self, number: int, focal: bool = False) -> dict[Pair, PairTerm]:
         terms = {}
+        T_camera_world = [se3.inverse(T) for T in self._poses]
         for i, j in self._pairs:
-            T = se3.inverse(self._poses[j]) @ self._poses[i]
-            level = self._pyramids[j][number]
-            compared = compare(self._references[i].levels[number], level, T, self._exposures.get((i, j)), focal)
-            if compared is not None:
-                terms[i, j], self._exposures[i, j] = compared
+            points, level = self._references[i].levels[number], self._pyramids[j][number]
+            T = T_camera_world[j] @ self._poses[i]
+            term = compare(points, level, T, self._terms.get((i, j)), focal)
+            if term is not None:
+                terms[i, j] = term
+        self._terms = terms
         return terms
 
     def _off(self) -> Float64:

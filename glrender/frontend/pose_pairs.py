@@ -42,18 +42,17 @@ def overlap_matrix(camera: Camera, references: list[Reference]) -> Float64:
     """(N, N): the share of the points of reference i that lie in the image of j."""
     N = len(references)
     shares = np.zeros((N, N))
+    T_camera_world = np.stack([se3.inverse(reference.T_world_camera) for reference in references])
     for i, reference in enumerate(references):
         points = reference.levels[0].points
         points = points[:: max(len(points) // _PROBES, 1)]
         if not len(points):
             continue
-        in_world = points @ reference.T_world_camera[:3, :3].T + reference.T_world_camera[:3, 3]
-        for j, other in enumerate(references):
-            T = se3.inverse(other.T_world_camera)
-            pixels = camera.project(in_world @ T[:3, :3].T + T[:3, 3])
-            with np.errstate(invalid="ignore"):
-                inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
-            shares[i, j] = inside.all(axis=1).mean()
+        T = T_camera_world @ reference.T_world_camera
+        pixels = camera.project(points @ T[:, :3, :3].swapaxes(1, 2) + T[:, None, :3, 3])
+        with np.errstate(invalid="ignore"):
+            inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
+        shares[i] = inside.all(axis=2).mean(axis=1)
     return shares
 
 
@@ -71,22 +70,27 @@ class PairTerm:
     """Standard deviation of the differences in intensity."""
     points: int
     """That were compared."""
+    exposure: Exposure
+    """Of the frame with the reference, better by one step."""
+    inflation: float
+    """By how much neighbouring differences err together."""
 
 
 def compare(
     reference: ReferencePoints,
     level: Level,
     T_camera_reference: Float64,
-    exposure: Exposure | None,
+    before: PairTerm | None,
     focal: bool = False,
-) -> tuple[PairTerm, Exposure] | None:
-    """The term of one pair, with that of the `focal` length if wanted, and its exposure, better by one step.
+) -> PairTerm | None:
+    """The term of one pair, with that of the `focal` length if wanted; None: too little in common to say anything.
 
-    None: too little in common to say anything.
+    `before` is what the pair said one step before, with its exposure and inflation.
     """
+    exposure = None if before is None else before.exposure
     residuals, sighting, exposure = photometric(reference, level, T_camera_reference, exposure)
-    seen = residuals.weight > 0
-    if np.count_nonzero(seen) < FEWEST:
+    points = int(np.count_nonzero(residuals.weight))
+    if points < FEWEST:
         return None
     by = [by_reference_twist(reference, sighting, exposure, T_camera_reference), residuals.by[:, :6]]
     if focal:
@@ -99,10 +103,14 @@ def compare(
     gained = np.linalg.solve(full[P:, P:], np.column_stack([full[P:, :P], pull[P:]]))
     matrix = full[:P, :P] - full[:P, P:] @ gained[:, :P]
     vector = pull[:P] - full[:P, P:] @ gained[:, P]
+    larger = _inflation(blocks, full, pull) if before is None else before.inflation
+    better = Exposure(exposure.gain + gained[0, P], exposure.bias + gained[1, P])
+    return PairTerm(matrix / larger, vector / larger, residuals.sigma, points, better, larger)
+
+
+def _inflation(blocks: BlockEquations, full: Float64, pull: Float64) -> float:
     # Where these two alone would go: what others hold against them is no scatter of theirs.
-    alone = np.array([*range(6, 12), P, P + 1])
+    alone = np.array([*range(6, 12), len(pull) - 2, len(pull) - 1])
     information = full[np.ix_(alone, alone)]
     own = BlockEquations(blocks.matrices[:, alone[:, None], alone], blocks.vectors[:, alone])
-    larger = inflation(information, own.scores(solved(information, pull[alone])))
-    better = Exposure(exposure.gain + gained[0, P], exposure.bias + gained[1, P])
-    return PairTerm(matrix / larger, vector / larger, residuals.sigma, int(seen.sum())), better
+    return inflation(information, own.scores(solved(information, pull[alone])))

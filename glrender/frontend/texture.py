@@ -14,6 +14,9 @@ BLOCKS = (6, 8)
 PLAIN = 0.004
 """Intensity a pixel: a weaker slope is noise (one grey level in the darks is 0.003)."""
 
+LEAST_POINTS = 600
+"""Points of the coarsest levels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Texture:
@@ -32,8 +35,9 @@ class Texture:
 
 
 def choose_texture(pyramid: tuple[Level, ...], most_points: int) -> tuple[Texture, ...]:
-    """Of each level the steepest pixel in each of about `most_points` squares, where it is steep at all."""
-    return tuple(_choose(level, most_points) for level in pyramid)
+    """Of each level the steepest pixel in each of about `most_points` squares, where it is steep at all; half as many
+    of each next one, which only leads to the one before it."""
+    return tuple(_choose(level, max(most_points >> number, LEAST_POINTS)) for number, level in enumerate(pyramid))
 
 
 def _choose(level: Level, most_points: int) -> Texture:

@@ -170,9 +170,9 @@ class Tracker:
         alignment = None
         for guess in guesses:
             nearby = self._keyframes.around(guess, self.camera, 0.5)
-            alignment = align(
-                [self._keyframes.reference(each) for each in nearby], pyramid, guess, prior=prior, depth=depth
-            )
+            references = [self._keyframes.reference(each) for each in nearby]
+            first = len(self._keyframes) == 1
+            alignment = align(references, pyramid, guess, prior=prior, depth=depth, focal=first)
             if not (doubt := self._doubt(alignment)):
                 return self._found(time, "tracking", pyramid, depth, alignment)
         self._lost = True
@@ -256,7 +256,7 @@ class Tracker:
         sharp = alignment.sharpness >= self.options.least_sharpness
         reason = "" if sharp else f"blurred: {alignment.sharpness:.2f} of the keyframes' sharpness"
         change = self._change(pose, alignment) if sharp else ""
-        if depth is None and len(self._keyframes) == 1:
+        if depth is None and alignment.focal_error is not None:
             self._focal_errors.append(alignment.focal_error)
         if change:
             self._add_keyframe(time, pose, pyramid, depth)
