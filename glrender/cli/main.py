@@ -16,6 +16,7 @@ from importlib import import_module
 from io import StringIO
 from typing import Any, get_type_hints
 
+from glrender.cli.memory import keep_freed_memory
 from glrender.errors import GlrenderError, UsageError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -50,7 +51,10 @@ options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:  # the process is this program's own
+        keep_freed_memory()
+        argv = sys.argv[1:]
+    arguments = list(argv)
     debug = "--debug" in arguments
     try:
         with _termination_as_interrupt():
