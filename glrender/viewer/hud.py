@@ -139,7 +139,7 @@ def _draw_plot(notes: Notes, plot: Plot, x: float, top: float, width: float, hei
 
 
 def _draw_help(notes: Notes, layers: Sequence[Layer]) -> None:
-    """Everything that keys and mouse do, on one screen."""
+    """Everything that keys and mouse do, on one screen: in smaller letters where there is less room."""
     left = [(binding.key, binding.does) for binding in BINDINGS]
     names: dict[str, list[str]] = {}
     for layer in layers:
@@ -147,7 +147,8 @@ def _draw_help(notes: Notes, layers: Sequence[Layer]) -> None:
     right = [*MOUSE_HELP, ("", "")]
     right += [(key, _shortened(names[key])) for key in sorted(names, key="1234567890".index)]
     width, height = 830.0, LINE * max(len(left), len(right)) + 60
-    x, y = max(0.0, (notes.width - width) / 2), max(0.0, (notes.height - height) / 2)
+    notes = notes.smaller(min(1.0, notes.width / width, notes.height / height))
+    x, y = (notes.width - width) / 2, (notes.height - height) / 2
     notes.box(x, y, width, height, (16, 17, 20, 245))
     notes.text(x + 20, y + 26, "keys")
     notes.text(x + 300, y + 26, "mouse, and what the digits show (again: the next of its kind)")

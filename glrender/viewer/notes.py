@@ -1,5 +1,8 @@
 """A sheet of pixels for what is written and drawn over the scene: text, bars, small pictures, curves."""
 
+from __future__ import annotations
+
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +42,12 @@ class Notes:
     def height(self) -> float:
         """In units."""
         return self.pixels.shape[0] / self.scale
+
+    def smaller(self, factor: float) -> Notes:
+        """The same sheet, on which everything comes out `factor` times as large."""
+        other = copy(self)
+        other.scale = factor * self.scale
+        return other
 
     def box(self, x: float, y: float, width: float, height: float, color: Color = SHADE) -> None:
         """Fill a rectangle."""

@@ -46,7 +46,7 @@ class StillSource:
         self._number = number % len(self._objects)
         chosen = self._objects[self._number]
         rows, cols = chosen.surface.shape
-        line = f"{rows} × {cols} vertices, {1e3 * chosen.surface.spacing:g} mm apart"
+        line = f"{rows} × {cols} vertices, {1e3 * chosen.surface.spacing:.4g} mm apart"
         if len(self._objects) > 1:
             line = f"{chosen.name}, {self._number + 1} of {len(self._objects)}: {line}"
         others = tuple(each.surface for each in self._objects if each is not chosen)

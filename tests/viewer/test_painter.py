@@ -253,6 +253,16 @@ def test_other_weights_start_from_the_first_frame_and_leave_nothing_behind(recor
     assert context.live_objects == before
 
 
+def test_in_a_small_window_the_help_is_small_and_whole() -> None:
+    hud = Hud("", [], "", help=LAYERS)
+    ends = []
+    for size in ((840, 470), (420, 235)):
+        rows, columns = np.nonzero(draw_hud(hud, size)[..., :3].min(axis=-1) > 60)
+        ends.append(np.array([columns.min(), columns.max(), rows.min(), rows.max()]) * 840 / size[0])
+    np.testing.assert_allclose(ends[0], ends[1], atol=30)  # hinting makes small letters a little wider
+    assert max(end[1] for end in ends) < 810
+
+
 def test_where_pixels_are_half_as_large_the_text_has_twice_as_many() -> None:
     bar = ColorBar(Scale(0.0, 2.0), "viridis", "depth [m]")
     hud = Hud("hills · depth", ["33 × 41 vertices"], "H: help", bar, help=LAYERS)
