@@ -80,6 +80,9 @@ def _check(options: ViewOptions) -> None:
             raise UsageError(f"--frames: received {options.frames}, expected at least 1")
         if options.screenshot is None and options.record is None:
             raise UsageError("--frames: received without --screenshot or --record, whose pictures it counts")
+    if options.screenshot is not None and not options.screenshot.absolute().parent.is_dir():
+        # A film says so by itself when it begins; a sequence takes long until its last picture.
+        raise InputError(f"--screenshot: {options.screenshot.parent}: no such folder")
 
 
 def _read_view(path: Path) -> "ViewState":

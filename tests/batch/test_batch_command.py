@@ -65,24 +65,6 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_two_workers_write_what_this_process_does(
-    write_job: WriteJob, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
-) -> None:
-    outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
-    outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
-    job = write_job(outputs=outputs)
-    assert batch(job, "--out", out, "--workers", 2) == 0
-    assert f"{out}: 6 of 6 views;" in capsys.readouterr().out
-    made = contents(out)
-    assert len(made) == 5 * 6 + 1
-    assert {record for line in views(out) for record in line["files"] if "film" not in record} == set(made) - {
-        "film.mp4"
-    }
-    request.getfixturevalue("in_this_process")
-    assert batch(job, "--out", tmp_path / "here") == 0
-    assert contents(tmp_path / "here") == made
-
-
 @pytest.mark.usefixtures("in_this_process")
 def test_a_second_run_makes_only_what_is_missing(
     write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
@@ -245,15 +227,17 @@ def test_a_bad_job_is_told_before_anything_is_written(
     assert not out.exists()
 
 
-def test_killed_workers_are_replaced_and_nothing_is_lost(
+def test_two_workers_write_what_this_process_does_though_they_are_killed(
     write_job: WriteJob, out: Path, tmp_path: Path, in_this_process: None
 ) -> None:
     """kill -9 again and again, whenever there is some progress: every view comes out as it would have.
 
     `tools/kill_workers.py` does more of it.
     """
-    job = write_job(views=[{"type": "orbit", "count": 120}], camera={"width": 160, "height": 120, "fov": 50})
-    plan, told, killed = make_plan(read_job(str(job))), [], []
+    outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
+    outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
+    plan = make_plan(read_job(str(write_job(views=[{"type": "orbit", "count": 120}], outputs=outputs))))
+    told, killed = [], []
 
     def advance(done: int, total: int) -> None:
         # One after the other: whoever was killed may live on for a while. Beyond 80, nobody would need to replace it.
@@ -267,8 +251,11 @@ def test_killed_workers_are_replaced_and_nothing_is_lost(
     assert (outcome.done, outcome.failed, outcome.complete) == (120, {}, True)
     assert killed
     assert told == ["a worker died: killed by SIGKILL; another takes its place"] * len(killed)
-    run.run_job(plan, tmp_path / "calm", run.Workers(1, (0,)))
-    assert contents(out) == contents(tmp_path / "calm")
+    made = contents(out)
+    assert len(made) == 5 * 120 + 1
+    assert {name for line in views(out) for name in line["files"] if "film" not in name} == set(made) - {"film.mp4"}
+    run.run_job(plan, tmp_path / "here", run.Workers(1, (0,)))
+    assert contents(tmp_path / "here") == made
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])

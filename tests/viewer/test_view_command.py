@@ -40,6 +40,7 @@ def test_no_display_names_what_does_without_one(
         ),
         (["{map}", "--frames", "3"], 2, "--frames: received without --screenshot or --record"),
         (["{map}", "--frames", "0", "--screenshot", "x.png"], 2, "--frames: received 0, expected at least 1"),
+        (["{map}", "--screenshot", "nowhere/x.png"], 1, "--screenshot: nowhere: no such folder"),
         (["{map}", "--size", "10", "10"], 2, "--size: received 10 10, expected at least 64 64"),
         (["{map}", "--view", "nowhere.json"], 1, "nowhere.json: cannot be read as text"),
         (["{map}", "--view", "{map}"], 1, "hills.npz: cannot be read as text"),
