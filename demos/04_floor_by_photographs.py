@@ -1,7 +1,7 @@
 """A real floor by photographs alone, and by a depth camera: how much of its relief does one moving camera see?
 
 The recording is 3 s of the TUM RGB-D benchmark's freiburg1_floor, or any other with colour, depth and rough poses. Its
-photographs become a map with `fuse_photographs`: the poses, off by a pixel, are refined together with the map,
+photographs become a map with `fuse_photographs`: the poses, off by a pixel, are refined by what photographs share,
 and every keyframe gets its depth from its neighbours. The depth images become another, with a calibrated camera; it is
 the judge. A plane would look good on a floor, so what counts is the relief: the cells that stand out of the plane by
 15 mm or more, and the skill there, which is 0 for a plane and 1 for the judge itself.

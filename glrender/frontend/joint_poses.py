@@ -75,7 +75,7 @@ class PoseRefiner:
         self._mount_information = np.diag(1 / np.square(np.repeat(_MOUNT if mounted else _FIRM, 3)))
         self._poses = given
         self._references = self._look(self._poses)
-        self._pairs = choose_pairs(pyramids[0][0].camera, self._references)
+        self._pairs = choose_pairs(pyramids[0][0].camera, given, [each.levels[0].points for each in self._references])
         self._terms: dict[Pair, PairTerm] = {}
 
     def run(self, levels: Sequence[int], most_iterations: int = MOST_ITERATIONS) -> RefinedPoses:

@@ -1,5 +1,6 @@
 """Which photographs of a set are compared with each other, and what each pair says about its two poses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from glrender.frontend.focal import by_focal_length
 from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, solved
 from glrender.frontend.pyramid import Level
-from glrender.frontend.reference import Reference, ReferencePoints
+from glrender.frontend.reference import ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, by_reference_twist, photometric
 from glrender.frontend.texture import BLOCKS
 from glrender.geometry import se3
@@ -23,10 +24,13 @@ LEAST_OVERLAP = 0.4
 _PROBES = 64  # points of a photograph by which overlap is judged
 
 
-def choose_pairs(camera: Camera, references: list[Reference]) -> list[tuple[int, int]]:
-    """(reference, frame) indices: each with its neighbours, and on both sides with those nearest to `OVERLAPS`."""
-    shares = overlap_matrix(camera, references)
-    N = len(references)
+def choose_pairs(camera: Camera, poses: Float64, points: Sequence[Float64]) -> list[tuple[int, int]]:
+    """(reference, frame) indices: each with its neighbours, and on both sides with those nearest to `OVERLAPS`.
+
+    `poses` (N, 4, 4) are T_world_camera, `points` (n, 3) what each photograph shows, in its camera's coordinates.
+    """
+    shares = overlap_matrix(camera, poses, points)
+    N = len(poses)
     pairs = {(k, k + 1) for k in range(N - 1)} | {(k + 1, k) for k in range(N - 1)}
     for i in range(N):
         for side in (np.arange(i), np.arange(i + 1, N)):
@@ -38,18 +42,17 @@ def choose_pairs(camera: Camera, references: list[Reference]) -> list[tuple[int,
     return sorted(pairs)
 
 
-def overlap_matrix(camera: Camera, references: list[Reference]) -> Float64:
-    """(N, N): the share of the points of reference i that lie in the image of j."""
-    N = len(references)
+def overlap_matrix(camera: Camera, poses: Float64, points: Sequence[Float64]) -> Float64:
+    """(N, N): the share of the points of photograph i that lie in the image of j."""
+    N = len(poses)
     shares = np.zeros((N, N))
-    T_camera_world = np.stack([se3.inverse(reference.T_world_camera) for reference in references])
-    for i, reference in enumerate(references):
-        points = reference.levels[0].points
-        points = points[:: max(len(points) // _PROBES, 1)]
-        if not len(points):
+    T_camera_world = np.stack([se3.inverse(pose) for pose in poses])
+    for i, (pose, seen) in enumerate(zip(poses, points, strict=True)):
+        some = seen[:: max(len(seen) // _PROBES, 1)]
+        if not len(some):
             continue
-        T = T_camera_world @ reference.T_world_camera
-        pixels = camera.project(points @ T[:, :3, :3].swapaxes(1, 2) + T[:, None, :3, 3])
+        T = T_camera_world @ pose
+        pixels = camera.project(some @ T[:, :3, :3].swapaxes(1, 2) + T[:, None, :3, 3])
         with np.errstate(invalid="ignore"):
             inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
         shares[i] = inside.all(axis=2).mean(axis=1)

@@ -1,74 +1,114 @@
-"""Many poses refined together: what each photograph shows must be what the others show of the same surface.
+"""Many poses refined together: what each photograph shows must be where the others show it.
 
-Gauss-Newton over all poses at once. Every pair of overlapping photographs is compared through the depth that the map
-has where the first looks, and that depth follows its pose (`glrender.frontend.residuals`), so that a pose which fits
-the others but not the surface fits nothing. The poses that were given stay in as a prior: they hold place and scale.
-What all of them have wrong alike, seen from the camera, is its place on what carries it, and one more unknown:
-
-    T_camera_world = exp(own error) exp(mount) T_camera_world, given
+Corners of every photograph are looked for in those that overlap with it, and a bundle adjustment finds the poses, and
+how far away each corner is, with the poses that were given as a prior. No surface is asked for that poses as rough as
+those given could not have made; only the level of the ground, about, to know what to look for where. What comes of it
+says that better, and all is done once more.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_array
 from glrender.errors import InputError
-from glrender.frontend.joint_poses import PoseRefiner, RefinedPoses
-from glrender.frontend.pyramid import build_pyramid
-from glrender.frontend.reference import Reference
-from glrender.frontend.rendered_depth import DepthRenderer
-from glrender.frontend.texture import choose_texture
+from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
+from glrender.frontend.point_matches import find_corners, match
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
-from glrender.gl.context import Context
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-_LEVELS = 3  # the finest of the pyramid: poses that are off by pixels are off by a fraction of one there
-_POINTS = 2000  # of a photograph that stands in about eight pairs
+_ROUNDS = 2
+_FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
+_MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
+_FIRM = (1e-6, 1e-6)  # of a camera whose own poses are refined
 
-__all__ = ["RefinedPoses", "refine_poses"]
+
+@dataclass(frozen=True, eq=False)
+class RefinedPoses:
+    """What came of refining poses."""
+
+    rounds: tuple[Adjusted, ...]
+    """The last one's poses are the result."""
+    matched: int
+    """How many times a point was found again, in the last round."""
+    pairs: int
+    """Of photographs that had points in common."""
+    alone: tuple[int, ...]
+    """Photographs that have no points in common with any other, and stay where they were, but for the mount."""
+
+    @property
+    def poses(self) -> Float64:
+        """(N, 4, 4) T_world_camera."""
+        return self.rounds[-1].state.poses
 
 
 def refine_poses(
-    context: Context,
     camera: Camera,
     photographs: Sequence[Float32],
     poses: Float64,
-    surface: HeightMap,
+    planes: Float64,
     prior_sigma: ArrayLike,
     *,
-    finest: int = 0,
     mounted: bool = True,
 ) -> RefinedPoses:
-    """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree with each other about `surface`.
+    """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree about where their points are.
 
-    Photographs are intensities (height, width), see `glrender.geometry.intensity`. The given poses are taken to be off
-    by `prior_sigma`, metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside what they
-    have wrong alike where the camera is `mounted` on what the poses are of. `finest` is the last level of the pyramid
-    that is looked at. InputError if the numbers of photographs and poses differ.
+    Photographs are intensities (height, width) of `camera`, see `glrender.geometry.intensity`. `planes` (N, 3) say
+    roughly what each looks at: p with p·r = 1/depth on a pixel's ray r in the camera's axes. The given poses are taken
+    to be off by `prior_sigma`, metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside
+    what they have wrong alike where the camera is `mounted` on what the poses are of. InputError if the numbers of
+    photographs and poses differ.
     """
     given = check_array("poses", poses, (len(photographs), 4, 4), finite=True)
+    planes = check_array("planes", planes, (len(photographs), 3), finite=True)
     sigmas = np.broadcast_to(np.asarray(prior_sigma, np.float64), (len(photographs), 2))
     if not (sigmas > 0).all():
         raise InputError(f"prior_sigma: received {sigmas.min():g}, expected metres and radians greater than 0")
-    information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
     if len(photographs) < 2:
         raise InputError(f"refine_poses: received {len(photographs)} photographs, expected at least two")
-    pyramids = [build_pyramid(camera, photograph) for photograph in photographs]
-    textures = [choose_texture(pyramid, _POINTS) for pyramid in pyramids]
-    renderer = DepthRenderer(context, camera)
-    try:
+    prior = PosePrior(
+        given,
+        np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)]),
+        np.diag(1 / np.square(np.repeat(_MOUNT if mounted else _FIRM, 3))),
+    )
+    camera = camera.without_distortion()
+    corners = [find_corners(camera, photograph) for photograph in photographs]
+    depths = [_on_plane(each.rays, plane) for each, plane in zip(corners, planes, strict=True)]
+    planes, refined, mount = planes.copy(), given, np.zeros(6)
+    rounds: list[Adjusted] = []
+    for _ in range(_ROUNDS):
+        matches = match(camera, corners, refined, depths, planes)
+        if not any(each.found.any() for each in matches):
+            raise InputError(
+                f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"
+            )
+        start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
+        rounds.append(adjust(camera, matches, prior, start))
+        refined, mount = rounds[-1].state.poses, rounds[-1].state.mount
+        for each, w in zip(matches, rounds[-1].state.inverse_depths, strict=True):
+            depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
+    seen = {(m.anchor, j): int(f.sum()) for m in matches for j, f in zip(m.frames, m.found, strict=True)}
+    common = [pair for pair, count in seen.items() if count]
+    alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
+    return RefinedPoses(tuple(rounds), sum(seen.values()), len(common), alone)
 
-        def look(at: Float64) -> list[Reference]:
-            pairs = zip(textures, at, strict=True)
-            return [renderer.reference(texture, surface, pose) for texture, pose in pairs]
 
-        refiner = PoseRefiner(look, pyramids, given, information, mounted)
-        coarsest = min(finest + _LEVELS, len(pyramids[0])) - 1
-        return refiner.run(range(coarsest, finest - 1, -1))
-    finally:
-        renderer.release()
+def _on_plane(rays: Float64, plane: Float64) -> Float64:
+    """(n,) inverse depths of rays (n, 3)."""
+    w = rays @ plane
+    return np.maximum(w, _FAR * np.median(w)) if len(w) else w
+
+
+def _plane_through(rays: Float64, inverse_depths: Float64) -> Float64:
+    """(3,): the plane p, p·r = 1/depth, from which points differ least, by reweighted least squares."""
+    weight = np.ones(len(rays))
+    for _ in range(10):
+        root = np.sqrt(weight)
+        plane = np.linalg.lstsq(rays * root[:, None], inverse_depths * root, rcond=None)[0]
+        off = np.abs(inverse_depths - rays @ plane)
+        weight = 1 / (1 + np.square(off / (2 * np.median(off) + 1e-12)))
+    return np.asarray(plane)

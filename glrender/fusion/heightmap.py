@@ -64,6 +64,9 @@ class FusionOptions(Weighting):
     intrinsics_covariance: Float64 | None = field(default=None, compare=False)
     """(4, 4) pixels²: of fx, fy, cx, cy, where they were estimated from the frames that are fused; 0 for what was held.
     Where they were not, they count as uncertain only if the frames have errors that last."""
+    shift_covariance: Float64 | None = field(default=None, compare=False)
+    """(3, 3) m², in the map's axes: of what the poses of all frames together displace all of the ground by, beside what
+    each frame has wrong; None: nothing."""
     heights_from: str = "depth"
     """What tells heights: "depth"; "both", depth and photographs; or "color", photographs alone, once depth has made a
     cell observed. Depths that were found in the same photographs are not independent of them: take "color" there."""
@@ -246,8 +249,9 @@ class HeightMapFusion:
         if observed.any():  # without any data, the prior alone has no covariance
             sigma = np.sqrt(marginal_variances_at(self._total(held).stencil, observed))
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
+            said = self.options
             self.shared = shared_errors(
-                self._log, by_noise, self.camera, self.options.pose_sigma, self.options.intrinsics_covariance
+                self._log, by_noise, self.camera, said.pose_sigma, said.intrinsics_covariance, said.shift_covariance
             )
             sigma = np.sqrt(np.square(sigma) + self.shared.variance)
         colors = None

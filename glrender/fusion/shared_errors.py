@@ -88,13 +88,15 @@ def shared_errors(
     camera: Camera,
     pose_sigma: PoseSigma | None = None,
     calibrated: Float64 | None = None,
+    shift_covariance: Float64 | None = None,
 ) -> SharedErrors:
     """What the frames in `log`, taken by `camera`, share, and its effect on `surface`, their map with its own sigma.
 
     Without `pose_sigma` it is estimated. How well the frames know the intrinsics counts where these were `calibrated`
     from them, with a covariance (4, 4) in pixels², 0 for what was held; and where the frames have errors that last, and
     are larger than the noise of the map: these say that the camera is not what it is taken for. Of a calibration's own
-    covariance and that which the blocks of the map leave, each of which misses something, the smaller counts.
+    covariance and that which the blocks of the map leave, each of which misses something, the smaller counts. Frames
+    cannot disagree about what displaces the map as a whole: its covariance (3, 3), m², is `shift_covariance`.
     """
     assert surface.sigma is not None
     noise = float(np.nanmedian(surface.sigma))
@@ -134,6 +136,8 @@ def shared_errors(
                 intrinsics = known
         mean = np.einsum("fb,fbxc->bxc", share, by_pixel)
         lasting += np.einsum("bxc,cd,byd->bxy", mean, intrinsics, mean)
+    if shift_covariance is not None:
+        lasting += shift_covariance
     moments = _normal_moments(surface)
     variance = _along_normals(independent, log, opinions, moments) * log.unevenness()
     variance += _along_normals(lasting, log, opinions, moments)

@@ -17,6 +17,7 @@ Float64 = NDArray[np.float64]
 
 _WIDTH = 96  # pixels of the images compared: a wrong level moves them by pixels, and relief blurs them by less
 _REFERENCES, _FARTHER = 10, 8  # photographs, spread over the sequence; partners of each, every other twice as far off
+_STRAIGHT = 0.1  # of the way that a pair lies apart
 _STEP = 0.04  # from one level to the next, of the distance below the camera
 _PARALLAX = (2.0, 0.6)  # pixels, and share of the width: less says nothing about the level, more leaves no overlap
 _OVERLAP = 0.3  # of an image, that the other has to see of the ground for their likeness to count
@@ -104,7 +105,10 @@ def _pairs(poses: Sequence[Float64]) -> list[tuple[int, int]]:
     for a in np.unique(np.linspace(0, len(poses) - 1, min(_REFERENCES, len(poses))).round().astype(int)):
         for halvings in range(1, _FARTHER + 1):
             b = int(np.searchsorted(travelled, travelled[a] + travelled[-1] / 2**halvings))
-            if b < len(poses) and travelled[b] > travelled[a]:
+            # What comes back to where it was has no baseline, however far it went.
+            if b < len(poses) and np.linalg.norm(poses[b][:3, 3] - poses[a][:3, 3]) > _STRAIGHT * (
+                travelled[b] - travelled[a]
+            ):
                 found.add((int(a), b))
     return sorted(found)
 

@@ -20,7 +20,7 @@ from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import Placement, place_on_ground
-from glrender.pipeline.refine_with_map import refine_with_map
+from glrender.pipeline.refined_start import refine_start
 
 Float64 = NDArray[np.float64]
 
@@ -101,7 +101,7 @@ def fuse_keyframes(
     """Refine the keyframes' poses, if `options` say so, and fuse them; all else as of `fuse_sequence`."""
     keyframes, poses, trajectory, description = start.keyframes, start.poses, start.trajectory, start.description
     if options.motion.refine_poses:
-        refined = refine_with_map(context, sequence, keyframes, poses, start.ground, start.placement, options)
+        refined = refine_start(sequence, keyframes, poses, start.ground, start.placement.T_world_map, options)
         poses, options, description = refined.poses, refined.options, description | refined.description
         keyframes = tuple(entry for entry in keyframes if entry.index in poses)
         trajectory = trajectory_of(keyframes, poses)

@@ -76,7 +76,7 @@ def test_poses_that_are_off_are_refined(flight: Path, tmp_path: Path, capsys: py
     write_trajectory(off / "groundtruth.txt", Trajectory(noisy.times, noisy.poses))
     fused(off, tmp_path / "given")
     report = fused(off, tmp_path / "refined", "--refine-poses")
-    assert report["poses_from"] == "refined with the map"
+    assert report["poses_from"] == "refined"
     assert (tmp_path / "refined" / TRAJECTORY).exists()
     given = judged(capsys, off, tmp_path / "given", "--remove-offset")
     refined = judged(capsys, off, tmp_path / "refined", "--remove-offset")

@@ -1,0 +1,235 @@
+"""Bundle adjustment: the poses at which photographs agree about where their points are, whatever their surface.
+
+Gauss-Newton with Levenberg's damping over all poses and the inverse depths of all points (Triggs and others, *Bundle
+Adjustment: A Modern Synthesis*, 2000; inverse depths after Civera, Davison and Montiel, 2008). The poses that were
+given stay in as a prior: they hold place, direction and scale. What all of them have wrong alike, seen from the camera,
+is its place on what carries it, and one more unknown:
+
+    T_camera_world = exp(own error) exp(mount) T_camera_world, given
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import bsr_array, csc_array, diags_array
+from scipy.sparse.linalg import SuperLU, splu
+
+from glrender.frontend.focal import FocalError
+from glrender.frontend.point_matches import Matches
+from glrender.frontend.point_term import LOSS, PointTerm, Views, point_term, rho
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+
+Float64 = NDArray[np.float64]
+
+LEAST_SIGMA = 0.05
+"""Pixels: no corner is found again better."""
+MOST_STEPS = 30
+_SETTLED = 1e-4  # of the cost: a smaller gain is none
+_DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that from which nothing leads on
+
+
+@dataclass(frozen=True, eq=False)
+class PosePrior:
+    """What is known of N poses before their photographs are looked at."""
+
+    poses: Float64
+    """(N, 4, 4) T_world_camera, as given."""
+    information: Float64
+    """(N, 6, 6) of each one's own twist in its camera frame."""
+    mount: Float64
+    """(6, 6) information of the twist that they share."""
+
+    def off(self, state: "BundleState") -> Float64:
+        """(N, 6): each pose's own error, a twist."""
+        mounted = self.poses @ se3.exp(-state.mount)
+        return np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(state.poses, mounted, strict=True)])
+
+    def cost(self, state: "BundleState") -> float:
+        """Half the squares, over their variances."""
+        off = self.off(state)
+        own = np.einsum("ni,nij,nj->", off, self.information, off)
+        return 0.5 * float(own + state.mount @ self.mount @ state.mount)
+
+
+@dataclass(frozen=True, eq=False)
+class BundleState:
+    """What a bundle adjustment estimates."""
+
+    poses: Float64
+    """(N, 4, 4) T_world_camera."""
+    mount: Float64
+    """(6,) twist by which all given poses are off alike, in the camera frame."""
+    inverse_depths: tuple[Float64, ...]
+    """(n,) of the points of each of the matches, 1/m."""
+
+
+@dataclass(frozen=True, eq=False)
+class Adjusted:
+    """What came of a bundle adjustment."""
+
+    state: BundleState
+    covariances: Float64
+    """(N, 6, 6) of the twists (v, omega) in the camera frames, m² and rad²."""
+    shift: Float64
+    """(3, 3) m², in the world's axes: covariance of what all that a photograph shows is shifted by, on average over
+    the photographs. They agree about the ground that they share to much less than that."""
+    sigma: float
+    """Pixels: standard deviation along each axis of the matches that are no outliers."""
+    inliers: float
+    """The share of the matches whose robust weight is above one half."""
+    focal_error: FocalError
+    """What all of them say of the camera's focal length."""
+    converged: bool
+
+
+def adjust(camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: BundleState) -> Adjusted:
+    """The poses, mount and inverse depths that explain `matches` best, from `start` on.
+
+    At least one point must have been found. The standard deviation of the matches is estimated anew at every step.
+    """
+    problem = _Bundle(camera, matches, prior)
+    least, damping, most = _DAMPING
+    state, converged = start, False
+    for _ in range(MOST_STEPS):
+        problem.weigh(state)
+        before = problem.cost(state)
+        terms = problem.terms(state)
+        matrix, vector = problem.matrix(terms), problem.vector(terms, state)
+        better, gain = state, 0.0
+        while damping < most:
+            moved = problem.stepped(state, terms, matrix, vector, damping)
+            gain = before - problem.cost(moved)
+            if gain >= 0:
+                better = moved
+                break
+            damping *= 10
+        state = better
+        damping = max(damping / 10, least)
+        if gain < _SETTLED * before:
+            converged = True
+            break
+    problem.weigh(state)
+    terms = problem.terms(state)
+    factor = _factor(problem.matrix(terms))
+    return Adjusted(
+        state,
+        _diagonal_blocks_of_inverse(factor, len(state.poses)),
+        problem.shift(terms, factor, state),
+        problem.sigma,
+        problem.inliers(state),
+        problem.focal_error(terms, factor, state),
+        converged,
+    )
+
+
+class _Bundle:
+    """The normal equations of one adjustment, over the N twists of the poses and that of the mount."""
+
+    def __init__(self, camera: Camera, matches: Sequence[Matches], prior: PosePrior) -> None:
+        self._camera, self._matches, self._prior = camera, matches, prior
+        self.sigma = 1.0
+
+    def _views(self, state: BundleState) -> list[Views]:
+        pairs = zip(self._matches, state.inverse_depths, strict=True)
+        return [Views.of(self._camera, each, w, state.poses) for each, w in pairs]
+
+    def _off(self, state: BundleState) -> Float64:
+        """(matches, 2) pixels."""
+        pairs = zip(self._matches, self._views(state), strict=True)
+        return np.concatenate([views.off[each.found] for each, views in pairs])
+
+    def weigh(self, state: BundleState) -> None:
+        """Take the standard deviation of the matches from how they are off now."""
+        self.sigma = max(1.4826 * float(np.median(np.abs(self._off(state)))), LEAST_SIGMA)
+
+    def inliers(self, state: BundleState) -> float:
+        return float(np.mean(LOSS.weight(np.linalg.norm(self._off(state), axis=1) / self.sigma) > 0.5))
+
+    def cost(self, state: BundleState) -> float:
+        pairs = zip(self._matches, self._views(state), strict=True)
+        return self._prior.cost(state) + sum(rho(each, views, self.sigma) for each, views in pairs)
+
+    def terms(self, state: BundleState) -> list[PointTerm]:
+        parts = zip(self._matches, self._views(state), state.inverse_depths, strict=True)
+        return [point_term(self._camera, each, views, w, self.sigma) for each, views, w in parts]
+
+    def stepped(
+        self, state: BundleState, terms: list[PointTerm], matrix: csc_array, vector: Float64, damping: float
+    ) -> BundleState:
+        """One damped step on."""
+        damped = csc_array(matrix + diags_array(damping * matrix.diagonal()))
+        steps = _factor(damped).solve(vector).reshape(-1, 6)
+        poses = np.stack([T @ se3.exp(-xi) for T, xi in zip(state.poses, steps[:-1], strict=True)])
+        moved = [w + term.steps(steps) for w, term in zip(state.inverse_depths, terms, strict=True)]
+        # In front of the camera, however far away.
+        return BundleState(poses, state.mount + steps[-1], tuple(np.maximum(w, 1e-3 * np.median(w)) for w in moved))
+
+    def matrix(self, terms: list[PointTerm]) -> csc_array:
+        information = self._prior.information
+        N = len(information)
+        blocks = {(k, k): information[k].copy() for k in range(N)}
+        blocks |= {place: -information[k] for k in range(N) for place in ((k, N), (N, k))}
+        blocks[N, N] = information.sum(axis=0) + self._prior.mount
+        for term in terms:
+            for a, i in enumerate(term.who):
+                for b, j in enumerate(term.who):
+                    block = term.matrix[6 * a : 6 * a + 6, 6 * b : 6 * b + 6]
+                    blocks[i, j] = blocks[i, j] + block if (i, j) in blocks else block
+        places = sorted(blocks)
+        starts = np.searchsorted([a for a, _ in places], np.arange(N + 2))
+        data = np.stack([blocks[place] for place in places])
+        return csc_array(bsr_array((data, [b for _, b in places], starts), shape=(6 * N + 6, 6 * N + 6)))
+
+    def vector(self, terms: list[PointTerm], state: BundleState) -> Float64:
+        pull = np.einsum("nij,nj->ni", self._prior.information, self._prior.off(state))
+        vector = np.vstack([-pull, pull.sum(axis=0) - self._prior.mount @ state.mount])
+        for term in terms:
+            vector[list(term.who)] += term.vector[:-1].reshape(-1, 6)
+        return vector.ravel()
+
+    def shift(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> Float64:
+        """(3, 3), see `Adjusted`: points move with the pose of their anchor, and on their rays as all poses say.
+
+        Each counts by the information that there is of its depth, as it does in a map.
+        """
+        found = []
+        for each, w, term in zip(self._matches, state.inverse_depths, terms, strict=True):
+            weight = term.own * w**4
+            weight /= weight.sum()
+            by = np.zeros((3, len(state.poses) + 1, 6))
+            by[:, list(term.who)] = ((weight / w**2 * each.rays.T) @ term.following[:, :-1]).reshape(3, -1, 6)
+            by[:, each.anchor] -= np.hstack([np.eye(3), -se3.hat((weight / w) @ each.rays)])
+            by = (state.poses[each.anchor, :3, :3] @ by.reshape(3, -1)).T
+            found.append(by.T @ factor.solve(by))
+        return np.asarray(np.mean(found, axis=0))
+
+    def focal_error(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> FocalError:
+        """The focal length as one more unknown, to first order."""
+        across = np.zeros((len(state.poses) + 1, 6))
+        for term in terms:
+            across[list(term.who)] += term.matrix[:-1, -1].reshape(-1, 6)
+        own = sum(float(term.matrix[-1, -1]) for term in terms)
+        explained = factor.solve(across.ravel())
+        information = own - float(across.ravel() @ explained)
+        if not information > 1e-6 * own:
+            return FocalError(0.0, np.inf)
+        pull = sum(float(term.vector[-1]) for term in terms)
+        share = (pull - float(explained @ self.vector(terms, state))) / information
+        return FocalError(float(share), float(1 / np.sqrt(information)))
+
+
+def _factor(matrix: csc_array) -> SuperLU:
+    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
+def _diagonal_blocks_of_inverse(factor: SuperLU, count: int) -> Float64:
+    """(N, 6, 6)."""
+    blocks = np.empty((count, 6, 6))
+    for k in range(count):
+        unit = np.zeros((6 * count + 6, 6))
+        unit[6 * k : 6 * k + 6] = np.eye(6)
+        blocks[k] = factor.solve(unit)[6 * k : 6 * k + 6]
+    return blocks

@@ -1,0 +1,130 @@
+"""What the points of one photograph say about its pose and those of others that show them.
+
+A point on the ray r of its anchor i, at inverse depth w, is in the camera of j along
+
+    Y = R r + w t,  T_j_i = (R, t),      dY = w v_j + omega_j × Y - R (w v_i + omega_i × r) + t dw
+
+for the twists of both; X = Y / w is where it is, but its pixel is that of Y, so that points however far away do no
+harm. With a focal length that is too short by a share s, rays turn and pixels move as well:
+
+    dY = -R (x, y, 0) ds,                du = (u - cx) ds,  dv = (v - cy) ds
+
+Each point has one unknown of its own, which its few rows know and no others: it goes by the Schur complement.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.frontend.point_matches import Matches
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.solve.losses import Cauchy
+
+Float64 = NDArray[np.float64]
+
+LOSS = Cauchy()
+_NEAREST = 1e-3  # of Y along the axis: what lies behind a camera or beside it has no pixel
+_TOLD = 1e-6  # of what others tell of their depths: a point that is told less stays where it is
+
+
+@dataclass(frozen=True, eq=False)
+class PointTerm:
+    """Normal equations over the twists of P photographs, the anchor first, and the focal length's share."""
+
+    who: tuple[int, ...]
+    """Indices of the P photographs."""
+    matrix: Float64
+    """(6 P + 1, 6 P + 1), inverse depths eliminated."""
+    vector: Float64
+    """(6 P + 1,)."""
+    alone: Float64
+    """(n,) step of each inverse depth where nothing else moves, 1/m."""
+    following: Float64
+    """(n, 6 P + 1): by how much it is less for steps of the others."""
+    own: Float64
+    """(n,) information of each inverse depth where nothing else moves, m²."""
+
+    def steps(self, twists: Float64) -> Float64:
+        """(n,) steps of the inverse depths beside twists (N, 6) of all photographs."""
+        return self.alone - self.following[:, :-1] @ twists[list(self.who)].ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """The points of one anchor seen from its F other photographs."""
+
+    T: Float64
+    """(F, 4, 4) anchor to camera."""
+    Y: Float64
+    """(F, n, 3)."""
+    off: Float64
+    """(F, n, 2) pixels: measured less predicted; 0 where a point was not found."""
+
+    @staticmethod
+    def of(camera: Camera, matches: Matches, inverse_depths: Float64, poses: Float64) -> "Views":
+        """`poses` (N, 4, 4) are T_world_camera of all photographs."""
+        T = np.stack([se3.inverse(poses[j]) @ poses[matches.anchor] for j in matches.frames])
+        Y = matches.rays @ T[:, :3, :3].swapaxes(1, 2) + inverse_depths[:, None] * T[:, None, :3, 3]
+        pixels = _over(Y) * (camera.fx, camera.fy) + (camera.cx, camera.cy)
+        return Views(T, Y, np.where(matches.found[..., None], matches.pixels - pixels, 0.0))
+
+
+def rho(matches: Matches, views: Views, sigma: float) -> float:
+    """The robust cost of the matches, `sigma` pixels being their standard deviation along each axis."""
+    return float(LOSS.rho(np.linalg.norm(views.off[matches.found], axis=1) / sigma).sum())
+
+
+def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: Float64, sigma: float) -> PointTerm:
+    """The term of one anchor's matches at the poses and inverse depths (n,) of `views`."""
+    J, by_depth = derivatives(camera, matches, views, inverse_depths)
+    weight = np.where(matches.found, LOSS.weight(np.linalg.norm(views.off, axis=2) / sigma), 0.0)
+    root = np.sqrt(weight)[..., None] / sigma
+    J, by_depth, off = J * root[..., None], by_depth * root, views.off * root
+    own = np.square(by_depth).sum(axis=(0, 2))
+    own = np.maximum(own, _TOLD * max(float(np.median(own)), 1e-9))
+    across = (by_depth[..., None] * J).sum(axis=(0, 2))
+    following = across / own[:, None]
+    pull = (by_depth * off).sum(axis=(0, 2))
+    J = J.reshape(-1, J.shape[-1])
+    return PointTerm(
+        who=(matches.anchor, *matches.frames),
+        matrix=J.T @ J - across.T @ following,
+        vector=J.T @ off.ravel() - following.T @ pull,
+        alone=pull / own,
+        following=following,
+        own=own,
+    )
+
+
+def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: Float64) -> tuple[Float64, Float64]:
+    """Of the pixels: (F, n, 2, 6 P + 1) by the twists of anchor and frames and the focal length, and (F, n, 2) by the
+    inverse depths."""
+    F, n = matches.found.shape
+    R, t = views.T[:, None, :3, :3], views.T[:, :3, 3]
+    w = inverse_depths[:, None, None]
+    focal = np.array([camera.fx, camera.fy])
+    over = _over(views.Y)
+    by_Y = np.zeros((F, n, 2, 3))
+    by_Y[..., 0, 0] = by_Y[..., 1, 1] = 1
+    by_Y[..., 2] = -over
+    by_Y *= focal[:, None] / np.maximum(views.Y[..., 2], _NEAREST)[..., None, None]
+    by_ray = by_Y @ R
+    shifts = np.broadcast_to(w * np.eye(3), (n, 3, 3))
+    J = np.zeros((F, n, 2, 6 * F + 7))
+    J[..., :6] = -by_ray @ np.concatenate([shifts, -_hats(matches.rays)], axis=2)
+    for f in range(F):
+        J[f, :, :, 6 + 6 * f : 12 + 6 * f] = by_Y[f] @ np.concatenate([shifts, -_hats(views.Y[f])], axis=2)
+    J[..., -1] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
+    return J, (by_Y @ t[:, None, :, None])[..., 0]
+
+
+def _over(Y: Float64) -> Float64:
+    """(…, 2): x/z and y/z."""
+    return Y[..., :2] / np.maximum(Y[..., 2:], _NEAREST)
+
+
+def _hats(vectors: Float64) -> Float64:
+    """(n, 3, 3): hat(a) @ b is the cross product a × b."""
+    return np.cross(vectors[:, None], np.eye(3)).swapaxes(1, 2)

@@ -1,0 +1,115 @@
+"""Given poses refined by what their photographs have in common, before anything is made of them."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.frontend.refine_poses import RefinedPoses, refine_poses
+from glrender.geometry import se3
+from glrender.geometry.intensity import intensity
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.keyframe_fusion import Poses
+
+Float64 = NDArray[np.float64]
+
+POSITION_SIGMA = 0.02
+"""Of the distance to the ground: what given positions are taken to be off by, unless it is said."""
+ROTATION_SIGMA = 0.01
+"""Radians that given rotations are taken to be off by, beside what all have wrong alike, unless it is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedStart:
+    """Poses, and how they came about."""
+
+    poses: Poses
+    options: SequenceOptions
+    """To fuse with: what `pose_sigma` said of the given poses does not hold of these, which may all be shifted."""
+    description: dict[str, Any]
+    """For `report.json`."""
+
+
+def refine_start(
+    sequence: Sequence,
+    keyframes: tuple[FrameEntry, ...],
+    poses: Poses,
+    ground: Ground,
+    T_world_map: Float64,
+    options: SequenceOptions,
+) -> RefinedStart:
+    """The keyframes' poses at which they agree, see `glrender.frontend.refine_poses`.
+
+    What `pose_sigma` says of them, if it says anything, is all that they are off by; else the camera may sit otherwise
+    on its carrier, too. InputError if fewer than two of the photographs can be read.
+    """
+    entries, photographs = _read(sequence, keyframes)
+    given = np.stack([poses[entry.index] for entry in entries])
+    said = options.fusion.pose_sigma
+    if said is None:
+        distance = float(np.median([ground.distance(pose, T_world_map) for pose in given]))
+        prior = POSITION_SIGMA * distance, ROTATION_SIGMA
+    else:
+        prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
+    planes = np.stack([_level(ground, pose, T_world_map) for pose in given])
+    mounted = said is None and options.motion.track is None
+    refined = refine_poses(sequence.camera, photographs, given, planes, prior, mounted=mounted)
+    by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
+    axes = T_world_map[:3, :3]
+    shift = axes.T @ refined.rounds[-1].shift @ axes
+    # By how much the poses still disagree is for fusion to find; by what they are all off, no frame can tell.
+    fusion = replace(options.fusion, pose_sigma=None, shift_covariance=shift)
+    description = {"poses_from": "refined"} | _describe(refined, given, prior, shift)
+    return RefinedStart(by_index, replace(options, fusion=fusion), description)
+
+
+def _read(
+    sequence: Sequence, keyframes: tuple[FrameEntry, ...]
+) -> tuple[tuple[FrameEntry, ...], list[NDArray[np.float32]]]:
+    entries, photographs = [], []
+    for entry in keyframes:
+        try:
+            image = sequence.read(entry).image
+        except FrameError:
+            continue  # told of by whoever fuses it
+        assert image is not None
+        entries.append(entry)
+        photographs.append(intensity(image))
+    if len(entries) < 2:
+        raise InputError(
+            f"{sequence.folder}: {len(entries)} of {len(keyframes)} photographs can be read, expected at least two to "
+            "refine their poses"
+        )
+    return tuple(entries), photographs
+
+
+def _level(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
+    """(3,): the level ground seen from a camera, p with p·r = 1/depth on its ray r."""
+    up = T_world_map[:3, 2] @ T_world_camera[:3, :3]
+    return -up / ground.below(T_world_camera, T_world_map)
+
+
+def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float], shift: Float64) -> dict[str, Any]:
+    last = refined.rounds[-1]
+    off = np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(refined.poses, given, strict=True)])
+    moved, turned = (float(np.sqrt(np.square(part).sum(axis=1).mean())) for part in (off[:, :3], off[:, 3:]))
+    return {
+        "pose_refinement": {
+            "prior_sigma": {"metres": prior[0], "degrees": np.degrees(prior[1])},
+            "moved_m_rms": moved,
+            "turned_degrees_rms": np.degrees(turned),
+            "mount": last.state.mount,
+            "ground_shift_sigma": np.sqrt(shift.diagonal()),
+            "matches": refined.matched,
+            "pairs": refined.pairs,
+            "alone": len(refined.alone),
+            "match_sigma_pixels": [each.sigma for each in refined.rounds],
+            "inliers": [each.inliers for each in refined.rounds],
+            "converged": [each.converged for each in refined.rounds],
+        }
+    }
