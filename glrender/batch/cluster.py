@@ -79,8 +79,17 @@ class _Run:
                 tasks.add(self._submit(chunk))
             self._ledger.interrupted = interruption.arrived
             if interruption.arrived or self._ledger.problem is not None:
-                self._client.cancel(list(self._chunks))
+                self._finish_what_is_under_way()
                 return
+
+    def _finish_what_is_under_way(self) -> None:
+        """Take what comes of the tasks that workers have, which write their files anyway; the others are cancelled."""
+        from distributed import as_completed
+
+        held = {key for keys in self._client.processing().values() for key in keys}
+        self._client.cancel([task for task in self._chunks if task.key not in held])
+        for task in as_completed([task for task in self._chunks if task.key in held], loop=self._client.loop):
+            self._take(task)
 
     def _submit(self, views: tuple[int, ...]) -> Any:
         task = self._client.submit(make_chunk, self._plan, views, *self._settings, retries=RETRIES, pure=False)

@@ -14,6 +14,7 @@ from poison import NoRoom
 
 from glrender.batch import cluster
 from glrender.batch.job import Job, make_plan
+from glrender.batch.manifest import read_manifest
 from glrender.batch.run import Workers, run_job
 from glrender.errors import InputError
 
@@ -51,6 +52,21 @@ def test_a_worker_that_is_killed_costs_nothing(
     for path in (tmp_path / "calm").rglob("*.png"):
         name = path.relative_to(tmp_path / "calm")
         assert (tmp_path / "out" / name).read_bytes() == path.read_bytes()
+
+
+def test_an_interruption_finishes_what_is_under_way(local_cluster: Any, tmp_path: Path, read: ReadJob) -> None:
+    plan, sent = make_plan(read(views=[{"type": "orbit", "count": 640}])), []
+
+    def advance(done: int, total: int) -> None:
+        if done and not sent:
+            sent.append(os.kill(os.getpid(), signal.SIGTERM))
+
+    address, out = local_cluster.scheduler_address, tmp_path / "out"
+    outcome = run_job(plan, out, Workers(1, (0,)), scheduler=address, advance=advance)
+    assert outcome.interrupted
+    assert 0 < outcome.done < 640
+    listed = {name for line in read_manifest(out) for name in line.get("files", ())}
+    assert {str(path.relative_to(out)) for path in out.rglob("*.png")} == listed, "and no file that nobody knows"
 
 
 def test_views_that_fail_are_told_one_by_one(local_cluster: Any, tmp_path: Path, read: ReadJob) -> None:
