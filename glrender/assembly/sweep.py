@@ -140,6 +140,9 @@ def sweep(
                         ratio = variance * total
                         if counts:
                             likelihood *= ratio
+                            if likelihood < 1e-100:
+                                cost -= np.log(likelihood) / (2.0 * per_k2)
+                                likelihood = 1.0
                     else:
                         information = 1.0 / variance
                         rho, ratio = rho_and_weight(screen.depth_loss, screen.depth_k, square * information)
@@ -182,9 +185,6 @@ def sweep(
                             r1, rx, ry_ = r1 + b * i1, rx + bu * i1, ry_ + bv * i1
                             s1, sx, sy = s1 + b * i2, sx + bu * i2, sy + bv * i2
                 u += 1
-            if likelihood < 1e-100:
-                cost -= np.log(likelihood) / (2.0 * per_k2)
-                likelihood = 1.0
             places = _places(t, cols, first, last)
             if a1 > 0.0:
                 _add_pairs(height_matrix, places, a1, ax, ay, axx, axy, ayy)

@@ -17,6 +17,9 @@ from glrender.assembly.statistics import FrameStatistics
 from glrender.assembly.stencil import normal_equations
 from glrender.assembly.usable import usable_pixels
 from glrender.errors import InputError, UsageError
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.render.buffers import DerivativeBuffers
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
@@ -126,6 +129,21 @@ def test_each_loss(loss: Loss, frame: Callable, rendered: Callable) -> None:
     assert equations.heights.count == expected.count
     assert equations.heights.cost == pytest.approx(expected.cost, rel=1e-5)
     assert_same(equations, expected, scene, 3e-6)
+
+
+def test_a_long_run_of_outliers_has_a_finite_cost() -> None:
+    """All pixels of a row see one triangle, and the product of their weights is far below what a float can be."""
+    camera = Camera(300, 12, 200.0, 200.0, 149.5, 5.5)
+    scene = Scene(
+        "a plane", HeightMap(np.zeros((2, 2)), 20.0, (-5.0, -5.0)), camera, se3.look_at((0, 0, 2.0), (0, 0, 0))
+    )
+    depth = np.full(camera.shape, 2.0, np.float32)
+    depth[:4] = 3.0
+    equations, statistics = swept(scene, Measurements(depth, np.full(camera.shape, 1e-3, np.float32)))
+    assert statistics.robust_scale == 1
+    assert equations.heights.count == depth.size
+    rho = 3.5**2 / 2 * np.log1p((1.0 / 1e-3 / 3.5) ** 2)
+    assert equations.heights.cost == pytest.approx(4 * 300 * rho, rel=1e-3)
 
 
 def test_it_makes_no_difference_how_many_cores_there_are(frame: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
