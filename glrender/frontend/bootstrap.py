@@ -170,8 +170,9 @@ class Bootstrap:
         assert self._flat is not None
         assert self._motion is not None
         few = slice(-1 - 2 * ((len(pyramids) - 1) // 2), None, 2)  # every second one, with the last
-        known = refine_plane(self._flat, pyramids[few], self._motion.tilt, self._motion.poses[few], self._working)
-        found = [known, *(follow_plane(self._flat, pyramids[few], np.array(t), self._working) for t in _TILTS)]
+        level = min(self._working + 1, len(self._flat.levels) - 1)  # to tell planes apart; as fine as ever afterwards
+        known = refine_plane(self._flat, pyramids[few], self._motion.tilt, self._motion.poses[few], level)
+        found = [known, *(follow_plane(self._flat, pyramids[few], np.array(t), level) for t in _TILTS)]
         best = min(motion.cost for motion in found)
         alike = [motion for motion in found if motion.cost <= _AS_GOOD * best]
         # The floor is below: it comes nearer towards the bottom of the image, or the camera looks straight down.

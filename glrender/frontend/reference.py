@@ -5,6 +5,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.checks import check_array, check_pose
@@ -37,15 +38,28 @@ class ReferencePoints:
 
     def seen_from(self, T: Float64) -> "ReferencePoints":
         """See `Reference.seen_from`; `T` (4, 4) takes the old camera's coordinates to the new one's."""
-        rays = self.points / self.points[:, 2:]
-        n = self.depth_slope @ T[:3, :3].T
-        facing = np.einsum("nk,nk->n", n, rays)
+        points, slope = np.empty_like(self.points), np.empty_like(self.depth_slope)
+        _move_on_planes(self.points, self.depth_slope, np.ascontiguousarray(T), points, slope)
+        return replace(self, points=points, depth_slope=slope)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move_on_planes(points: Float64, slopes: Float64, T: Float64, moved: Float64, turned: Float64) -> None:
+    for k in range(len(points)):
+        x, y, z = points[k, 0], points[k, 1], points[k, 2]
+        a, b, c = slopes[k, 0], slopes[k, 1], slopes[k, 2]
+        nx = T[0, 0] * a + T[0, 1] * b + T[0, 2] * c
+        ny = T[1, 0] * a + T[1, 1] * b + T[1, 2] * c
+        nz = T[2, 0] * a + T[2, 1] * b + T[2, 2] * c
+        facing = nx * x / z + ny * y / z + nz
         # m·X = D on the plane, so that n·X' = D + n·t for what has moved with it.
-        depth = self.points[:, 2] + n @ T[:3, 3]
-        known = (facing > 0) & (depth > 0)
-        depth = np.divide(depth, facing, out=self.points[:, 2].copy(), where=known)
-        slope = np.divide(n, facing[:, None], out=np.zeros_like(n), where=known[:, None])
-        return replace(self, points=rays * depth[:, None], depth_slope=slope)
+        depth = z + nx * T[0, 3] + ny * T[1, 3] + nz * T[2, 3]
+        known = facing > 0 and depth > 0
+        depth = depth / facing if known else z
+        moved[k, 0], moved[k, 1], moved[k, 2] = x / z * depth, y / z * depth, depth
+        turned[k, 0] = nx / facing if known else 0.0
+        turned[k, 1] = ny / facing if known else 0.0
+        turned[k, 2] = nz / facing if known else 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,10 @@ from glrender.render.derivatives import DerivativeRenderer
 Float64 = NDArray[np.float64]
 
 AFAR = 0.5
-"""Pixels: after larger steps the planes through what was seen say little of what is seen now."""
+"""Pixels: after larger steps towards a pose the planes through what was seen say little of what is seen now."""
+STALE = 2.0
+"""Pixels by which a pose may be another than the one at which a reference that is kept was rendered: about as wide are
+the facets of a map that is no coarser than its images."""
 
 
 class DepthRenderer:
@@ -55,7 +58,7 @@ class _Made:
 
 class ReferenceStore:
     """The references that photographs make with a map: rendered where it is another, or the pose has moved by more than
-    `AFAR`; before that their points move on the planes that they lie on."""
+    `STALE`; before that their points move on the planes that they lie on."""
 
     def __init__(self, renderer: DepthRenderer, most_points: int) -> None:
         self._renderer = renderer
@@ -88,7 +91,7 @@ class ReferenceStore:
 
 
 def _moved(rendered: Reference, T_world_camera: Float64, level: Level) -> bool:
-    """Whether a camera is more than `AFAR` away from where a reference was rendered."""
+    """Whether a camera is more than `STALE` away from where a reference was rendered."""
     twist = se3.log(se3.inverse(rendered.T_world_camera) @ T_world_camera)
     step = np.linalg.norm(twist[:3]) / rendered.distance + np.linalg.norm(twist[3:])
-    return bool(level.camera.fx * step > AFAR)
+    return bool(level.camera.fx * step > STALE)

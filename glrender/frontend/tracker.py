@@ -62,7 +62,7 @@ class TrackerOptions:
     refine_window: int = 12
     """The newest keyframes that are refined together whenever there is a new one; 0: none are."""
     longest_prediction: float = 0.25
-    """Seconds for which a camera is taken to move on as it did."""
+    """Seconds for which a camera is taken to move on as it did; after more, other guesses are tried, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,15 +166,10 @@ class Tracker:
             depth = check_array("depth", depth, self.camera.shape, np.float32)
         if self._lost:
             return self._relocalise(time, pyramid, depth)
-        guesses = [self._predicted(time), self._last[1]] if prior is None else [prior.T_world_camera]
-        alignment = None
-        for guess in guesses:
-            nearby = self._keyframes.around(guess, self.camera, 0.5)
-            references = [self._keyframes.reference(each) for each in nearby]
-            first = len(self._keyframes) == 1
-            alignment = align(references, pyramid, guess, prior=prior, depth=depth, focal=first)
-            if not (doubt := self._doubt(alignment)):
-                return self._found(time, "tracking", pyramid, depth, alignment)
+        alignment = self._aligned(time, pyramid, depth, prior)
+        doubt = self._doubt(alignment)
+        if not doubt:
+            return self._found(time, "tracking", pyramid, depth, alignment)
         self._lost = True
         return self._without_pose(time, "lost", doubt, alignment)
 
@@ -227,10 +222,33 @@ class Tracker:
             f"has a contrast of {contrast:.4f}, expected at least {self.options.least_contrast:g} (black or covered?)"
         )
 
-    def _predicted(self, time: float) -> Float64:
+    def _aligned(
+        self, time: float, pyramid: tuple[Level, ...], depth: Float32 | None, prior: PosePrior | None
+    ) -> Alignment:
+        """What the first guess leads to that is believed; after a gap, in which a camera may have done anything, the
+        best of all that is led to."""
         assert self._last is not None
-        then, pose = self._last
-        return pose @ se3.exp(min(time - then, self.options.longest_prediction) * self._velocity)
+        gap = time - self._last[0]
+        guesses = [self._predicted(gap), self._last[1]] if prior is None else [prior.T_world_camera]
+        longest = self.options.longest_prediction
+        if prior is None and gap > longest:
+            guesses.insert(1, self._predicted(longest))
+        best = None
+        for guess in guesses:
+            references = [self._keyframes.reference(each) for each in self._keyframes.around(guess, self.camera, 0.5)]
+            first = len(self._keyframes) == 1
+            found = align(references, pyramid, guess, prior=prior, depth=depth, focal=first)
+            doubt = self._doubt(found)
+            if best is None or (not doubt, found.correlation) > (not self._doubt(best), best.correlation):
+                best = found
+            if not doubt and (gap <= longest or found.correlation > self.options.keyframe_correlation):
+                break
+        assert best is not None
+        return best
+
+    def _predicted(self, seconds: float) -> Float64:
+        assert self._last is not None
+        return self._last[1] @ se3.exp(seconds * self._velocity)
 
     def _doubt(self, alignment: Alignment) -> str:
         """Why an alignment is not to be believed; empty if it is."""
