@@ -252,6 +252,28 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
     return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n"
 
 
+def _describe_rate(report: Mapping[str, Any]) -> str:
+    """How long following a camera by its photographs took, as lines; nothing where it was not followed."""
+    stages = report["stages"]
+    if "track_ms" not in stages:
+        return ""
+    line = f"  tracking {stages['track_ms']:.0f} ms a frame"
+    if "track_keyframe_ms" in stages:
+        line += f", {stages['track_keyframe_ms']:.0f} where it becomes a keyframe"
+    if "fuse_ms" in stages:
+        line += f"; depth {stages['depth_ms']:.0f} and fusion {stages['fuse_ms']:.0f} ms a fused frame"
+    live = report.get("live")
+    if live is None:
+        return f"{line} (medians)\n"
+    dropped = sum(frame.reason.startswith("dropped to keep up") for frame in report["frames_skipped"])
+    size = "full resolution" if live["pixels"] == 1 else f"1/{live['pixels']} of the resolution"
+    return (
+        f"{line} (medians)\n"
+        f"  live: {report['frames']} frames followed, {dropped} dropped to keep up; of {live['keyframes']} keyframes "
+        f"{live['keyframes'] - live['keyframes_without_depth']} had time for a depth, at {size}\n"
+    )
+
+
 def _print_summary(folder: Path, finished: FinishedMap) -> None:
     report, surface = finished.report, finished.surface
     rows, cols = surface.shape
@@ -266,6 +288,7 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         + _describe_shares(report)
         + _describe_shared(report["shared_errors"])
         + _describe_poses(report)
+        + _describe_rate(report)
         + f"  frame: {report['placement']['T_world_map_from']}"
     )
     for frame in skipped[:5]:

@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 
 from glrender.frontend.alignment import PosePrior
 from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, Start
-from glrender.frontend.tracker import TrackedFrame, Tracker
+from glrender.frontend.tracker import TrackedFrame, Tracker, TrackerOptions
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
@@ -38,10 +37,15 @@ class Follower:
     """Follows a camera over ground that is roughly level at first; owned by `context`."""
 
     def __init__(
-        self, context: Context, camera: Camera, scale: BootstrapOptions, odometry: Trajectory | None = None
+        self,
+        context: Context,
+        camera: Camera,
+        scale: BootstrapOptions,
+        odometry: Trajectory | None = None,
+        tracking: TrackerOptions | None = None,
     ) -> None:
         self._bootstrap = Bootstrap(camera, scale)
-        self._tracker = Tracker(context, camera)
+        self._tracker = Tracker(context, camera, tracking)
         self._odometry = odometry
         self._last: tuple[float, Float64] | None = None
         self._waiting: list[tuple[FrameEntry, Float32]] = []
@@ -90,10 +94,6 @@ class Follower:
         least_moved, least_turned = ODOMETRY_LEAST
         sigmas = [least_moved + ODOMETRY_SHARE * moved] * 3 + [least_turned + ODOMETRY_SHARE * turned] * 3
         return PosePrior(self._last[1] @ step, np.diag(np.square(sigmas)))
-
-    def use_map(self, surface: HeightMap) -> None:
-        """Take the ground to be `surface` from now on."""
-        self._tracker.use_map(surface)
 
     def trajectory(self) -> list[tuple[float, Float64]]:
         """(seconds, T_world_camera (4, 4)) of the frames that were found, by where their keyframes are now."""

@@ -62,10 +62,19 @@ class FusedKeyframe:
 
 
 class KeyframeFusion:
-    """Keyframes on their way into the map, and what became of them; owned by `context`."""
+    """Keyframes on their way into the map, and what became of them; owned by `context`.
+
+    `has_time` says, when a keyframe's turn comes, whether it is to get a depth.
+    """
 
     def __init__(
-        self, context: Context, sequence: Sequence, options: SequenceOptions, placement: Placement, ground: Ground
+        self,
+        context: Context,
+        sequence: Sequence,
+        options: SequenceOptions,
+        placement: Placement,
+        ground: Ground,
+        has_time: Callable[[], bool] = lambda: True,
     ) -> None:
         self._context, self._sequence, self._options = context, sequence, options
         self._placement, self._ground = placement, ground
@@ -74,7 +83,7 @@ class KeyframeFusion:
         self._fusion = HeightMapFusion(
             context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, fusion
         )
-        self._depths = KeyframeDepths(self._depth_from_motion, self._search)
+        self._depths = KeyframeDepths(self._depth_from_motion, self._search, has_time)
         self._skipped: list[Skipped] = []
         self._reports: dict[int, FrameReport] = {}
         self._shares: list[Mapping[str, float]] = []
@@ -116,17 +125,16 @@ class KeyframeFusion:
         finally:
             self._seconds = perf_counter() - started
 
-    def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> int:
-        """Take a photograph (height, width, 3), linear, as a keyframe; how many keyframes could be fused by it."""
+    def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
+        """Take a photograph (height, width, 3), linear, as a keyframe, and fuse those that it completes."""
         distance = self._ground.distance(T_world_camera, self._placement.T_world_map)
         keyframe = Keyframe(entry, image, Photograph(intensity(image), T_world_camera), distance)
-        before = len(self._reports)
         start = perf_counter()
         finished = list(self._depths.add(keyframe))
-        self.took("depth", 1e3 * (perf_counter() - start))
+        if finished:
+            self.took("depth", 1e3 * (perf_counter() - start))
         for each, depth in finished:
             self._fuse(each, depth)
-        return len(self._reports) - before
 
     def fuse_waiting(self) -> None:
         """Fuse the keyframes that still wait for others: no further one will come."""
@@ -145,12 +153,18 @@ class KeyframeFusion:
         self._stages.setdefault(stage, []).append(milliseconds)
 
     def finish(
-        self, skipped: tuple[Skipped, ...], description: dict[str, Any], trajectory: Trajectory | None
+        self,
+        skipped: tuple[Skipped, ...],
+        description: dict[str, Any],
+        trajectory: Trajectory | None,
+        stages: Mapping[str, list[float]],
+        seconds: float = 0.0,
     ) -> FinishedMap:
         """The map of all keyframes that were added; InputError if there is nothing on it.
 
         `skipped`, `description` and `trajectory` are what is known besides: of other frames, for the report, and the
-        poses where they were estimated.
+        poses where they were estimated. `stages` are milliseconds that others took for frames, `seconds` those before
+        the fusion began.
         """
         skipped = (*skipped, *self._skipped)
         if not self._reports:
@@ -167,13 +181,14 @@ class KeyframeFusion:
         if surface.colors is not None and best is not None and self._failure is None:
             prediction = predict_view(self._context, self._sequence.camera, surface, best.photograph.T_world_camera)
             photograph = best.image
+        stages = {**stages, **self._stages}
         report = description | {
             "frames_used": len(self._reports),
             "frames_skipped": skipped,
-            "frames_per_second": description["frames"] / self._seconds,
+            "frames_per_second": description["frames"] / (seconds + self._seconds),
             "partial": self._partial,
             "failure": None if self._failure is None else str(self._failure),
-            "stages": {f"{name}_ms": float(np.median(times)) for name, times in self._stages.items()},
+            "stages": {f"{name}_ms": float(np.median(times)) for name, times in stages.items()},
             "residuals": {
                 "median_abs_m": float(np.nanmedian([report.median_abs_residual for report in self._reports.values()])),
             },

@@ -60,11 +60,20 @@ def choose_keyframes(
 
 
 class KeyframeDepths:
-    """Makes depths of keyframes as they come, each from others before and after it, held against its neighbours'."""
+    """Makes depths of keyframes as they come, each from others before and after it, held against its neighbours'.
 
-    def __init__(self, depth_from_motion: DepthFromMotion, search: Callable[[Keyframe], Search]) -> None:
+    One for which it `has_time` no more when its turn comes helps others to their depths, and gets none.
+    """
+
+    def __init__(
+        self,
+        depth_from_motion: DepthFromMotion,
+        search: Callable[[Keyframe], Search],
+        has_time: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._depth_from_motion = depth_from_motion
         self._search = search
+        self._has_time = has_time
         self._kept: deque[Keyframe] = deque(maxlen=KEPT)
         self._waiting: deque[Keyframe] = deque()
         self._measured: deque[tuple[Keyframe, MotionDepth]] = deque(maxlen=3)
@@ -75,7 +84,9 @@ class KeyframeDepths:
         self._kept.append(keyframe)
         self._waiting.append(keyframe)
         while len(self._waiting) > AFTER:
-            yield from self._measure(self._waiting.popleft())
+            next_one = self._waiting.popleft()
+            if self._has_time():
+                yield from self._measure(next_one)
 
     def finish(self) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
         """The keyframes that still waited for others."""

@@ -1,7 +1,7 @@
 """Photographs of one moving camera, whose poses are known, become a height map: by the depth that its motion tells."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,10 @@ class PhotographStart:
     """Of frames, camera and poses, for `report.json`."""
     trajectory: Trajectory | None
     """All poses, where they were estimated."""
+    stages: Mapping[str, list[float]] = field(default_factory=dict)
+    """Milliseconds of each frame that it took to come so far."""
+    seconds: float = 0.0
+    """All of them."""
 
 
 def start_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PhotographStart:
@@ -109,7 +113,7 @@ def fuse_keyframes(
     try:
         fusion.add_all(keyframes, poses, advance)
         with interruptible_after():
-            finished = fusion.finish(start.skipped, description, trajectory)
+            finished = fusion.finish(start.skipped, description, trajectory, start.stages, start.seconds)
             keep(finished)
     finally:
         fusion.release()

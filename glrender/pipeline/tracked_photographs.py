@@ -2,12 +2,14 @@
 
 A recording is gone through twice. First the camera is followed over ground taken to be level; its keyframes are
 refined together as they come, so what the first of them got wrong of the ground's tilt, and with it of the scale, is
-put right by those after them. Then the map is made from the poses that came of it. Live (`realtime`), each keyframe is
-fused when it comes, and the camera is followed over the map in the making.
+put right by those after them. Then the map is made from the poses that came of it. Live (`realtime`), keyframes are
+fused while the camera is followed, as many as there is time for.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError, UsageError
 from glrender.frontend.bootstrap import Start
+from glrender.frontend.tracker import TrackerOptions
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
@@ -22,19 +25,24 @@ from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
-from glrender.pipeline.keyframes import choose_keyframes, is_apart
+from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
+from glrender.pipeline.keyframes import choose_keyframes
+from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.read_ahead import Pace, read_ahead
+from glrender.pipeline.rehearsal import rehearse
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 WORLD = np.eye(4)
 """The map's frame is that of the start: z up from the floor, the origin below the first camera."""
 LEVEL = Ground(0.0, 1.0, 0)
 """The floor in it."""
+LIVE = TrackerOptions(refine_window=8)
+"""Half the pairs of keyframes to be compared; simulated drives are off by a tenth more."""
 
 
 def fuse_tracked_photographs(
@@ -70,9 +78,10 @@ def _fuse_recorded(
 ) -> FinishedMap:
     pursuit = _Pursuit(context, sequence, options)
     try:
-        pursuit.run(entries, lambda done: advance(done, 2 * len(entries)))
+        for _ in pursuit.run(entries, lambda done: advance(done, 2 * len(entries))):
+            pass
         start = pursuit.started()
-        poses: Poses = pursuit.poses
+        poses: Poses = pursuit.final_poses()
     finally:
         pursuit.release()
     tracked = PhotographStart(
@@ -83,6 +92,8 @@ def _fuse_recorded(
         (*missing_frames(sequence, options.frames), *pursuit.skipped),
         _describe(sequence, start, pursuit.states) | {"frames": len(entries)},
         trajectory_of(pursuit.found, poses),
+        pursuit.stages,
+        pursuit.seconds,
     )
 
     def follow(done: int, total: int) -> None:
@@ -102,19 +113,35 @@ def _fuse_live(
     # The spacing has to be known before a camera is.
     if options.spacing is None:
         raise UsageError("spacing: received none, expected that of the map where the camera is followed live, metres")
-    fusion = KeyframeFusion(context, sequence, options, _place(sequence, options, [WORLD]), LEVEL)
-    pursuit = _Pursuit(context, sequence, options, fusion)
+    rehearse(context, sequence, options)
+    placement = _place(sequence, options, [WORLD])
+    pursuit = _Pursuit(context, sequence, options)
+    live: LiveFusion | None = None
     try:
-        with fusion.kept():
-            pursuit.run(entries, lambda done: advance(done, len(entries)))
+        with ExitStack() as kept:
+            for followed in pursuit.run(entries, lambda done: advance(done, len(entries)), Pace(entries)):
+                pose = followed.tracked.T_world_camera
+                if pose is None or not followed.tracked.usable:
+                    continue
+                if live is None:
+                    distance = LEVEL.distance(pose, WORLD)
+                    live = LiveFusion(context, sequence, options, placement, LEVEL, distance)
+                    kept.enter_context(live.fusion.kept())
+                with interruptible_after():
+                    live.add(followed.entry, followed.image, pose)
         with interruptible_after():
-            description = _describe(sequence, pursuit.started(), pursuit.states) | {"frames": len(entries)}
+            start = pursuit.started()
+            assert live is not None
+            description = _describe(sequence, start, pursuit.states)
+            description |= {"frames": len(pursuit.found), "live": live.describe()}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
-            finished = fusion.finish(skipped, description, trajectory_of(pursuit.found, pursuit.poses))
+            trajectory = trajectory_of(pursuit.found, pursuit.poses)
+            finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
     finally:
         pursuit.release()
-        fusion.release()
+        if live is not None:
+            live.release()
     return finished
 
 
@@ -133,26 +160,30 @@ def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -
 class _Pursuit:
     """One way through the photographs, behind the camera."""
 
-    def __init__(
-        self, context: Context, sequence: Sequence, options: SequenceOptions, fusion: KeyframeFusion | None = None
-    ) -> None:
+    def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
         assert options.motion.track is not None
-        self._sequence, self._options, self._fusion = sequence, options, fusion
-        self._follower = Follower(
-            context, sequence.camera, options.motion.track, sequence.trajectory if options.motion.odometry else None
-        )
+        self._sequence, self._options = sequence, options
+        odometry = sequence.trajectory if options.motion.odometry else None
+        tracking = LIVE if options.realtime else None
+        self._follower = Follower(context, sequence.camera, options.motion.track, odometry, tracking)
         self.poses: dict[int, Float64] = {}
-        """T_world_camera (4, 4) of the frames that were found, by their index."""
+        """T_world_camera (4, 4) of the frames that were found, by their index, as they were found."""
         self.found: list[FrameEntry] = []
         self.skipped: list[Skipped] = []
         self.states: Counter[str] = Counter()
         """How many frames were tracked, lost, …"""
-        self._last: Float64 | None = None
+        self.stages: dict[str, list[float]] = {}
+        """Milliseconds of each frame: to read it, to start, to track it, or to track it and refine the keyframes."""
+        self.seconds = 0.0
+        """From the first frame to the last."""
 
-    def run(self, entries: tuple[FrameEntry, ...], advance: Callable[[int], None], until_started: bool = False) -> None:
-        """Follow the camera, to the end or until there is a start, and hand keyframes to the fusion if there is one."""
-        pace = Pace(entries) if self._options.realtime and self._fusion is not None else None
+    def run(
+        self, entries: tuple[FrameEntry, ...], advance: Callable[[int], None], pace: Pace | None = None
+    ) -> Iterator[Followed]:
+        """Follow the camera to the end; gives the frames as they are done, those that come too late at a pace apart."""
+        begun = perf_counter()
         for done, read in enumerate(read_ahead(self._sequence, entries), start=1):
+            followed: list[Followed] = []
             with interruptible_after():
                 if read.frame is None:
                     if self._options.strict:
@@ -163,13 +194,16 @@ class _Pursuit:
                     self._skip(read.entry, "dropped to keep up: the next frame had come")
                 else:
                     assert read.frame.image is not None
-                    for followed in self._follower.add(read.entry, read.frame.image):
-                        self._take(followed)
+                    self._took("read", read.milliseconds)
+                    followed = self._follow(read.entry, read.frame.image)
+            yield from followed
             advance(done)
-        if self._fusion is None:
-            # Where their keyframes have moved to meanwhile.
-            final = dict(self._follower.trajectory())
-            self.poses = {entry.index: final[entry.time] for entry in self.found}
+            self.seconds = perf_counter() - begun
+
+    def final_poses(self) -> dict[int, Float64]:
+        """`poses`, by where their keyframes have moved to meanwhile."""
+        final = dict(self._follower.trajectory())
+        return {entry.index: final[entry.time] for entry in self.found}
 
     def started(self) -> Start:
         """The start; InputError if there never was one."""
@@ -186,22 +220,25 @@ class _Pursuit:
         """Release what this made in the context."""
         self._follower.release()
 
-    def _take(self, followed: Followed) -> None:
-        entry, tracked = followed.entry, followed.tracked
-        self.states[tracked.state] += 1
-        pose = tracked.T_world_camera
-        if pose is None:
-            self._skip(entry, f"{tracked.state}: {tracked.reason}")
-            return
-        self.poses[entry.index] = pose
-        self.found.append(entry)
-        if self._fusion is None or not tracked.usable:
-            return
-        if self._last is not None and not is_apart(pose, self._last, LEVEL.distance(pose, WORLD)):
-            return
-        self._last = pose
-        if self._fusion.add(entry, followed.image, pose):
-            self._follower.use_map(self._fusion.surface)
+    def _follow(self, entry: FrameEntry, image: Float32) -> list[Followed]:
+        waiting = self._follower.start is None
+        start = perf_counter()
+        followed = self._follower.add(entry, image)
+        keyframe = any(each.tracked.keyframe for each in followed)
+        stage = "start" if waiting else "track_keyframe" if keyframe else "track"
+        self._took(stage, 1e3 * (perf_counter() - start))
+        for each in followed:
+            tracked = each.tracked
+            self.states[tracked.state] += 1
+            if tracked.T_world_camera is None:
+                self._skip(each.entry, f"{tracked.state}: {tracked.reason}")
+            else:
+                self.poses[each.entry.index] = tracked.T_world_camera
+                self.found.append(each.entry)
+        return followed
+
+    def _took(self, stage: str, milliseconds: float) -> None:
+        self.stages.setdefault(stage, []).append(milliseconds)
 
     def _skip(self, entry: FrameEntry, reason: str) -> None:
         self.skipped.append(Skipped(entry.index, entry.name, reason))

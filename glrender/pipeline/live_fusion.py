@@ -1,0 +1,99 @@
+"""A map made while its camera is followed: of as many keyframes as there is time for, from pixels no finer than it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.keyframe_fusion import KeyframeFusion
+from glrender.pipeline.keyframes import is_apart
+from glrender.pipeline.placement import Placement
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+SHARE = 0.5
+"""Of the time: what depth and fusion take at most. The camera is followed in the rest, and moves on meanwhile."""
+SMALLEST = 100
+"""Rows or columns, whichever are fewer, of the images that depth is made of at least."""
+
+
+class LiveFusion:
+    """Photographs on their way into a map, where time goes on meanwhile; owned by `context`.
+
+    `distance` is that of the camera to the ground, metres, by which the resolution is chosen that depth is made at.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        sequence: Sequence,
+        options: SequenceOptions,
+        placement: Placement,
+        ground: Ground,
+        distance: float,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.halvings = halvings(sequence.camera, distance, placement.spacing)
+        """How often images are halved before depth is made of them."""
+        camera = sequence.camera.without_distortion().every_nth_pixel(2**self.halvings)
+        self.fusion = KeyframeFusion(
+            context, replace(sequence, camera=camera), options, placement, ground, self._has_time
+        )
+        self._ground, self._T_world_map = ground, placement.T_world_map
+        self._clock = clock
+        self._last: Float64 | None = None
+        self._free_from = -np.inf
+        self._measures = False
+        self._keyframes = 0
+        self._left_out = 0
+
+    def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
+        """Take a photograph (height, width, 3), linear, for a keyframe if it is apart from the one before."""
+        distance = self._ground.distance(T_world_camera, self._T_world_map)
+        if self._last is not None and not is_apart(T_world_camera, self._last, distance):
+            return
+        self._last = T_world_camera
+        self._keyframes += 1
+        begun, self._measures = self._clock(), False
+        for _ in range(self.halvings):
+            image = np.asarray(cv2.pyrDown(image), np.float32)
+        self.fusion.add(entry, image, T_world_camera)
+        if self._measures:
+            ended = self._clock()
+            self._free_from = ended + (ended - begun) * (1 / SHARE - 1)
+
+    def describe(self) -> dict[str, Any]:
+        """What there was time for, for `report.json`: keyframes, those of them that got no depth, and how many of the
+        images' pixels a pixel of depth is wide."""
+        return {
+            "keyframes": self._keyframes,
+            "keyframes_without_depth": self._left_out,
+            "pixels": 2**self.halvings,
+        }
+
+    def release(self) -> None:
+        """Release what this made in the context."""
+        self.fusion.release()
+
+    def _has_time(self) -> bool:
+        self._measures = self._clock() >= self._free_from
+        self._left_out += not self._measures
+        return self._measures
+
+
+def halvings(camera: Camera, distance: float, spacing: float) -> int:
+    """How often images can be halved until pixels are as large on the ground, `distance` metres away, as cells."""
+    count = 0
+    while distance / camera.fx * 2 ** (count + 1) <= spacing and min(camera.shape) >> (count + 1) >= SMALLEST:
+        count += 1
+    return count

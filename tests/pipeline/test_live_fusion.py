@@ -1,0 +1,92 @@
+"""What there is time for while a camera is followed, and at which resolution."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glrender.frontend.depth_from_motion import DepthFromMotion
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.keyframes import AFTER
+from glrender.pipeline.live_fusion import LiveFusion, halvings
+from glrender.pipeline.placement import place_on_ground
+from glrender.render.forward import ForwardRenderer
+
+CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=79.5, cy=59.5)
+SEQUENCE = Sequence(Path("live"), CAMERA, CAMERA, 5000.0, 0, (), None, None, (), (), None, None)
+
+
+@pytest.mark.parametrize(
+    ("size", "distance", "spacing", "expected"),
+    [
+        ((640, 480), 1.2, 0.01, 2),  # of 1.9 mm, 7.5 mm
+        ((640, 480), 1.2, 0.007, 1),
+        ((640, 480), 6.0, 0.01, 0),
+        ((640, 480), 1.2, 0.1, 2),  # what remains of less is no picture
+        ((320, 240), 1.2, 0.02, 1),
+        ((160, 120), 1.2, 0.1, 0),
+    ],
+)
+def test_pixels_of_depth_are_no_larger_than_cells(
+    size: tuple[int, int], distance: float, spacing: float, expected: int
+) -> None:
+    width, height = size
+    camera = Camera(width=width, height=height, fx=width, fy=width, cx=width / 2, cy=height / 2)
+    assert halvings(camera, distance, spacing) == expected
+
+
+class Clock:
+    """That only goes on when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def live(context: Context, clock: Clock) -> Iterator[LiveFusion]:
+    where = {"frame_source": "made up", "bounds": (-1.0, 1.0, -1.0, 1.0), "spacing": 0.05}
+    placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
+    live = LiveFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0), 1.0, clock)
+    yield live
+    live.release()
+
+
+def test_depth_takes_half_of_the_time_and_what_comes_meanwhile_is_left_out(
+    context: Context, live: LiveFusion, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A depth takes 10 s, and a keyframe comes every 4 s more: two of three are left out."""
+    measured = []
+    estimate = DepthFromMotion.estimate
+
+    def slow(self: DepthFromMotion, *arguments: object) -> object:
+        clock.now += 10
+        measured.append(taken)
+        return estimate(self, *arguments)
+
+    monkeypatch.setattr(DepthFromMotion, "estimate", slow)
+    colors = np.random.default_rng(0).uniform(0.1, 0.9, (61, 61, 3))
+    ground = HeightMap(np.zeros((61, 61)), 0.05, (-1.5, -1.5), colors)
+    renderer = ForwardRenderer(context, CAMERA)
+    for taken in range(10):
+        pose = se3.look_at((0.1 * taken - 0.5, -0.5, 1.0), (0.1 * taken - 0.5, 0.1, 0.0))
+        image = renderer.render(ground, pose).image
+        live.add(FrameEntry(taken, taken, taken, None, None), image, pose)
+        live.add(FrameEntry(taken, taken, taken, None, None), image, pose)  # not apart from it
+        clock.now += 4
+    renderer.release()
+    assert measured == [AFTER, AFTER + 3, AFTER + 6]
+    assert live.describe() == {"keyframes": 10, "keyframes_without_depth": 4, "pixels": 1}
