@@ -4,9 +4,12 @@ Files are written by the workers, into a folder that all machines see under the 
 comes back to the client, which keeps the manifest. The scheduler gives a task to another worker where one dies.
 """
 
+import math
 import os
 import threading
+import time
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +31,12 @@ CHUNK = 16
 
 RETRIES = 3
 """How often a task that failed is tried again; dask tries again as often where a worker died."""
+
+AHEAD = 2
+"""Tasks given out for each thread of the cluster: while it works on one, the next is on its way."""
+
+RECOUNT = 1.0
+"""Seconds after which the cluster's threads are counted again."""
 
 PATIENCE = 10
 """Seconds to wait for the scheduler's answer."""
@@ -62,34 +71,36 @@ class _Run:
         self, client: Any, plan: Plan, folder: Path, ledger: Ledger, by_worker: dict[str, int], devices: Sequence[int]
     ) -> None:
         self._client, self._ledger = client, ledger
-        self._chunks: dict[Any, tuple[int, ...]] = {}
+        self._waiting: deque[tuple[int, ...]] = deque()
+        self._chunks: dict[Any, tuple[int, ...]] = {}  # by task, of those that are given out
+        self._room, self._counted = 0, -math.inf
         # As a task of its own the plan can be made again where the worker that held it has died.
         self._plan = client.submit(_same, plan, pure=False)
         self._settings = (str(folder.resolve()), by_worker, tuple(devices))
 
     def follow(self, interruption: Interruption, size: int) -> None:
-        """Give out all views, so many a task, and take what comes back, until all is settled or nothing goes on."""
+        """Give out all views, so many a task, and take what comes back, until all is settled or nothing goes on.
+
+        A task that was given out is waited for, whatever happens: its files are written, and belong into the manifest.
+        """
         from distributed import as_completed
 
         missing = self._ledger.missing
-        chunks = [self._submit(tuple(missing[k : k + size])) for k in range(0, len(missing), size)]
-        tasks = as_completed(chunks, loop=self._client.loop)
+        self._waiting.extend(tuple(missing[k : k + size]) for k in range(0, len(missing), size))
+        tasks = as_completed(self._fill(), loop=self._client.loop)
         for task in tasks:
-            for chunk in self._take(task):
-                tasks.add(self._submit(chunk))
+            self._waiting.extendleft(self._take(task))
             self._ledger.interrupted = interruption.arrived
-            if interruption.arrived or self._ledger.problem is not None:
-                self._finish_what_is_under_way()
-                return
+            if not interruption.arrived and self._ledger.problem is None:
+                tasks.update(self._fill())
 
-    def _finish_what_is_under_way(self) -> None:
-        """Take what comes of the tasks that workers have, which write their files anyway; the others are cancelled."""
-        from distributed import as_completed
-
-        held = {key for keys in self._client.processing().values() for key in keys}
-        self._client.cancel([task for task in self._chunks if task.key not in held])
-        for task in as_completed([task for task in self._chunks if task.key in held], loop=self._client.loop):
-            self._take(task)
+    def _fill(self) -> list[Any]:
+        """Give out as much as the workers, of whom some may have come or gone, have room for."""
+        now = time.monotonic()
+        if now - self._counted > RECOUNT:
+            self._room, self._counted = AHEAD * sum(self._client.nthreads().values()), now
+        free = max(1, self._room) - len(self._chunks)
+        return [self._submit(self._waiting.popleft()) for _ in range(min(free, len(self._waiting)))]
 
     def _submit(self, views: tuple[int, ...]) -> Any:
         task = self._client.submit(make_chunk, self._plan, views, *self._settings, retries=RETRIES, pure=False)
