@@ -45,6 +45,9 @@ RAISE_PER_PIXEL = 0.04
 """Of the map's spacing: by how much dragging a vertex by a pixel raises it. Slower than the mouse, as a rule: moved by
 its spacing, a vertex already stands on slopes of 45 degrees, where a derivative says little."""
 
+_WIREFRAME_FROM = 5.0
+"""Pixels between vertices, below which edges fade, so that they do not cover the surface."""
+
 _FOV_STEP = 1.12
 _EXAGGERATION_STEP = 1.25
 
@@ -143,6 +146,9 @@ class Session:
                 self.forget_pick()
             case Command.WIREFRAME:
                 self.state = replace(state, wireframe=not state.wireframe)
+                pixels = rig.camera(*self.painter.size).fy * self.source.scene.surface.spacing / rig.distance
+                if self.state.wireframe and pixels < _WIREFRAME_FROM:
+                    self.message = "triangles are too small here for their edges to be seen: go nearer"
             case Command.NORMALS:
                 self.state = replace(state, normals=not state.normals)
             case Command.LIGHT:

@@ -74,6 +74,14 @@ def test_every_switch_changes_the_picture(session: Session, key: str) -> None:
     assert changed > 0.01, f"{key} changed {changed:.1%} of the pixels"
 
 
+def test_a_wireframe_that_is_too_fine_to_be_seen_is_told(session: Session) -> None:
+    keys(session, "W")
+    assert "go nearer" in session.message
+    session.scroll(20)
+    keys(session, "W", "W")
+    assert session.message == ""
+
+
 def test_reset_goes_home_and_keeps_the_layer(session: Session) -> None:
     home = session.state
     keys(session, "3", "]", "W")
