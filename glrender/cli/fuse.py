@@ -1,6 +1,7 @@
 """`glrender fuse`: a sequence becomes a height map, frame by frame."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -142,6 +143,7 @@ def run(options: FuseOptions) -> int:
         fuse = _FUSE[from_photographs, options.track]
         finished = fuse(context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
+    _warn_of_focal_length(finished.report)
     if finished.report["failure"]:
         raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
@@ -272,6 +274,19 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
         f"  live: {report['frames']} frames followed, {dropped} dropped to keep up; of {live['keyframes']} keyframes "
         f"{live['keyframes'] - live['keyframes_without_depth']} had time for a depth, at {size}\n"
     )
+
+
+def _warn_of_focal_length(report: Mapping[str, Any]) -> None:
+    """Say on stderr where photographs say that their camera's focal length is another than it is said to be."""
+    found = report.get("pose_refinement", {}).get("focal_length")
+    if found is not None and found["wrong"]:
+        share, sigma = 100 * found["share_missing"], 100 * found["sigma"]
+        print(
+            "glrender: warning: the photographs and their poses agree best with a focal length that is "
+            f"{abs(share):.1f} ± {sigma:.1f} % {'longer' if share > 0 else 'shorter'} than "
+            f"fx {report['camera']['fx']:.1f}; check camera.yaml, or calibrate the camera",
+            file=sys.stderr,
+        )
 
 
 def _print_summary(folder: Path, finished: FinishedMap) -> None:

@@ -27,6 +27,7 @@ Float64 = NDArray[np.float64]
 LEAST_SIGMA = 0.05
 """Pixels: no corner is found again better."""
 MOST_STEPS = 30
+_READOUT = 0.03  # seconds that a shutter may take from row to row, unless photographs tell better
 _SETTLED = 1e-4  # of the cost: a smaller gain is none
 _DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that from which nothing leads on
 
@@ -81,16 +82,21 @@ class Adjusted:
     inliers: float
     """The share of the matches whose robust weight is above one half."""
     focal_error: FocalError
-    """What all of them say of the camera's focal length."""
+    """What all of them say of the camera's focal length, whatever the shutter does."""
+    readout: tuple[float, float]
+    """Seconds from the exposure of the first row to that of the last, and their standard deviation."""
     converged: bool
 
 
-def adjust(camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: BundleState) -> Adjusted:
+def adjust(
+    camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: BundleState, rates: Float64
+) -> Adjusted:
     """The poses, mount and inverse depths that explain `matches` best, from `start` on.
 
+    `rates` (N, 6) say how the cameras move, see `glrender.frontend.point_term.Views`; 0 where that is not known.
     At least one point must have been found. The standard deviation of the matches is estimated anew at every step.
     """
-    problem = _Bundle(camera, matches, prior)
+    problem = _Bundle(camera, matches, prior, rates)
     least, damping, most = _DAMPING
     state, converged = start, False
     for _ in range(MOST_STEPS):
@@ -120,7 +126,7 @@ def adjust(camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: 
         problem.shift(terms, factor, state),
         problem.sigma,
         problem.inliers(state),
-        problem.focal_error(terms, factor, state),
+        *problem.camera_errors(terms, factor, state),
         converged,
     )
 
@@ -128,13 +134,13 @@ def adjust(camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: 
 class _Bundle:
     """The normal equations of one adjustment, over the N twists of the poses and that of the mount."""
 
-    def __init__(self, camera: Camera, matches: Sequence[Matches], prior: PosePrior) -> None:
-        self._camera, self._matches, self._prior = camera, matches, prior
+    def __init__(self, camera: Camera, matches: Sequence[Matches], prior: PosePrior, rates: Float64) -> None:
+        self._camera, self._matches, self._prior, self._rates = camera, matches, prior, rates
         self.sigma = 1.0
 
     def _views(self, state: BundleState) -> list[Views]:
         pairs = zip(self._matches, state.inverse_depths, strict=True)
-        return [Views.of(self._camera, each, w, state.poses) for each, w in pairs]
+        return [Views.of(self._camera, each, w, state.poses, self._rates) for each, w in pairs]
 
     def _off(self, state: BundleState) -> Float64:
         """(matches, 2) pixels."""
@@ -187,7 +193,7 @@ class _Bundle:
         pull = np.einsum("nij,nj->ni", self._prior.information, self._prior.off(state))
         vector = np.vstack([-pull, pull.sum(axis=0) - self._prior.mount @ state.mount])
         for term in terms:
-            vector[list(term.who)] += term.vector[:-1].reshape(-1, 6)
+            vector[list(term.who)] += term.vector[:-2].reshape(-1, 6)
         return vector.ravel()
 
     def shift(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> Float64:
@@ -200,25 +206,43 @@ class _Bundle:
             weight = term.own * w**4
             weight /= weight.sum()
             by = np.zeros((3, len(state.poses) + 1, 6))
-            by[:, list(term.who)] = ((weight / w**2 * each.rays.T) @ term.following[:, :-1]).reshape(3, -1, 6)
+            by[:, list(term.who)] = ((weight / w**2 * each.rays.T) @ term.following[:, :-2]).reshape(3, -1, 6)
             by[:, each.anchor] -= np.hstack([np.eye(3), -se3.hat((weight / w) @ each.rays)])
             by = (state.poses[each.anchor, :3, :3] @ by.reshape(3, -1)).T
             found.append(by.T @ factor.solve(by))
         return np.asarray(np.mean(found, axis=0))
 
-    def focal_error(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> FocalError:
-        """The focal length as one more unknown, to first order."""
-        across = np.zeros((len(state.poses) + 1, 6))
+    def camera_errors(
+        self, terms: list[PointTerm], factor: SuperLU, state: BundleState
+    ) -> tuple[FocalError, tuple[float, float]]:
+        """The focal length and the readout as two more unknowns, to first order.
+
+        Matches with one anchor are off alike where its image is noisy, or where its windows are seen aslant, so sigma
+        is at least what the anchors' scores scatter by (White, *A Heteroskedasticity-Consistent Covariance Matrix
+        Estimator*, 1980).
+        """
+        by_pose = np.zeros((len(state.poses) + 1, 6, 2))
         for term in terms:
-            across[list(term.who)] += term.matrix[:-1, -1].reshape(-1, 6)
-        own = sum(float(term.matrix[-1, -1]) for term in terms)
-        explained = factor.solve(across.ravel())
-        information = own - float(across.ravel() @ explained)
-        if not information > 1e-6 * own:
-            return FocalError(0.0, np.inf)
-        pull = sum(float(term.vector[-1]) for term in terms)
-        share = (pull - float(explained @ self.vector(terms, state))) / information
-        return FocalError(float(share), float(1 / np.sqrt(information)))
+            by_pose[list(term.who)] += term.matrix[:-2, -2:].reshape(-1, 6, 2)
+        across = by_pose.reshape(-1, 2)
+        own = np.sum([term.matrix[-2:, -2:] for term in terms], axis=0)
+        explained = factor.solve(across)
+        told = own - across.T @ explained
+        if not told[0, 0] > 1e-6 * own[0, 0]:
+            return FocalError(0.0, np.inf), (0.0, _READOUT)
+        covariance = np.linalg.inv(told + np.diag([0.0, 1 / _READOUT**2]))
+        vector = self.vector(terms, state)
+        found = covariance @ (np.sum([term.vector[-2:] for term in terms], axis=0) - explained.T @ vector)
+        steps = (factor.solve(vector) - explained @ found).reshape(-1, 6)
+        scatter = np.zeros((2, 2))
+        for term in terms:
+            who = list(term.who)
+            left = term.vector - term.matrix @ np.r_[steps[who].ravel(), found]
+            score = left[-2:] - explained.reshape(-1, 6, 2)[who].reshape(-1, 2).T @ left[:-2]
+            scatter += np.outer(score, score)
+        variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
+        (share, readout), (share_sigma, readout_sigma) = found, np.sqrt(variances)
+        return FocalError(float(share), float(share_sigma)), (float(readout), float(readout_sigma))
 
 
 def _factor(matrix: csc_array) -> SuperLU:

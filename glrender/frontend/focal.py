@@ -20,6 +20,10 @@ from glrender.frontend.warp import Sighting
 
 Float64 = NDArray[np.float64]
 
+SMALL = 0.01
+"""Of the focal length: an error that no more is made of, since what is matched to some hundredths of a pixel, and what
+a shutter does row by row, looks like it."""
+
 
 @dataclass(frozen=True)
 class FocalError:
@@ -32,6 +36,11 @@ class FocalError:
     share: float
     sigma: float
     """Standard deviation; infinite where nothing is told."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the focal length is surely off, and by so much that it matters."""
+        return abs(self.share) > max(3 * self.sigma, SMALL)
 
     @staticmethod
     def combined(parts: list["FocalError"]) -> "FocalError":

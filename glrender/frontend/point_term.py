@@ -9,6 +9,9 @@ harm. With a focal length that is too short by a share s, rays turn and pixels m
 
     dY = -R (x, y, 0) ds,                du = (u - cx) ds,  dv = (v - cy) ds
 
+Where rows are exposed one after the other, a row's camera has moved on by (v - cy) / height of the way that it goes
+from the first row to the last, and both the anchor's ray and the frame's pixel are of such a row.
+
 Each point has one unknown of its own, which its few rows know and no others: it goes by the Schur complement.
 """
 
@@ -31,24 +34,25 @@ _TOLD = 1e-6  # of what others tell of their depths: a point that is told less s
 
 @dataclass(frozen=True, eq=False)
 class PointTerm:
-    """Normal equations over the twists of P photographs, the anchor first, and the focal length's share."""
+    """Normal equations over the twists of P photographs, the anchor first, the focal length's share and
+    the seconds from the first row to the last."""
 
     who: tuple[int, ...]
     """Indices of the P photographs."""
     matrix: Float64
-    """(6 P + 1, 6 P + 1), inverse depths eliminated."""
+    """(6 P + 2, 6 P + 2), inverse depths eliminated."""
     vector: Float64
-    """(6 P + 1,)."""
+    """(6 P + 2,)."""
     alone: Float64
     """(n,) step of each inverse depth where nothing else moves, 1/m."""
     following: Float64
-    """(n, 6 P + 1): by how much it is less for steps of the others."""
+    """(n, 6 P + 2): by how much it is less for steps of the others."""
     own: Float64
     """(n,) information of each inverse depth where nothing else moves, m²."""
 
     def steps(self, twists: Float64) -> Float64:
         """(n,) steps of the inverse depths beside twists (N, 6) of all photographs."""
-        return self.alone - self.following[:, :-1] @ twists[list(self.who)].ravel()
+        return self.alone - self.following[:, :-2] @ twists[list(self.who)].ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,14 +65,22 @@ class Views:
     """(F, n, 3)."""
     off: Float64
     """(F, n, 2) pixels: measured less predicted; 0 where a point was not found."""
+    rates: Float64
+    """(F + 1, 6) twists a second of the anchor and the others, in their cameras: T_camera_world goes on by exp(t rate).
+    0 where it is not known."""
 
     @staticmethod
-    def of(camera: Camera, matches: Matches, inverse_depths: Float64, poses: Float64) -> "Views":
-        """`poses` (N, 4, 4) are T_world_camera of all photographs."""
+    def of(camera: Camera, matches: Matches, inverse_depths: Float64, poses: Float64, rates: Float64) -> "Views":
+        """`poses` (N, 4, 4) are T_world_camera of all photographs, `rates` (N, 6) see `Views.rates`."""
         T = np.stack([se3.inverse(poses[j]) @ poses[matches.anchor] for j in matches.frames])
         Y = matches.rays @ T[:, :3, :3].swapaxes(1, 2) + inverse_depths[:, None] * T[:, None, :3, 3]
         pixels = _over(Y) * (camera.fx, camera.fy) + (camera.cx, camera.cy)
-        return Views(T, Y, np.where(matches.found[..., None], matches.pixels - pixels, 0.0))
+        return Views(
+            T,
+            Y,
+            np.where(matches.found[..., None], matches.pixels - pixels, 0.0),
+            rates[[matches.anchor, *matches.frames]],
+        )
 
 
 def rho(matches: Matches, views: Views, sigma: float) -> float:
@@ -99,7 +111,7 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
 
 
 def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: Float64) -> tuple[Float64, Float64]:
-    """Of the pixels: (F, n, 2, 6 P + 1) by the twists of anchor and frames and the focal length, and (F, n, 2) by the
+    """Of the pixels: (F, n, 2, 6 P + 2) by the twists of anchor and frames and what follows, and (F, n, 2) by the
     inverse depths."""
     F, n = matches.found.shape
     R, t = views.T[:, None, :3, :3], views.T[:, :3, 3]
@@ -112,11 +124,15 @@ def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: 
     by_Y *= focal[:, None] / np.maximum(views.Y[..., 2], _NEAREST)[..., None, None]
     by_ray = by_Y @ R
     shifts = np.broadcast_to(w * np.eye(3), (n, 3, 3))
-    J = np.zeros((F, n, 2, 6 * F + 7))
+    J = np.zeros((F, n, 2, 6 * F + 8))
     J[..., :6] = -by_ray @ np.concatenate([shifts, -_hats(matches.rays)], axis=2)
     for f in range(F):
         J[f, :, :, 6 + 6 * f : 12 + 6 * f] = by_Y[f] @ np.concatenate([shifts, -_hats(views.Y[f])], axis=2)
-    J[..., -1] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
+    J[..., -2] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
+    late = np.concatenate([np.broadcast_to(matches.rays[:, 1], (1, n)), over[..., 1]]) * camera.fy / camera.height
+    J[..., -1] = late[0, :, None] * (J[..., :6] @ views.rates[0])
+    for f in range(F):
+        J[f, ..., -1] += late[1 + f, :, None] * (J[f, ..., 6 + 6 * f : 12 + 6 * f] @ views.rates[1 + f])
     return J, (by_Y @ t[:, None, :, None])[..., 0]
 
 

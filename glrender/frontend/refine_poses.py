@@ -8,6 +8,7 @@ says that better, and all is done once more.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
 from glrender.frontend.point_matches import find_corners, match
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
 Float32 = NDArray[np.float32]
@@ -53,6 +55,7 @@ def refine_poses(
     planes: Float64,
     prior_sigma: ArrayLike,
     *,
+    times: Float64 | None = None,
     mounted: bool = True,
 ) -> RefinedPoses:
     """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree about where their points are.
@@ -60,7 +63,8 @@ def refine_poses(
     Photographs are intensities (height, width) of `camera`, see `glrender.geometry.intensity`. `planes` (N, 3) say
     roughly what each looks at: p with p·r = 1/depth on a pixel's ray r in the camera's axes. The given poses are taken
     to be off by `prior_sigma`, metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside
-    what they have wrong alike where the camera is `mounted` on what the poses are of. InputError if the numbers of
+    what they have wrong alike where the camera is `mounted` on what the poses are of. With their `times` (N,), seconds,
+    a shutter that exposes row by row is not taken for a wrong focal length. InputError if the numbers of
     photographs and poses differ.
     """
     given = check_array("poses", poses, (len(photographs), 4, 4), finite=True)
@@ -87,7 +91,7 @@ def refine_poses(
                 f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"
             )
         start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
-        rounds.append(adjust(camera, matches, prior, start))
+        rounds.append(adjust(camera, matches, prior, start, _rates(refined, times)))
         refined, mount = rounds[-1].state.poses, rounds[-1].state.mount
         for each, w in zip(matches, rounds[-1].state.inverse_depths, strict=True):
             depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
@@ -95,6 +99,15 @@ def refine_poses(
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
     return RefinedPoses(tuple(rounds), sum(seen.values()), len(common), alone)
+
+
+def _rates(poses: Float64, times: Float64 | None) -> Float64:
+    """(N, 6) twists a second, see `Views.rates`, from one photograph to the next; 0 without times."""
+    if times is None:
+        return np.zeros((len(poses), 6))
+    steps = [se3.log(se3.inverse(b) @ a) for a, b in pairwise(poses)]
+    rates = np.array(steps) / np.diff(times)[:, None]
+    return np.vstack([rates[:1], (rates[1:] + rates[:-1]) / 2, rates[-1:]])
 
 
 def _on_plane(rays: Float64, plane: Float64) -> Float64:

@@ -57,8 +57,9 @@ def refine_start(
     else:
         prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
     planes = np.stack([_level(ground, pose, T_world_map) for pose in given])
+    times = np.array([entry.time for entry in entries])
     mounted = said is None and options.motion.track is None
-    refined = refine_poses(sequence.camera, photographs, given, planes, prior, mounted=mounted)
+    refined = refine_poses(sequence.camera, photographs, given, planes, prior, times=times, mounted=mounted)
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     shift = axes.T @ refined.rounds[-1].shift @ axes
@@ -105,6 +106,12 @@ def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float],
             "turned_degrees_rms": np.degrees(turned),
             "mount": last.state.mount,
             "ground_shift_sigma": np.sqrt(shift.diagonal()),
+            "focal_length": {
+                "share_missing": last.focal_error.share,
+                "sigma": last.focal_error.sigma,
+                "wrong": last.focal_error.is_wrong,
+            },
+            "shutter_readout": {"seconds": last.readout[0], "sigma": last.readout[1]},
             "matches": refined.matched,
             "pairs": refined.pairs,
             "alone": len(refined.alone),

@@ -14,6 +14,7 @@ from glrender.geometry.camera import Camera
 STEP = 1e-6
 POSES = np.stack([drive(t) for t in (0.0, 0.4, 0.9)])
 CORNERS = np.random.default_rng(0).uniform((20, 20), (140, 100), size=(12, 2))
+RATES = np.random.default_rng(3).normal(size=(3, 6))
 DEPTHS = np.random.default_rng(1).uniform(1.0, 2.0, size=12)
 
 
@@ -23,16 +24,35 @@ def looked_for(camera: Camera = CAMERA) -> Matches:
     return Matches(0, (1, 2), rays, np.zeros((2, 12, 2)), np.ones((2, 12), bool))
 
 
+def viewed(poses: np.ndarray = POSES, w: np.ndarray = DEPTHS, camera: Camera = CAMERA) -> Views:
+    return Views.of(camera, looked_for(camera), w, poses, RATES)
+
+
 def predicted(poses: np.ndarray = POSES, w: np.ndarray = DEPTHS, camera: Camera = CAMERA) -> np.ndarray:
     """(2, 12, 2) pixels."""
-    return -Views.of(camera, looked_for(camera), w, poses).off
+    return -viewed(poses, w, camera).off
+
+
+def row_by_row(step: float) -> np.ndarray:
+    """`predicted` where every row is exposed later than that before it, each point by itself."""
+    seen = predicted()
+    late = lambda v: step * (v - CAMERA.cy) / CAMERA.height  # noqa: E731
+    pixels = np.empty_like(seen)
+    for n in range(12):
+        for f in range(2):
+            poses = POSES.copy()
+            poses[0] = poses[0] @ se3.exp(-late(CORNERS[n, 1]) * RATES[0])
+            poses[1 + f] = poses[1 + f] @ se3.exp(-late(seen[f, n, 1]) * RATES[1 + f])
+            pixels[f, n] = predicted(poses)[f, n]
+    return pixels
 
 
 def moved(unknown: int, step: float) -> np.ndarray:
-    """`predicted` where one of the 6 · 3 twists, or then the focal length, is changed."""
+    """`predicted` where one of the 6 · 3 twists, or then the focal length, or how late rows are, is changed."""
     if unknown == 18:
-        longer = replace(CAMERA, fx=CAMERA.fx * np.exp(step), fy=CAMERA.fy * np.exp(step))
-        return predicted(camera=longer)
+        return predicted(camera=replace(CAMERA, fx=CAMERA.fx * np.exp(step), fy=CAMERA.fy * np.exp(step)))
+    if unknown == 19:
+        return row_by_row(step)
     poses = POSES.copy()
     twist = np.zeros(6)
     twist[unknown % 6] = step
@@ -40,16 +60,16 @@ def moved(unknown: int, step: float) -> np.ndarray:
     return predicted(poses)
 
 
-@pytest.mark.parametrize("unknown", range(19))
+@pytest.mark.parametrize("unknown", range(20))
 def test_derivatives_are_differences(unknown: int) -> None:
-    J, _ = derivatives(CAMERA, looked_for(), Views.of(CAMERA, looked_for(), DEPTHS, POSES), DEPTHS)
+    J, _ = derivatives(CAMERA, looked_for(), viewed(), DEPTHS)
     differences = (moved(unknown, STEP) - moved(unknown, -STEP)) / (2 * STEP)
     assert np.abs(differences).max() > 1
     np.testing.assert_allclose(J[..., unknown], differences, rtol=1e-6, atol=1e-5)
 
 
 def test_derivatives_by_inverse_depth_are_differences() -> None:
-    _, by_depth = derivatives(CAMERA, looked_for(), Views.of(CAMERA, looked_for(), DEPTHS, POSES), DEPTHS)
+    _, by_depth = derivatives(CAMERA, looked_for(), viewed(), DEPTHS)
     differences = (predicted(w=DEPTHS + STEP) - predicted(w=DEPTHS - STEP)) / (2 * STEP)
     assert np.abs(differences).min(axis=(0, 1)).max() > 0.1
     np.testing.assert_allclose(by_depth, differences, rtol=1e-6, atol=1e-6)
@@ -58,21 +78,21 @@ def test_derivatives_by_inverse_depth_are_differences() -> None:
 def test_elimination_gives_the_joint_solution() -> None:
     """Of the whole least squares problem, with every inverse depth an unknown like the others."""
     exact = replace(looked_for(), pixels=predicted() + np.random.default_rng(2).normal(scale=0.1, size=(2, 12, 2)))
-    views = Views.of(CAMERA, exact, DEPTHS, POSES)
+    views = Views.of(CAMERA, exact, DEPTHS, POSES, RATES)
     term = point_term(CAMERA, exact, views, DEPTHS, sigma=1e3)  # so large that all weights are 1
     J, by_depth = derivatives(CAMERA, exact, views, DEPTHS)
-    dense = np.zeros((2, 12, 2, 19 + 12))
-    dense[..., :19] = J
-    dense[:, np.arange(12), :, 19 + np.arange(12)] = by_depth.swapaxes(0, 1)
-    dense = dense.reshape(-1, 31) / 1e3
-    prior = np.diag(np.r_[np.full(19, 1e-2), np.zeros(12)])
+    dense = np.zeros((2, 12, 2, 20 + 12))
+    dense[..., :20] = J
+    dense[:, np.arange(12), :, 20 + np.arange(12)] = by_depth.swapaxes(0, 1)
+    dense = dense.reshape(-1, 32) / 1e3
+    prior = np.diag(np.r_[np.full(20, 1e-2), np.zeros(12)])
     joint = np.linalg.solve(dense.T @ dense + prior, dense.T @ views.off.ravel() / 1e3)
-    reduced = np.linalg.solve(term.matrix + prior[:19, :19], term.vector)
-    np.testing.assert_allclose(reduced, joint[:19], rtol=1e-6, atol=1e-12)
-    without_focal = np.linalg.solve((term.matrix + prior[:19, :19])[:18, :18], term.vector[:18])
+    reduced = np.linalg.solve(term.matrix + prior[:20, :20], term.vector)
+    np.testing.assert_allclose(reduced, joint[:20], rtol=1e-6, atol=1e-12)
+    without_focal = np.linalg.solve((term.matrix + prior[:20, :20])[:18, :18], term.vector[:18])
     joint = np.linalg.solve((dense.T @ dense + prior)[np.ix_(KEPT, KEPT)], (dense.T @ views.off.ravel() / 1e3)[KEPT])
     np.testing.assert_allclose(term.steps(without_focal.reshape(3, 6)), joint[18:], rtol=1e-6, atol=1e-12)
 
 
-KEPT = np.r_[0:18, 19:31]
-"""Unknowns but for the focal length."""
+KEPT = np.r_[0:18, 20:32]
+"""Unknowns but for the focal length and the rows."""
