@@ -271,8 +271,9 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
     size = "full resolution" if live["pixels"] == 1 else f"1/{live['pixels']} of the resolution"
     return (
         f"{line} (medians)\n"
-        f"  live: {report['frames']} frames followed, {dropped} dropped to keep up; of {live['keyframes']} keyframes "
-        f"{live['keyframes'] - live['keyframes_without_depth']} had time for a depth, at {size}\n"
+        f"  live: {report['frames']} frames followed, {dropped} dropped to keep up, {live['behind_s']:.1f} s behind at "
+        f"last; {live['keyframes'] - live['keyframes_without_depth']} of {live['keyframes']} keyframes had time for a "
+        f"depth, at {size}\n"
     )
 
 

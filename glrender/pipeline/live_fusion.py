@@ -23,6 +23,8 @@ Float64 = NDArray[np.float64]
 
 SHARE = 0.5
 """Of the time: what depth and fusion take at most. The camera is followed in the rest, and moves on meanwhile."""
+LATEST = 0.5
+"""Seconds: a camera that is followed with a longer delay is caught up with first."""
 SMALLEST = 100
 """Rows or columns, whichever are fewer, of the images that depth is made of at least."""
 
@@ -30,7 +32,8 @@ SMALLEST = 100
 class LiveFusion:
     """Photographs on their way into a map, where time goes on meanwhile; owned by `context`.
 
-    `distance` is that of the camera to the ground, metres, by which the resolution is chosen that depth is made at.
+    `distance` is that of the camera to the ground, metres, by which the resolution is chosen that depth is made at;
+    `behind` says by how many seconds the frames come too late.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class LiveFusion:
         placement: Placement,
         ground: Ground,
         distance: float,
+        behind: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.halvings = halvings(sequence.camera, distance, placement.spacing)
@@ -50,7 +54,7 @@ class LiveFusion:
             context, replace(sequence, camera=camera), options, placement, ground, self._has_time
         )
         self._ground, self._T_world_map = ground, placement.T_world_map
-        self._clock = clock
+        self._behind, self._clock = behind, clock
         self._last: Float64 | None = None
         self._free_from = -np.inf
         self._measures = False
@@ -86,7 +90,7 @@ class LiveFusion:
         self.fusion.release()
 
     def _has_time(self) -> bool:
-        self._measures = self._clock() >= self._free_from
+        self._measures = self._clock() >= self._free_from and self._behind() <= LATEST
         self._left_out += not self._measures
         return self._measures
 

@@ -56,19 +56,29 @@ def _read(sequence: Sequence, entry: FrameEntry) -> ReadFrame:
 
 
 class Pace:
-    """The pace at which frames were recorded, from the moment at which the first one is asked about."""
+    """The pace at which frames were recorded, from the moment at which the first one is asked about.
 
-    def __init__(self, entries: tuple[FrameEntry, ...]) -> None:
+    Frames that come too late are to be dropped, but never so many that more than `longest_gap` seconds are between two
+    that are taken: whoever follows a camera would lose it, and catches up sooner with a few late frames than without.
+    """
+
+    def __init__(self, entries: tuple[FrameEntry, ...], longest_gap: float = float("inf")) -> None:
         self._next = {entry.index: following.time for entry, following in pairwise(entries)}
+        self._longest_gap = longest_gap
         self._started: tuple[float, float] | None = None
+        self._taken = 0.0
+        self.behind = 0.0
+        """Seconds by which the last frame that was taken came too late."""
 
     def wait_for(self, entry: FrameEntry) -> bool:
         """Sleep until a frame was recorded; False if by then the one after it was too, so that it comes too late."""
         if self._started is None:
-            self._started = monotonic(), entry.time
+            self._started, self._taken = (monotonic(), entry.time), entry.time
         wall, recorded = self._started
         now = recorded + monotonic() - wall
-        if now >= self._next.get(entry.index, float("inf")):
+        following = self._next.get(entry.index, float("inf"))
+        if now >= following and following - self._taken <= self._longest_gap:
             return False
         sleep(max(0.0, entry.time - now))
+        self._taken, self.behind = entry.time, max(0.0, now - entry.time)
         return True

@@ -41,6 +41,9 @@ WORLD = np.eye(4)
 """The map's frame is that of the start: z up from the floor, the origin below the first camera."""
 LEVEL = Ground(0.0, 1.0, 0)
 """The floor in it."""
+LONGEST_GAP = 0.2
+"""Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
+tenth of it, and a few frames that are tracked late, one after the other, catch up."""
 LIVE = TrackerOptions(refine_window=8)
 """Half the pairs of keyframes to be compared; simulated drives are off by a tenth more."""
 
@@ -115,17 +118,17 @@ def _fuse_live(
         raise UsageError("spacing: received none, expected that of the map where the camera is followed live, metres")
     rehearse(context, sequence, options)
     placement = _place(sequence, options, [WORLD])
-    pursuit = _Pursuit(context, sequence, options)
+    pursuit, pace = _Pursuit(context, sequence, options), Pace(entries, LONGEST_GAP)
     live: LiveFusion | None = None
     try:
         with ExitStack() as kept:
-            for followed in pursuit.run(entries, lambda done: advance(done, len(entries)), Pace(entries)):
+            for followed in pursuit.run(entries, lambda done: advance(done, len(entries)), pace):
                 pose = followed.tracked.T_world_camera
                 if pose is None or not followed.tracked.usable:
                     continue
                 if live is None:
                     distance = LEVEL.distance(pose, WORLD)
-                    live = LiveFusion(context, sequence, options, placement, LEVEL, distance)
+                    live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pace.behind)
                     kept.enter_context(live.fusion.kept())
                 with interruptible_after():
                     live.add(followed.entry, followed.image, pose)
@@ -133,7 +136,7 @@ def _fuse_live(
             start = pursuit.started()
             assert live is not None
             description = _describe(sequence, start, pursuit.states)
-            description |= {"frames": len(pursuit.found), "live": live.describe()}
+            description |= {"frames": len(pursuit.found), "live": live.describe() | {"behind_s": pace.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
             trajectory = trajectory_of(pursuit.found, pursuit.poses)
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)

@@ -151,7 +151,9 @@ def test_a_live_camera_is_mapped_while_it_is_followed(
     """On a machine that keeps up with everything but every seventh frame."""
 
     class Keeping:
-        def __init__(self, entries: object) -> None:
+        behind = 0.0
+
+        def __init__(self, *arguments: object) -> None:
             pass
 
         def wait_for(self, entry: FrameEntry) -> bool:

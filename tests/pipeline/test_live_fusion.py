@@ -60,7 +60,7 @@ def clock() -> Clock:
 def live(context: Context, clock: Clock) -> Iterator[LiveFusion]:
     where = {"frame_source": "made up", "bounds": (-1.0, 1.0, -1.0, 1.0), "spacing": 0.05}
     placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
-    live = LiveFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0), 1.0, clock)
+    live = LiveFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0), 1.0, clock=clock)
     yield live
     live.release()
 

@@ -88,6 +88,22 @@ def test_frames_wait_for_their_time_and_late_ones_are_dropped(monkeypatch: pytes
     assert pace.wait_for(frames[4])  # the last one is never too late
 
 
+def test_gaps_are_no_longer_than_they_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    frames = entries(5.0, 5.1, 5.2, 5.3, 5.4, 5.5, 5.6, 5.7, 5.8)
+    pace = Pace(frames, longest_gap=0.25)
+    assert pace.wait_for(frames[0])
+    now[0] += 0.65  # six frames were recorded meanwhile
+    assert [pace.wait_for(frame) for frame in frames[1:6]] == [False, True, False, True, False]
+    assert pace.behind == pytest.approx(0.25)
+    assert pace.wait_for(frames[6])
+    assert pace.behind == pytest.approx(0.05)
+    assert pace.wait_for(frames[7])
+    assert (pace.behind, now[0]) == (0.0, pytest.approx(100.7))
+
+
 def test_realtime_drops_what_it_cannot_keep_up_with(
     context: Context, sequence: Sequence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
