@@ -28,7 +28,6 @@ Float64 = NDArray[np.float64]
 _FREE, _HELD = 0.2, 1e-3  # of the depth, and radians: what keyframes to be refined, or not, are taken to be off by
 _BASELINE = 0.1  # of the depth: what keyframes are refined by
 _POINTS = 1000  # of a keyframe that is refined with others
-_STEPS = 3  # Gauss-Newton's: keyframes are refined again with each that comes
 _WIDE = 200  # pixels: of wider photographs half the resolution is enough to refine them by
 
 
@@ -61,6 +60,8 @@ class TrackerOptions:
     """Keyframes that are remembered."""
     refine_window: int = 12
     """The newest keyframes that are refined together whenever there is a new one; 0: none are."""
+    refine_steps: int = 3
+    """Of Gauss-Newton: keyframes are refined again with each that comes."""
     longest_prediction: float = 0.25
     """Seconds for which a camera is taken to move on as it did; after more, other guesses are tried, too."""
 
@@ -200,7 +201,7 @@ class Tracker:
             return [self._small.reference(*each) for each in zip(pyramids, repeat(surface), poses, strict=False)]
 
         refiner = PoseRefiner(look, pyramids, given, information, mounted=False)
-        refiner.descend(0, _STEPS)
+        refiner.descend(0, self.options.refine_steps)
         self._keyframes.move(window, refiner.poses)
         self._log.move([each.time for each in window], refiner.poses)
         return True

@@ -44,8 +44,8 @@ LEVEL = Ground(0.0, 1.0, 0)
 LONGEST_GAP = 0.2
 """Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
 tenth of it, and a few frames that are tracked late, one after the other, catch up."""
-LIVE = TrackerOptions(refine_window=8)
-"""Half the pairs of keyframes to be compared; simulated drives are off by a tenth more."""
+LIVE = TrackerOptions(refine_window=8, refine_steps=2)
+"""A third of the comparisons of keyframes; simulated drives are off by a tenth more."""
 
 
 def fuse_tracked_photographs(
