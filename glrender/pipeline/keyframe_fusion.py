@@ -26,7 +26,7 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import describe_skipped
 from glrender.pipeline.fuse import SequenceOptions, describe_map, describe_options
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframes import Keyframe, KeyframeDepths
+from glrender.pipeline.keyframes import KeyframeDepths, PosedPhotograph
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Placement
 from glrender.pipeline.read_ahead import ReadFrame, read_ahead
@@ -54,7 +54,7 @@ def trajectory_of(entries: Sequence_[FrameEntry], poses: Poses) -> Trajectory:
 class FusedKeyframe:
     """A keyframe that is in the map."""
 
-    keyframe: Keyframe
+    keyframe: PosedPhotograph
     depth: MotionDepth
     sigma: Float32
     """(height, width) standard deviation that each depth was fused with, metres."""
@@ -87,7 +87,7 @@ class KeyframeFusion:
         self._skipped: list[Skipped] = []
         self._reports: dict[int, FrameReport] = {}
         self._shares: list[Mapping[str, float]] = []
-        self._best_view: Keyframe | None = None
+        self._best_view: PosedPhotograph | None = None
         self.latest: FusedKeyframe | None = None
         """What was fused last."""
         self._stages: dict[str, list[float]] = {}
@@ -128,7 +128,7 @@ class KeyframeFusion:
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
         """Take a photograph (height, width, 3), linear, as a keyframe, and fuse those that it completes."""
         distance = self._ground.distance(T_world_camera, self._placement.T_world_map)
-        keyframe = Keyframe(entry, image, Photograph(intensity(image), T_world_camera), distance)
+        keyframe = PosedPhotograph(entry, image, Photograph(intensity(image), T_world_camera), distance)
         start = perf_counter()
         finished = list(self._depths.add(keyframe))
         if finished:
@@ -220,14 +220,14 @@ class KeyframeFusion:
         self._fusion.release()
         self._depth_from_motion.release()
 
-    def _search(self, keyframe: Keyframe) -> Search:
+    def _search(self, keyframe: PosedPhotograph) -> Search:
         T = self._placement.T_world_map
         if self._options.motion.height_range is not None:
             return Search.heights(T, *self._options.motion.height_range)
         reach = RELIEF * self._ground.below(keyframe.photograph.T_world_camera, T)
         return Search.heights(T, self._ground.height - reach, self._ground.height + reach)
 
-    def _fuse(self, keyframe: Keyframe, depth: MotionDepth | None) -> None:
+    def _fuse(self, keyframe: PosedPhotograph, depth: MotionDepth | None) -> None:
         entry = keyframe.entry
         if depth is None:
             self._skipped.append(Skipped(entry.index, entry.name, "no other photograph shows the same from elsewhere"))

@@ -29,8 +29,8 @@ KEPT = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Keyframe:
-    """A photograph that is to be given a depth."""
+class PosedPhotograph:
+    """A photograph with its pose: one that is to be given a depth, and helps others to theirs."""
 
     entry: FrameEntry
     image: NDArray[np.float32]
@@ -68,17 +68,17 @@ class KeyframeDepths:
     def __init__(
         self,
         depth_from_motion: DepthFromMotion,
-        search: Callable[[Keyframe], Search],
+        search: Callable[[PosedPhotograph], Search],
         has_time: Callable[[], bool] = lambda: True,
     ) -> None:
         self._depth_from_motion = depth_from_motion
         self._search = search
         self._has_time = has_time
-        self._kept: deque[Keyframe] = deque(maxlen=KEPT)
-        self._waiting: deque[Keyframe] = deque()
-        self._measured: deque[tuple[Keyframe, MotionDepth]] = deque(maxlen=3)
+        self._kept: deque[PosedPhotograph] = deque(maxlen=KEPT)
+        self._waiting: deque[PosedPhotograph] = deque()
+        self._measured: deque[tuple[PosedPhotograph, MotionDepth]] = deque(maxlen=3)
 
-    def add(self, keyframe: Keyframe) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
+    def add(self, keyframe: PosedPhotograph) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
         """Take a keyframe; gives those that are finished by it, with their depth: None where nothing else saw the same
         from another place."""
         self._kept.append(keyframe)
@@ -88,14 +88,14 @@ class KeyframeDepths:
             if self._has_time():
                 yield from self._measure(next_one)
 
-    def finish(self) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
+    def finish(self) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
         """The keyframes that still waited for others."""
         while self._waiting:
             yield from self._measure(self._waiting.popleft())
         if self._measured:
             yield self._checked(len(self._measured) - 1)
 
-    def _measure(self, keyframe: Keyframe) -> Iterator[tuple[Keyframe, MotionDepth | None]]:
+    def _measure(self, keyframe: PosedPhotograph) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
         others = [each for each in self._kept if each is not keyframe]
         poses = [each.photograph.T_world_camera for each in others]
         chosen = choose_sources(
@@ -110,7 +110,7 @@ class KeyframeDepths:
         if len(self._measured) > 1:
             yield self._checked(len(self._measured) - 2)
 
-    def _checked(self, index: int) -> tuple[Keyframe, MotionDepth]:
+    def _checked(self, index: int) -> tuple[PosedPhotograph, MotionDepth]:
         keyframe, depth = self._measured[index]
         neighbours = [other for k, (_, other) in enumerate(self._measured) if k != index]
         if not neighbours:
