@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.focal import by_focal_length
 from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import ReferencePoints
@@ -61,18 +60,13 @@ def overlap_matrix(camera: Camera, poses: Float64, points: Sequence[Float64]) ->
 
 @dataclass(frozen=True, eq=False)
 class PairTerm:
-    """What one pair says: normal equations over the twists of the reference's and the frame's camera and, where it was
-    asked for, the share by which the focal length is too short; exposure eliminated, divided by what neighbouring
-    differences err together."""
+    """What one pair says: normal equations over the twists of the reference's and the frame's camera; exposure
+    eliminated, divided by what neighbouring differences err together."""
 
     matrix: Float64
-    """(12, 12), or (13, 13) with the focal length."""
+    """(12, 12)."""
     vector: Float64
-    """(12,) or (13,)."""
-    sigma: float
-    """Standard deviation of the differences in intensity."""
-    points: int
-    """That were compared."""
+    """(12,)."""
     exposure: Exposure
     """Of the frame with the reference, better by one step."""
     inflation: float
@@ -84,20 +78,16 @@ def compare(
     level: Level,
     T_camera_reference: Float64,
     before: PairTerm | None,
-    focal: bool = False,
 ) -> PairTerm | None:
-    """The term of one pair, with that of the `focal` length if wanted; None: too little in common to say anything.
+    """The term of one pair; None: too little in common to say anything.
 
     `before` is what the pair said one step before, with its exposure and inflation.
     """
     exposure = None if before is None else before.exposure
     residuals, sighting, exposure = photometric(reference, level, T_camera_reference, exposure)
-    points = int(np.count_nonzero(residuals.weight))
-    if points < FEWEST:
+    if np.count_nonzero(residuals.weight) < FEWEST:
         return None
     by = [by_reference_twist(reference, sighting, exposure, T_camera_reference), residuals.by[:, :6]]
-    if focal:
-        by.append(by_focal_length(reference, sighting, exposure, T_camera_reference)[:, None])
     columns = np.vstack([each.T for each in (*by, residuals.by[:, 6:])])
     blocks = block_equations(columns.T, residuals.weight, residuals.value, reference.block, BLOCKS[0] * BLOCKS[1])
     full, pull = blocks.matrices.sum(axis=0), blocks.vectors.sum(axis=0)
@@ -108,7 +98,7 @@ def compare(
     vector = pull[:P] - full[:P, P:] @ gained[:, P]
     larger = _inflation(blocks, full, pull) if before is None else before.inflation
     better = Exposure(exposure.gain + gained[0, P], exposure.bias + gained[1, P])
-    return PairTerm(matrix / larger, vector / larger, residuals.sigma, points, better, larger)
+    return PairTerm(matrix / larger, vector / larger, better, larger)
 
 
 def _inflation(blocks: BlockEquations, full: Float64, pull: Float64) -> float:

@@ -200,7 +200,7 @@ class Tracker:
         def look(poses: Float64) -> list[Reference]:
             return [self._small.reference(*each) for each in zip(pyramids, repeat(surface), poses, strict=False)]
 
-        refiner = PoseRefiner(look, pyramids, given, information, mounted=False)
+        refiner = PoseRefiner(look, pyramids, given, information)
         refiner.descend(0, self.options.refine_steps)
         self._keyframes.move(window, refiner.poses)
         self._log.move([each.time for each in window], refiner.poses)
