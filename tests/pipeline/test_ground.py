@@ -49,6 +49,13 @@ def test_the_level_on_which_photographs_agree(context: Context, textured: Height
     assert found.below(poses[0], np.eye(4)) == pytest.approx(1.2, abs=0.04)
 
 
+def test_a_camera_that_comes_back_to_where_it_was(context: Context, textured: HeightMap) -> None:
+    """Photographs from one place have no baseline, however far the camera went in between."""
+    poses = [*path(0.1, 7), *path(0.1, 6)[::-1]]
+    images = flown(context, textured, poses)
+    assert find_ground(CAMERA, poses, images.__getitem__).height == pytest.approx(0.3, abs=0.04)
+
+
 def test_in_another_map_frame_and_with_files_that_cannot_be_read(context: Context, textured: HeightMap) -> None:
     poses = path(0.1)
     images = flown(context, textured, poses)
