@@ -262,7 +262,7 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
     line = f"  tracking {stages['track_ms']:.0f} ms a frame"
     if "track_keyframe_ms" in stages:
         line += f", {stages['track_keyframe_ms']:.0f} where it becomes a keyframe"
-    if "fuse_ms" in stages:
+    if "depth_ms" in stages and "fuse_ms" in stages:  # not where the last frames alone got a depth
         line += f"; depth {stages['depth_ms']:.0f} and fusion {stages['fuse_ms']:.0f} ms a fused frame"
     live = report.get("live")
     if live is None:
