@@ -12,9 +12,11 @@ from glrender.geometry import se3
 from glrender.geometry.intensity import intensity
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses
+from glrender.pipeline.turning_clock import ClockOffset, compare_turns
 
 Float64 = NDArray[np.float64]
 
@@ -46,7 +48,8 @@ def refine_start(
     """The keyframes' poses at which they agree, see `glrender.frontend.refine_poses`.
 
     What `pose_sigma` says of them, if it says anything, is all that they are off by; else the camera may sit otherwise
-    on its carrier, too. InputError if fewer than two of the photographs can be read.
+    on its carrier, too, and their clock may be off, unless `options` or depth images say by how much. InputError if
+    fewer than two of the photographs can be read.
     """
     entries, photographs = _read(sequence, keyframes)
     given = np.stack([poses[entry.index] for entry in entries])
@@ -56,16 +59,29 @@ def refine_start(
         prior = POSITION_SIGMA * distance, ROTATION_SIGMA
     else:
         prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
-    planes = np.stack([_level(ground, pose, T_world_map) for pose in given])
     times = np.array([entry.time for entry in entries])
     mounted = said is None and options.motion.track is None
-    refined = refine_poses(sequence.camera, photographs, given, planes, prior, times=times, mounted=mounted)
+
+    def refine(given: Float64) -> RefinedPoses:
+        planes = np.stack([_level(ground, pose, T_world_map) for pose in given])
+        return refine_poses(sequence.camera, photographs, given, planes, prior, times=times, mounted=mounted)
+
+    refined, clock = refine(given), {}
+    if mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries):
+        assert sequence.trajectory is not None
+        offset = compare_turns(sequence.trajectory, times, refined.poses)
+        clock = _describe_clock(offset)
+        if offset.is_certain:
+            given = np.stack(
+                [_later(sequence.trajectory, *each, offset.seconds) for each in zip(times, given, strict=True)]
+            )
+            refined = refine(given)
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     shift = axes.T @ refined.rounds[-1].shift @ axes
     # By how much the poses still disagree is for fusion to find; by what they are all off, no frame can tell.
     fusion = replace(options.fusion, pose_sigma=None, shift_covariance=shift)
-    description = {"poses_from": "refined"} | _describe(refined, given, prior, shift)
+    description = {"poses_from": "refined"} | clock | _describe(refined, given, prior, shift)
     return RefinedStart(by_index, replace(options, fusion=fusion), description)
 
 
@@ -93,6 +109,21 @@ def _level(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Flo
     """(3,): the level ground seen from a camera, p with p·r = 1/depth on its ray r."""
     up = T_world_map[:3, 2] @ T_world_camera[:3, :3]
     return -up / ground.below(T_world_camera, T_world_map)
+
+
+def _later(trajectory: Trajectory, time: float, T_world_camera: Float64, seconds: float) -> Float64:
+    """The pose of a trajectory some seconds later; beyond its ends the one that was looked up."""
+    return trajectory.at(time + seconds) if trajectory.covers(time + seconds) else T_world_camera
+
+
+def _describe_clock(offset: ClockOffset) -> dict[str, Any]:
+    if offset.is_certain:
+        reason = "how the photographs turn"
+        return {"time_offset": offset.seconds, "time_offset_sigma": offset.sigma, "time_offset_from": reason}
+    if not np.isfinite(offset.sigma):
+        return {"time_offset_from": "kept at 0: how the photographs turn does not tell"}
+    asked = f"{1e3 * offset.seconds:+.1f} ± {1e3 * offset.sigma:.1f} ms"
+    return {"time_offset_from": f"kept at 0: how the photographs turn asks for {asked}"}
 
 
 def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float], shift: Float64) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def test_poses_that_are_off_are_refined(flight: Path, tmp_path: Path, capsys: py
     fused(off, tmp_path / "given")
     report = fused(off, tmp_path / "refined", "--refine-poses")
     assert report["poses_from"] == "refined"
+    assert report["time_offset"] == 0
+    assert "how the photographs turn" in report["time_offset_from"]
     assert (tmp_path / "refined" / TRAJECTORY).exists()
     given = judged(capsys, off, tmp_path / "given", "--remove-offset")
     refined = judged(capsys, off, tmp_path / "refined", "--remove-offset")

@@ -1,0 +1,76 @@
+"""How far the clock of a trajectory is from the clock of photographs, by how the camera turned."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation, Slerp
+
+from glrender.io.trajectory import Trajectory
+
+Float64 = NDArray[np.float64]
+
+_LEAST = 5
+"""Photographs: as many unknowns as four, and something to tell how well they are known."""
+_FARTHEST = 0.25
+"""Seconds: beyond, what was found is not an offset of this motion."""
+_HALF = 0.005
+"""Seconds to each side, over which the rate of turning is taken."""
+_VARIED = 1e-4
+"""Of the squares of the rates: what is not the same in all of them, at least."""
+_STEPS, _SETTLED = 20, 1e-6
+_CERTAIN, _WORTH = 4.0, 1e-3
+"""Standard deviations and seconds from which on an offset is one."""
+
+
+@dataclass(frozen=True)
+class ClockOffset:
+    """An estimate of a time offset."""
+
+    seconds: float
+    """To be added to a photograph's time before its pose is looked up."""
+    sigma: float
+    """Seconds; infinite where the turns do not tell."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is an offset at all."""
+        return abs(self.seconds) > max(_CERTAIN * self.sigma, _WORTH)
+
+
+UNKNOWN = ClockOffset(0.0, np.inf)
+
+
+def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> ClockOffset:
+    """The offset at which a trajectory turns as photographs do, taken at `times` (N,) from `poses` (N, 4, 4).
+
+    The camera may sit otherwise on what the trajectory is of: the rotations of the poses are those of the trajectory,
+    a constant rotation after them, and an error of their own, by least squares. Positions say nothing here: on a steady
+    way an offset in time is one in place. Times whose pose the trajectory lacks are left out.
+    """
+    turning = Slerp(trajectory.times, Rotation.from_matrix(trajectory.poses[:, :3, :3]))
+    seen = Rotation.from_matrix(poses[:, :3, :3])
+    seconds, sigma = 0.0, np.inf
+    for _ in range(_STEPS):
+        at = times + seconds
+        inside = (at - _HALF >= trajectory.times[0]) & (at + _HALF <= trajectory.times[-1])
+        if np.count_nonzero(inside) < _LEAST:
+            return UNKNOWN
+        off = (turning(at[inside]).inv() * seen[inside]).as_rotvec()
+        rate = (turning(at[inside] + _HALF) * turning(at[inside] - _HALF).inv()).as_rotvec() / (2 * _HALF)
+        rate = turning(at[inside]).inv().apply(rate)
+        whole = float(np.square(rate).sum())
+        # Beside the mean, which is how the camera sits.
+        off, rate = off - off.mean(axis=0), rate - rate.mean(axis=0)
+        information = float(np.square(rate).sum())
+        if not information > _VARIED * whole:
+            return UNKNOWN
+        step = float((rate * off).sum()) / information
+        left = off - step * rate
+        sigma = float(np.sqrt(np.square(left).sum() / (left.size - 4) / information))
+        seconds += step
+        if abs(seconds) > _FARTHEST:
+            return UNKNOWN
+        if abs(step) < _SETTLED:
+            break
+    return ClockOffset(seconds, sigma)
