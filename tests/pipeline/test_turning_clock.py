@@ -1,5 +1,7 @@
 """How far a trajectory's clock is off, by how photographs turn."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +29,8 @@ def held_by_hand(time: float) -> np.ndarray:
     return se3.look_at((0.4 * time, 0.0, 1.0), (0.4 * time, 0.8, 0.0)) @ se3.exp(np.array([0.0, 0.0, 0.0, *shake]))
 
 
-def recorded(pose: object = held_by_hand) -> Trajectory:
+@cache
+def recorded(pose: Callable[[float], np.ndarray] = held_by_hand) -> Trajectory:
     times = np.arange(0.0, 3.0, 0.01)
     return Trajectory(times, np.stack([pose(time) for time in times]))
 
