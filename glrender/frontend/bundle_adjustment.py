@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import bsr_array, csc_array, diags_array
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse import csc_array, diags_array
+from scipy.sparse.linalg import SuperLU
 
 from glrender.frontend.focal import FocalError
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, PointTerm, Views, point_term, rho
+from glrender.frontend.pose_blocks import assembled, factored
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
@@ -27,7 +28,7 @@ Float64 = NDArray[np.float64]
 LEAST_SIGMA = 0.05
 """Pixels: no corner is found again better."""
 MOST_STEPS = 30
-_READOUT = 0.03  # seconds that a shutter may take from row to row, unless photographs tell better
+_READOUT = 0.03  # seconds that a shutter may take from the first row to the last, unless photographs tell better
 _SETTLED = 1e-4  # of the cost: a smaller gain is none
 _DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that from which nothing leads on
 
@@ -119,7 +120,7 @@ def adjust(
             break
     problem.weigh(state)
     terms = problem.terms(state)
-    factor = _factor(problem.matrix(terms))
+    factor = factored(problem.matrix(terms))
     return Adjusted(
         state,
         _diagonal_blocks_of_inverse(factor, len(state.poses)),
@@ -167,7 +168,7 @@ class _Bundle:
     ) -> BundleState:
         """One damped step on."""
         damped = csc_array(matrix + diags_array(damping * matrix.diagonal()))
-        steps = _factor(damped).solve(vector).reshape(-1, 6)
+        steps = factored(damped).solve(vector).reshape(-1, 6)
         poses = np.stack([T @ se3.exp(-xi) for T, xi in zip(state.poses, steps[:-1], strict=True)])
         moved = [w + term.steps(steps) for w, term in zip(state.inverse_depths, terms, strict=True)]
         # In front of the camera, however far away.
@@ -184,10 +185,7 @@ class _Bundle:
                 for b, j in enumerate(term.who):
                     block = term.matrix[6 * a : 6 * a + 6, 6 * b : 6 * b + 6]
                     blocks[i, j] = blocks[i, j] + block if (i, j) in blocks else block
-        places = sorted(blocks)
-        starts = np.searchsorted([a for a, _ in places], np.arange(N + 2))
-        data = np.stack([blocks[place] for place in places])
-        return csc_array(bsr_array((data, [b for _, b in places], starts), shape=(6 * N + 6, 6 * N + 6)))
+        return assembled(blocks, N + 1)
 
     def vector(self, terms: list[PointTerm], state: BundleState) -> Float64:
         pull = np.einsum("nij,nj->ni", self._prior.information, self._prior.off(state))
@@ -243,10 +241,6 @@ class _Bundle:
         variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
         (share, readout), (share_sigma, readout_sigma) = found, np.sqrt(variances)
         return FocalError(float(share), float(share_sigma)), (float(readout), float(readout_sigma))
-
-
-def _factor(matrix: csc_array) -> SuperLU:
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
 def _diagonal_blocks_of_inverse(factor: SuperLU, count: int) -> Float64:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import bsr_array, csc_array
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse import csc_array
 
+from glrender.frontend.pose_blocks import assembled, factored
 from glrender.frontend.pose_pairs import PairTerm, choose_pairs, compare
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference
@@ -18,31 +18,30 @@ Pair = tuple[int, int]
 Look = Callable[[Float64], list[Reference]]
 """Makes the references of all photographs at poses (N, 4, 4)."""
 
-MOST_ITERATIONS = 15
-"""Of each level."""
 _SETTLED = 0.05  # pixels: smaller steps of any frame change next to nothing
 
 
 class PoseRefiner:
     """The state of one refinement.
 
-    `given` (N, 4, 4) are the poses as they are known, with `information` (N, 6, 6) of each one's own twist.
+    `levels` are the photographs, all of one size, and `given` (N, 4, 4) their poses as they are known, with
+    `information` (N, 6, 6) of each one's own twist.
     """
 
     def __init__(
         self,
         look: Look,
-        pyramids: Sequence[tuple[Level, ...]],
+        levels: Sequence[Level],
         given: Float64,
         information: Float64,
     ) -> None:
         self._look = look
-        self._pyramids = pyramids
+        self._levels = levels
         self._given = given
         self._information = information
         self._poses = given
         self._references = self._look(self._poses)
-        self._pairs = choose_pairs(pyramids[0][0].camera, given, [each.levels[0].points for each in self._references])
+        self._pairs = choose_pairs(levels[0].camera, given, [each.levels[0].points for each in self._references])
         self._terms: dict[Pair, PairTerm] = {}
 
     @property
@@ -50,28 +49,26 @@ class PoseRefiner:
         """(N, 4, 4) T_world_camera as they are now."""
         return self._poses
 
-    def descend(self, number: int, most_iterations: int = MOST_ITERATIONS) -> bool:
-        """Gauss-Newton on one level; whether the steps ended by themselves."""
-        for _ in range(most_iterations):
-            terms = self._compare(number)
-            steps = _factor(self._matrix(terms)).solve(self._vector(terms)).reshape(-1, 6)
+    def run(self, most_steps: int) -> None:
+        """So many steps of Gauss-Newton, or until they move the images by next to nothing."""
+        for _ in range(most_steps):
+            terms = self._compare()
+            steps = factored(self._matrix(terms)).solve(self._vector(terms)).reshape(-1, 6)
             self._poses = np.stack([T @ se3.exp(-xi) for T, xi in zip(self._poses, steps, strict=True)])
-            step = float(self._pixels(steps, number).max())
+            step = float(self._pixels(steps).max())
             if step > AFAR:
                 self._references = self._look(self._poses)
             else:
                 self._references = [r.seen_from(T) for r, T in zip(self._references, self._poses, strict=True)]
             if step < _SETTLED:
-                return True
-        return False
+                return
 
-    def _compare(self, number: int) -> dict[Pair, PairTerm]:
+    def _compare(self) -> dict[Pair, PairTerm]:
         terms = {}
         T_camera_world = [se3.inverse(T) for T in self._poses]
         for i, j in self._pairs:
-            points, level = self._references[i].levels[number], self._pyramids[j][number]
             T = T_camera_world[j] @ self._poses[i]
-            term = compare(points, level, T, self._terms.get((i, j)))
+            term = compare(self._references[i].levels[0], self._levels[j], T, self._terms.get((i, j)))
             if term is not None:
                 terms[i, j] = term
         self._terms = terms
@@ -88,10 +85,7 @@ class PoseRefiner:
             for a, rows in ((i, slice(0, 6)), (j, slice(6, 12))):
                 for b, columns in ((i, slice(0, 6)), (j, slice(6, 12))):
                     blocks[a, b] = blocks.get((a, b), 0) + term.matrix[rows, columns]
-        places = sorted(blocks)
-        starts = np.searchsorted([a for a, _ in places], np.arange(N + 1))
-        data = np.stack([blocks[place] for place in places])
-        return csc_array(bsr_array((data, [b for _, b in places], starts), shape=(6 * N, 6 * N)))
+        return assembled(blocks, N)
 
     def _vector(self, terms: dict[Pair, PairTerm]) -> Float64:
         vector = -np.einsum("nij,nj->ni", self._information, self._off())
@@ -100,12 +94,8 @@ class PoseRefiner:
             vector[j] += term.vector[6:12]
         return vector.ravel()
 
-    def _pixels(self, twists: Float64, number: int) -> Float64:
-        """(N,): by how much twists move the middle of the images of a level."""
+    def _pixels(self, twists: Float64) -> Float64:
+        """(N,): by how much twists move the middle of the images."""
         depths = np.array([reference.distance for reference in self._references])
         translation = np.linalg.norm(twists[:, :3], axis=1) / depths
-        return self._pyramids[0][number].camera.fx * (translation + np.linalg.norm(twists[:, 3:], axis=1))
-
-
-def _factor(matrix: csc_array) -> SuperLU:
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        return self._levels[0].camera.fx * (translation + np.linalg.norm(twists[:, 3:], axis=1))

@@ -200,8 +200,8 @@ class Tracker:
         def look(poses: Float64) -> list[Reference]:
             return [self._small.reference(*each) for each in zip(pyramids, repeat(surface), poses, strict=False)]
 
-        refiner = PoseRefiner(look, pyramids, given, information)
-        refiner.descend(0, self.options.refine_steps)
+        refiner = PoseRefiner(look, [levels[0] for levels in pyramids], given, information)
+        refiner.run(self.options.refine_steps)
         self._keyframes.move(window, refiner.poses)
         self._log.move([each.time for each in window], refiner.poses)
         return True

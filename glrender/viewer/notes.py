@@ -1,10 +1,9 @@
 """A sheet of pixels for what is written and drawn over the scene: text, bars, small pictures, curves."""
 
-from __future__ import annotations
-
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import cv2
 import matplotlib
@@ -43,7 +42,7 @@ class Notes:
         """In units."""
         return self.pixels.shape[0] / self.scale
 
-    def smaller(self, factor: float) -> Notes:
+    def smaller(self, factor: float) -> Self:
         """The same sheet, on which everything comes out `factor` times as large."""
         other = copy(self)
         other.scale = factor * self.scale
