@@ -16,7 +16,7 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
-from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
+from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import Placement, place_on_ground
@@ -107,8 +107,7 @@ def fuse_keyframes(
     if options.motion.refine_poses:
         refined = refine_start(sequence, keyframes, poses, start.ground, start.placement.T_world_map, options)
         poses, options, description = refined.poses, refined.options, description | refined.description
-        keyframes = tuple(entry for entry in keyframes if entry.index in poses)
-        trajectory = trajectory_of(keyframes, poses)
+        trajectory = refined.trajectory
     fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     try:
         fusion.add_all(keyframes, poses, advance)

@@ -15,7 +15,7 @@ from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframe_fusion import Poses
+from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.turning_clock import ClockOffset, compare_turns
 
 Float64 = NDArray[np.float64]
@@ -31,6 +31,9 @@ class RefinedStart:
     """Poses, and how they came about."""
 
     poses: Poses
+    """Of all keyframes: those whose photographs cannot be read keep theirs, until whoever fuses them tells."""
+    trajectory: Trajectory
+    """Of those that were refined."""
     options: SequenceOptions
     """To fuse with: what `pose_sigma` said of the given poses does not hold of these, which may all be shifted."""
     description: dict[str, Any]
@@ -70,11 +73,14 @@ def refine_start(
     if mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries):
         assert sequence.trajectory is not None
         offset = compare_turns(sequence.trajectory, times, refined.poses)
-        clock = _describe_clock(offset)
+        covered = [sequence.trajectory.covers(time + offset.seconds) for time in times]
+        clock = _describe_clock(offset, covered.count(False))
         if offset.is_certain:
-            given = np.stack(
-                [_later(sequence.trajectory, *each, offset.seconds) for each in zip(times, given, strict=True)]
-            )
+            later = [
+                sequence.trajectory.at(t + offset.seconds) for t, there in zip(times, covered, strict=True) if there
+            ]
+            given = given.copy()
+            given[covered] = later
             refined = refine(given)
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
@@ -82,7 +88,8 @@ def refine_start(
     # By how much the poses still disagree is for fusion to find; by what they are all off, no frame can tell.
     fusion = replace(options.fusion, pose_sigma=None, shift_covariance=shift)
     description = {"poses_from": "refined"} | clock | _describe(refined, given, prior, shift)
-    return RefinedStart(by_index, replace(options, fusion=fusion), description)
+    all_poses = {entry.index: poses[entry.index] for entry in keyframes} | by_index
+    return RefinedStart(all_poses, trajectory_of(entries, by_index), replace(options, fusion=fusion), description)
 
 
 def _read(
@@ -111,14 +118,11 @@ def _level(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Flo
     return -up / ground.below(T_world_camera, T_world_map)
 
 
-def _later(trajectory: Trajectory, time: float, T_world_camera: Float64, seconds: float) -> Float64:
-    """The pose of a trajectory some seconds later; beyond its ends the one that was looked up."""
-    return trajectory.at(time + seconds) if trajectory.covers(time + seconds) else T_world_camera
-
-
-def _describe_clock(offset: ClockOffset) -> dict[str, Any]:
+def _describe_clock(offset: ClockOffset, beyond: int) -> dict[str, Any]:
     if offset.is_certain:
         reason = "how the photographs turn"
+        if beyond:
+            reason += f"; keyframes then beyond the trajectory, which keep the poses of their own times: {beyond}"
         return {"time_offset": offset.seconds, "time_offset_sigma": offset.sigma, "time_offset_from": reason}
     if not np.isfinite(offset.sigma):
         return {"time_offset_from": "kept at 0: how the photographs turn does not tell"}
@@ -135,6 +139,7 @@ def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float],
             "prior_sigma": {"metres": prior[0], "degrees": np.degrees(prior[1])},
             "moved_m_rms": moved,
             "turned_degrees_rms": np.degrees(turned),
+            "sigma_rms": {"metres": _rms(last.covariances[:, :3, :3]), "radians": _rms(last.covariances[:, 3:, 3:])},
             "mount": last.state.mount,
             "ground_shift_sigma": np.sqrt(shift.diagonal()),
             "focal_length": {
@@ -151,3 +156,8 @@ def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float],
             "converged": [each.converged for each in refined.rounds],
         }
     }
+
+
+def _rms(covariances: Float64) -> float:
+    """Over N covariances (N, 3, 3), what the length of a vector is off by."""
+    return float(np.sqrt(np.einsum("nii->n", covariances).mean()))

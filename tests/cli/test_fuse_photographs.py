@@ -137,14 +137,15 @@ def test_a_camera_that_only_turns_tells_no_depth(
     assert "do not tell where the camera is: no baseline yet" in capsys.readouterr().err
 
 
-def test_damaged_photographs_are_left_out_and_told(flight: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("refined", [[], ["--refine-poses"]], ids=["given", "refined"])
+def test_damaged_photographs_are_left_out_and_told(flight: Path, tmp_path: Path, refined: list[str]) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(flight, broken)
     picture = sorted((broken / "rgb").iterdir())[4]
     picture.write_bytes(picture.read_bytes()[:200])
-    report = fused(broken, tmp_path / "map", "--frames", "0:7")
+    report = fused(broken, tmp_path / "map", "--frames", "0:7", *refined)
     assert [skipped["index"] for skipped in report["frames_skipped"]] == [4]
-    assert main(["fuse", str(broken), "--use", "color", "--strict", "--out", str(tmp_path / "strict")]) == 1
+    assert main(["fuse", str(broken), "--use", "color", "--strict", "--out", str(tmp_path / "strict"), *refined]) == 1
 
 
 def test_a_live_camera_is_mapped_while_it_is_followed(

@@ -101,9 +101,9 @@ class TestRefiningGivenPoses:
         monkeypatch.setattr(refined_start, "_read", lambda sequence, keyframes: (keyframes, [None] * len(keyframes)))
         return given
 
-    def started(self, late: float, **options: object) -> refined_start.RefinedStart:
+    def started(self, late: float, ends: int = 300, **options: object) -> refined_start.RefinedStart:
         self.late = late
-        trajectory = recorded()
+        trajectory = Trajectory(recorded().times[:ends], recorded().poses[:ends])
         entries = tuple(FrameEntry(k, time, time, Path("a.png"), None) for k, time in enumerate(TIMES))
         poses = {entry.index: trajectory.at(entry.time) for entry in entries}
         sequence = SimpleNamespace(camera=None, trajectory=trajectory)
@@ -118,6 +118,13 @@ class TestRefiningGivenPoses:
         first, second = given
         np.testing.assert_allclose(first[3], recorded().at(TIMES[3]))
         np.testing.assert_allclose(second[3], recorded().at(TIMES[3] + offset))
+
+    def test_those_beyond_the_end_by_that_clock_keep_their_poses_and_it_is_said(self, given: list[np.ndarray]) -> None:
+        start = self.started(0.02, ends=252)  # the last photograph is 10 ms before the last pose
+        assert (
+            "beyond the trajectory, which keep the poses of their own times: 1" in start.description["time_offset_from"]
+        )
+        np.testing.assert_allclose(given[1][-1], recorded().at(TIMES[-1]))
 
     def test_a_clock_that_is_right_costs_nothing(self, given: list[np.ndarray]) -> None:
         start = self.started(0.0)
