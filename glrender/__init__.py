@@ -10,7 +10,7 @@ from glrender.loop_cache import provide_cache_folder
 
 if TYPE_CHECKING:
     from glrender import errors
-    from glrender.batch.library import render_batch
+    from glrender.batch.render_batch import render_batch
     from glrender.batch.rendered_view import RenderedView
     from glrender.batch.scene_renderer import SceneRenderer
     from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
@@ -61,7 +61,7 @@ _HOMES = {
     "Robot": "glrender.geometry.terrain_layers",
     "SceneRenderer": "glrender.batch.scene_renderer",
     "TerrainLayers": "glrender.geometry.terrain_layers",
-    "render_batch": "glrender.batch.library",
+    "render_batch": "glrender.batch.render_batch",
     "terrain_layers": "glrender.geometry.terrain_layers",
 }
 
