@@ -134,10 +134,7 @@ def _fuse_live(
                     live.add(followed.entry, followed.image, pose)
         with interruptible_after():
             start = pursuit.started()
-            if live is None:
-                raise InputError(
-                    f"{sequence.folder}: no photograph that was followed is sharp enough to be mapped; move more slowly"
-                )
+            assert live is not None  # the frames that make a start are fit for depth
             description = _describe(sequence, start, pursuit.states)
             description |= {"frames": len(pursuit.found), "live": live.describe() | {"behind_s": pace.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
