@@ -45,8 +45,6 @@ class Trajectory:
 
     def at(self, time: float) -> NDArray[np.float64]:
         """T_world_camera (4, 4) at `time`: position linear, rotation slerp; InputError outside the trajectory."""
-        from scipy.spatial.transform import Rotation, Slerp
-
         if not self.covers(time):
             raise InputError(
                 f"time {time:.6f} s: outside the trajectory, which covers {self.times[0]:.6f} to "
@@ -58,8 +56,9 @@ class Trajectory:
         before = after - 1
         fraction = (time - self.times[before]) / (self.times[after] - self.times[before])
         first, second = self.poses[before], self.poses[after]
-        T = np.eye(4)
-        T[:3, :3] = Slerp([0, 1], Rotation.from_matrix([first[:3, :3], second[:3, :3]]))(fraction).as_matrix()
+        R, turn = first[:3, :3].T @ second[:3, :3], np.eye(4)
+        turn[:3, :3] = R @ (3 * np.eye(3) - R.T @ R) / 2  # files round rotations: Newton's step to the nearest one
+        T = first @ se3.exp(fraction * se3.log(turn))
         T[:3, 3] = (1 - fraction) * first[:3, 3] + fraction * second[:3, 3]
         return T
 

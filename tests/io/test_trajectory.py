@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from glrender.errors import InputError
 from glrender.geometry import se3
@@ -39,6 +39,18 @@ def test_poses_are_the_given_ones_at_the_given_times_and_rigid_between(write):
     for time in rng.uniform(*trajectory.times[[0, -1]], 20):
         T = trajectory.at(time)
         np.testing.assert_allclose(T[:3, :3] @ T[:3, :3].T, np.eye(3), atol=1e-12)
+
+
+def test_a_rotation_between_two_is_on_the_shortest_way_and_may_be_rounded():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        first, second = (se3.exp(rng.normal(size=6)) for _ in range(2))
+        expected = Slerp([1, 3], Rotation.from_matrix(np.stack([first, second])[:, :3, :3]))(1.5).as_matrix()
+        between = Trajectory(np.array([1.0, 3.0]), np.stack([first, second])).at(1.5)
+        np.testing.assert_allclose(between[:3, :3], expected, atol=1e-12)
+        np.testing.assert_allclose(between[:3, 3], 0.75 * first[:3, 3] + 0.25 * second[:3, 3], atol=1e-12)
+        rounded = Trajectory(np.array([1.0, 3.0]), np.round(np.stack([first, second]), 5)).at(1.5)
+        np.testing.assert_allclose(rounded[:3, :3], expected, atol=3e-5)
 
 
 @pytest.mark.parametrize("time", [0.999999, 2.000001, np.nan])
