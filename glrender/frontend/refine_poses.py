@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from glrender.checks import check_array
 from glrender.errors import InputError
@@ -91,7 +92,9 @@ def refine_poses(
                 f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"
             )
         start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
-        rounds.append(adjust(camera, matches, prior, start, _rates(refined, times)))
+        # On shared cores the threads of BLAS take five times as long for an anchor's few points.
+        with threadpool_limits(1, "blas"):
+            rounds.append(adjust(camera, matches, prior, start, _rates(refined, times)))
         refined, mount = rounds[-1].state.poses, rounds[-1].state.mount
         for each, w in zip(matches, rounds[-1].state.inverse_depths, strict=True):
             depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
