@@ -23,9 +23,11 @@ def disputed(heights: Float64, sightings: Sequence[Float64], cells: NDArray[np.b
     within a cell, so a contradiction is more than one `spacing`, and five times the spread of the sightings.
     """
     result = np.full(heights.shape, np.nan)
-    if len(sightings) >= _LEAST:
-        arguments = np.stack(sightings), heights, cells, spacing, result
-        run_parts(_contradict, even_parts(len(heights)), *arguments)
+    rows = np.flatnonzero(cells.any(axis=1))
+    if len(sightings) >= _LEAST and len(rows):
+        some = slice(rows[0], rows[-1] + 1)  # new cells lie at the edge of what has been seen
+        arguments = np.stack([seen[some] for seen in sightings]), heights[some], cells[some], spacing, result[some]
+        run_parts(_contradict, even_parts(len(arguments[1])), *arguments)
     return result
 
 

@@ -88,7 +88,9 @@ class Multigrid:
             matrix = zero_lines(rows, cols, fine.shape[2])
             run_parts(coarsen, _parts(fine, rows), fine, matrix)
             self._levels.append(_level(matrix))
-        dense = to_stencil(matrix).to_csr().toarray()
+        last = to_stencil(matrix)
+        units = np.eye(last.diagonal().size).reshape(-1, *last.diagonal().shape)
+        dense = np.stack([last.matvec(unit).ravel() for unit in units])
         if not np.isfinite(dense).all():  # everything is summed up here
             refuse(NormalEquations(stencil, np.zeros(self._shape), 0.0, 0), "the matrix is not finite")
         # Not all coarse vertices have something to do with a fine one.
