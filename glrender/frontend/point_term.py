@@ -96,26 +96,39 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
     J, by_depth, off = J * root[..., None], by_depth * root, views.off * root
     own = np.square(by_depth).sum(axis=(0, 2))
     own = np.maximum(own, _TOLD * max(float(np.median(own)), 1e-9))
-    across = (by_depth[..., None] * J).sum(axis=(0, 2))
-    following = across / own[:, None]
     pull = (by_depth * off).sum(axis=(0, 2))
-    J = J.reshape(-1, J.shape[-1])
+    together = (by_depth[..., None] * J).sum(axis=2)
+    F, n = matches.found.shape
+    J = J.reshape(F, 2 * n, -1)
+    matrices, vectors = J.swapaxes(1, 2) @ J, (J.swapaxes(1, 2) @ off.reshape(F, -1, 1))[..., 0]
+    count = 6 * F + 8
+    matrix, vector, across = np.zeros((count, count)), np.zeros(count), np.zeros((n, count))
+    for f in range(F):
+        at = _columns(f, F)
+        matrix[np.ix_(at, at)] += matrices[f]
+        vector[at] += vectors[f]
+        across[:, at] += together[f]
+    following = across / own[:, None]
     return PointTerm(
         who=(matches.anchor, *matches.frames),
-        matrix=J.T @ J - across.T @ following,
-        vector=J.T @ off.ravel() - following.T @ pull,
+        matrix=matrix - across.T @ following,
+        vector=vector - following.T @ pull,
         alone=pull / own,
         following=following,
         own=own,
     )
 
 
+def _columns(f: int, F: int) -> NDArray[np.intp]:
+    """(14,): of all unknowns of an anchor with F frames, those that the pixels of one depend on."""
+    return np.r_[0:6, 6 + 6 * f : 12 + 6 * f, 6 * F + 6 : 6 * F + 8]
+
+
 def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: Float64) -> tuple[Float64, Float64]:
-    """Of the pixels: (F, n, 2, 6 P + 2) by the twists of anchor and frames and what follows, and (F, n, 2) by the
-    inverse depths."""
+    """Of the pixels: (F, n, 2, 14) by the twists of the anchor and of the frame that they are in, the focal length and
+    the seconds from row to row; and (F, n, 2) by the inverse depths."""
     F, n = matches.found.shape
     R, t = views.T[:, None, :3, :3], views.T[:, :3, 3]
-    w = inverse_depths[:, None, None]
     focal = np.array([camera.fx, camera.fy])
     over = _over(views.Y)
     by_Y = np.zeros((F, n, 2, 3))
@@ -123,16 +136,16 @@ def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: 
     by_Y[..., 2] = -over
     by_Y *= focal[:, None] / np.maximum(views.Y[..., 2], _NEAREST)[..., None, None]
     by_ray = by_Y @ R
-    shifts = np.broadcast_to(w * np.eye(3), (n, 3, 3))
-    J = np.zeros((F, n, 2, 6 * F + 8))
-    J[..., :6] = -by_ray @ np.concatenate([shifts, -_hats(matches.rays)], axis=2)
-    for f in range(F):
-        J[f, :, :, 6 + 6 * f : 12 + 6 * f] = by_Y[f] @ np.concatenate([shifts, -_hats(views.Y[f])], axis=2)
-    J[..., -2] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
-    late = np.concatenate([np.broadcast_to(matches.rays[:, 1], (1, n)), over[..., 1]]) * camera.fy / camera.height
-    J[..., -1] = late[0, :, None] * (J[..., :6] @ views.rates[0])
-    for f in range(F):
-        J[f, ..., -1] += late[1 + f, :, None] * (J[f, ..., 6 + 6 * f : 12 + 6 * f] @ views.rates[1 + f])
+    J = np.empty((F, n, 2, 14))
+    J[..., :3] = -inverse_depths[:, None, None] * by_ray
+    J[..., 3:6] = by_ray @ _hats(matches.rays)
+    J[..., 6:9] = inverse_depths[:, None, None] * by_Y
+    J[..., 9:12] = -by_Y @ _hats(views.Y)
+    J[..., 12] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
+    late = np.broadcast_to(matches.rays[:, 1], (F, n)), over[..., 1]
+    by_way = J[..., :6] @ views.rates[0], np.einsum("fnij,fj->fni", J[..., 6:12], views.rates[1:])
+    scale = camera.fy / camera.height
+    J[..., 13] = sum(scale * rows[..., None] * way for rows, way in zip(late, by_way, strict=True))
     return J, (by_Y @ t[:, None, :, None])[..., 0]
 
 
@@ -142,5 +155,5 @@ def _over(Y: Float64) -> Float64:
 
 
 def _hats(vectors: Float64) -> Float64:
-    """(n, 3, 3): hat(a) @ b is the cross product a × b."""
-    return np.cross(vectors[:, None], np.eye(3)).swapaxes(1, 2)
+    """(…, 3, 3): hat(a) @ b is the cross product a × b."""
+    return np.cross(vectors[..., None, :], np.eye(3)).swapaxes(-2, -1)
