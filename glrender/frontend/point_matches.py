@@ -7,6 +7,7 @@ on pyramids (Bouguet, *Pyramidal Implementation of the Lucas Kanade Feature Trac
 the anchor, so that no drift adds up from photograph to photograph.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class Matches:
 
 @dataclass(frozen=True, eq=False)
 class Corners:
-    """A photograph prepared for matching."""
+    """A photograph prepared for matching; one without corners is only looked through for those of others."""
 
     image: NDArray[np.uint8]
     """(height, width) intensity in grey levels."""
@@ -56,10 +57,15 @@ class Corners:
     """(n, 3)."""
 
 
+def without_corners(photograph: Float32) -> Corners:
+    """An intensity (height, width) in [0, 1] to be looked through; NaN is black."""
+    image = np.rint(255 * np.where(np.isfinite(photograph), photograph, 0)).astype(np.uint8)
+    return Corners(image, np.zeros((0, 2)), np.zeros((0, 3)))
+
+
 def find_corners(camera: Camera, photograph: Float32) -> Corners:
     """The corners (Shi and Tomasi 1994) of an intensity (height, width) in [0, 1], spread over it; NaN has none."""
-    known = np.isfinite(photograph)
-    image = np.rint(255 * np.where(known, photograph, 0)).astype(np.uint8)
+    known, image = np.isfinite(photograph), without_corners(photograph).image
     margin = _WINDOW // 2 + 1
     inside = cv2.erode(
         known.astype(np.uint8), np.ones((2 * margin + 1,) * 2), borderType=cv2.BORDER_CONSTANT, borderValue=0
@@ -81,15 +87,22 @@ def match(
 ) -> list[Matches]:
     """Every photograph's corners in those that overlap with it.
 
+    One that has no corners itself is looked through for those of the last before it and the next after it that have.
     `poses` (N, 4, 4) are T_world_camera, about; `inverse_depths` (n,) of each photograph's corners, 1/m, and `planes`
     (N, 3) those p with p·r = 1/D on a plane through what it shows, in its camera's axes.
     """
-    points = [each.rays / w[:, None] for each, w in zip(corners, inverse_depths, strict=True)]
-    pairs = choose_pairs(camera, poses, points)
+    anchors = [k for k, each in enumerate(corners) if len(each.pixels)]
+    if not anchors:
+        return []
+    points = [corners[k].rays / inverse_depths[k][:, None] for k in anchors]
+    pairs = [(anchors[a], anchors[b]) for a, b in choose_pairs(camera, poses[anchors], points)]
+    for j in sorted(set(range(len(corners))) - set(anchors)):
+        after = bisect(anchors, j)
+        pairs += [(i, j) for i in anchors[max(after - 1, 0) : after + 1]]
     matches = []
-    for i, anchor in enumerate(corners):
-        frames = tuple(b for a, b in pairs if a == i)
-        if not frames or not len(anchor.pixels):
+    for i in anchors:
+        anchor, frames = corners[i], tuple(b for a, b in pairs if a == i)
+        if not frames:
             continue
         sightings = []
         for j in frames:

@@ -1,7 +1,9 @@
 """Many poses refined together: what each photograph shows must be where the others show it.
 
 Corners of every photograph are looked for in those that overlap with it, and a bundle adjustment finds the poses, and
-how far away each corner is, with the poses that were given as a prior. No surface is asked for that poses as rough as
+how far away each corner is, with the poses that were given as a prior. Photographs taken between those whose corners
+they are tell next to nothing more of the ground; but what no photograph can tell, where all of it is, and how large, is
+known by the mean over all poses that were given. No surface is asked for that poses as rough as
 those given could not have made; only the level of the ground, about, to know what to look for where. What comes of it
 says that better, and all is done once more.
 """
@@ -17,11 +19,10 @@ from threadpoolctl import threadpool_limits
 from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
-from glrender.frontend.point_matches import find_corners, match
+from glrender.frontend.point_matches import Corners, match
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _ROUNDS = 2
@@ -51,7 +52,7 @@ class RefinedPoses:
 
 def refine_poses(
     camera: Camera,
-    photographs: Sequence[Float32],
+    photographs: Sequence[Corners],
     poses: Float64,
     planes: Float64,
     prior_sigma: ArrayLike,
@@ -61,12 +62,12 @@ def refine_poses(
 ) -> RefinedPoses:
     """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree about where their points are.
 
-    Photographs are intensities (height, width) of `camera`, see `glrender.geometry.intensity`. `planes` (N, 3) say
-    roughly what each looks at: p with p·r = 1/depth on a pixel's ray r in the camera's axes. The given poses are taken
-    to be off by `prior_sigma`, metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside
-    what they have wrong alike where the camera is `mounted` on what the poses are of. With their `times` (N,), seconds,
-    a shutter that exposes row by row is not taken for a wrong focal length. InputError if the numbers of
-    photographs and poses differ.
+    Photographs of `camera`, in the order in which they were taken, are prepared by `find_corners`, or those that lie
+    between by `without_corners`, see `glrender.frontend.point_matches`. `planes` (N, 3) say roughly what each looks at:
+    p with p·r = 1/depth on a pixel's ray r in the camera's axes. The given poses are taken to be off by `prior_sigma`,
+    metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside what they have wrong alike
+    where the camera is `mounted` on what the poses are of. With their `times` (N,), seconds, a shutter that exposes row
+    by row is not taken for a wrong focal length. InputError if the numbers of photographs and poses differ.
     """
     given = check_array("poses", poses, (len(photographs), 4, 4), finite=True)
     planes = check_array("planes", planes, (len(photographs), 3), finite=True)
@@ -81,12 +82,11 @@ def refine_poses(
         np.diag(1 / np.square(np.repeat(_MOUNT if mounted else _FIRM, 3))),
     )
     camera = camera.without_distortion()
-    corners = [find_corners(camera, photograph) for photograph in photographs]
-    depths = [_on_plane(each.rays, plane) for each, plane in zip(corners, planes, strict=True)]
+    depths = [_on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]
     planes, refined, mount = planes.copy(), given, np.zeros(6)
     rounds: list[Adjusted] = []
     for _ in range(_ROUNDS):
-        matches = match(camera, corners, refined, depths, planes)
+        matches = match(camera, photographs, refined, depths, planes)
         if not any(each.found.any() for each in matches):
             raise InputError(
                 f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"

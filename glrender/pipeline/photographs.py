@@ -29,10 +29,12 @@ Float64 = NDArray[np.float64]
 class PhotographStart:
     """The photographs that are to become a map, and where it will lie."""
 
+    posed: tuple[FrameEntry, ...]
+    """Those that have a pose."""
     keyframes: tuple[FrameEntry, ...]
-    """Those that are to be given a depth."""
+    """Of them those that are to be given a depth."""
     poses: Poses
-    """T_world_camera (4, 4) of every frame that has one, by its index."""
+    """T_world_camera (4, 4) of each by its index."""
     ground: Ground
     placement: Placement
     skipped: tuple[Skipped, ...]
@@ -76,7 +78,7 @@ def start_photographs(context: Context, sequence: Sequence, options: SequenceOpt
         spacing=options.spacing,
     )
     description = chosen.description() | {"frames": len(chosen.posed), "poses_from": "given"}
-    return PhotographStart(keyframes, poses, ground, placement, tuple(chosen.skipped), description, None)
+    return PhotographStart(chosen.posed, keyframes, poses, ground, placement, tuple(chosen.skipped), description, None)
 
 
 def fuse_photographs(
@@ -102,12 +104,14 @@ def fuse_keyframes(
     advance: Callable[[int, int], None],
     keep: Callable[[FinishedMap], None],
 ) -> FinishedMap:
-    """Refine the keyframes' poses, if `options` say so, and fuse them; all else as of `fuse_sequence`."""
+    """Refine all poses, if `options` say so, and fuse the keyframes; all else as of `fuse_sequence`."""
     keyframes, poses, trajectory, description = start.keyframes, start.poses, start.trajectory, start.description
     if options.motion.refine_poses:
-        refined = refine_start(sequence, keyframes, poses, start.ground, start.placement.T_world_map, options)
+        frame = start.placement.T_world_map
+        refined = refine_start(sequence, start.posed, keyframes, poses, start.ground, frame, options)
         poses, options, description = refined.poses, refined.options, description | refined.description
         trajectory = refined.trajectory
+        keyframes = choose_keyframes(start.posed, poses, frame, start.ground)
     fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     try:
         fusion.add_all(keyframes, poses, advance)

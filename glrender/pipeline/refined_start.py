@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
+from glrender.frontend.point_matches import Corners, find_corners, without_corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
 from glrender.geometry.intensity import intensity
@@ -31,7 +32,7 @@ class RefinedStart:
     """Poses, and how they came about."""
 
     poses: Poses
-    """Of all keyframes: those whose photographs cannot be read keep theirs, until whoever fuses them tells."""
+    """Of all photographs: those that cannot be read keep theirs, until whoever fuses them tells."""
     trajectory: Trajectory
     """Of those that were refined."""
     options: SequenceOptions
@@ -42,19 +43,20 @@ class RefinedStart:
 
 def refine_start(
     sequence: Sequence,
+    photographs: tuple[FrameEntry, ...],
     keyframes: tuple[FrameEntry, ...],
     poses: Poses,
     ground: Ground,
     T_world_map: Float64,
     options: SequenceOptions,
 ) -> RefinedStart:
-    """The keyframes' poses at which they agree, see `glrender.frontend.refine_poses`.
+    """The photographs' poses at which they agree, see `glrender.frontend.refine_poses`, by the keyframes' corners.
 
     What `pose_sigma` says of them, if it says anything, is all that they are off by; else the camera may sit otherwise
     on its carrier, too, and their clock may be off, unless `options` or depth images say by how much. InputError if
     fewer than two of the photographs can be read.
     """
-    entries, photographs = _read(sequence, keyframes)
+    entries, prepared = _read(sequence, photographs, keyframes)
     given = np.stack([poses[entry.index] for entry in entries])
     said = options.fusion.pose_sigma
     if said is None:
@@ -67,7 +69,7 @@ def refine_start(
 
     def refine(given: Float64) -> RefinedPoses:
         planes = np.stack([_level(ground, pose, T_world_map) for pose in given])
-        return refine_poses(sequence.camera, photographs, given, planes, prior, times=times, mounted=mounted)
+        return refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted)
 
     refined, clock = refine(given), {}
     if mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries):
@@ -88,28 +90,32 @@ def refine_start(
     # By how much the poses still disagree is for fusion to find; by what they are all off, no frame can tell.
     fusion = replace(options.fusion, pose_sigma=None, shift_covariance=shift)
     description = {"poses_from": "refined"} | clock | _describe(refined, given, prior, shift)
-    all_poses = {entry.index: poses[entry.index] for entry in keyframes} | by_index
-    return RefinedStart(all_poses, trajectory_of(entries, by_index), replace(options, fusion=fusion), description)
+    return RefinedStart(
+        {**poses, **by_index}, trajectory_of(entries, by_index), replace(options, fusion=fusion), description
+    )
 
 
 def _read(
-    sequence: Sequence, keyframes: tuple[FrameEntry, ...]
-) -> tuple[tuple[FrameEntry, ...], list[NDArray[np.float32]]]:
-    entries, photographs = [], []
-    for entry in keyframes:
+    sequence: Sequence, photographs: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]
+) -> tuple[tuple[FrameEntry, ...], list[Corners]]:
+    with_corners = {entry.index for entry in keyframes}
+    entries, prepared = [], []
+    for entry in photographs:
         try:
             image = sequence.read(entry).image
         except FrameError:
             continue  # told of by whoever fuses it
         assert image is not None
         entries.append(entry)
-        photographs.append(intensity(image))
+        shown = intensity(image)
+        anchor = entry.index in with_corners
+        prepared.append(find_corners(sequence.camera, shown) if anchor else without_corners(shown))
     if len(entries) < 2:
         raise InputError(
-            f"{sequence.folder}: {len(entries)} of {len(keyframes)} photographs can be read, expected at least two to "
-            "refine their poses"
+            f"{sequence.folder}: {len(entries)} of {len(photographs)} photographs can be read, expected at least two "
+            "to refine their poses"
         )
-    return tuple(entries), photographs
+    return tuple(entries), prepared
 
 
 def _level(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
@@ -122,7 +128,7 @@ def _describe_clock(offset: ClockOffset, beyond: int) -> dict[str, Any]:
     if offset.is_certain:
         reason = "how the photographs turn"
         if beyond:
-            reason += f"; keyframes then beyond the trajectory, which keep the poses of their own times: {beyond}"
+            reason += f"; photographs then beyond the trajectory, which keep the poses of their own times: {beyond}"
         return {"time_offset": offset.seconds, "time_offset_sigma": offset.sigma, "time_offset_from": reason}
     if not np.isfinite(offset.sigma):
         return {"time_offset_from": "kept at 0: how the photographs turn does not tell"}

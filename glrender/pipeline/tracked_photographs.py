@@ -88,6 +88,7 @@ def _fuse_recorded(
     finally:
         pursuit.release()
     tracked = PhotographStart(
+        tuple(pursuit.found),
         choose_keyframes(pursuit.found, poses, WORLD, LEVEL),
         poses,
         LEVEL,

@@ -8,6 +8,7 @@ from moving_camera import CAMERA, Recorded, along, drive, record, textured_groun
 from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, plane_depth
 
 from glrender.frontend.focal import FocalError, by_focal_length
+from glrender.frontend.point_matches import find_corners
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
 from glrender.frontend.refine_poses import refine_poses
@@ -69,7 +70,8 @@ def test_given_poses_tell_too(recorded: Recorded, share: float) -> None:
     below = recorded.poses[:, 2, 3] - np.nanmean(recorded.truth.heights)
     planes = -recorded.poses[:, 2, :3] / below[:, None]
     camera = longer(CAMERA, -share)
-    refined = refine_poses(camera, recorded.photographs, recorded.poses, planes, (0.002, 1e-5), mounted=False)
+    prepared = [find_corners(camera, each) for each in recorded.photographs]
+    refined = refine_poses(camera, prepared, recorded.poses, planes, (0.002, 1e-5), mounted=False)
     found = refined.rounds[-1].focal_error
     assert found.sigma < 0.01
     assert found.share == pytest.approx(share, abs=0.01)

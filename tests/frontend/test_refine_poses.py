@@ -7,6 +7,7 @@ import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground, twist_between
 
 from glrender.errors import InputError
+from glrender.frontend.point_matches import Corners, find_corners, without_corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
@@ -21,6 +22,11 @@ MOUNT = np.array([0.01, -0.005, 0.0, 0.03, -0.02, 0.02])
 @pytest.fixture(scope="module")
 def recorded(context: Context) -> Recorded:
     return record(context, textured_ground(0.06), along(drive, FRAMES, 1.2))
+
+
+@pytest.fixture(scope="module")
+def photographs(recorded: Recorded) -> list[Corners]:
+    return [find_corners(CAMERA, each) for each in recorded.photographs]
 
 
 def off(poses: np.ndarray, recorded: Recorded) -> np.ndarray:
@@ -50,8 +56,8 @@ def level(poses: np.ndarray, truth: HeightMap) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def refined(recorded: Recorded, given: np.ndarray) -> RefinedPoses:
-    return refine_poses(CAMERA, recorded.photographs, given, level(given, recorded.truth), SIGMA)
+def refined(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> RefinedPoses:
+    return refine_poses(CAMERA, photographs, given, level(given, recorded.truth), SIGMA)
 
 
 def test_motions_become_right_to_a_fraction_of_a_pixel(
@@ -65,11 +71,11 @@ def test_motions_become_right_to_a_fraction_of_a_pixel(
     assert np.sqrt(np.mean(after[:, :3] ** 2)) < 0.1 * np.sqrt(np.mean(before[:, :3] ** 2))
 
 
-def test_what_all_poses_had_wrong_is_found(recorded: Recorded, given: np.ndarray) -> None:
+def test_what_all_poses_had_wrong_is_found(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> None:
     """As well as the positions tell: they are the better known here."""
     known = given.copy()
     known[:, :3, 3] = (recorded.poses @ se3.exp(MOUNT))[:, :3, 3]
-    found = refine_poses(CAMERA, recorded.photographs, known, level(known, recorded.truth), (0.0005, SIGMA[1]))
+    found = refine_poses(CAMERA, photographs, known, level(known, recorded.truth), (0.0005, SIGMA[1]))
     np.testing.assert_allclose(found.rounds[-1].state.mount[3:], MOUNT[3:], atol=8e-3)
     assert np.abs(off(found.poses, recorded)[:, 3:]).max() < 8e-3
 
@@ -80,11 +86,13 @@ def test_covariances_are_honest_about_motions_and_places(recorded: Recorded, ref
     assert 0.4 < np.sqrt(np.mean((error / sigma) ** 2)) < 2.0
 
 
-def test_exact_rotations_are_kept_and_noise_of_positions_averages_out(recorded: Recorded) -> None:
+def test_exact_rotations_are_kept_and_noise_of_positions_averages_out(
+    recorded: Recorded, photographs: list[Corners]
+) -> None:
     noisy = recorded.poses.copy()
     noisy[:, :3, 3] += 0.01 * np.random.default_rng(5).normal(size=(FRAMES, 3))
     planes = level(noisy, recorded.truth)
-    found = refine_poses(CAMERA, recorded.photographs, noisy, planes, (0.01, 1e-6), mounted=False)
+    found = refine_poses(CAMERA, photographs, noisy, planes, (0.01, 1e-6), mounted=False)
     error = found.poses[:, :3, 3] - recorded.poses[:, :3, 3]
     given = noisy[:, :3, 3] - recorded.poses[:, :3, 3]
     np.testing.assert_allclose(found.poses[:, :3, :3], recorded.poses[:, :3, :3], atol=1e-4)
@@ -95,26 +103,46 @@ def test_exact_rotations_are_kept_and_noise_of_positions_averages_out(recorded: 
     assert np.sqrt(np.mean(np.square(error - error.mean(axis=0)))) < 0.15 * 0.01
 
 
-def test_a_photograph_of_something_else_stays_where_it_was(recorded: Recorded, given: np.ndarray) -> None:
+def test_photographs_between_tell_where_all_of_them_are(recorded: Recorded, photographs: list[Corners]) -> None:
+    """Only every third has corners; the noise of all averages out."""
+    noisy = recorded.poses.copy()
+    noisy[:, :3, 3] += 0.01 * np.random.default_rng(5).normal(size=(FRAMES, 3))
+    prepared = [
+        each if k % 3 == 0 else without_corners(photograph)
+        for k, (each, photograph) in enumerate(zip(photographs, recorded.photographs, strict=True))
+    ]
+    found = refine_poses(CAMERA, prepared, noisy, level(noisy, recorded.truth), (0.01, 1e-6), mounted=False)
+    assert found.alone == ()
+    error = found.poses[:, :3, 3] - recorded.poses[:, :3, 3]
+    given = noisy[:, :3, 3] - recorded.poses[:, :3, 3]
+    assert np.linalg.norm(error.mean(axis=0) - given.mean(axis=0)) < 0.5e-3
+    assert np.sqrt(np.mean(np.square(error - error.mean(axis=0)))) < 0.15 * 0.01
+
+
+def test_a_photograph_of_something_else_stays_where_it_was(
+    recorded: Recorded, photographs: list[Corners], given: np.ndarray
+) -> None:
     away = given.copy()
     away[-1, :3, 3] += (5.0, 0.0, 0.0)
-    found = refine_poses(CAMERA, recorded.photographs, away, level(away, recorded.truth), SIGMA)
+    found = refine_poses(CAMERA, photographs, away, level(away, recorded.truth), SIGMA)
     assert found.alone == (FRAMES - 1,)
     np.testing.assert_allclose(twist_between(found.poses[-1], away[-1]), found.rounds[-1].state.mount, atol=1e-5)
 
 
-def test_wrong_numbers_are_refused(recorded: Recorded, given: np.ndarray) -> None:
+def test_wrong_numbers_are_refused(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> None:
     planes = level(given, recorded.truth)
     with pytest.raises(InputError, match="poses"):
-        refine_poses(CAMERA, recorded.photographs, given[:3], planes, SIGMA)
+        refine_poses(CAMERA, photographs, given[:3], planes, SIGMA)
     with pytest.raises(InputError, match="planes"):
-        refine_poses(CAMERA, recorded.photographs, given, planes[:3], SIGMA)
+        refine_poses(CAMERA, photographs, given, planes[:3], SIGMA)
     with pytest.raises(InputError, match="at least two"):
-        refine_poses(CAMERA, recorded.photographs[:1], given[:1], planes[:1], SIGMA)
+        refine_poses(CAMERA, photographs[:1], given[:1], planes[:1], SIGMA)
 
 
-def test_photographs_of_nothing_common_are_refused(recorded: Recorded, given: np.ndarray) -> None:
+def test_photographs_of_nothing_common_are_refused(
+    recorded: Recorded, photographs: list[Corners], given: np.ndarray
+) -> None:
     apart = given.copy()
     apart[:, 0, 3] += 10.0 * np.arange(FRAMES)
     with pytest.raises(InputError, match="shows a point of another"):
-        refine_poses(CAMERA, recorded.photographs, apart, level(apart, recorded.truth), SIGMA)
+        refine_poses(CAMERA, photographs, apart, level(apart, recorded.truth), SIGMA)

@@ -98,7 +98,9 @@ class TestRefiningGivenPoses:
             return adjusted(photographed(self.late))
 
         monkeypatch.setattr(refined_start, "refine_poses", refine)
-        monkeypatch.setattr(refined_start, "_read", lambda sequence, keyframes: (keyframes, [None] * len(keyframes)))
+        monkeypatch.setattr(
+            refined_start, "_read", lambda _, photographs, keyframes: (photographs, [None] * len(photographs))
+        )
         return given
 
     def started(self, late: float, ends: int = 300, **options: object) -> refined_start.RefinedStart:
@@ -108,7 +110,7 @@ class TestRefiningGivenPoses:
         poses = {entry.index: trajectory.at(entry.time) for entry in entries}
         sequence = SimpleNamespace(camera=None, trajectory=trajectory)
         return refined_start.refine_start(
-            sequence, entries, poses, Ground(0.0, 1.0, 3), np.eye(4), SequenceOptions(**options)
+            sequence, entries, entries, poses, Ground(0.0, 1.0, 3), np.eye(4), SequenceOptions(**options)
         )
 
     def test_they_are_looked_up_again_by_the_right_clock(self, given: list[np.ndarray]) -> None:
