@@ -25,6 +25,11 @@ Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 Attachments = dict[str, NDArray[Any]]
 
+Rays = tuple[float, float, float, float, float, float, float, float, float]
+
+_KEPT = 1024
+"""Triangles whose planes are at hand, by their number: a row of pixels sees about 100 of a map of 65 x 65."""
+
 
 class HostEvaluator:
     """Makes the arrays of the plain pass and of the compact layout, in memory that it uses again."""
@@ -79,38 +84,60 @@ class HostEvaluator:
 def _plain_rows(
     visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, pixels: Float32, first: int, last: int
 ) -> None:
-    R = eye.R_grid_camera
-    width, per_fx = visibility.shape[1], 1.0 / eye.fx
+    # A row of pixels sees nearly the same triangles as the one before. Nothing asks where one gives way to the next:
+    # no processor predicts that, and its wrong guesses took longer than all that the pixels of a triangle share.
+    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, 12))
+    rays = _rays(eye)
     for v in range(first, last):
-        ry = (v - eye.cy) / eye.fy
-        x0, y0, z0 = R[0, 1] * ry + R[0, 2], R[1, 1] * ry + R[1, 2], R[2, 1] * ry + R[2, 2]
-        u = 0
-        while u < width:
-            visible, end = visibility[v, u], u + 1
-            while end < width and visibility[v, end] == visible:
-                end += 1
+        y = float(v)
+        for u in range(visibility.shape[1]):
+            visible = visibility[v, u]
             if visible == 0:
-                pixels[v, u:end] = 0
-                u = end
+                for c in range(4):
+                    pixels[v, u, c] = 0
                 continue
-            t = triangle_of(heights, visible, eye)
-            r, r_x, r_y, g, g_x, g_y, b, b_x, b_y = _colors(texels, t, eye.spacing)
-            # The point seen is eye + depth (x, y, z), and n . (x, y, z) = above / depth: along a row of pixels, colours
-            # and normal change with rx alone.
-            r0, g0, b0 = r + t.x * r_x + t.y * r_y, g + t.x * g_x + t.y * g_y, b + t.x * b_x + t.y * b_y
-            r1, r2 = r_x * x0 + r_y * y0, r_x * R[0, 0] + r_y * R[1, 0]
-            g1, g2 = g_x * x0 + g_y * y0, g_x * R[0, 0] + g_y * R[1, 0]
-            b1, b2 = b_x * x0 + b_y * y0, b_x * R[0, 0] + b_y * R[1, 0]
-            n1 = z0 - t.slope_x * x0 - t.slope_y * y0
-            n2 = R[2, 0] - t.slope_x * R[0, 0] - t.slope_y * R[1, 0]
-            for k in range(u, end):
-                rx = (k - eye.cx) * per_fx
-                depth = t.above / (n1 + n2 * rx)
-                pixels[v, k, 0] = r0 + depth * (r1 + r2 * rx)
-                pixels[v, k, 1] = g0 + depth * (g1 + g2 * rx)
-                pixels[v, k, 2] = b0 + depth * (b1 + b2 * rx)
-                pixels[v, k, 3] = depth
-            u = end
+            k = int(visible) % _KEPT
+            if kept[k] != visible:
+                kept[k] = visible
+                _write_planes(planes, k, triangle_of(heights, visible, eye), texels, eye.spacing, rays)
+            x = float(u)
+            depth = 1.0 / (planes[k, 0] * x + (planes[k, 1] * y + planes[k, 2]))
+            pixels[v, u, 0] = depth * (planes[k, 3] * x + (planes[k, 4] * y + planes[k, 5]))
+            pixels[v, u, 1] = depth * (planes[k, 6] * x + (planes[k, 7] * y + planes[k, 8]))
+            pixels[v, u, 2] = depth * (planes[k, 9] * x + (planes[k, 10] * y + planes[k, 11]))
+            pixels[v, u, 3] = depth
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _rays(eye: Eye) -> Rays:
+    """The matrix that takes a pixel (u, v, 1) to its ray in grid axes, row by row."""
+    R, per_fx, per_fy = eye.R_grid_camera, 1.0 / eye.fx, 1.0 / eye.fy
+    xu, yu, zu = R[0, 0] * per_fx, R[1, 0] * per_fx, R[2, 0] * per_fx
+    xv, yv, zv = R[0, 1] * per_fy, R[1, 1] * per_fy, R[2, 1] * per_fy
+    x, y, z = (R[0, 2] - xu * eye.cx - xv * eye.cy, R[1, 2] - yu * eye.cx - yv * eye.cy,
+               R[2, 2] - zu * eye.cx - zv * eye.cy)  # fmt: skip
+    return xu, xv, x, yu, yv, y, zu, zv, z
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
+def _write_planes(planes: Float64, k: int, t: Triangle, texels: Float32, spacing: float, rays: Rays) -> None:
+    """Of 1 / depth and of each colour / depth: what they change along u and along v, and what they are at (0, 0).
+
+    All of them are linear in the image (Heckbert and Moreton, *Interpolation for Polygon Texture Mapping and Shading*,
+    1991): the point seen is eye + depth ray, and n . ray = above / depth.
+    """
+    xu, xv, x, yu, yv, y, zu, zv, z = rays
+    per = 1.0 / t.above
+    along_u = (zu - t.slope_x * xu - t.slope_y * yu) * per
+    along_v = (zv - t.slope_x * xv - t.slope_y * yv) * per
+    there = (z - t.slope_x * x - t.slope_y * y) * per
+    planes[k, 0], planes[k, 1], planes[k, 2] = along_u, along_v, there
+    r, r_x, r_y, g, g_x, g_y, b, b_x, b_y = _colors(texels, t, spacing)
+    for at, color, by_x, by_y in ((3, r, r_x, r_y), (6, g, g_x, g_y), (9, b, b_x, b_y)):
+        at_eye = color + t.x * by_x + t.y * by_y
+        planes[k, at] = at_eye * along_u + (by_x * xu + by_y * yu)
+        planes[k, at + 1] = at_eye * along_v + (by_x * xv + by_y * yv)
+        planes[k, at + 2] = at_eye * there + (by_x * x + by_y * y)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
