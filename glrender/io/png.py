@@ -19,7 +19,6 @@ from glrender.errors import InputError
 from glrender.io.images import PNG_SIGNATURE
 
 Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint32]
 Octets = NDArray[np.uint64]
 Integers = NDArray[np.int64]
 Whole = int | np.int64
@@ -53,7 +52,7 @@ def png_bytes(pixels: NDArray[Any]) -> bytes:
     header = struct.pack(
         ">IIBBBBB", width, height, 8 * pixels.dtype.itemsize, _RGB if channels == 3 else _GREY, 0, 0, 0
     )
-    stream = b"\x78\x01" + _deflate(rows).tobytes() + struct.pack(">I", zlib.adler32(rows.data))
+    stream = b"\x78\x01" + _deflate(rows).tobytes() + struct.pack(">I", _adler32(rows))
     return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", stream) + _chunk(b"IEND", b"")
 
 
@@ -69,6 +68,22 @@ def _differences(pixels: Bytes, step: int) -> Bytes:
     result[:, 1 : 1 + step] = pixels[:, :step]
     np.subtract(pixels[:, step:], pixels[:, :-step], out=result[:, 1 + step :])
     return result.reshape(-1)
+
+
+@njit(cache=True, nogil=True)
+def _adler32(data: Bytes) -> int:
+    """The checksum of zlib's format (RFC 1950), by vector instructions: zlib's own takes three times as long."""
+    total, weighted = np.uint64(1), np.uint64(0)
+    for start in range(0, len(data), _ADLER_BLOCK):
+        block = data[start : start + _ADLER_BLOCK]
+        count = len(block)
+        added, left = np.uint32(0), np.uint32(0)
+        for k in range(count):
+            added += np.uint32(block[k])
+            left += np.uint32(block[k]) * np.uint32(count - k)
+        weighted = (weighted + np.uint64(count) * total + np.uint64(left)) % _ADLER
+        total = (total + np.uint64(added)) % _ADLER
+    return int(weighted << np.uint64(16) | total)
 
 
 def _run_symbols() -> tuple[Integers, Integers, Integers]:
@@ -93,7 +108,11 @@ _ALIKE = np.uint64(0x0101010101010101)
 """Times a byte: the octet of that byte alone."""
 _NO_BYTE = np.uint64(256)
 """Times _ALIKE: an octet whose bytes differ, whatever comes."""
-_LOW, _BYTE, _FULL, _REST = np.uint64(0xFFFFFFFF), np.uint64(0xFF), np.uint64(5), np.uint64(31)
+_BYTE = np.uint64(0xFF)
+_ADLER = np.uint64(65521)
+"""The prime of Adler-32."""
+_ADLER_BLOCK = 4096
+"""Bytes that are added up before remainders are taken."""
 
 
 @njit(cache=True, nogil=True)
@@ -101,41 +120,35 @@ def _deflate(data: Bytes) -> Bytes:
     """One block with codes of its own."""
     size = len(data)
     octets = data[: size // _OCTET * _OCTET].view(np.uint64)
-    lengths = _code_lengths(_sampled_counts(octets))
-    codes = _codes(lengths)
-    words = np.empty(size // 2 + 256, np.uint32)  # 15 bits for each byte, if all were of the rarest kind
-    bits, held, at = _header(lengths, words)
+    of_symbols = _code_lengths(_sampled_counts(octets))
+    lengths, codes = of_symbols.astype(np.uint64), _codes(of_symbols)
+    words = np.empty(size // 4 + 256, np.uint64)  # 15 bits for each byte, if all were of the rarest kind
+    at, bits, held = _header(of_symbols, words)
     before, k = _NO_BYTE, 0
     while k < len(octets):
         octet = octets[k]
         if octet == before * _ALIKE:
             run = _run(octets, k)
             symbol = _RUN_SYMBOL[_OCTET * run]
-            bits |= codes[symbol] << held
-            held += np.uint64(lengths[symbol])
-            bits |= np.uint64(_RUN_REST[_OCTET * run]) << held
-            held += np.uint64(_RUN_BITS[_OCTET * run] + 1)  # a single 0 says the distance: one
-            at, bits, held = _flush(words, at, bits, held)
+            code = codes[symbol] | np.uint64(_RUN_REST[_OCTET * run]) << lengths[symbol]
+            length = lengths[symbol] + np.uint64(_RUN_BITS[_OCTET * run] + 1)  # a single 0 says the distance: one
+            at, bits, held = _append(words, at, bits, held, code, length)
             k += run
             continue
-        for pair in range(4):  # two bytes at a time, each 15 bits at most, and 31 that are held: no more than 64
-            first = (octet >> np.uint64(16 * pair)) & _BYTE
-            second = (octet >> np.uint64(16 * pair + 8)) & _BYTE
-            length = np.uint64(lengths[first])
-            bits |= (codes[first] | codes[second] << length) << held
-            held += length + np.uint64(lengths[second])
-            at, bits, held = _flush(words, at, bits, held)
+        for half in range(2):  # four bytes at a time, 15 bits each at most: how long they are is known side by side
+            four = octet >> np.uint64(32 * half)
+            a, b = four & _BYTE, four >> np.uint64(8) & _BYTE
+            c, d = four >> np.uint64(16) & _BYTE, four >> np.uint64(24) & _BYTE
+            length = lengths[a] + lengths[b]
+            code = codes[a] | codes[b] << lengths[a] | (codes[c] | codes[d] << lengths[c]) << length
+            at, bits, held = _append(words, at, bits, held, code, length + (lengths[c] + lengths[d]))
         before = octet >> np.uint64(56)
         k += 1
     for j in range(_OCTET * len(octets), size):
-        bits |= codes[data[j]] << held
-        held += np.uint64(lengths[data[j]])
-        at, bits, held = _flush(words, at, bits, held)
-    bits |= codes[_END] << held
-    held += np.uint64(lengths[_END])
-    at, bits, held = _flush(words, at, bits, held)
-    words[at] = np.uint32(bits & _LOW)
-    return words.view(np.uint8)[: 4 * at + (np.int64(held) + 7) // 8]
+        at, bits, held = _append(words, at, bits, held, codes[data[j]], lengths[data[j]])
+    at, bits, held = _append(words, at, bits, held, codes[_END], lengths[_END])
+    words[at] = bits
+    return words.view(np.uint8)[: _OCTET * at + (np.int64(held) + 7) // 8]
 
 
 @njit(cache=True, nogil=True)
@@ -177,28 +190,29 @@ def _run(octets: Octets, start: int) -> int:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _flush(words: Words, at: Whole, bits: np.uint64, held: np.uint64) -> tuple[Whole, np.uint64, np.uint64]:
-    """Write a word, and go on to the next if it is full; without a branch, which nobody could predict."""
-    words[at] = np.uint32(bits & _LOW)
-    full = held >> _FULL
-    return at + np.int64(full), bits >> (full << _FULL), held & _REST
+def _append(
+    words: Octets, at: Whole, bits: np.uint64, held: np.uint64, code: np.uint64, length: np.uint64
+) -> tuple[Whole, np.uint64, np.uint64]:
+    """Append at most 63 bits to those that are held, fewer than 64; without a branch, which nobody could predict."""
+    words[at] = low = bits | code << held
+    high = code >> np.uint64(1) >> (np.uint64(63) - held)
+    held += length
+    full = held >> np.uint64(6)
+    return at + np.int64(full), high if full else low, held & np.uint64(63)
 
 
 @njit(cache=True, nogil=True)
-def _header(lengths: Integers, words: Words) -> tuple[np.uint64, np.uint64, Whole]:
-    """A block's beginning: that it is the last, and the lengths of all codes, in 4 bits each; (bits, held, at)."""
+def _header(lengths: Integers, words: Octets) -> tuple[Whole, np.uint64, np.uint64]:
+    """A block's beginning: that it is the last, and the lengths of all codes, in 4 bits each; (at, bits, held)."""
     # Last block, own codes; 286 symbols, 1 distance, lengths of 19 codes for lengths.
-    bits = np.uint64(0b101 | (_SYMBOLS - 257) << 3 | 0 << 8 | 15 << 13)
     at: Whole = 0
-    held = np.uint64(17)
+    bits, held = np.uint64(0b101 | (_SYMBOLS - 257) << 3 | 0 << 8 | 15 << 13), np.uint64(17)
     for k in range(19):  # the first three stand for repetitions; the other sixteen are 0 to 15 in some order
-        bits |= np.uint64(0 if k < 3 else 4) << held
-        at, bits, held = _flush(words, at, bits, held + np.uint64(3))
+        at, bits, held = _append(words, at, bits, held, np.uint64(0 if k < 3 else 4), np.uint64(3))
     for symbol in range(_SYMBOLS + 1):
         length = lengths[symbol] if symbol < _SYMBOLS else 1
-        bits |= np.uint64(_reversed(length, 4)) << held
-        at, bits, held = _flush(words, at, bits, held + np.uint64(4))
-    return bits, held, at
+        at, bits, held = _append(words, at, bits, held, np.uint64(_reversed(length, 4)), np.uint64(4))
+    return at, bits, held
 
 
 @njit(cache=True, nogil=True)
