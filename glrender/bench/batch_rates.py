@@ -1,4 +1,10 @@
-"""Views a second that come out of worker processes, and of a cluster; and what they take of the processors."""
+"""Views a second that come out of worker processes, and of a cluster; and what they take of the processors.
+
+What is timed is a long run's steady state, since ten thousand views are what workers are for: from when all of them
+have started, loaded their loops and filled their queues to when the first has nothing left to do. Different numbers of
+workers take turns, and their ratio is taken turn by turn. Nothing is left out of a view: rendering, encoding, its file,
+its checksum and its line in the manifest, whose keeper runs on the same cores.
+"""
 
 import os
 import pickle
@@ -27,12 +33,15 @@ from glrender.parallel import CORES
 WORKERS = (1, 2)
 TASKS = (1, 4, 16, 64)
 """Views a task of a cluster."""
-VIEWS = 240
-"""Of one run: a few seconds of rendering."""
+VIEWS = 600
+"""Of one run of workers: some seconds of rendering."""
+TASK_VIEWS = 240
+"""Of one run of a cluster, whose workers have started before."""
 FEW = 8
 """Views of a run that is little more than the start of its workers."""
-SETTLED = 0.25
-"""Share of the views that are left out of a rate, until all workers have started."""
+SETTLED, ENDED = 0.25, 0.1
+"""Shares of the views that are left out of a rate: the first, while a worker may still be starting, and the last, when
+one may have ended. The last chunk that one renders without the other is up to a tenth of 180 views."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +78,7 @@ def measure_rates(scene: Scene, rounds: int) -> dict[int, Rates]:
     """Runs of a job, by how many workers."""
     views: dict[int, list[float]] = {workers: [] for workers in WORKERS}
     milliseconds: dict[int, list[float]] = {workers: [] for workers in WORKERS}
-    with _plans(scene) as (many, few, folder):
+    with _plans(scene, VIEWS) as (many, few, folder):
         for turn in range(rounds):
             for workers in WORKERS:
                 start = _processor_seconds(few, folder / f"start-{turn}-{workers}", workers)
@@ -88,7 +97,7 @@ def measure_cluster(scene: Scene, rounds: int) -> ClusterRates | None:
     views: dict[int, list[float]] = {size: [] for size in TASKS}
     settings = {"n_workers": CORES, "threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": 50}
     with (
-        _plans(scene) as (many, few, folder),
+        _plans(scene, TASK_VIEWS) as (many, few, folder),
         LocalCluster(processes=True, host="127.0.0.1", **settings) as cluster,
     ):
         _run_on(cluster.scheduler_address, few, folder / "start", 1)
@@ -125,10 +134,10 @@ def _used() -> float:
 
 
 @contextmanager
-def _plans(scene: Scene) -> Iterator[tuple[Plan, Plan, Path]]:
-    """A job of many views and one of a few, and a folder for what comes of them."""
+def _plans(scene: Scene, count: int) -> Iterator[tuple[Plan, Plan, Path]]:
+    """A job of so many views and one of a few, and a folder for what comes of them."""
     with tempfile.TemporaryDirectory(prefix="glrender-bench-") as folder:
-        yield _plan(Path(folder), scene, VIEWS), _plan(Path(folder), scene, min(FEW, VIEWS // 2)), Path(folder)
+        yield _plan(Path(folder), scene, count), _plan(Path(folder), scene, min(FEW, count // 2)), Path(folder)
 
 
 def _plan(folder: Path, scene: Scene, count: int) -> Plan:
@@ -147,8 +156,8 @@ def _plan(folder: Path, scene: Scene, count: int) -> Plan:
 
 
 def _rate(out: Path, plan: Plan) -> float:
-    """Views a second, by when their files were written; without the first of them, which came while workers started."""
+    """Views a second in the middle of a run, by when their files were written."""
     (image,) = plan.job.outputs
     times = np.sort([os.stat(out / plan.path(image, index)).st_mtime_ns for index in range(plan.count)])
-    counted = times[int(SETTLED * len(times)) :]
+    counted = times[int(SETTLED * len(times)) : len(times) - int(ENDED * len(times))]
     return float(1e9 * (len(counted) - 1) / (counted[-1] - counted[0]))

@@ -46,7 +46,7 @@ class Plan:
     rounds: int = 20
     """Of stages and frames."""
     solver_rounds: int = 5
-    batch_rounds: int = 3
+    batch_rounds: int = 5
     """Of runs of worker processes."""
     peers: bool = False
     """Whether to time others beside ours."""

@@ -21,7 +21,8 @@ def timing(*milliseconds: float) -> Timing:
 
 
 def test_a_small_run_measures_views_workers_and_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_rates, "VIEWS", 12)
+    monkeypatch.setattr(batch_rates, "VIEWS", 40)
+    monkeypatch.setattr(batch_rates, "TASK_VIEWS", 40)
     monkeypatch.setattr(batch_rates, "WORKERS", (1,))
     monkeypatch.setattr(batch_rates, "TASKS", (4,))
     monkeypatch.setattr(batch_benchmark, "IMAGE", (64, 48))
