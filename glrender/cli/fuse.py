@@ -135,7 +135,8 @@ def run(options: FuseOptions) -> int:
     sequence = open_sequence(
         options.sequence, options.odometry or options.trajectory, photographs_only=from_photographs
     )
-    with writing_into(options.out) as folder, Context() as context, progress("fusing") as advance:
+    bar = progress("fusing", before="preparing (the first time, loops are compiled for a minute)")
+    with writing_into(options.out) as folder, Context() as context, bar as advance:
 
         def keep(finished: FinishedMap) -> None:
             write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")

@@ -9,10 +9,10 @@ Advance = Callable[[int, int | None], None]
 
 
 @contextmanager
-def progress(what: str, rate_of: str = "") -> Iterator[Advance]:
+def progress(what: str, rate_of: str = "", before: str = "") -> Iterator[Advance]:
     """Show a bar named `what` while the block runs; the block calls what it is given after each step.
 
-    With `rate_of`, such as "views", it says how many of them there are a second.
+    Until the first step its name is `before`, where that is given. With `rate_of`, such as "views", it says how many of them there are a second.
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None
@@ -37,5 +37,5 @@ def progress(what: str, rate_of: str = "") -> Iterator[Advance]:
     if rate_of:
         columns.insert(3, Rate())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(before or what, total=None)
+        yield lambda done, total: bar.update(task, description=what, completed=done, total=total)

@@ -13,6 +13,7 @@ from glrender.errors import GLError, InputError, UsageError
 from glrender.frontend.bootstrap import BootstrapOptions
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
+from glrender.fusion.rehearsal import rehearse_fusion
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
@@ -149,6 +150,7 @@ def fuse_sequence(
     sequence, fusion = start.sequence, start.fusion
     try:
         run = _Run(start, options)
+        run.rehearse(context)
         run.add_all(advance)
         with interruptible_after():
             surface = run.finish()
@@ -193,6 +195,9 @@ class _Run:
     def __init__(self, start: FusionStart, options: SequenceOptions) -> None:
         self.start, self.options = start, options
         self.sequence, self.fusion, self.chosen = start.sequence, start.fusion, start.chosen
+        self.entries = start.chosen.posed
+        if options.use == "depth":
+            self.entries = tuple(replace(entry, color_path=None) for entry in self.entries)
         self.skipped = list(start.chosen.skipped)
         self.reports: dict[int, FrameReport] = {}
         self.best_view: Frame | None = None
@@ -201,16 +206,21 @@ class _Run:
         self.partial = False
         self.failure: GLError | None = None
 
+    def rehearse(self, context: Context) -> None:
+        """Have everything loaded that frames ask for, so that the first one takes no longer than the others."""
+        began = perf_counter()
+        colored = any(entry.color_path is not None for entry in self.entries)
+        rehearse_fusion(context, self.fusion.options, 3 if colored else 0)
+        self._took("rehearse", 1e3 * (perf_counter() - began))
+
     def add_all(self, advance: Callable[[int, int], None]) -> None:
         """Fuse frame after frame; KeyboardInterrupt or GLError ends it, and is passed on where none was fused yet."""
-        entries = self.chosen.posed
-        if self.options.use == "depth":
-            entries = tuple(replace(entry, color_path=None) for entry in entries)
+        entries = self.entries
         pace = Pace(entries) if self.options.realtime else None
         started = perf_counter()
         try:
-            for done, read in enumerate(read_ahead(self.sequence, entries), start=1):
-                if pace is not None and not pace.wait_for(read.entry):
+            for done, read in enumerate(read_ahead(self.sequence, entries, pace), start=1):
+                if read.late:
                     self._skip(read.entry, "dropped to keep up: the next frame had come")
                 else:
                     with interruptible_after():

@@ -13,6 +13,8 @@ from glrender.stopwatch import Stopwatch
 
 _AHEAD = 3
 """Frames that wait at most; decoding one takes about a third of the time that fusing it does."""
+_AHEAD_AT_A_PACE = 2
+"""One that is worked on, and one that is read meanwhile: a third would be older when its turn came."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,20 +24,28 @@ class ReadFrame:
     entry: FrameEntry
     frame: Frame | None
     error: FrameError | None
-    """Why there is no frame."""
+    """Why there is no frame; None, without a frame, if it came too late."""
     milliseconds: float
     """How long reading took."""
 
+    @property
+    def late(self) -> bool:
+        """Whether it was dropped, unread, because it came too late."""
+        return self.frame is None and self.error is None
 
-def read_ahead(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> Generator[ReadFrame]:
-    """Each of `entries` in order; what is damaged has its error."""
-    remaining = iter(entries)
+
+def read_ahead(sequence: Sequence, entries: tuple[FrameEntry, ...], pace: "Pace | None" = None) -> Generator[ReadFrame]:
+    """Each of `entries` in order; what is damaged has its error.
+
+    At a `pace` none is read before it was recorded, and those that come too late are not read at all.
+    """
+    remaining, ahead = iter(entries), _AHEAD if pace is None else _AHEAD_AT_A_PACE
     with ThreadPoolExecutor(1, thread_name_prefix="glrender-read") as thread:
         waiting: deque[Future[ReadFrame]] = deque()
         try:
             while True:
-                for entry in islice(remaining, _AHEAD - len(waiting)):
-                    waiting.append(thread.submit(_read, sequence, entry))
+                for entry in islice(remaining, ahead - len(waiting)):
+                    waiting.append(thread.submit(_read, sequence, entry, pace))
                 if not waiting:
                     return
                 yield waiting.popleft().result()
@@ -44,7 +54,9 @@ def read_ahead(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> Generator
                 future.cancel()
 
 
-def _read(sequence: Sequence, entry: FrameEntry) -> ReadFrame:
+def _read(sequence: Sequence, entry: FrameEntry, pace: "Pace | None") -> ReadFrame:
+    if pace is not None and not pace.wait_for(entry):
+        return ReadFrame(entry, None, None, 0.0)
     watch = Stopwatch()
     frame = error = None
     with watch.stage("read"):

@@ -15,6 +15,7 @@ from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameLinearizer
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
+from glrender.pipeline import fuse
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
 
@@ -40,6 +41,12 @@ def sequence(folder: Path) -> Sequence:
 def options(flight: Flight) -> SequenceOptions:
     fusion = FusionOptions(depth_noise=NOISE)
     return SequenceOptions(spacing=flight.truth.spacing, bounds=flight.bounds, time_offset=0.0, fusion=fusion)
+
+
+@pytest.fixture
+def unrehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are those of frames that count."""
+    monkeypatch.setattr(fuse, "rehearse_fusion", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +79,7 @@ def when(monkeypatch: pytest.MonkeyPatch, where: type | str, name: str, count: i
     monkeypatch.setattr(owner, name, interrupting)
 
 
+@pytest.mark.usefixtures("unrehearsed")
 @pytest.mark.parametrize("frame", [1, 5, FRAMES])
 def test_within_a_frame(
     context: Context,
@@ -132,6 +140,8 @@ def test_while_it_is_kept(context: Context, sequence: Sequence, options: Sequenc
         ("glrender.pipeline.chosen_frames", "place_map"),
         ("glrender.pipeline.fuse", "place_map"),
         ("glrender.pipeline.fuse", "HeightMapFusion"),
+        ("glrender.fusion.rehearsal", "HeightMapFusion"),
+        ("glrender.fusion.heightmap", "copied_frame"),
     ],
 )
 def test_before_the_first_frame(
@@ -157,6 +167,7 @@ def test_while_all_frames_so_far_were_damaged(context: Context, folder: Path, op
         fuse_sequence(context, open_sequence(folder), options, stop)
 
 
+@pytest.mark.usefixtures("unrehearsed")
 @pytest.mark.parametrize("comparison", [5, 9, 16])
 def test_opengl_fails(
     context: Context,

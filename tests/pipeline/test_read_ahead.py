@@ -46,6 +46,17 @@ def test_no_more_than_a_few_wait(sequence: Sequence, monkeypatch: pytest.MonkeyP
         assert len(begun) <= done + module._AHEAD
 
 
+def test_what_comes_too_late_is_not_even_read(sequence: Sequence, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+    read = Sequence.read
+    monkeypatch.setattr(Sequence, "read", lambda self, entry: (begun.append(entry.index), read(self, entry))[1])
+    monkeypatch.setattr(Pace, "wait_for", lambda self, entry: entry.index % 3 == 0)
+    found = list(read_ahead(sequence, sequence.frames, Pace(sequence.frames)))
+    assert begun == [0, 3, 6]
+    assert [frame.late for frame in found] == [k % 3 > 0 for k in range(8)]
+    assert [frame.entry for frame in found] == list(sequence.frames)
+
+
 def test_a_damaged_frame_is_one_with_an_error(sequence: Sequence, tmp_path: Path) -> None:
     (broken,) = (sequence.frames[k] for k in (3,))
     depth = broken.depth_path
