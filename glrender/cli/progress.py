@@ -12,7 +12,8 @@ Advance = Callable[[int, int | None], None]
 def progress(what: str, rate_of: str = "", before: str = "") -> Iterator[Advance]:
     """Show a bar named `what` while the block runs; the block calls what it is given after each step.
 
-    Until the first step its name is `before`, where that is given. With `rate_of`, such as "views", it says how many of them there are a second.
+    Until the first step its name is `before`, where that is given. With `rate_of`, such as "views", it says how many
+    of them there are a second.
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None
