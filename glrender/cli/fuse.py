@@ -85,11 +85,13 @@ class FuseOptions:
     track: bool = False
     """Estimate the poses: against keyframes with the depth of their sensor, or with --use color from nothing, over
     ground that is roughly level at first. The world has its origin on the ground below the first camera, z up and x to
-    its right; from photographs alone its scale is unknown unless a height, a baseline or odometry tells it."""
+    its right; from photographs alone its scale is unknown unless a height, a baseline, odometry or --scale tells it."""
     camera_height: Annotated[float | None, option("M", "unknown: the height of the first camera is 1")] = None
     """With --track: metres of the first camera above the ground."""
     baseline: Annotated[float | None, option("M", "unknown")] = None
     """With --track: metres between the first and the last photograph that the start is made of."""
+    scale: Annotated[float | None, option("M", "unknown")] = None
+    """With --track: metres that 1 is in a map of unknown scale, as something of known size in an earlier one tells."""
     odometry: Annotated[Path | None, option("FILE", "none")] = None
     """With --track: poses of the camera by odometry, in the TUM format; they give the scale, and a first guess."""
     refine_poses: bool = False
@@ -168,7 +170,7 @@ def _check_motion(options: FuseOptions) -> None:
                     f"--{name}: received with --use color, which has no depth images; leave one of them out"
                 )
     else:
-        for name in ("height_range", "refine_poses", "camera_height", "baseline", "odometry"):
+        for name in ("height_range", "refine_poses", "camera_height", "baseline", "scale", "odometry"):
             if getattr(options, name):
                 flag = name.replace("_", "-")
                 raise UsageError(f"--{flag}: received without --use color, which it belongs to")
@@ -189,17 +191,20 @@ def _read_scale(options: FuseOptions) -> BootstrapOptions | None:
         raise UsageError(
             "--trajectory: received with --track, which estimates the poses; --odometry gives first guesses"
         )
-    given = {"camera-height": options.camera_height, "baseline": options.baseline}
+    scales = {"camera-height": options.camera_height, "baseline": options.baseline, "scale": options.scale}
+    given = {name: value for name, value in scales.items() if value is not None}
     for name, value in given.items():
-        if value is not None and not options.track:
+        if not options.track:
             raise UsageError(f"--{name}: received without --track, which it belongs to")
-        if value is not None and not 0 < value < math.inf:
+        if not 0 < value < math.inf:
             raise UsageError(f"--{name}: received {value:g}, expected a finite number of metres greater than 0")
     if not options.track:
         return None
-    if all(value is not None for value in given.values()):
-        raise UsageError("--camera-height, --baseline: received both; one of them is the scale")
-    return BootstrapOptions(camera_height=options.camera_height, baseline_metres=options.baseline)
+    if len(given) > 1:
+        raise UsageError(f"{', '.join(f'--{name}' for name in given)}: received together; one of them is the scale")
+    return BootstrapOptions(
+        camera_height=options.camera_height, baseline_metres=options.baseline, unit_metres=options.scale
+    )
 
 
 def _read_pose_sigma(pose: tuple[float, float] | None, offset: float | None) -> PoseSigma | None:

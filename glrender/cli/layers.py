@@ -106,7 +106,7 @@ def _read_report(path: Path) -> dict[str, Any]:
     if report.get("up_to_scale"):
         raise InputError(
             f"{path}: the map is up to scale, so that nothing is known of steps in metres; expected a map whose scale "
-            "is known: fuse again with --camera-height or --baseline"
+            "is known: fuse again with --camera-height, --baseline or --scale"
         )
     return report
 

@@ -50,6 +50,12 @@ class BootstrapOptions:
     """Metres above the floor at the first frame, if known."""
     baseline_metres: float | None = None
     """Metres from the first frame to the last one, if known."""
+    unit_metres: float | None = None
+    """Metres that 1 is in a world of unknown scale, if known by now."""
+
+
+SCALES = ("camera_height", "baseline_metres", "unit_metres")
+"""The options of which one at most may be given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +69,7 @@ class Start:
     frames: tuple[int, ...]
     """Which of the frames that were added, from 0, these are."""
     scale: str
-    """What made it metres: "camera height", "baseline", "odometry"; or "unknown": the first camera is at height 1."""
+    """What made it metres: "camera height", "baseline", "scale" or "odometry". "unknown": the first camera is at 1."""
     normal_sigma: float
     """Radians."""
     camera_height: float
@@ -93,11 +99,11 @@ class Bootstrap:
     def __init__(self, camera: Camera, options: BootstrapOptions | None = None) -> None:
         self._camera = camera.without_distortion()
         self._options = options or BootstrapOptions()
-        for name in ("camera_height", "baseline_metres"):
-            if (value := getattr(self._options, name)) is not None:
-                check_positive(name, value)
-        if self._options.camera_height is not None and self._options.baseline_metres is not None:
-            raise UsageError("bootstrap: both camera_height and baseline_metres; one of them is the scale")
+        given = {name: value for name in SCALES if (value := getattr(self._options, name)) is not None}
+        for name, value in given.items():
+            check_positive(name, value)
+        if len(given) > 1:
+            raise UsageError(f"bootstrap: received {' and '.join(given)}; one of them is the scale")
         self._working = max(0, int(np.ceil(np.log2(self._camera.width / _WORKING_WIDTH))))
         self._count = 0
         self._first: _Frame | None = None
@@ -218,6 +224,8 @@ class Bootstrap:
             return "camera height", options.camera_height / motion.camera_height
         if options.baseline_metres is not None:
             return "baseline", options.baseline_metres / float(np.linalg.norm(motion.poses[-1][:3, 3]))
+        if options.unit_metres is not None:
+            return "scale", options.unit_metres / motion.camera_height
         assert self._first is not None
         origin = self._first.T_odometry_camera
         if origin is not None:

@@ -86,6 +86,10 @@ def test_without_a_scale_the_first_camera_is_at_height_one(recorded: Recorded) -
     last = np.linalg.norm(start.poses[-1][:3, 3] - start.poses[0][:3, 3])
     true = np.linalg.norm(recorded.poses[start.frames[-1]][:3, 3] - recorded.poses[0][:3, 3])
     assert last == pytest.approx(true / HEIGHT, rel=0.02)
+    known = begun(recorded, BootstrapOptions(unit_metres=0.7))[-1].start
+    assert known is not None
+    assert known.scale == "scale"
+    np.testing.assert_allclose(known.poses[-1][:3, 3], 0.7 * start.poses[-1][:3, 3], rtol=1e-12)
 
 
 def test_odometry_or_a_baseline_give_the_scale(recorded: Recorded) -> None:
