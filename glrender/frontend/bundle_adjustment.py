@@ -17,6 +17,7 @@ from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import SuperLU
 
 from glrender.frontend.focal import FocalError
+from glrender.frontend.ground_errors import GroundErrors, ground_errors
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, PointTerm, Views, point_term, rho
 from glrender.frontend.pose_blocks import assembled, factored
@@ -43,6 +44,9 @@ class PosePrior:
     """(N, 6, 6) of each one's own twist in its camera frame."""
     mount: Float64
     """(6, 6) information of the twist that they share."""
+    free: bool = False
+    """Whether place, direction and scale of all poses together are what they are, as of poses that were tracked from
+    nothing, rather than known as well as the poses."""
 
     def off(self, state: "BundleState") -> Float64:
         """(N, 6): each pose's own error, a twist."""
@@ -73,8 +77,8 @@ class Adjusted:
     """What came of a bundle adjustment."""
 
     state: BundleState
-    covariances: Float64
-    """(N, 6, 6) of the twists (v, omega) in the camera frames, m² and rad²."""
+    ground: GroundErrors
+    """What remains uncertain of the poses, and of the ground, place for place."""
     shift: Float64
     """(3, 3) m², in the world's axes: covariance of what all that a photograph shows is shifted by, on average over
     the photographs. They agree about the ground that they share to much less than that."""
@@ -123,7 +127,7 @@ def adjust(
     factor = factored(problem.matrix(terms))
     return Adjusted(
         state,
-        _diagonal_blocks_of_inverse(factor, len(state.poses)),
+        ground_errors(matches, terms, state.poses, state.inverse_depths, factor, prior.information, free=prior.free),
         problem.shift(terms, factor, state),
         problem.sigma,
         problem.inliers(state),
@@ -241,13 +245,3 @@ class _Bundle:
         variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
         (share, readout), (share_sigma, readout_sigma) = found, np.sqrt(variances)
         return FocalError(float(share), float(share_sigma)), (float(readout), float(readout_sigma))
-
-
-def _diagonal_blocks_of_inverse(factor: SuperLU, count: int) -> Float64:
-    """(N, 6, 6)."""
-    blocks = np.empty((count, 6, 6))
-    for k in range(count):
-        unit = np.zeros((6 * count + 6, 6))
-        unit[6 * k : 6 * k + 6] = np.eye(6)
-        blocks[k] = factor.solve(unit)[6 * k : 6 * k + 6]
-    return blocks

@@ -16,6 +16,7 @@ Each point has one unknown of its own, which its few rows know and no others: it
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +42,19 @@ class PointTerm:
     """Indices of the P photographs."""
     matrix: Float64
     """(6 P + 2, 6 P + 2), inverse depths eliminated."""
-    vector: Float64
-    """(6 P + 2,)."""
+    scores: Float64
+    """(n, 6 P + 2): what each point adds to the right-hand side."""
     alone: Float64
     """(n,) step of each inverse depth where nothing else moves, 1/m."""
     following: Float64
     """(n, 6 P + 2): by how much it is less for steps of the others."""
     own: Float64
     """(n,) information of each inverse depth where nothing else moves, m²."""
+
+    @cached_property
+    def vector(self) -> Float64:
+        """(6 P + 2,)."""
+        return np.asarray(self.scores.sum(axis=0))
 
     def steps(self, twists: Float64) -> Float64:
         """(n,) steps of the inverse depths beside twists (N, 6) of all photographs."""
@@ -99,20 +105,21 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
     pull = (by_depth * off).sum(axis=(0, 2))
     together = (by_depth[..., None] * J).sum(axis=2)
     F, n = matches.found.shape
+    pulls = (off[..., None] * J).sum(axis=2)
     J = J.reshape(F, 2 * n, -1)
-    matrices, vectors = J.swapaxes(1, 2) @ J, (J.swapaxes(1, 2) @ off.reshape(F, -1, 1))[..., 0]
+    matrices = J.swapaxes(1, 2) @ J
     count = 6 * F + 8
-    matrix, vector, across = np.zeros((count, count)), np.zeros(count), np.zeros((n, count))
+    matrix, scores, across = np.zeros((count, count)), np.zeros((n, count)), np.zeros((n, count))
     for f in range(F):
         at = _columns(f, F)
         matrix[np.ix_(at, at)] += matrices[f]
-        vector[at] += vectors[f]
+        scores[:, at] += pulls[f]
         across[:, at] += together[f]
     following = across / own[:, None]
     return PointTerm(
         who=(matches.anchor, *matches.frames),
         matrix=matrix - across.T @ following,
-        vector=vector - following.T @ pull,
+        scores=scores - following * pull[:, None],
         alone=pull / own,
         following=following,
         own=own,

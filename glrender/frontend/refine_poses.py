@@ -59,6 +59,7 @@ def refine_poses(
     *,
     times: Float64 | None = None,
     mounted: bool = True,
+    free: bool = False,
 ) -> RefinedPoses:
     """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree about where their points are.
 
@@ -66,8 +67,10 @@ def refine_poses(
     between by `without_corners`, see `glrender.frontend.point_matches`. `planes` (N, 3) say roughly what each looks at:
     p with p·r = 1/depth on a pixel's ray r in the camera's axes. The given poses are taken to be off by `prior_sigma`,
     metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside what they have wrong alike
-    where the camera is `mounted` on what the poses are of. With their `times` (N,), seconds, a shutter that exposes row
-    by row is not taken for a wrong focal length. InputError if the numbers of photographs and poses differ.
+    where the camera is `mounted` on what the poses are of. Of poses that are `free`, tracked from nothing, only errors
+    within their frame count: its place, direction and scale are what they have together. With their `times` (N,),
+    seconds, a shutter that exposes row by row is not taken for a wrong focal length. InputError if the numbers of
+    photographs and poses differ.
     """
     given = check_array("poses", poses, (len(photographs), 4, 4), finite=True)
     planes = check_array("planes", planes, (len(photographs), 3), finite=True)
@@ -80,6 +83,7 @@ def refine_poses(
         given,
         np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)]),
         np.diag(1 / np.square(np.repeat(_MOUNT if mounted else _FIRM, 3))),
+        free,
     )
     camera = camera.without_distortion()
     depths = [_on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]

@@ -23,6 +23,7 @@ from glrender.assembly.residuals import Measurements
 from glrender.checks import check_choice, check_pose, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
+from glrender.fusion.displacement import Displacement
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame, restricted
@@ -64,9 +65,6 @@ class FusionOptions(Weighting):
     intrinsics_covariance: Float64 | None = field(default=None, compare=False)
     """(4, 4) pixels²: of fx, fy, cx, cy, where they were estimated from the frames that are fused; 0 for what was held.
     Where they were not, they count as uncertain only if the frames have errors that last."""
-    shift_covariance: Float64 | None = field(default=None, compare=False)
-    """(3, 3) m², in the map's axes: of what the poses of all frames together displace all of the ground by, beside what
-    each frame has wrong; None: nothing."""
     heights_from: str = "depth"
     """What tells heights: "depth"; "both", depth and photographs; or "color", photographs alone, once depth has made a
     cell observed. Depths that were found in the same photographs are not independent of them: take "color" there."""
@@ -145,6 +143,8 @@ class HeightMapFusion:
             self._photographs = PhotographMemory(linearizer, camera, self.grid.shape)
         self._log = FrameLog(self.grid.shape)
         self._attenuation = attenuation(self.options.depth_loss)
+        self.displacement: Displacement | None = None
+        """What the poses of all frames together displace the ground by; None: nothing. `map()` counts it in."""
         self.shared: SharedErrors | None = None
         """What the frames of the last `map()` have wrong as wholes; None where nothing was observed."""
 
@@ -251,7 +251,7 @@ class HeightMapFusion:
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             said = self.options
             self.shared = shared_errors(
-                self._log, by_noise, self.camera, said.pose_sigma, said.intrinsics_covariance, said.shift_covariance
+                self._log, by_noise, self.camera, said.pose_sigma, said.intrinsics_covariance, self.displacement
             )
             sigma = np.sqrt(np.square(sigma) + self.shared.variance)
         colors = None

@@ -17,6 +17,7 @@ from scipy.ndimage import map_coordinates
 
 from glrender.checks import check_array
 from glrender.errors import InputError
+from glrender.fusion.displacement import Displacement
 from glrender.fusion.frame_log import FrameLog, Opinions
 from glrender.fusion.frame_motion import FrameMotion, Process
 from glrender.fusion.grid import fill_from_nearest
@@ -88,15 +89,15 @@ def shared_errors(
     camera: Camera,
     pose_sigma: PoseSigma | None = None,
     calibrated: Float64 | None = None,
-    shift_covariance: Float64 | None = None,
+    displacement: Displacement | None = None,
 ) -> SharedErrors:
     """What the frames in `log`, taken by `camera`, share, and its effect on `surface`, their map with its own sigma.
 
     Without `pose_sigma` it is estimated. How well the frames know the intrinsics counts where these were `calibrated`
     from them, with a covariance (4, 4) in pixels², 0 for what was held; and where the frames have errors that last, and
     are larger than the noise of the map: these say that the camera is not what it is taken for. Of a calibration's own
-    covariance and that which the blocks of the map leave, each of which misses something, the smaller counts. Frames
-    cannot disagree about what displaces the map as a whole: its covariance (3, 3), m², is `shift_covariance`.
+    covariance and that which the blocks of the map leave, each of which misses something, the smaller counts. What the
+    poses of all frames together displace the map by, about which they cannot disagree, is `displacement`.
     """
     assert surface.sigma is not None
     noise = float(np.nanmedian(surface.sigma))
@@ -136,8 +137,8 @@ def shared_errors(
                 intrinsics = known
         mean = np.einsum("fb,fbxc->bxc", share, by_pixel)
         lasting += np.einsum("bxc,cd,byd->bxy", mean, intrinsics, mean)
-    if shift_covariance is not None:
-        lasting += shift_covariance
+    if displacement is not None:
+        lasting += displacement.at(ground.middles)
     moments = _normal_moments(surface)
     variance = _along_normals(independent, log, opinions, moments) * log.unevenness()
     variance += _along_normals(lasting, log, opinions, moments)

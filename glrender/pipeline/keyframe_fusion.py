@@ -15,6 +15,7 @@ from glrender.frontend.depth_from_motion import DepthFromMotion
 from glrender.frontend.motion_depth import MotionDepth
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Search
+from glrender.fusion.displacement import Displacement
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.geometry.heightmap import HeightMap
@@ -200,6 +201,10 @@ class KeyframeFusion:
         }
         report |= describe_map(self._fusion, surface)
         return FinishedMap(surface, prediction, photograph, report, self._partial, trajectory)
+
+    def displaced_by(self, displacement: Displacement | None) -> None:
+        """Count in what the poses of all keyframes together leave uncertain, from now on."""
+        self._fusion.displacement = displacement
 
     @property
     def surface(self) -> HeightMap:

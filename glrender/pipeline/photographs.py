@@ -1,12 +1,13 @@
 """Photographs of one moving camera, whose poses are known, become a height map: by the depth that its motion tells."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.fusion.displacement import Displacement
 from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
@@ -43,6 +44,9 @@ class PhotographStart:
     """Of frames, camera and poses, for `report.json`."""
     trajectory: Trajectory | None
     """All poses, where they were estimated."""
+    displacement: Displacement | None = None
+    """What the poses of all frames together leave uncertain of where the ground is, in the map's frame; None: nothing
+    that is known."""
     stages: Mapping[str, list[float]] = field(default_factory=dict)
     """Milliseconds of each frame that it took to come so far."""
     seconds: float = 0.0
@@ -104,15 +108,18 @@ def fuse_keyframes(
     advance: Callable[[int, int], None],
     keep: Callable[[FinishedMap], None],
 ) -> FinishedMap:
-    """Refine all poses, if `options` say so, and fuse the keyframes; all else as of `fuse_sequence`."""
+    """Refine given poses, if `options` say so, and fuse the keyframes; all else as of `fuse_sequence`."""
     keyframes, poses, trajectory, description = start.keyframes, start.poses, start.trajectory, start.description
-    if options.motion.refine_poses:
-        frame = start.placement.T_world_map
+    displacement, frame = start.displacement, start.placement.T_world_map
+    if options.motion.refine_poses and options.motion.track is None:
         refined = refine_start(sequence, start.posed, keyframes, poses, start.ground, frame, options)
-        poses, options, description = refined.poses, refined.options, description | refined.description
-        trajectory = refined.trajectory
+        # By how much the poses still disagree is for fusion to find: what was said of the given ones does not hold.
+        options = replace(options, fusion=replace(options.fusion, pose_sigma=None))
+        poses, trajectory, displacement = refined.poses, refined.trajectory, refined.displacement
+        description = description | refined.description
         keyframes = choose_keyframes(start.posed, poses, frame, start.ground)
     fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
+    fusion.displaced_by(displacement)
     try:
         fusion.add_all(keyframes, poses, advance)
         with interruptible_after():

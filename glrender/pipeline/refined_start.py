@@ -1,6 +1,6 @@
 """Given poses refined by what their photographs have in common, before anything is made of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
+from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
 from glrender.geometry.intensity import intensity
 from glrender.io.images import FrameError
@@ -35,8 +36,8 @@ class RefinedStart:
     """Of all photographs: those that cannot be read keep theirs, until whoever fuses them tells."""
     trajectory: Trajectory
     """Of those that were refined."""
-    options: SequenceOptions
-    """To fuse with: what `pose_sigma` said of the given poses does not hold of these, which may all be shifted."""
+    displacement: Displacement | None
+    """What they leave uncertain of where the ground is, which no frame can tell; None: nothing."""
     description: dict[str, Any]
     """For `report.json`."""
 
@@ -56,7 +57,7 @@ def refine_start(
     on its carrier, too, and their clock may be off, unless `options` or depth images say by how much. InputError if
     fewer than two of the photographs can be read.
     """
-    entries, prepared = _read(sequence, photographs, keyframes)
+    entries, prepared = read_photographs(sequence, photographs, keyframes)
     given = np.stack([poses[entry.index] for entry in entries])
     said = options.fusion.pose_sigma
     if said is None:
@@ -65,10 +66,10 @@ def refine_start(
     else:
         prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
     times = np.array([entry.time for entry in entries])
-    mounted = said is None and options.motion.track is None
+    mounted = said is None
 
     def refine(given: Float64) -> RefinedPoses:
-        planes = np.stack([_level(ground, pose, T_world_map) for pose in given])
+        planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
         return refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted)
 
     refined, clock = refine(given), {}
@@ -86,18 +87,17 @@ def refine_start(
             refined = refine(given)
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
-    shift = axes.T @ refined.rounds[-1].shift @ axes
-    # By how much the poses still disagree is for fusion to find; by what they are all off, no frame can tell.
-    fusion = replace(options.fusion, pose_sigma=None, shift_covariance=shift)
-    description = {"poses_from": "refined"} | clock | _describe(refined, given, prior, shift)
-    return RefinedStart(
-        {**poses, **by_index}, trajectory_of(entries, by_index), replace(options, fusion=fusion), description
-    )
+    errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
+    description = {"poses_from": "refined"} | clock | describe_refinement(refined, given, prior)
+    description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
+    displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
+    return RefinedStart({**poses, **by_index}, trajectory_of(entries, by_index), displacement, description)
 
 
-def _read(
+def read_photographs(
     sequence: Sequence, photographs: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]
 ) -> tuple[tuple[FrameEntry, ...], list[Corners]]:
+    """Those that can be read, prepared for refining: the keyframes with their corners."""
     with_corners = {entry.index for entry in keyframes}
     entries, prepared = [], []
     for entry in photographs:
@@ -118,7 +118,7 @@ def _read(
     return tuple(entries), prepared
 
 
-def _level(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
+def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
     """(3,): the level ground seen from a camera, p with p·r = 1/depth on its ray r."""
     up = T_world_map[:3, 2] @ T_world_camera[:3, :3]
     return -up / ground.below(T_world_camera, T_world_map)
@@ -136,7 +136,8 @@ def _describe_clock(offset: ClockOffset, beyond: int) -> dict[str, Any]:
     return {"time_offset_from": f"kept at 0: how the photographs turn asks for {asked}"}
 
 
-def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float], shift: Float64) -> dict[str, Any]:
+def describe_refinement(refined: RefinedPoses, given: Float64, prior: tuple[float, float]) -> dict[str, Any]:
+    """What became of poses `given` (N, 4, 4), for `report.json`."""
     last = refined.rounds[-1]
     off = np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(refined.poses, given, strict=True)])
     moved, turned = (float(np.sqrt(np.square(part).sum(axis=1).mean())) for part in (off[:, :3], off[:, 3:]))
@@ -145,9 +146,9 @@ def _describe(refined: RefinedPoses, given: Float64, prior: tuple[float, float],
             "prior_sigma": {"metres": prior[0], "degrees": np.degrees(prior[1])},
             "moved_m_rms": moved,
             "turned_degrees_rms": np.degrees(turned),
-            "sigma_rms": {"metres": _rms(last.covariances[:, :3, :3]), "radians": _rms(last.covariances[:, 3:, 3:])},
+            "sigma_rms": {"metres": _rms(last.ground.poses[:, :3, :3]), "radians": _rms(last.ground.poses[:, 3:, 3:])},
+            "matches_err_together": last.ground.inflation,
             "mount": last.state.mount,
-            "ground_shift_sigma": np.sqrt(shift.diagonal()),
             "focal_length": {
                 "share_missing": last.focal_error.share,
                 "sigma": last.focal_error.sigma,

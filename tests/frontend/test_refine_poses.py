@@ -82,7 +82,7 @@ def test_what_all_poses_had_wrong_is_found(recorded: Recorded, photographs: list
 
 def test_covariances_are_honest_about_motions_and_places(recorded: Recorded, refined: RefinedPoses) -> None:
     error = off(refined.poses, recorded)
-    sigma = np.sqrt(np.diagonal(refined.rounds[-1].covariances, axis1=1, axis2=2))
+    sigma = np.sqrt(np.diagonal(refined.rounds[-1].ground.poses, axis1=1, axis2=2))
     assert 0.4 < np.sqrt(np.mean((error / sigma) ** 2)) < 2.0
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
+from glrender.frontend.ground_errors import GroundErrors
 from glrender.frontend.refine_poses import RefinedPoses
 from glrender.geometry import se3
 from glrender.io.sequence import FrameEntry
@@ -81,7 +82,8 @@ def test_photographs_from_outside_the_trajectory_are_left_out() -> None:
 def adjusted(poses: np.ndarray) -> RefinedPoses:
     count = len(poses)
     state = BundleState(poses, np.zeros(6), ())
-    said = Adjusted(state, np.zeros((count, 6, 6)), np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), (0.0, np.inf), True)
+    ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros((count, 6, 6)), 1.0)
+    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), (0.0, np.inf), True)
     return RefinedPoses((said,), 100, count, ())
 
 
@@ -99,7 +101,9 @@ class TestRefiningGivenPoses:
 
         monkeypatch.setattr(refined_start, "refine_poses", refine)
         monkeypatch.setattr(
-            refined_start, "_read", lambda _, photographs, keyframes: (photographs, [None] * len(photographs))
+            refined_start,
+            "read_photographs",
+            lambda _, photographs, keyframes: (photographs, [None] * len(photographs)),
         )
         return given
 
