@@ -97,7 +97,7 @@ class FuseOptions:
     refine_poses: bool = False
     """With --use color: refine the poses first, by points that photographs have in common. --pose-sigma says how far
     they are off, else 0.02 of the camera's distance to the ground and 0.6 degrees, and that the camera may sit
-    otherwise on its carrier."""
+    otherwise on its carrier. Tracked poses always are, but for --realtime."""
     height_range: Annotated[
         tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
     ] = None

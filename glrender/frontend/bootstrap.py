@@ -74,6 +74,8 @@ class Start:
     """Radians."""
     camera_height: float
     """Of the first camera: metres, or 1."""
+    scale_sigma: float
+    """Of all lengths, as a share of them: how well the height above the plane is known, whatever it is said to be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +217,7 @@ class Bootstrap:
         surface = HeightMap(np.zeros((cells, cells)), spacing, (-spacing * (cells // 2),) * 2)
         assert self._first is not None
         frames = (self._first.number, *(each.number for each in self._others))
-        return Start(surface, tuple(poses), frames, scale, motion.normal_sigma, height)
+        return Start(surface, tuple(poses), frames, scale, motion.normal_sigma, height, motion.height_sigma)
 
     def _scale(self, motion: PlaneMotion) -> tuple[str, float]:
         """What the scale comes from, and metres per depth."""

@@ -64,6 +64,12 @@ class PlaneMotion:
         return float(np.sqrt(np.linalg.eigvalsh(slope @ self.covariance @ slope.T)[-1]))
 
     @property
+    def height_sigma(self) -> float:
+        """Standard deviation of `camera_height`, as a share of it."""
+        p = np.array([*self.tilt, 1.0])
+        return float(np.sqrt(self.tilt @ self.covariance @ self.tilt) / (p @ p))
+
+    @property
     def baseline(self) -> float:
         """The longest way between the first camera and another, in depths."""
         return max((float(np.linalg.norm(pose[:3, 3])) for pose in self.poses), default=0.0)

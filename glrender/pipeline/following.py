@@ -51,6 +51,8 @@ class Follower:
         self._waiting: list[tuple[FrameEntry, Float32]] = []
         self.start: Start | None = None
         """The world, once there is one: its floor at z = 0, below the first camera its origin."""
+        self.started_by: tuple[FrameEntry, ...] = ()
+        """The photographs that it was made of, see `Start.frames`."""
         self.reason = "no photograph yet"
         """What a start is still waited for."""
 
@@ -65,6 +67,7 @@ class Follower:
             return []
         self.start = progress.start
         self._tracker.use_map(self.start.surface)
+        self.started_by = tuple(self._waiting[number][0] for number in self.start.frames)
         first, *others = self._waiting[self.start.frames[0] :]
         self._waiting.clear()
         pose = self.start.poses[0]

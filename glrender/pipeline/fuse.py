@@ -37,7 +37,7 @@ class MotionOptions:
     """Whether, with `track`, the sequence's trajectory is the camera's odometry, of which the scale and a prior of each
     step are taken."""
     refine_poses: bool = False
-    """Whether to refine the poses, given or tracked, by what the photographs have in common."""
+    """Whether to refine given poses by what the photographs have in common; tracked ones always are, unless live."""
     height_range: tuple[float, float] | None = None
     """Lowest and highest ground that is looked for, metres in the map frame; None: around the level on which most of
     the photographs agree."""

@@ -2,7 +2,8 @@
 
 A recording is gone through twice. First the camera is followed over ground taken to be level; its keyframes are
 refined together as they come, so what the first of them got wrong of the ground's tilt, and with it of the scale, is
-put right by those after them. Then the map is made from the poses that came of it. Live (`realtime`), keyframes are
+put right by those after them. Then all poses are refined together by points, wherever these lie, and the map is made
+from what came of it. Live (`realtime`), keyframes are
 fused while the camera is followed, as many as there is time for.
 """
 
@@ -32,6 +33,7 @@ from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.read_ahead import Pace, read_ahead
+from glrender.pipeline.refined_track import refine_track
 from glrender.pipeline.rehearsal import rehearse
 
 Float32 = NDArray[np.float32]
@@ -87,17 +89,23 @@ def _fuse_recorded(
         poses: Poses = pursuit.final_poses()
     finally:
         pursuit.release()
+    found, begun = tuple(pursuit.found), perf_counter()
+    refined = refine_track(
+        sequence, found, choose_keyframes(found, poses, WORLD, LEVEL), poses, LEVEL, start, pursuit.started_by
+    )
+    poses = refined.poses
     tracked = PhotographStart(
-        tuple(pursuit.found),
-        choose_keyframes(pursuit.found, poses, WORLD, LEVEL),
+        found,
+        choose_keyframes(found, poses, WORLD, LEVEL),
         poses,
         LEVEL,
         _place(sequence, options, list(poses.values())),
         (*missing_frames(sequence, options.frames), *pursuit.skipped),
-        _describe(sequence, start, pursuit.states) | {"frames": len(entries)},
-        trajectory_of(pursuit.found, poses),
+        _describe(sequence, start, pursuit.states) | {"frames": len(entries)} | refined.description,
+        refined.trajectory,
+        refined.displacement,
         pursuit.stages,
-        pursuit.seconds,
+        pursuit.seconds + perf_counter() - begun,
     )
 
     def follow(done: int, total: int) -> None:
@@ -219,6 +227,11 @@ class _Pursuit:
                 "moving sideways or ahead; or give poses (--trajectory)"
             )
         return start
+
+    @property
+    def started_by(self) -> tuple[FrameEntry, ...]:
+        """The photographs that the start was made of."""
+        return self._follower.started_by
 
     def release(self) -> None:
         """Release what this made in the context."""

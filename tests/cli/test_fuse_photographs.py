@@ -89,7 +89,7 @@ def test_photographs_alone_become_a_trajectory_and_a_map(
     glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report = fused(glide, tmp_path / "map", "--track", "--frames", "0:20")
-    assert (report["poses_from"], report["up_to_scale"]) == ("tracked", True)
+    assert (report["poses_from"], report["up_to_scale"]) == ("tracked and refined", True)
     assert report["tracking"]["states"]["tracking"] == 19
     result = judged(
         capsys, glide, tmp_path / "map", "--truth-trajectory", str(glide / "truth_trajectory.txt"), "--remove-offset"

@@ -1,0 +1,139 @@
+"""Tracked poses refined by what their photographs have in common, and what that leaves uncertain of the ground.
+
+While the camera is followed, ground counts as level, and what it is not turns and moves the camera: over rough ground
+by a degree, and every way comes out too short. A bundle adjustment asks for no surface. What it needs of the tracked
+poses is their frame, that is place, direction and roughly scale of all together, so that they are hardly a prior. The
+scale is then told again by what told it at the start, now that the ground is known: the height above the level of what
+the first photograph shows, or the way from the first to the last of the start's photographs.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.frontend.bootstrap import Start
+from glrender.frontend.refine_poses import RefinedPoses, refine_poses
+from glrender.fusion.displacement import Displacement
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
+from glrender.pipeline.refined_start import describe_refinement, level_seen, read_photographs
+
+Float64 = NDArray[np.float64]
+
+FREE = 0.2
+"""Of the distance to the ground, and radians: what single poses are taken to be off by."""
+FEWEST_PLACES = 6
+"""Of the ground in the first photograph, that its height above the ground is told from."""
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedTrack:
+    """Tracked poses, refined."""
+
+    poses: Poses
+    """Of all photographs: those that cannot be read keep theirs, until whoever fuses them tells."""
+    trajectory: Trajectory
+    """Of those that were refined."""
+    displacement: Displacement | None
+    """What they leave uncertain of where the ground is, in the world's frame; None: nothing."""
+    description: dict[str, Any]
+    """For `report.json`."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What lengths are to be multiplied by."""
+
+    factor: float
+    sigma: float
+    """Standard deviation, as a share."""
+
+
+def refine_track(
+    sequence: Sequence,
+    photographs: tuple[FrameEntry, ...],
+    keyframes: tuple[FrameEntry, ...],
+    poses: Poses,
+    ground: Ground,
+    start: Start,
+    started_by: tuple[FrameEntry, ...],
+) -> RefinedTrack:
+    """The photographs' poses at which they agree, see `glrender.frontend.refine_poses`, by the keyframes' corners.
+
+    `poses` are tracked from `start` on, made of the photographs `started_by`; their world's z is up.
+    InputError if fewer than two of the photographs can be read, or if none shows a point of another.
+    """
+    entries, prepared = read_photographs(sequence, photographs, keyframes)
+    given = np.stack([poses[entry.index] for entry in entries])
+    times = np.array([entry.time for entry in entries])
+    distance = float(np.median([ground.distance(pose, np.eye(4)) for pose in given]))
+    planes = np.stack([level_seen(ground, pose, np.eye(4)) for pose in given])
+    prior = FREE * distance, FREE
+    refined = refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=False, free=True)
+    numbers = {entry.index: k for k, entry in enumerate(entries)}
+    first, last = (numbers.get(entry.index) for entry in (started_by[0], started_by[-1]))
+    scale = Scale(1.0, start.scale_sigma)
+    if first is not None and start.scale in ("camera height", "unknown"):
+        scale = _by_height(sequence.camera, refined, first, start)
+    elif first is not None and last is not None:
+        scale = _by_way(refined, first, last, start)
+    scaled = refined.poses.copy()
+    scaled[:, :3, 3] *= scale.factor
+    errors = refined.rounds[-1].ground
+    places = scale.factor * errors.places
+    from_middle = places - scaled[:, :3, 3].mean(axis=0)
+    covariances = scale.factor**2 * errors.covariances
+    covariances += scale.sigma**2 * from_middle[:, :, None] * from_middle[:, None, :]
+    by_index = {entry.index: pose for entry, pose in zip(entries, scaled, strict=True)}
+    description = describe_refinement(refined, given, prior)
+    description["pose_refinement"] |= {"scaled_by": scale.factor, "scale_sigma": scale.sigma}
+    return RefinedTrack(
+        {**poses, **by_index},
+        trajectory_of(entries, by_index),
+        Displacement.in_frame(np.eye(4), places, covariances),
+        {"poses_from": "tracked and refined"} | description,
+    )
+
+
+def _by_height(camera: Camera, refined: RefinedPoses, first: int, start: Start) -> Scale:
+    found = above_ground(camera, refined.poses[first], refined.rounds[-1].ground.places)
+    if found is None:
+        return Scale(1.0, start.scale_sigma)
+    height, sigma = found
+    # Without any measure the first camera's height is 1 by definition.
+    return Scale(start.camera_height / height, sigma / height if start.scale == "camera height" else 0.0)
+
+
+def _by_way(refined: RefinedPoses, first: int, last: int, start: Start) -> Scale:
+    way = float(np.linalg.norm(refined.poses[last, :3, 3] - refined.poses[first, :3, 3]))
+    told = float(np.linalg.norm(start.poses[-1][:3, 3] - start.poses[0][:3, 3]))
+    variance = sum(np.trace(refined.rounds[-1].ground.poses[k, :3, :3]) / 3 for k in (first, last))
+    return Scale(told / way, float(np.sqrt(variance)) / way)
+
+
+def above_ground(camera: Camera, T_world_camera: Float64, places: Float64) -> tuple[float, float] | None:
+    """How high a camera is above the ground on which what carries it stands, and the standard deviation.
+
+    The places (K, 3), in the world, that its image shows have a level, and that ground differs from it as the quarters
+    of the image do, each of which shows ground of its own (the variance of one more of them, s² (1 + 1/4)). None where
+    there are too few.
+    """
+    T = se3.inverse(T_world_camera)
+    seen = places @ T[:3, :3].T + T[:3, 3]
+    pixels = camera.project(seen)
+    with np.errstate(invalid="ignore"):
+        inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
+    shown = np.flatnonzero(inside.all(axis=1) & (seen[:, 2] > 0))
+    if len(shown) < FEWEST_PLACES:
+        return None
+    halves = np.array_split(shown[np.argsort(pixels[shown, 1])], 2)
+    quarters = [part for half in halves for part in np.array_split(half[np.argsort(pixels[half, 0])], 2)]
+    levels = [float(places[part, 2].mean()) for part in quarters]
+    height = float(T_world_camera[2, 3]) - float(places[shown, 2].mean())
+    return height, float(np.std(levels, ddof=1)) * np.sqrt(1 + 1 / len(levels))
