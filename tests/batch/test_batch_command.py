@@ -236,23 +236,23 @@ def test_two_workers_write_what_this_process_does_though_they_are_killed(
     """
     outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
     outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
-    plan = make_plan(read_job(str(write_job(views=[{"type": "orbit", "count": 120}], outputs=outputs))))
+    plan = make_plan(read_job(str(write_job(views=[{"type": "orbit", "count": 60}], outputs=outputs))))
     told, killed = [], []
 
     def advance(done: int, total: int) -> None:
-        # One after the other: whoever was killed may live on for a while. Beyond 80, nobody would need to replace it.
-        if len(told) == len(killed) < 2 and 10 + 50 * len(killed) < done < 80:
+        # One after the other: whoever was killed may live on for a while. Beyond 45, nobody would need to replace it.
+        if len(told) == len(killed) < 2 and 5 + 25 * len(killed) < done < 45:
             killed.append(next(child for child in multiprocessing.active_children() if child not in killed))
             killed[-1].kill()
 
     with pytest.MonkeyPatch.context() as real:
         real.setattr(run, "Pool", Pool)
         outcome = run.run_job(plan, out, run.Workers(2, (0,)), advance=advance, tell=told.append)
-    assert (outcome.done, outcome.failed, outcome.complete) == (120, {}, True)
+    assert (outcome.done, outcome.failed, outcome.complete) == (60, {}, True)
     assert killed
     assert told == ["a worker died: killed by SIGKILL; another takes its place"] * len(killed)
     made = contents(out)
-    assert len(made) == 5 * 120 + 1
+    assert len(made) == 5 * 60 + 1
     assert {name for line in views(out) for name in line["files"] if "film" not in name} == set(made) - {"film.mp4"}
     run.run_job(plan, tmp_path / "here", run.Workers(1, (0,)))
     assert contents(tmp_path / "here") == made

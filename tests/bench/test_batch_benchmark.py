@@ -25,6 +25,7 @@ def test_a_small_run_measures_views_workers_and_a_cluster(monkeypatch: pytest.Mo
     monkeypatch.setattr(batch_rates, "TASK_VIEWS", 40)
     monkeypatch.setattr(batch_rates, "WORKERS", (1,))
     monkeypatch.setattr(batch_rates, "TASKS", (4,))
+    monkeypatch.setattr(batch_rates, "CORES", 1)
     monkeypatch.setattr(batch_benchmark, "IMAGE", (64, 48))
     done = run_benchmark(Plan(parts=(BATCH,), rounds=2, batch_rounds=1))
     assert done.batch is not None
