@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.point_matches import Matches
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.solve.losses import Cauchy
 
@@ -78,7 +77,7 @@ class Views:
     @staticmethod
     def of(camera: Camera, matches: Matches, inverse_depths: Float64, poses: Float64, rates: Float64) -> "Views":
         """`poses` (N, 4, 4) are T_world_camera of all photographs, `rates` (N, 6) see `Views.rates`."""
-        T = np.stack([se3.inverse(poses[j]) @ poses[matches.anchor] for j in matches.frames])
+        T = np.linalg.inv(poses[list(matches.frames)]) @ poses[matches.anchor]
         Y = matches.rays @ T[:, :3, :3].swapaxes(1, 2) + inverse_depths[:, None] * T[:, None, :3, 3]
         pixels = _over(Y) * (camera.fx, camera.fy) + (camera.cx, camera.cy)
         return Views(

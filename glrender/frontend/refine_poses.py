@@ -89,19 +89,20 @@ def refine_poses(
     depths = [_on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]
     planes, refined, mount = planes.copy(), given, np.zeros(6)
     rounds: list[Adjusted] = []
-    for _ in range(_ROUNDS):
-        matches = match(camera, photographs, refined, depths, planes)
-        if not any(each.found.any() for each in matches):
-            raise InputError(
-                f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"
-            )
-        start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
-        # On shared cores the threads of BLAS take five times as long for an anchor's few points.
-        with threadpool_limits(1, "blas"):
+    # On shared cores the threads of BLAS take five times as long for an anchor's few points.
+    with threadpool_limits(1, "blas"):
+        for _ in range(_ROUNDS):
+            matches = match(camera, photographs, refined, depths, planes)
+            if not any(each.found.any() for each in matches):
+                raise InputError(
+                    f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and "
+                    "camera"
+                )
+            start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
             rounds.append(adjust(camera, matches, prior, start, _rates(refined, times)))
-        refined, mount = rounds[-1].state.poses, rounds[-1].state.mount
-        for each, w in zip(matches, rounds[-1].state.inverse_depths, strict=True):
-            depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
+            refined, mount = rounds[-1].state.poses, rounds[-1].state.mount
+            for each, w in zip(matches, rounds[-1].state.inverse_depths, strict=True):
+                depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
     seen = {(m.anchor, j): int(f.sum()) for m in matches for j, f in zip(m.frames, m.found, strict=True)}
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
