@@ -1,8 +1,8 @@
 """Both passes evaluated on the host, for contexts in which the processor does the rendering anyway.
 
 From the triangle that each pixel sees (`glrender.render.scan`), in float64: what the pixels of a triangle share is
-worked out once a run of them. Occlusion edges and the derivatives with respect to the pose follow here too, as in
-shaders/edges.frag and pose.frag.
+worked out once, and kept while they come. Occlusion edges and the derivatives with respect to the pose follow here too,
+as in shaders/edges.frag and pose.frag.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 Attachments = dict[str, NDArray[Any]]
 
-Rays = tuple[float, float, float, float, float, float, float, float, float]
+Nine = tuple[float, float, float, float, float, float, float, float, float]
 
 _KEPT = 1024
 """Triangles whose planes are at hand, by their number: a row of pixels sees about 100 of a map of 65 x 65."""
@@ -99,17 +99,18 @@ def _plain_rows(
             k = int(visible) % _KEPT
             if kept[k] != visible:
                 kept[k] = visible
-                _write_planes(planes, k, triangle_of(heights, visible, eye), texels, eye.spacing, rays)
+                t = triangle_of(heights, visible, eye)
+                _write_planes(planes, k, t, _colors(texels, t, eye.spacing), 3, rays)
             x = float(u)
-            depth = 1.0 / (planes[k, 0] * x + (planes[k, 1] * y + planes[k, 2]))
-            pixels[v, u, 0] = depth * (planes[k, 3] * x + (planes[k, 4] * y + planes[k, 5]))
-            pixels[v, u, 1] = depth * (planes[k, 6] * x + (planes[k, 7] * y + planes[k, 8]))
-            pixels[v, u, 2] = depth * (planes[k, 9] * x + (planes[k, 10] * y + planes[k, 11]))
+            depth = 1.0 / _at(planes, k, 0, x, y)
+            pixels[v, u, 0] = depth * _at(planes, k, 3, x, y)
+            pixels[v, u, 1] = depth * _at(planes, k, 6, x, y)
+            pixels[v, u, 2] = depth * _at(planes, k, 9, x, y)
             pixels[v, u, 3] = depth
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _rays(eye: Eye) -> Rays:
+def _rays(eye: Eye) -> Nine:
     """The matrix that takes a pixel (u, v, 1) to its ray in grid axes, row by row."""
     R, per_fx, per_fy = eye.R_grid_camera, 1.0 / eye.fx, 1.0 / eye.fy
     xu, yu, zu = R[0, 0] * per_fx, R[1, 0] * per_fx, R[2, 0] * per_fx
@@ -120,7 +121,7 @@ def _rays(eye: Eye) -> Rays:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _write_planes(planes: Float64, k: int, t: Triangle, texels: Float32, spacing: float, rays: Rays) -> None:
+def _write_planes(planes: Float64, k: int, t: Triangle, colors: Nine, channels: int, rays: Nine) -> None:
     """Of 1 / depth and of each colour / depth: what they change along u and along v, and what they are at (0, 0).
 
     All of them are linear in the image (Heckbert and Moreton, *Interpolation for Polygon Texture Mapping and Shading*,
@@ -132,12 +133,40 @@ def _write_planes(planes: Float64, k: int, t: Triangle, texels: Float32, spacing
     along_v = (zv - t.slope_x * xv - t.slope_y * yv) * per
     there = (z - t.slope_x * x - t.slope_y * y) * per
     planes[k, 0], planes[k, 1], planes[k, 2] = along_u, along_v, there
-    r, r_x, r_y, g, g_x, g_y, b, b_x, b_y = _colors(texels, t, spacing)
-    for at, color, by_x, by_y in ((3, r, r_x, r_y), (6, g, g_x, g_y), (9, b, b_x, b_y)):
+    for c in range(channels):
+        color, by_x, by_y = colors[3 * c], colors[3 * c + 1], colors[3 * c + 2]
         at_eye = color + t.x * by_x + t.y * by_y
-        planes[k, at] = at_eye * along_u + (by_x * xu + by_y * yu)
-        planes[k, at + 1] = at_eye * along_v + (by_x * xv + by_y * yv)
-        planes[k, at + 2] = at_eye * there + (by_x * x + by_y * y)
+        planes[k, 3 * c + 3] = at_eye * along_u + (by_x * xu + by_y * yu)
+        planes[k, 3 * c + 4] = at_eye * along_v + (by_x * xv + by_y * yv)
+        planes[k, 3 * c + 5] = at_eye * there + (by_x * x + by_y * y)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
+def _write_factor_planes(
+    planes: Float64, k: int, t: Triangle, colors: Nine, channels: int, spacing: float, rays: Nine
+) -> None:
+    """Behind those of `_write_planes`, what the derivatives need.
+
+    m_u / depth, one number; planes of the weights along x and along y / depth; and of each colour's change along the
+    ray, which is linear itself.
+    """
+    xu, xv, x, yu, yv, y, _, _, _ = rays
+    step = t.side * (1.0 / spacing)
+    planes[k, 12] = 1.0 / t.above
+    planes[k, 13], planes[k, 14] = (t.x * planes[k, 0] + xu) * step, (t.x * planes[k, 1] + xv) * step
+    planes[k, 15], planes[k, 16] = (t.x * planes[k, 2] + x) * step, (t.y * planes[k, 0] + yu) * step
+    planes[k, 17], planes[k, 18] = (t.y * planes[k, 1] + yv) * step, (t.y * planes[k, 2] + y) * step
+    for c in range(channels):
+        by_x, by_y = colors[3 * c + 1], colors[3 * c + 2]
+        planes[k, 3 * c + 19] = by_x * xu + by_y * yu
+        planes[k, 3 * c + 20] = by_x * xv + by_y * yv
+        planes[k, 3 * c + 21] = by_x * x + by_y * y
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _at(planes: Float64, k: int, first: int, x: float, y: float) -> float:
+    """What the plane whose numbers begin at `first` is at a pixel."""
+    return planes[k, first] * x + (planes[k, first + 1] * y + planes[k, first + 2])
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
@@ -154,43 +183,40 @@ def _evaluate_rows(
     first: int,
     last: int,
 ) -> None:
-    R = eye.R_grid_camera
+    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, 28))
+    rays, channels = _rays(eye), 3 if in_color else 1
     for v in range(first, last):
-        ry = (v - eye.cy) / eye.fy
-        x0, y0, z0 = R[0, 1] * ry + R[0, 2], R[1, 1] * ry + R[1, 2], R[2, 1] * ry + R[2, 2]
-        u = 0
-        while u < visibility.shape[1]:
+        y = float(v)
+        for u in range(visibility.shape[1]):
             visible = visibility[v, u]
             if visible == 0:
                 _clear_pixel(image, geometry, slopes, v, u)
-                u += 1
                 continue
-            t = triangle_of(heights, visible, eye)
-            colors = _colors(texels, t, eye.spacing)
-            while u < visibility.shape[1] and visibility[v, u] == visible:
-                rx = (u - eye.cx) / eye.fx
-                x, y, z = R[0, 0] * rx + x0, R[1, 0] * rx + y0, R[2, 0] * rx + z0
-                h = hit(t, eye.spacing, x, y, z)
-                xm, ym = x * h.m_u, y * h.m_u
-                px, py = h.along_x * eye.spacing * t.side, h.along_y * eye.spacing * t.side
-                image[v, u, 0] = colors[0] + px * colors[1] + py * colors[2]
-                if in_color:
-                    image[v, u, 1] = colors[3] + px * colors[4] + py * colors[5]
-                    image[v, u, 2] = colors[6] + px * colors[7] + py * colors[8]
-                    slopes[v, u, 0] = colors[1] * xm + colors[2] * ym
-                    slopes[v, u, 1] = colors[4] * xm + colors[5] * ym
-                    slopes[v, u, 2] = colors[7] * xm + colors[8] * ym
-                    slopes[v, u, 3] = 0
-                else:
-                    image[v, u, 1] = colors[1] * xm + colors[2] * ym
-                    image[v, u, 2] = 0
-                image[v, u, 3] = h.depth
-                # Vertices in the triangle's order: (corner, x, y) or, of the other half, (y, corner, x).
-                factors[v, u, 0] = h.along_x if t.side > 0 else 1.0 - h.along_x - h.along_y
-                factors[v, u, 1] = h.along_y if t.side > 0 else h.along_x
-                factors[v, u, 2] = h.m_u
-                geometry[v, u, 3] = visible
-                u += 1
+            k = int(visible) % _KEPT
+            if kept[k] != visible:
+                kept[k] = visible
+                t = triangle_of(heights, visible, eye)
+                colors = _colors(texels, t, eye.spacing)
+                _write_planes(planes, k, t, colors, channels, rays)
+                _write_factor_planes(planes, k, t, colors, channels, eye.spacing, rays)
+            x = float(u)
+            depth = 1.0 / _at(planes, k, 0, x, y)
+            m_u = depth * planes[k, 12]
+            along_x, along_y = depth * _at(planes, k, 13, x, y), depth * _at(planes, k, 16, x, y)
+            image[v, u, 0] = depth * _at(planes, k, 3, x, y)
+            if in_color:
+                image[v, u, 1], image[v, u, 2] = depth * _at(planes, k, 6, x, y), depth * _at(planes, k, 9, x, y)
+                slopes[v, u, 0], slopes[v, u, 1] = m_u * _at(planes, k, 19, x, y), m_u * _at(planes, k, 22, x, y)
+                slopes[v, u, 2], slopes[v, u, 3] = m_u * _at(planes, k, 25, x, y), 0
+            else:
+                image[v, u, 1], image[v, u, 2] = m_u * _at(planes, k, 19, x, y), 0
+            image[v, u, 3] = depth
+            # Vertices in the triangle's order: (corner, x, y) or, of the other half, (y, corner, x).
+            lower = (visible & 1) == 1
+            factors[v, u, 0] = along_x if lower else 1.0 - along_x - along_y
+            factors[v, u, 1] = along_y if lower else along_x
+            factors[v, u, 2] = m_u
+            geometry[v, u, 3] = visible
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -202,9 +228,7 @@ def _clear_pixel(image: Float32, geometry: UInt32, slopes: Float32, v: int, u: i
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _colors(
-    texels: Float32, t: Triangle, spacing: float
-) -> tuple[float, float, float, float, float, float, float, float, float]:
+def _colors(texels: Float32, t: Triangle, spacing: float) -> Nine:
     """Of each channel: the colour of the corner, and its change per metre along x and y."""
     step = t.side * (1.0 / spacing)
     r, g, b = texels[t.row, t.column, 1], texels[t.row, t.column, 2], texels[t.row, t.column, 3]
