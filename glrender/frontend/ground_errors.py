@@ -46,6 +46,8 @@ class GroundErrors:
     """(K, 3) metres, in the world's axes: points of the ground, spread over all that is seen of it."""
     covariances: Float64
     """(K, 3, 3) m², in the world's axes: of what the ground there is displaced by."""
+    by_poses: csr_array
+    """(3 K, 6 N): by how much the ground there moves with twists of the poses, and all depths with it."""
     poses: Float64
     """(N, 6, 6) covariance of the twists (v, omega) in the camera frames, m² and rad²."""
     inflation: float
@@ -96,7 +98,10 @@ def ground_errors(
         rows = np.zeros((1, 6, factor.shape[0]))
         rows[0, :, 6 * k : 6 * k + 6] = np.eye(6)
         of_poses[k] = uncertain(rows, motions[None, 6 * k : 6 * k + 6])[0][0]
-    return GroundErrors(ground.places, covariances, of_poses, float(np.mean(inflation)) if len(inflation) else 1.0)
+    by_twists = ground.by_poses[:, : 6 * len(poses)]
+    return GroundErrors(
+        ground.places, covariances, by_twists, of_poses, float(np.mean(inflation)) if len(inflation) else 1.0
+    )
 
 
 @dataclass(frozen=True, eq=False)

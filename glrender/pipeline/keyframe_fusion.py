@@ -89,6 +89,8 @@ class KeyframeFusion:
         self._reports: dict[int, FrameReport] = {}
         self._shares: list[Mapping[str, float]] = []
         self._best_view: PosedPhotograph | None = None
+        self.added: dict[FrameEntry, Float64] = {}
+        """T_world_camera (4, 4) of each keyframe so far."""
         self.latest: FusedKeyframe | None = None
         """What was fused last."""
         self._stages: dict[str, list[float]] = {}
@@ -128,6 +130,7 @@ class KeyframeFusion:
 
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
         """Take a photograph (height, width, 3), linear, as a keyframe, and fuse those that it completes."""
+        self.added[entry] = T_world_camera
         distance = self._ground.distance(T_world_camera, self._placement.T_world_map)
         keyframe = PosedPhotograph(entry, image, Photograph(intensity(image), T_world_camera), distance)
         start = perf_counter()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
@@ -42,6 +43,8 @@ class RefinedTrack:
     """Of those that were refined."""
     displacement: Displacement | None
     """What they leave uncertain of where the ground is, in the world's frame; None: nothing."""
+    displaced: Displacement | None
+    """The same of a map that was made from the poses as they were tracked: squares of what those were off by, too."""
     description: dict[str, Any]
     """For `report.json`."""
 
@@ -90,6 +93,9 @@ def refine_track(
     from_middle = places - scaled[:, :3, 3].mean(axis=0)
     covariances = scale.factor**2 * errors.covariances
     covariances += scale.sigma**2 * from_middle[:, :, None] * from_middle[:, None, :]
+    # To first order, all depths with them: and lengths that are to be multiplied by the factor are too short by it.
+    off = -np.concatenate([se3.log(se3.inverse(a) @ b) for a, b in zip(refined.poses, given, strict=True)])
+    displaced = (errors.by_poses @ off).reshape(-1, 3) + (1 - scale.factor) * from_middle
     by_index = {entry.index: pose for entry, pose in zip(entries, scaled, strict=True)}
     description = describe_refinement(refined, given, prior)
     description["pose_refinement"] |= {"scaled_by": scale.factor, "scale_sigma": scale.sigma}
@@ -97,8 +103,19 @@ def refine_track(
         {**poses, **by_index},
         trajectory_of(entries, by_index),
         Displacement.in_frame(np.eye(4), places, covariances),
+        Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
         {"poses_from": "tracked and refined"} | description,
     )
+
+
+def _around(places: Float64, displaced: Float64, distance: float) -> Float64:
+    """(K, 3, 3): mean squares of what places (K, 3) are displaced by, over those within half of the camera's distance:
+    what was off goes through 0 somewhere, and is no better known there."""
+    if not len(places):
+        return np.zeros((0, 3, 3))
+    squares = displaced[:, :, None] * displaced[:, None, :]
+    tree = KDTree(places)
+    return np.stack([squares[near].mean(axis=0) for near in tree.query_ball_point(places, distance / 2)])
 
 
 def _by_height(camera: Camera, refined: RefinedPoses, first: int, start: Start) -> Scale:

@@ -26,7 +26,7 @@ from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
+from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FinishedMap
@@ -148,6 +148,7 @@ def _fuse_live(
             description |= {"frames": len(pursuit.found), "live": live.describe() | {"behind_s": pace.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
             trajectory = trajectory_of(pursuit.found, pursuit.poses)
+            description |= _judge(sequence, start, pursuit.started_by, live.fusion)
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
     finally:
@@ -155,6 +156,20 @@ def _fuse_live(
         if live is not None:
             live.release()
     return finished
+
+
+def _judge(
+    sequence: Sequence, start: Start, started_by: tuple[FrameEntry, ...], fusion: KeyframeFusion
+) -> dict[str, Any]:
+    """Count in what the poses of a live map were off by, as it shows once the drive is over; gives what to report."""
+    keyframes = tuple(fusion.added)
+    poses = {entry.index: pose for entry, pose in fusion.added.items()}
+    try:
+        track = refine_track(sequence, keyframes, keyframes, poses, LEVEL, start, started_by)
+    except InputError as error:  # a map that is there is not given up for its sigma
+        return {"pose_refinement": {"failed": str(error)}}
+    fusion.displaced_by(track.displaced)
+    return {"pose_refinement": track.description["pose_refinement"]}
 
 
 def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -> Placement:

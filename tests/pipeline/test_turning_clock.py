@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
@@ -82,7 +83,8 @@ def test_photographs_from_outside_the_trajectory_are_left_out() -> None:
 def adjusted(poses: np.ndarray) -> RefinedPoses:
     count = len(poses)
     state = BundleState(poses, np.zeros(6), ())
-    ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros((count, 6, 6)), 1.0)
+    nothing = csr_array((0, 6 * count))
+    ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
     said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), (0.0, np.inf), True)
     return RefinedPoses((said,), 100, count, ())
 
