@@ -49,7 +49,7 @@ def noisy(sequence: Sequence, seed: int) -> Sequence:
 def judged(context: Context, drive: Path, sequence: Sequence, *, refine: bool) -> TruthEvaluation:
     options = SequenceOptions(
         use="color",
-        frames="0:120",
+        frames="0:75",
         spacing=0.03,
         motion=MotionOptions(refine_poses=refine),
         fusion=FusionOptions(pose_sigma=PoseSigma(NOISE, 0.0) if refine else None),
