@@ -28,7 +28,7 @@ $(BENCH_READY): $(READY)
 
 demo: $(READY)
 	$(BIN)/glrender simulate $(DEMO)/sequence --path rover --size 4 4 --relief 0.12 --altitude 0.8 --frames 200
-	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --use color --track --camera-height 0.87 --spacing 0.02
+	$(BIN)/glrender fuse $(DEMO)/sequence --out $(DEMO)/map --use color --track --camera-height 0.855 --spacing 0.02
 	$(BIN)/glrender eval $(DEMO)/map/map.npz --truth $(DEMO)/sequence/truth.npz --truth-trajectory $(DEMO)/sequence/truth_trajectory.txt
 	@echo "The pictures:"
 	@find $(DEMO) -maxdepth 2 -name '*.png'

@@ -151,6 +151,7 @@ def above_ground(camera: Camera, T_world_camera: Float64, places: Float64) -> tu
         return None
     halves = np.array_split(shown[np.argsort(pixels[shown, 1])], 2)
     quarters = [part for half in halves for part in np.array_split(half[np.argsort(pixels[half, 0])], 2)]
-    levels = [float(places[part, 2].mean()) for part in quarters]
-    height = float(T_world_camera[2, 3]) - float(places[shown, 2].mean())
+    # Medians: things that lie on the ground are not the ground, nor is a place whose depth is wrong.
+    levels = [float(np.median(places[part, 2])) for part in quarters]
+    height = float(T_world_camera[2, 3]) - float(np.median(places[shown, 2]))
     return height, float(np.std(levels, ddof=1)) * np.sqrt(1 + 1 / len(levels))

@@ -40,6 +40,16 @@ def test_level_ground_leaves_nothing_open() -> None:
     np.testing.assert_allclose(found, (HEIGHT, 0), atol=1e-12)
 
 
+def test_what_lies_on_the_ground_does_not_count() -> None:
+    rng = np.random.default_rng(0)
+    x, y = (each.ravel() for each in np.meshgrid(np.linspace(-2, 2, 41), np.linspace(-1, 3, 41)))
+    z = rng.normal(scale=1e-3, size=len(x)) + np.where(rng.uniform(size=len(x)) < 0.2, 0.2, 0.0)
+    found = above_ground(CAMERA, LOOKING, np.column_stack([x, y, z]))
+    assert found is not None
+    assert abs(found[0] - HEIGHT) < 2e-3
+    assert found[1] < 2e-3
+
+
 def test_what_the_image_does_not_show_does_not_count() -> None:
     behind = np.column_stack([np.linspace(-1, 1, 30), np.full(30, -3.0), np.zeros(30)])
     assert above_ground(CAMERA, LOOKING, behind) is None
