@@ -63,9 +63,15 @@ class Grid:
                 f"{there / 2**30:,.0f}; take a larger spacing or closer bounds (metres)"
             )
 
-    def surface(self, heights: Float64, colors: Float64 | None = None, sigma: Float64 | None = None) -> HeightMap:
+    def surface(
+        self,
+        heights: Float64,
+        colors: Float64 | None = None,
+        sigma: Float64 | None = None,
+        local_sigma: Float64 | None = None,
+    ) -> HeightMap:
         """A height map on this grid."""
-        return HeightMap(heights, self.spacing, self.origin, colors, self.T_world_map, sigma)
+        return HeightMap(heights, self.spacing, self.origin, colors, self.T_world_map, sigma, local_sigma)
 
     def means(
         self,

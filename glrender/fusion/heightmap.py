@@ -244,7 +244,7 @@ class HeightMapFusion:
         held = [*(each.said.heights for each in window), *waiting]
         heights = self._solved(held, _TO_THE_END, start)
         observed = self._observed(held)
-        sigma = np.full(self.grid.shape, np.nan)
+        sigma, local = np.full(self.grid.shape, np.nan), None
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
             sigma = np.sqrt(marginal_variances_at(self._total(held).stencil, observed))
@@ -254,13 +254,14 @@ class HeightMapFusion:
                 self._log, by_noise, self.camera, said.pose_sigma, said.intrinsics_covariance, self.displacement
             )
             sigma = np.sqrt(np.square(sigma) + self.shared.variance)
+            local = None if self.displacement is None else np.sqrt(np.square(sigma) - self.shared.common)
         colors = None
         if self._colors is not None:
             final = self._colors
             for each in window:
                 final = final.with_frame(each.said.colors)
             colors = np.where(observed[..., None], final.solved().known(), np.nan)
-        return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma)
+        return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma, local)
 
     def release(self) -> None:
         """Release what this fusion made in its context; it can then no longer be used."""

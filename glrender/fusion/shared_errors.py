@@ -66,6 +66,8 @@ class SharedErrors:
     """(4, 4) pixels²: covariance of fx, fy, cx, cy, where it counts."""
     variance: Float64
     """(rows, cols) m²: what to add to the variance of each height."""
+    common: Float64
+    """(rows, cols) m²: the part of it that heights have in common with those around them: all of them are displaced."""
 
     def report(self) -> dict[str, object]:
         """For people and programs: sigmas in metres, radians and pixels."""
@@ -137,12 +139,13 @@ def shared_errors(
                 intrinsics = known
         mean = np.einsum("fb,fbxc->bxc", share, by_pixel)
         lasting += np.einsum("bxc,cd,byd->bxy", mean, intrinsics, mean)
-    if displacement is not None:
-        lasting += displacement.at(ground.middles)
     moments = _normal_moments(surface)
     variance = _along_normals(independent, log, opinions, moments) * log.unevenness()
     variance += _along_normals(lasting, log, opinions, moments)
-    return SharedErrors(source, pose_sigma, shift, tilt, motion.misfit_sigma, intrinsics, variance)
+    common = np.zeros_like(variance)
+    if displacement is not None:
+        common = _along_normals(displacement.at(ground.middles), log, opinions, moments)
+    return SharedErrors(source, pose_sigma, shift, tilt, motion.misfit_sigma, intrinsics, variance + common, common)
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,6 +33,9 @@ class HeightMap:
     """(4, 4) map to world; None is the identity."""
     sigma: NDArray[np.float64] | None = None
     """(rows, cols) marginal standard deviation of each height, metres; NaN where unknown."""
+    local_sigma: NDArray[np.float64] | None = None
+    """(rows, cols) metres: the same without what displaces a height together with those around it, which makes no slope
+    and no step; None where that is not known apart."""
 
     def __post_init__(self) -> None:
         heights = check_array("heights", self.heights, (None, None))
@@ -55,6 +58,8 @@ class HeightMap:
             self._set(T_world_map=check_pose("T_world_map", self.T_world_map))
         if self.sigma is not None:
             self._set(sigma=check_array("sigma", self.sigma, heights.shape))
+        if self.local_sigma is not None:
+            self._set(local_sigma=check_array("local_sigma", self.local_sigma, heights.shape))
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -109,6 +114,7 @@ class HeightMap:
             heights=check_array("heights", heights, self.shape),
             colors=None if colors is None else check_array("colors", colors, (*self.shape, None)),
             sigma=None,
+            local_sigma=None,
         )
 
     def save(self, path: str | Path) -> None:

@@ -61,9 +61,8 @@ def _resample(surface: HeightMap, R: Float64, t: Float64) -> HeightMap:
             "see whether a height is far off, or give the map a T_world_map that is not tilted"
         )
     shape = int(height), int(width)
-    attributes = [] if surface.sigma is None else [surface.sigma.reshape(-1, 1)]
-    if surface.colors is not None:
-        attributes.append(surface.colors.reshape(rows * cols, -1))
+    sigmas = [each for each in (surface.sigma, surface.local_sigma) if each is not None]
+    attributes = [each.reshape(rows * cols, -1) for each in (*sigmas, surface.colors) if each is not None]
     values = np.concatenate(attributes, axis=1) if attributes else np.empty((rows * cols, 0))
     drawn = surface.triangles[seen[surface.triangles].all(axis=1)]
     places = points.copy()
@@ -72,14 +71,16 @@ def _resample(surface: HeightMap, R: Float64, t: Float64) -> HeightMap:
     found = np.full((*shape, values.shape[1]), np.nan)
     lengthening = np.full(heights.shape, np.nan)
     _draw(places, values, drawn, R[:, 2] / [spacing, spacing, 1], heights, found, lengthening)
-    with_sigma = 0 if surface.sigma is None else 1
+    sigma = None if surface.sigma is None else found[..., 0] * lengthening
+    local_sigma = None if surface.local_sigma is None else found[..., len(sigmas) - 1] * lengthening
     origin = anchor[:2] + spacing * first
     return HeightMap(
         heights + anchor[2],
         spacing,
         (float(origin[0]), float(origin[1])),
-        colors=None if surface.colors is None else found[..., with_sigma:],
-        sigma=found[..., 0] * lengthening if with_sigma else None,
+        colors=None if surface.colors is None else found[..., len(sigmas) :],
+        sigma=sigma,
+        local_sigma=local_sigma,
     )
 
 

@@ -1,8 +1,8 @@
 """`map.npz`: one height map on file, readable by numpy alone.
 
 Keys: `height` (rows, cols) float32 metres, NaN unobserved; `sigma` (rows, cols) float32 metres, NaN
-where height is; `color` (rows, cols, 3) float32 linear, NaN where unknown; `origin` (2,) float64;
-`spacing` () float64; `T_world_map` (4, 4) float64.
+where height is; `local_sigma` likewise, in maps that know it apart; `color` (rows, cols, 3) float32
+linear, NaN where unknown; `origin` (2,) float64; `spacing` () float64; `T_world_map` (4, 4) float64.
 """
 
 import struct
@@ -26,7 +26,10 @@ SHAPES: dict[str, tuple[int | None, ...]] = {
     "spacing": (),
     "T_world_map": (4, 4),
 }
-"""The keys of a map and the shapes of their arrays."""
+"""The keys of every map and the shapes of their arrays."""
+
+LOCAL_SIGMA = "local_sigma"
+"""The key that only some maps have; its shape is that of the heights."""
 
 DAMAGE = (
     OSError,
@@ -60,6 +63,8 @@ def write_map(path: Path, surface: HeightMap) -> None:
         "spacing": np.float64(surface.spacing),
         "T_world_map": surface.pose,
     }
+    if surface.local_sigma is not None:
+        arrays[LOCAL_SIGMA] = np.where(unseen, np.nan, surface.local_sigma).astype(np.float32)
     temporary = path.with_name(path.name + ".part")
     try:
         with open(temporary, "wb") as file:
@@ -77,7 +82,8 @@ def read_map(path: Path) -> HeightMap:
             missing = [key for key in SHAPES if key not in data]
             if missing:
                 raise InputError(f"{path}: no key {', '.join(missing)}; a map has {', '.join(SHAPES)}")
-            arrays = {key: check_array(f"{path}: {key}", data[key], shape) for key, shape in SHAPES.items()}
+            shapes = SHAPES | ({LOCAL_SIGMA: SHAPES["sigma"]} if LOCAL_SIGMA in data else {})
+            arrays = {key: check_array(f"{path}: {key}", data[key], shape) for key, shape in shapes.items()}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a map.npz") from None
     except InputError:
@@ -92,4 +98,5 @@ def read_map(path: Path) -> HeightMap:
         colors=None if np.isnan(color).all() else color,
         T_world_map=arrays["T_world_map"],
         sigma=arrays["sigma"],
+        local_sigma=arrays.get(LOCAL_SIGMA),
     )

@@ -11,12 +11,13 @@ in Challenging Terrain* (IROS 2016), after Chilian and Hirschmüller (IROS 2009)
   however steep. A straight edge of height h in level ground reads h (1 - 8 spacing / (3 π footprint)): the plane
   leans towards it. Short ramps that are steeper than the footprint's plane are steps.
 
-Errors that neighbours share make no obstacle, and sigma does not tell them from a cell's own; the map itself does
-(`own_share`). What a cell does not share with those a footprint away makes differences uncertain: from it follows the
-probability that the robot's limits are exceeded, and from that what is an obstacle, what is free, and what is not
-known well enough to say. What it does not even share with its neighbours makes a roughness and steps where there are
-none. Its variance is taken off the roughness. Off a step is taken half of the range that noise alone has in a wheel,
-which is about what noise adds to a step of the ground; for an obstacle all of it, so that no noise is one.
+Errors that neighbours share make no obstacle. Where a map knows apart what displaces heights together with those
+around them, its `local_sigma` counts; what else neighbours share sigma does not tell from a cell's own, but the map
+itself does (`own_share`). What a cell does not share with those a footprint away makes differences uncertain: from it
+follows the probability that the robot's limits are exceeded, and from that what is an obstacle, what is free, and what
+is not known well enough to say. What it does not even share with its neighbours makes a roughness and steps where
+there are none. Its variance is taken off the roughness. Off a step is taken half of the range that noise alone has in
+a wheel, which is about what noise adds to a step of the ground; for an obstacle all of it, so that no noise is one.
 """
 
 import math
@@ -136,7 +137,8 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     """
     robot = Robot() if robot is None else robot
     level = level_map(surface)
-    sigma = np.zeros(level.shape) if level.sigma is None else level.sigma
+    sigma = level.sigma if level.local_sigma is None else level.local_sigma
+    sigma = np.zeros(level.shape) if sigma is None else sigma
     if (sigma < 0).any():
         raise InputError("sigma: negative values; expected standard deviations, NaN where unknown")
     known = np.isfinite(level.heights) & np.isfinite(sigma)

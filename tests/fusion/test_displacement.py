@@ -1,9 +1,12 @@
 """What the poses of all frames together displace the ground by, between the places where it is known."""
 
 import numpy as np
+import pytest
+from flights import fly, rough_ground
 
 from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
+from glrender.gl.context import Context
 
 
 def test_places_keep_theirs_and_between_them_it_is_between() -> None:
@@ -28,3 +31,22 @@ def test_in_the_frame_of_a_map_that_is_turned() -> None:
     np.testing.assert_allclose(found.places[0], T[:3, :3] @ place + T[:3, 3])
     np.testing.assert_allclose(found.covariances[0], np.diag([1.0, 4.0, 0.0]))
     assert Displacement.in_frame(T_world_map, np.zeros((0, 3)), np.zeros((0, 3, 3))) is None
+
+
+@pytest.mark.parametrize("upwards", [0.03, None])
+def test_a_map_tells_what_all_of_it_is_displaced_by_apart(context: Context, upwards: float | None) -> None:
+    flight = fly(context, rough_ground(), frames=8)
+    fusion = flight.fusion(context)
+    for pose, depth in zip(flight.poses, flight.depths, strict=True):
+        fusion.integrate(pose, depth=depth)
+    if upwards is not None:
+        fusion.displacement = Displacement(np.zeros((1, 3)), np.diag([0.0, 0.0, upwards**2])[None])
+    found = fusion.map()
+    fusion.release()
+    if upwards is None:
+        assert found.local_sigma is None
+        return
+    known = np.isfinite(found.heights)
+    apart = np.sqrt(np.square(found.sigma) - np.square(found.local_sigma))[known]
+    np.testing.assert_allclose(apart, upwards, rtol=1e-6)
+    assert np.median(found.local_sigma[known]) < 0.01

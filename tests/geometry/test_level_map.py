@@ -50,11 +50,12 @@ def test_a_turn_by_a_right_angle_moves_each_cell_to_its_place() -> None:
     T = np.eye(4)
     T[:2, :2] = [[0, -1], [1, 0]]
     colors = np.stack([X, Y, 0 * X], axis=-1) / 2
-    level = level_map(HeightMap(HILLS, 0.05, colors=colors, T_world_map=T, sigma=0.01 + X))
+    level = level_map(HeightMap(HILLS, 0.05, colors=colors, T_world_map=T, sigma=0.01 + X, local_sigma=0.01 + Y))
     assert level.shape == (40, 30)
     assert level.origin == pytest.approx((-Y.max(), 0))
     np.testing.assert_allclose(level.heights, HILLS.T[:, ::-1], atol=1e-9)
     np.testing.assert_allclose(level.sigma, 0.01 + X.T[:, ::-1], atol=1e-9)
+    np.testing.assert_allclose(level.local_sigma, 0.01 + Y.T[:, ::-1], atol=1e-9)
     np.testing.assert_allclose(level.colors, np.swapaxes(colors, 0, 1)[:, ::-1], atol=1e-9)
 
 

@@ -1,4 +1,5 @@
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,13 @@ def test_the_file_has_the_documented_keys_types_and_shapes(tmp_path: Path) -> No
     assert arrays["color"].shape == (2, 3, 3)
     assert arrays["spacing"].shape == ()
     np.testing.assert_array_equal(arrays["color"][..., 0], arrays["color"][..., 2])  # grey, three times
+
+
+def test_what_heights_do_not_share_comes_back_where_it_is_known(tmp_path: Path) -> None:
+    replace(make_map(), local_sigma=SIGMA / 4).save(tmp_path / "map.npz")
+    np.testing.assert_array_equal(HeightMap.load(tmp_path / "map.npz").local_sigma, SIGMA / 4)
+    make_map().save(tmp_path / "map.npz")
+    assert HeightMap.load(tmp_path / "map.npz").local_sigma is None
 
 
 def test_what_a_map_lacks_has_its_neutral_value(tmp_path: Path) -> None:

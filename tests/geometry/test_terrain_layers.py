@@ -165,6 +165,18 @@ def test_what_neighbours_share_of_sigma_makes_no_obstacle(share: float) -> None:
     assert own_share(heights, np.full(X.shape, 0.01), 12) == pytest.approx(share, abs=0.1)
 
 
+def test_what_a_map_is_displaced_by_leaves_free_ground_free() -> None:
+    """Ground that bends everywhere, which looks like errors that no cells share, and a sigma that nearly all share."""
+    bumpy = gaussian_filter(np.random.default_rng(5).normal(size=X.shape), 6)
+    bumpy *= 0.012 / bumpy.std()
+    sigma, local = np.full(X.shape, 0.03), np.full(X.shape, 0.001)
+    unknown = terrain_layers(HeightMap(bumpy, SPACING, sigma=sigma), ROBOT)
+    assert np.isnan(unknown.occupancy[INNER]).mean() > 0.9
+    told = terrain_layers(HeightMap(bumpy, SPACING, sigma=sigma, local_sigma=local), ROBOT)
+    assert (told.occupancy[INNER] == FREE).mean() > 0.9
+    np.testing.assert_array_equal(told.layers["sigma"], sigma)
+
+
 def test_an_obstacle_stands_out_of_an_error_that_all_cells_share() -> None:
     """With sigma as large as the step itself, as long as it is the same error everywhere."""
     noise = np.random.default_rng(4).normal(scale=0.0005, size=X.shape)
