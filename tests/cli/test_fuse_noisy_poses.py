@@ -27,7 +27,7 @@ SCENE = (
 NOISE = 0.01
 """Metres along each axis."""
 DRAWS = 0, 2
-"""Seeds. That of 1 shifts all positions together by four standard deviations of their mean, which nothing can tell."""
+"""Seeds whose noise has a mean within its standard deviation: by what it shifts all positions, nothing can tell."""
 
 
 @pytest.fixture(scope="module")
