@@ -37,7 +37,7 @@ class RefinedStart:
     trajectory: Trajectory
     """Of those that were refined."""
     displacement: Displacement | None
-    """What they leave uncertain of where the ground is, which no frame can tell; None: nothing."""
+    """What they leave uncertain of where the ground is, in the map's frame, which no frame can tell; None: nothing."""
     description: dict[str, Any]
     """For `report.json`."""
 

@@ -8,7 +8,6 @@ the first photograph shows, or the way from the first to the last of the start's
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,9 @@ from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
-from glrender.io.trajectory import Trajectory
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.refined_start import describe_refinement, level_seen, read_photographs
+from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, read_photographs
 
 Float64 = NDArray[np.float64]
 
@@ -34,19 +32,11 @@ FEWEST_PLACES = 6
 
 
 @dataclass(frozen=True, eq=False)
-class RefinedTrack:
-    """Tracked poses, refined."""
+class RefinedTrack(RefinedStart):
+    """Tracked poses, refined, and what the tracked ones were off by."""
 
-    poses: Poses
-    """Of all photographs: those that cannot be read keep theirs, until whoever fuses them tells."""
-    trajectory: Trajectory
-    """Of those that were refined."""
-    displacement: Displacement | None
-    """What they leave uncertain of where the ground is, in the world's frame; None: nothing."""
     displaced: Displacement | None
-    """The same of a map that was made from the poses as they were tracked: squares of what those were off by, too."""
-    description: dict[str, Any]
-    """For `report.json`."""
+    """`displacement` of a map made from the poses as they were tracked: with squares of what those were off by."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ def refine_track(
     numbers = {entry.index: k for k, entry in enumerate(entries)}
     first, last = (numbers.get(entry.index) for entry in (started_by[0], started_by[-1]))
     scale = Scale(1.0, start.scale_sigma)
-    if first is not None and start.scale in ("camera height", "unknown"):
+    if first is not None and start.scale in ("camera height", "scale", "unknown"):
         scale = _by_height(sequence.camera, refined, first, start)
     elif first is not None and last is not None:
         scale = _by_way(refined, first, last, start)
@@ -103,8 +93,8 @@ def refine_track(
         {**poses, **by_index},
         trajectory_of(entries, by_index),
         Displacement.in_frame(np.eye(4), places, covariances),
-        Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
         {"poses_from": "tracked and refined"} | description,
+        Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
     )
 
 
@@ -123,7 +113,7 @@ def _by_height(camera: Camera, refined: RefinedPoses, first: int, start: Start) 
     if found is None:
         return Scale(1.0, start.scale_sigma)
     height, sigma = found
-    # Without any measure the first camera's height is 1 by definition.
+    # Without any measure the first camera's height is 1 by definition, and what 1 is in metres is said as it is.
     return Scale(start.camera_height / height, sigma / height if start.scale == "camera height" else 0.0)
 
 

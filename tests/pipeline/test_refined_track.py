@@ -1,11 +1,25 @@
-"""How high a camera is above rough ground, over many grounds."""
+"""How high a camera is above rough ground, over many grounds; and what lengths are made of it."""
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.sparse import csr_array
 
+from glrender.frontend.bootstrap import Start
+from glrender.frontend.bundle_adjustment import Adjusted, BundleState
+from glrender.frontend.focal import FocalError
+from glrender.frontend.ground_errors import GroundErrors
+from glrender.frontend.refine_poses import RefinedPoses
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.pipeline.refined_track import above_ground
+from glrender.geometry.heightmap import HeightMap
+from glrender.io.sequence import FrameEntry
+from glrender.pipeline import refined_track
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.refined_track import RefinedTrack, above_ground
 
 CAMERA = Camera(160, 120, 138.6, 138.6, 79.5, 59.5)
 HEIGHT = 0.8
@@ -53,3 +67,59 @@ def test_what_lies_on_the_ground_does_not_count() -> None:
 def test_what_the_image_does_not_show_does_not_count() -> None:
     behind = np.column_stack([np.linspace(-1, 1, 30), np.full(30, -3.0), np.zeros(30)])
     assert above_ground(CAMERA, LOOKING, behind) is None
+
+
+class TestScale:
+    """A bundle adjustment that finds the ground a tenth of the camera's height nearer, and ways longer by a tenth."""
+
+    HIGH, WAY = 0.9, 1.1
+
+    @pytest.fixture(autouse=True)
+    def _adjusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        x, y = (each.ravel() for each in np.meshgrid(np.linspace(-1, 1, 21), np.linspace(-1, 1, 21)))
+
+        def refine(camera: object, photographs: object, given: np.ndarray, *_: object, **__: object) -> RefinedPoses:
+            count, unit = len(given), given[0, 2, 3]
+            poses = given.copy()
+            poses[:, 0, 3] *= self.WAY
+            places = unit * np.column_stack([x, y, np.full(x.size, 1 - self.HIGH)])
+            nothing = csr_array((3 * len(places), 6 * count))
+            errors = GroundErrors(places, np.zeros((len(places), 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
+            state = BundleState(poses, np.zeros(6), ())
+            said = Adjusted(state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), (0.0, np.inf), True)
+            return RefinedPoses((said,), 100, count, ())
+
+        monkeypatch.setattr(refined_track, "refine_poses", refine)
+        monkeypatch.setattr(refined_track, "read_photographs", lambda _, all_of_them, __: (all_of_them, []))
+
+    def refined(self, scale: str, unit: float) -> RefinedTrack:
+        """Of three poses half of the camera's height apart, and a world in which that height is `unit`."""
+        down = np.diag([1.0, -1.0, -1.0, 1.0])
+        poses = {}
+        for k in range(3):
+            poses[k] = down.copy()
+            poses[k][:3, 3] = (0.5 * unit * k, 0.0, unit)
+        entries = tuple(FrameEntry(k, float(k), float(k), Path("a.png"), None) for k in poses)
+        start = Start(HeightMap(np.zeros((2, 2)), 1.0), tuple(poses.values()), (0, 1, 2), scale, 0.01, unit, 0.03)
+        sequence = SimpleNamespace(camera=CAMERA)
+        return refined_track.refine_track(sequence, entries, entries, poses, Ground(0.0, 1.0, 3), start, entries)
+
+    @pytest.mark.parametrize("scale", ["camera height", "scale", "unknown"])
+    def test_a_height_is_that_above_the_ground_as_it_is(self, scale: str) -> None:
+        found = self.refined(scale, 1.5)
+        assert found.description["pose_refinement"]["scaled_by"] == pytest.approx(1 / self.HIGH)
+        np.testing.assert_allclose(found.poses[0][2, 3], 1.5 / self.HIGH)
+        np.testing.assert_allclose(found.poses[2][0, 3], 1.5 * self.WAY / self.HIGH)
+
+    def test_a_scale_multiplies_the_map_that_had_none(self) -> None:
+        unknown, told = self.refined("unknown", 1.0), self.refined("scale", 0.7)
+        for k, pose in unknown.poses.items():
+            np.testing.assert_allclose(told.poses[k][:3, 3], 0.7 * pose[:3, 3], rtol=1e-12)
+            np.testing.assert_array_equal(told.poses[k][:3, :3], pose[:3, :3])
+        assert told.description["pose_refinement"]["scale_sigma"] == 0
+
+    @pytest.mark.parametrize("scale", ["baseline", "odometry"])
+    def test_a_way_is_as_long_as_it_was_told(self, scale: str) -> None:
+        found = self.refined(scale, 1.5)
+        assert found.description["pose_refinement"]["scaled_by"] == pytest.approx(1 / self.WAY)
+        np.testing.assert_allclose(found.poses[2][0, 3] - found.poses[0][0, 3], 1.5)
