@@ -16,7 +16,7 @@ weights W of the tracked poses.
 Points of one place err together, in whatever photographs they are found: of ground that rises within their windows each
 makes something else than a plane would. By how much more the scores of places scatter than those of independent matches
 would, over all the ground, all of Σ is larger than the inverse of the information (the sandwich estimate, White 1980;
-of clusters, Liang and Zeger 1986). On a simulated drive their scatter is twice that of the anchors'.
+of clusters, Liang and Zeger 1986). What one anchor sees, as a cluster, would miss a part of it.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,7 @@ from scipy.sparse.linalg import SuperLU
 
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import PointTerm
+from glrender.geometry import se3
 
 Float64 = NDArray[np.float64]
 
@@ -191,7 +192,7 @@ def _similarities(poses: Float64, unknowns: int) -> Float64:
 
 def _moved_with(points: Float64) -> Float64:
     """(n, 3, 6): by how much a twist moves points (n, 3)."""
-    turned = np.cross(np.eye(3), points[:, None]).swapaxes(1, 2)
+    turned = -se3.hats(points)
     return np.concatenate([np.broadcast_to(np.eye(3), turned.shape), turned], axis=2)
 
 

@@ -26,7 +26,7 @@ CORNERS = 300
 """Of a photograph, at most."""
 _APART = 0.7  # of the distance between corners that cover the image evenly: the least
 _HELD = 0.1  # of a corner's weight: how firmly the ground is held to a plane where there are none
-_WINDOW = 11  # pixels to a side: of 15, which see more of the relief, simulated drives drift half as much again
+_WINDOW = 11  # pixels to a side: larger ones see more of the relief, and drives drift more
 _LEVELS = 3  # of the pyramid above the finest
 _BACK = 0.5  # pixels: a match that leads back to farther than this from where it began is none
 
@@ -146,8 +146,8 @@ def _sighting(
     back, returned = _flow(rectified, anchor.image, there, start.copy())
     at = there[:, 0].astype(np.float64)
     depths = cv2.remap(surface, there[..., 0], there[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    pixels = _projected(camera, _rays(camera, at) @ T[:3, :3].T + depths * T[:3, 3])
-    about = _projected(camera, anchor.rays @ T[:3, :3].T + w[:, None] * T[:3, 3])
+    pixels = camera.project(_rays(camera, at) @ T[:3, :3].T + depths * T[:3, 3])
+    about = camera.project(anchor.rays @ T[:3, :3].T + w[:, None] * T[:3, 3])
     found &= returned & (np.linalg.norm(back - start, axis=2)[:, 0] < _BACK)
     return pixels, found & _inside(camera, about) & _inside(camera, pixels)
 
@@ -204,11 +204,6 @@ def _exposed_as(anchor: NDArray[np.uint8], image: NDArray[np.uint8], seen: NDArr
     gain = float(own.std()) / max(float(other.std()), 1.0)
     exposed = np.clip(np.rint(gain * (image - float(other.mean())) + float(own.mean())), 0, 255).astype(np.uint8)
     return np.where(seen, exposed, anchor)
-
-
-def _projected(camera: Camera, points: Float64) -> Float64:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return points[:, :2] / points[:, 2:] * (camera.fx, camera.fy) + (camera.cx, camera.cy)
 
 
 def _rays(camera: Camera, pixels: Float64) -> Float64:

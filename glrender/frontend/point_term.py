@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.point_matches import Matches
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.solve.losses import Cauchy
 
@@ -144,9 +145,9 @@ def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: 
     by_ray = by_Y @ R
     J = np.empty((F, n, 2, 14))
     J[..., :3] = -inverse_depths[:, None, None] * by_ray
-    J[..., 3:6] = by_ray @ _hats(matches.rays)
+    J[..., 3:6] = by_ray @ se3.hats(matches.rays)
     J[..., 6:9] = inverse_depths[:, None, None] * by_Y
-    J[..., 9:12] = -by_Y @ _hats(views.Y)
+    J[..., 9:12] = -by_Y @ se3.hats(views.Y)
     J[..., 12] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
     late = np.broadcast_to(matches.rays[:, 1], (F, n)), over[..., 1]
     by_way = J[..., :6] @ views.rates[0], np.einsum("fnij,fj->fni", J[..., 6:12], views.rates[1:])
@@ -158,8 +159,3 @@ def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: 
 def _over(Y: Float64) -> Float64:
     """(…, 2): x/z and y/z."""
     return Y[..., :2] / np.maximum(Y[..., 2:], _NEAREST)
-
-
-def _hats(vectors: Float64) -> Float64:
-    """(…, 3, 3): hat(a) @ b is the cross product a × b."""
-    return np.cross(vectors[..., None, :], np.eye(3)).swapaxes(-2, -1)

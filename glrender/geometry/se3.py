@@ -25,6 +25,11 @@ def hat(vector: ArrayLike) -> Matrix:
     return np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
 
 
+def hats(vectors: Matrix) -> Matrix:
+    """(…, 3, 3): the skew matrices of many vectors (…, 3)."""
+    return np.cross(vectors[..., None, :], np.eye(3)).swapaxes(-2, -1)
+
+
 def exp(twist: ArrayLike) -> Matrix:
     """The (4, 4) transformation of a twist (v, omega), shape (6,)."""
     xi = check_array("twist", twist, (6,), finite=True)
