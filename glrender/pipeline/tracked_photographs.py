@@ -209,16 +209,16 @@ class _Pursuit:
     ) -> Iterator[Followed]:
         """Follow the camera to the end; gives the frames as they are done, those that come too late at a pace apart."""
         begun = perf_counter()
-        for done, read in enumerate(read_ahead(self._sequence, entries), start=1):
+        for done, read in enumerate(read_ahead(self._sequence, entries, pace), start=1):
             followed: list[Followed] = []
             with interruptible_after():
-                if read.frame is None:
+                if read.late:
+                    self._skip(read.entry, "dropped to keep up: the next frame had come")
+                elif read.frame is None:
                     if self._options.strict:
                         assert read.error is not None
                         raise read.error
                     self._skip(read.entry, str(read.error))
-                elif pace is not None and not pace.wait_for(read.entry):
-                    self._skip(read.entry, "dropped to keep up: the next frame had come")
                 else:
                     assert read.frame.image is not None
                     self._took("read", read.milliseconds)
