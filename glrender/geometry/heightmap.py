@@ -59,6 +59,8 @@ class HeightMap:
         if self.sigma is not None:
             self._set(sigma=check_array("sigma", self.sigma, heights.shape))
         if self.local_sigma is not None:
+            if self.sigma is None:
+                raise InputError("local_sigma: received one without sigma, of which it is a part; give both or neither")
             self._set(local_sigma=check_array("local_sigma", self.local_sigma, heights.shape))
 
     def _set(self, **values: object) -> None:

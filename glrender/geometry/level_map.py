@@ -71,8 +71,8 @@ def _resample(surface: HeightMap, R: Float64, t: Float64) -> HeightMap:
     found = np.full((*shape, values.shape[1]), np.nan)
     lengthening = np.full(heights.shape, np.nan)
     _draw(places, values, drawn, R[:, 2] / [spacing, spacing, 1], heights, found, lengthening)
-    sigma = None if surface.sigma is None else found[..., 0] * lengthening
-    local_sigma = None if surface.local_sigma is None else found[..., len(sigmas) - 1] * lengthening
+    sigma = found[..., 0] * lengthening if sigmas else None
+    local_sigma = found[..., 1] * lengthening if len(sigmas) == 2 else None
     origin = anchor[:2] + spacing * first
     return HeightMap(
         heights + anchor[2],

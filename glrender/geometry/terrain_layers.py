@@ -137,11 +137,11 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     """
     robot = Robot() if robot is None else robot
     level = level_map(surface)
-    sigma = level.sigma if level.local_sigma is None else level.local_sigma
-    sigma = np.zeros(level.shape) if sigma is None else sigma
-    if (sigma < 0).any():
+    marginal = np.zeros(level.shape) if level.sigma is None else level.sigma
+    sigma = marginal if level.local_sigma is None else level.local_sigma
+    if ((marginal < 0) | (sigma < 0)).any():
         raise InputError("sigma: negative values; expected standard deviations, NaN where unknown")
-    known = np.isfinite(level.heights) & np.isfinite(sigma)
+    known = np.isfinite(level.heights) & np.isfinite(marginal) & np.isfinite(sigma)
     if not known.any():
         raise InputError("heights: no cell has a height and a sigma; expected some that have been seen")
     heights, sigma = np.where(known, level.heights, np.nan), np.where(known, sigma, np.nan)

@@ -86,6 +86,7 @@ def test_integers_and_lists_become_float64() -> None:
         ({"T_world_map": 2 * np.eye(4)}, "T_world_map: expected a rigid"),
         ({"T_world_map": np.eye(3)}, "T_world_map: received shape"),
         ({"sigma": np.zeros((3, 3))}, "sigma: received shape"),
+        ({"local_sigma": np.zeros((2, 3))}, "local_sigma: received one without sigma"),
     ],
 )
 def test_wrong_maps_are_refused_by_name(wrong: dict, message: str) -> None:
