@@ -148,7 +148,7 @@ def test_the_solvers_get_a_map_with_observed_heights(context: Context) -> None:
 
 def test_compute_shaders_make_the_same_total(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     if context.version_code < COMPUTE_VERSION:
-        pytest.skip("compute shaders need OpenGL 4.3")
+        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
     monkeypatch.setattr(stages_module, "equations_path", lambda *_: EquationsPath("gpu", "a test wants it"))
     before = context.live_objects
     with Stages(context, reference_scene(9, (64, 48))) as stages:

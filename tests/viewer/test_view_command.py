@@ -63,7 +63,7 @@ def test_what_cannot_be_opened_is_told(context, tmp_path: Path, name: str, messa
 
 
 def test_a_sequence_becomes_a_map_and_a_film(context, display: str, tmp_path: Path) -> None:
-    av = pytest.importorskip("av")
+    av = pytest.importorskip("av", reason="an extra that is not installed here")
     copied = tmp_path / "view.json"
     copied.write_text(ViewState(Rig((0.0, 0.0, 0.0), 2.5), layer="residual").to_json(), encoding="utf-8")
     folder = fly(context, rough_ground(), frames=4).write(tmp_path / "flight")

@@ -198,7 +198,7 @@ def test_flying_takes_no_notice_of_how_long_it_had_stood_still_or_a_picture_took
 
 
 def test_a_film_of_odd_pictures(tmp_path: Path) -> None:
-    av = pytest.importorskip("av")
+    av = pytest.importorskip("av", reason="an extra that is not installed here")
     film = Film(tmp_path / "film.mp4", (101, 67))
     film.add(np.full((67, 101, 3), 200, np.uint8))
     film.add(np.full((80, 120, 3), 50, np.uint8))
@@ -210,7 +210,7 @@ def test_a_film_of_odd_pictures(tmp_path: Path) -> None:
 
 
 def test_where_no_film_can_be_written(tmp_path: Path) -> None:
-    pytest.importorskip("av")
+    pytest.importorskip("av", reason="an extra that is not installed here")
     for path in (tmp_path / "nowhere" / "film.mp4", tmp_path / "film.odd"):
         with pytest.raises(InputError, match="no film can be written there"):
             Film(path, (64, 64))

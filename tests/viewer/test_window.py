@@ -198,7 +198,7 @@ def test_a_vertex_is_moved_beside_its_prediction(hand: Hand) -> None:
 
 
 def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
-    pytest.importorskip("imgui_bundle")
+    pytest.importorskip("imgui_bundle", reason="an extra that is not installed here")
     home = hand.look()
     # The panel is at the right; its first rows are what is shown, the exaggeration and the field of view.
     click = ("mousemove", "--window", hand.window, SIZE[0] - 250, 119, "click", 1)
