@@ -248,7 +248,7 @@ def _describe_shares(report: Mapping[str, Any]) -> str:
 
 
 def _describe_poses(report: Mapping[str, Any]) -> str:
-    """Where estimated poses and their scale are from, as a line; nothing where poses were given."""
+    """Where estimated poses and their scale are from, as lines; nothing where poses were given."""
     source = report.get("poses_from", "given")
     if source == "given":
         return ""
@@ -257,7 +257,9 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
     scale = ""
     if "scale_from" in report:
         scale = "; of unknown scale" if report["up_to_scale"] else f"; scale from {report['scale_from']}"
-    return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n"
+    failed = report.get("pose_refinement", {}).get("failed")
+    unknown = f"  sigma does not know what the poses are off by: {failed}\n" if failed else ""
+    return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n{unknown}"
 
 
 def _describe_rate(report: Mapping[str, Any]) -> str:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 Float64 = NDArray[np.float64]
 
@@ -30,7 +33,9 @@ class Displacement:
         return Displacement((places - t) @ R, R.T @ covariances @ R)
 
     @cached_property
-    def _tree(self) -> KDTree:
+    def _tree(self) -> "KDTree":
+        from scipy.spatial import KDTree  # when a map is finished: whoever fuses depth needs none of it
+
         return KDTree(self.places[:, :2])
 
     def at(self, points: Float64) -> Float64:

@@ -8,6 +8,8 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.sparse import csr_array
 
+from glrender.cli.fuse import _describe_poses
+from glrender.errors import InputError
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
@@ -17,7 +19,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import FrameEntry
-from glrender.pipeline import refined_track
+from glrender.pipeline import refined_track, tracked_photographs
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.refined_track import RefinedTrack, above_ground
 
@@ -123,3 +125,16 @@ class TestScale:
         found = self.refined(scale, 1.5)
         assert found.description["pose_refinement"]["scaled_by"] == pytest.approx(1 / self.WAY)
         np.testing.assert_allclose(found.poses[2][0, 3] - found.poses[0][0, 3], 1.5)
+
+
+def test_a_live_map_whose_poses_cannot_be_judged_stays_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise InputError("none of 3 photographs shows a point of another")
+
+    monkeypatch.setattr(tracked_photographs, "refine_track", fail)
+    told: list[object] = []
+    fusion = SimpleNamespace(added={}, displaced_by=told.append)
+    report = tracked_photographs._judge(SimpleNamespace(), SimpleNamespace(), (), fusion)
+    assert told == []
+    lines = _describe_poses({"poses_from": "tracked"} | report)
+    assert lines.splitlines()[-1].endswith("what the poses are off by: none of 3 photographs shows a point of another")
