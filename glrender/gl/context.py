@@ -11,6 +11,9 @@ from glrender.errors import GLError, LimitError
 from glrender.gl import egl
 
 REQUIRED_VERSION = 330
+VERSIONS = (430, REQUIRED_VERSION)
+"""Asked for in this order: the first has compute shaders, and NVIDIA's driver gives the version that it is asked for
+where Mesa's gives the latest that it has."""
 SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader")
 
 
@@ -49,7 +52,7 @@ class Context:
     """
 
     def __init__(self, device_index: int = 0) -> None:
-        self._adopt(egl.create_context(device_index, REQUIRED_VERSION), borrowed=False)
+        self._adopt(egl.create_context(device_index, VERSIONS), borrowed=False)
 
     @classmethod
     def from_current(cls) -> Self:

@@ -30,13 +30,18 @@ class Device:
     """The device's file (/dev/dri/…), "software", or "unnamed" where EGL tells neither."""
 
 
-def create_context(device_index: int, require: int) -> moderngl.Context:
-    """A headless context of at least OpenGL `require` (330) on an EGL device, current in this thread."""
+def create_context(device_index: int, versions: tuple[int, ...]) -> moderngl.Context:
+    """A headless context of the first of the OpenGL `versions` (430) that an EGL device has, current in this thread."""
     settings: dict[str, Any] = {"backend": "egl", "device_index": device_index, "libegl": LIBEGL, "libgl": LIBGL}
-    try:
-        mgl = moderngl.create_context(require=require, standalone=True, **settings)
-    except Exception as error:  # glcontext raises nothing more specific
-        raise ContextError(_explain(device_index, str(error))) from None
+    reason = ""
+    for version in versions:
+        try:
+            mgl = moderngl.create_context(require=version, standalone=True, **settings)
+            break
+        except Exception as error:  # glcontext raises nothing more specific
+            reason = str(error)
+    else:
+        raise ContextError(_explain(device_index, reason))
     if CurrentContext().api != "egl":
         # EGL has refused to make it current, and glcontext has not noticed.
         mgl.release()

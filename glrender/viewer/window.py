@@ -10,7 +10,7 @@ import glfw
 import moderngl
 
 from glrender.errors import ContextError
-from glrender.gl.context import Context
+from glrender.gl.context import VERSIONS, Context
 from glrender.viewer.controls import Button
 
 _BUTTONS = {
@@ -110,17 +110,20 @@ class Window:
         if not glfw.init():
             raise ContextError(_no_window(problems))
         for hint, value in (
-            (glfw.CONTEXT_VERSION_MAJOR, 3),
-            (glfw.CONTEXT_VERSION_MINOR, 3),
             (glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE),
             (glfw.OPENGL_FORWARD_COMPAT, True),
             (glfw.SCALE_TO_MONITOR, True),
         ):
             glfw.window_hint(hint, value)
-        self._window = glfw.create_window(*size, title, None, None)
-        if not self._window:
+        for version in VERSIONS:
+            glfw.window_hint(glfw.CONTEXT_VERSION_MAJOR, version // 100)
+            glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, version // 10 % 10)
+            if window := glfw.create_window(*size, title, None, None):
+                break
+        else:
             glfw.terminate()
             raise ContextError(_no_window(problems))
+        self._window = window
         glfw.make_context_current(self._window)
         glfw.swap_interval(1)
         self.context = Context.from_current()

@@ -3,6 +3,7 @@
 import threading
 
 import glcontext
+import moderngl
 import pytest
 
 from glrender.errors import ContextError, GLError, LimitError
@@ -35,6 +36,25 @@ def test_its_limits_are_at_least_what_opengl_3_3_guarantees(context):
     assert context.limits.max_texture_units >= 16
     assert min(context.limits.max_framebuffer_size) >= 1024
     assert context.limits.max_storage_block_bytes >= 2**24 * (context.version_code >= 430)
+
+
+def test_compute_shaders_are_asked_for_and_done_without_where_there_are_none(monkeypatch):
+    make, asked = moderngl.create_context, []
+
+    def create(require, **settings):
+        asked.append(require)
+        if require > oldest:
+            raise Exception("eglCreateContext failed (0x3009)")
+        return make(require=require, **settings)
+
+    monkeypatch.setattr(moderngl, "create_context", create)
+    for oldest, expected in ((430, [430]), (330, [430, 330])):
+        asked.clear()
+        with Context():
+            assert asked == expected
+    oldest = 320
+    with pytest.raises(ContextError, match=r"no OpenGL here: eglCreateContext failed \(0x3009\)"):
+        Context()
 
 
 @pytest.mark.parametrize("index", [99, -1])
