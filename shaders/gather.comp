@@ -8,6 +8,10 @@
 #ifndef CHANNELS
 #define CHANNELS 3
 #endif
+// 1: heights and colours apart, in planes of their own, without the couplings between them.
+#ifndef SEPARATE
+#define SEPARATE 0
+#endif
 #ifndef LANES
 #define LANES 1
 #endif
@@ -23,23 +27,33 @@ layout(std430) readonly buffer ByHeight {
 layout(std430) readonly buffer ByColor {
     vec4 by_color[];    // right sides of the colours, 0
 };
+#endif
+#if CHANNELS > 0 && SEPARATE == 0
+#define COUPLINGS CHANNELS
 layout(std430) readonly buffer Couplings {
     vec4 couplings[];   // hc of the colours, 0
 };
+#else
+#define COUPLINGS 0
 #endif
 
 layout(std430) readonly buffer Boxes {
     uint boxes[];   // of each quad W - u, u + 1, H - v, v + 1, each the largest of its pixels; 0 without any
 };
+// hh, cc, hc_0 ... of the couplings to the vertex and its neighbours, and right sides of the height and the colours.
 layout(std430) writeonly buffer Matrix {
-    float matrix[];     // (rows, cols, 4, ENTRIES): hh, cc, hc_0 ... of the couplings to the vertex and its neighbours
+#if SEPARATE
+    vec4 matrix[];      // (ENTRIES, rows, cols)
+#else
+    float matrix[];     // (rows, cols, 4, ENTRIES)
+#endif
 };
 layout(std430) writeonly buffer Vector {
-    float vector[];     // (rows, cols, 1 + CHANNELS)
+    float vector[];     // (1 + CHANNELS, rows, cols) where they are apart, (rows, cols, 1 + CHANNELS) else
 };
 
 #if CHANNELS > 0
-#define ENTRIES (2 + CHANNELS)
+#define ENTRIES (2 + COUPLINGS)
 #else
 #define ENTRIES 1
 #endif
@@ -104,9 +118,11 @@ void main() {
             vec4 right_sides = vec4(height_terms.y, 0.0, 0.0, 0.0);
             row[0] += height_terms.x * products;
 #if CHANNELS > 0
-            vec4 coupling_terms = couplings[place];
             right_sides.yzw = by_color[place].xyz;
             row[1] += height_terms.z * products;
+#endif
+#if COUPLINGS > 0
+            vec4 coupling_terms = couplings[place];
             for (int c = 0; c < CHANNELS; ++c) {
                 row[2 + c] += coupling_terms[c] * products;
             }
@@ -140,6 +156,15 @@ void main() {
 #endif
     if (inside && lane == ivec2(0)) {
         int here = vertex.y * grid.x + vertex.x;
+#if SEPARATE
+        int vertices = grid.x * grid.y;
+        for (int e = 0; e < ENTRIES; ++e) {
+            matrix[e * vertices + here] = sums[e];
+        }
+        for (int k = 0; k <= CHANNELS; ++k) {
+            vector[k * vertices + here] = sums[ENTRIES][k];
+        }
+#else
         for (int offset = 0; offset < 4; ++offset) {
             for (int e = 0; e < ENTRIES; ++e) {
                 matrix[(4 * here + offset) * ENTRIES + e] = sums[e][offset];
@@ -148,5 +173,6 @@ void main() {
         for (int k = 0; k <= CHANNELS; ++k) {
             vector[(1 + CHANNELS) * here + k] = sums[ENTRIES][k];
         }
+#endif
     }
 }

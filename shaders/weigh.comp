@@ -14,6 +14,10 @@
 #ifndef CHANNELS
 #define CHANNELS 3
 #endif
+// 1: colours say nothing about heights.
+#ifndef SEPARATE
+#define SEPARATE 0
+#endif
 #ifndef TILE_WIDTH
 #define TILE_WIDTH 64
 #endif
@@ -34,8 +38,8 @@ uniform float max_depth_slope;  // metres a metre: what is more is a grazing vie
 uniform int color_loss;
 uniform float color_k;
 uniform float color_sigma;
-uniform float heights_from_color;   // 1, or 0: colours say nothing about heights
 #endif
+#define COUPLED (CHANNELS > 0 && SEPARATE == 0)
 
 layout(std430) writeonly buffer ByHeight {
     vec4 by_height[];   // of each pixel, row by row: hh, right side of the height, cc, 0
@@ -44,6 +48,8 @@ layout(std430) writeonly buffer ByHeight {
 layout(std430) writeonly buffer ByColor {
     vec4 by_color[];    // right sides of the colours, 0
 };
+#endif
+#if COUPLED
 layout(std430) writeonly buffer Couplings {
     vec4 couplings[];   // hc of the colours, 0
 };
@@ -131,14 +137,17 @@ void weigh(ivec2 pixel, ivec2 size, inout Tile strip) {
         if (use && read_color(pixel, rendered.xyz, CHANNELS, residual)) {
             vec2 loss = rho_and_weight(color_loss, color_k, length(residual) / color_sigma);
             float w = loss.y / color_sigma / color_sigma;
-#if CHANNELS > 1
-            vec3 w_u = texelFetch(image_wrt_height, pixel, 0).xyz * heights_from_color;
-#else
-            vec3 w_u = vec3(rendered.y * heights_from_color, 0.0, 0.0);
-#endif
             color_terms.xyz = w * residual;
+            height_terms.z = w;
+#if COUPLED
+#if CHANNELS > 1
+            vec3 w_u = texelFetch(image_wrt_height, pixel, 0).xyz;
+#else
+            vec3 w_u = vec3(rendered.y, 0.0, 0.0);
+#endif
             coupling_terms.xyz = w * w_u;
-            height_terms.xyz += vec3(dot(coupling_terms.xyz, w_u), dot(color_terms.xyz, w_u), w);
+            height_terms.xy += vec2(dot(coupling_terms.xyz, w_u), dot(color_terms.xyz, w_u));
+#endif
             cost += loss.x;
             strip.count += 1u;
         }
@@ -155,6 +164,8 @@ void weigh(ivec2 pixel, ivec2 size, inout Tile strip) {
     by_height[place] = height_terms;
 #if CHANNELS > 0
     by_color[place] = color_terms;
+#endif
+#if COUPLED
     couplings[place] = coupling_terms;
 #endif
     if (height_terms.x != 0.0 || height_terms.z != 0.0) {

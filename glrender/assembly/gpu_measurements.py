@@ -37,7 +37,7 @@ class GpuMeasurements:
         self.sigma_quadratic = float(sigma_quadratic)
         self.color_sigma = check_positive("color_sigma", measurements.color_sigma)
         fields = _fields(measurements, camera.shape)
-        self.channels = 0 if measurements.image is None else fields["measured_color"].shape[2]
+        self.channels = 0 if measurements.image is None else np.shape(measurements.image)[2]
         self._textures: dict[str, moderngl.Texture] = {}
         try:
             for name, field in fields.items():
@@ -72,6 +72,8 @@ def _fields(measurements: Measurements, shape: tuple[int, int]) -> dict[str, NDA
         image = check_array("image", measurements.image, (*shape, None), np.float32)
         if image.shape[2] not in (1, 3):
             raise InputError(f"image: received {image.shape[2]} channels, expected 1 (grey) or 3")
+        if image.shape[2] == 3:  # GPUs keep no three numbers a texel: drivers would add the fourth, more slowly
+            image = np.concatenate([image, np.zeros((*shape, 1), np.float32)], axis=-1)
     sigma = np.asarray(measurements.depth_sigma, np.float32, order="C")
     if sigma.shape not in ((), shape):
         raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")

@@ -11,6 +11,7 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from glrender.assembly.absolute import AbsoluteEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
@@ -22,6 +23,7 @@ from glrender.gl.compute import ComputePass, read_buffer, storage_buffer
 from glrender.gl.context import Context
 from glrender.gl.program import check_compute
 from glrender.gl.source import Define
+from glrender.recycle import Recycler
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.render.layouts import JUMP
 from glrender.solve.losses import Loss, Squared
@@ -55,6 +57,7 @@ class GpuNormalEquations:
         self._tiles = _tiles(camera)
         self._passes: dict[str, ComputePass] = {}
         self._buffers: dict[str, moderngl.Buffer] = {}
+        self._recycler = Recycler(alike=12)
         self._released = False
 
     def normal_equations(
@@ -66,7 +69,6 @@ class GpuNormalEquations:
         *,
         depth_loss: Loss | None = None,
         color_loss: Loss | None = None,
-        heights_from_color: bool = True,
     ) -> NormalEquations:
         """JᵀWJ dx = JᵀWr of a frame at `surface`, rendered by `renderer` from a pose (4, 4), camera to world.
 
@@ -75,8 +77,12 @@ class GpuNormalEquations:
         where there is nothing to compare, or parts do not belong together; LimitError for a map whose stencil is
         larger than a shader's buffer, or pixels that weigh so much that float32 could not hold the sums.
         """
-        depth, color = depth_loss or Squared(), color_loss or Squared()
-        return self._linearize(renderer, surface, T_world_camera, frame, depth, color, heights_from_color)[0]
+        self._compute(renderer, surface, T_world_camera, frame, depth_loss, color_loss)
+        (rows, cols), channels = surface.shape, surface.channels if surface.colors is not None else 0
+        cost, sums = self._sums()
+        matrix = self._read("Matrix", (rows, cols, 4, _entries(channels)), np.float32)
+        vector = self._read("Vector", (rows, cols, 1 + channels), np.float32)
+        return NormalEquations(BlockStencil(matrix), vector, cost, sums["count"])
 
     def screened(
         self,
@@ -88,16 +94,31 @@ class GpuNormalEquations:
         max_depth_slope: float,
         depth_loss: Loss | None = None,
         color_loss: Loss | None = None,
-        heights_from_color: bool = True,
-    ) -> tuple[NormalEquations, FrameStatistics]:
-        """The same from those pixels only that `glrender.assembly.usable` keeps, and what the frame's depths are like.
+    ) -> tuple[AbsoluteEquations, FrameStatistics]:
+        """What a frame says from those pixels only that `glrender.assembly.usable` keeps, and what its depths are like.
 
-        Occlusion edges are left out, but for the map's own outline, and pixels whose depth changes by more than
-        `max_depth_slope` metres a metre of height. The loss of depths is widened by the frame's robust scale.
+        The same as `glrender.assembly.on_host.HostNormalEquations.screened`, but for the rounding of float32 and that
+        medians are over all pixels; errors are those of `normal_equations`.
         """
-        depth, color = depth_loss or Squared(), color_loss or Squared()
         slope = check_positive("max_depth_slope", max_depth_slope)
-        return self._linearize(renderer, surface, T_world_camera, frame, depth, color, heights_from_color, slope)
+        self._compute(renderer, surface, T_world_camera, frame, depth_loss, color_loss, slope)
+        colors = np.zeros((*surface.shape, 0)) if surface.colors is None else surface.colors
+        planes = _planes(colors.shape[2])
+        cost, sums = self._sums()
+        matrix = self._read("Matrix", (planes, *surface.shape, 4), np.float32)
+        vector = self._read("Vector", (1 + colors.shape[2], *surface.shape), np.float32)
+        values = (surface.heights, *np.moveaxis(colors, -1, 0))
+        stencils = [BlockStencil(self._double(plane)[..., None]) for plane in matrix]
+        # Nothing is said about unseen vertices, but 0 times NaN is NaN.
+        said = [stencils[k > 0].matvec(np.nan_to_num(value)[..., None]) for k, value in enumerate(values)]
+        for about, increment in zip(said, vector, strict=True):
+            about[..., 0] += increment
+        equations = AbsoluteEquations(
+            NormalEquations(stencils[0], said[0], cost, sums["count"]),
+            stencils[1] if planes > 1 else None,
+            np.concatenate(said[1:], axis=-1) if planes > 1 else None,
+        )
+        return equations, self._statistics(sums, medians=frame.has_depth)
 
     def release(self) -> None:
         """Release everything that was made in the context; may be called twice."""
@@ -106,21 +127,21 @@ class GpuNormalEquations:
         self.context.release(*self._buffers.values())
         self._passes, self._buffers, self._released = {}, {}, True
 
-    def _linearize(
+    def _compute(
         self,
         renderer: DerivativeRenderer,
         surface: HeightMap,
         T_world_camera: ArrayLike,
         frame: GpuMeasurements,
-        depth_loss: Loss,
-        color_loss: Loss,
-        heights_from_color: bool,
+        depth_loss: Loss | None,
+        color_loss: Loss | None,
         max_depth_slope: float | None = None,
-    ) -> tuple[NormalEquations, FrameStatistics]:
+    ) -> None:
+        """Fill the buffers; with a slope from usable pixels alone, heights and colours apart."""
         T = check_pose("T_world_camera", T_world_camera)
         self._check(renderer, surface, frame)
-        depth_kind, depth_k = loss_parameters(depth_loss)
-        color_kind, color_k = loss_parameters(color_loss)
+        depth_kind, depth_k = loss_parameters(depth_loss or Squared())
+        color_kind, color_k = loss_parameters(color_loss or Squared())
         screened = max_depth_slope is not None
         values: dict[str, ArrayLike] = {
             "sigma_quadratic": frame.sigma_quadratic,
@@ -131,7 +152,6 @@ class GpuNormalEquations:
             "color_loss": color_kind,
             "color_k": color_k,
             "color_sigma": frame.color_sigma,
-            "heights_from_color": float(heights_from_color),
         }
         channels = 0 if surface.colors is None else surface.channels
         buffers = self._storage(*surface.shape, channels)
@@ -144,14 +164,14 @@ class GpuNormalEquations:
                 histogram = self._pass("histogram.comp", tile | {"ROUND": part})
                 histogram.run(self._tiles, textures=textures, buffers=buffers, values=values)
                 self._pass("select.comp", {"ROUND": part}).run((KINDS, 1), buffers=buffers)
-        weigh = self._pass("weigh.comp", tile | {"CHANNELS": channels, "JUMP": JUMP})
+        sums: dict[str, Define] = {"CHANNELS": channels, "SEPARATE": int(screened)}
+        weigh = self._pass("weigh.comp", tile | sums | {"JUMP": JUMP})
         weigh.run(self._tiles, textures=textures, buffers=buffers, values=values)
         rows, cols = surface.shape
         lanes = _lanes(self.camera.width * self.camera.height / (rows * cols))
-        gather = self._pass("gather.comp", {"CHANNELS": channels, "LANES": lanes})
+        gather = self._pass("gather.comp", sums | {"LANES": lanes})
         groups = -(-cols * lanes // GROUP_SIDE), -(-rows * lanes // GROUP_SIDE)
         gather.run(groups, textures=textures, buffers=buffers)
-        return self._result(surface.shape, channels, medians=screened and frame.has_depth)
 
     def _check(self, renderer: DerivativeRenderer, surface: HeightMap, frame: GpuMeasurements) -> None:
         if self._released:
@@ -169,10 +189,8 @@ class GpuNormalEquations:
         if channels and frame.channels not in (0, channels):
             raise InputError(f"image: received {frame.channels} channels, expected {channels} as the map has")
 
-    def _result(
-        self, shape: tuple[int, int], channels: int, *, medians: bool
-    ) -> tuple[NormalEquations, FrameStatistics]:
-        """Read back what the passes made."""
+    def _sums(self) -> tuple[float, dict[str, int]]:
+        """The cost, and what else weigh.comp says of all tiles together."""
         tiles = self._read("Tiles", (self._tiles[0] * self._tiles[1],), TILE)
         sums = {name: int(tiles[name].sum()) for name in TILE.names or () if name != "cost"}
         if sums["senseless"]:
@@ -184,27 +202,33 @@ class GpuNormalEquations:
                 f"normal equations: {sums['excessive']} pixels would add more than 1e30, of which float32 may not hold "
                 "the sum; expected a larger depth_sigma or color_sigma, or no grazing views"
             )
-        matrix = self._read("Matrix", (*shape, 4, _entries(channels)), np.float32)
-        vector = self._read("Vector", (*shape, 1 + channels), np.float32)
-        cost = float(tiles["cost"].sum(dtype=np.float64))
-        equations = NormalEquations(BlockStencil(matrix), vector, cost, sums["count"])
+        return float(tiles["cost"].sum(dtype=np.float64)), sums
+
+    def _statistics(self, sums: dict[str, int], *, medians: bool) -> FrameStatistics:
         if not (medians and sums["measured"]):
-            return equations, FrameStatistics(sums["measured"], sums["trusted"], np.nan, np.nan, 1.0)
+            return FrameStatistics(sums["measured"], sums["trusted"], np.nan, np.nan, 1.0)
         order = self._read("Medians", (KINDS,), np.uint32)
         scaled, residual, size = map(float, _from_order(order))
-        scale = max(1.0, 1.4826 * scaled)
-        return equations, FrameStatistics(sums["measured"], sums["trusted"], residual, size, scale)
+        return FrameStatistics(sums["measured"], sums["trusted"], residual, size, max(1.0, 1.4826 * scaled))
 
     def _read(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-        array = np.empty(shape, dtype)
+        array = self._recycler.empty(shape, dtype)
         read_buffer(self.context, self._buffers[name], array)
         return array
 
+    def _double(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        array = self._recycler.empty(values.shape, np.float64)
+        np.copyto(array, values)
+        return array
+
     def _storage(self, rows: int, cols: int, channels: int) -> dict[str, moderngl.Buffer]:
-        """The buffers for a map of rows x cols vertices; histograms and boxes are empty."""
+        """The buffers for a map of rows x cols vertices, or larger ones; histograms and boxes are empty.
+
+        None is made smaller: frames with colours and without take turns, and memory takes a GPU milliseconds.
+        """
         for name, size in _sizes(self.camera, (rows, cols), channels).items():
             if name in self._buffers:
-                if self._buffers[name].size == size:
+                if self._buffers[name].size >= size:
                     continue
                 self.context.release(self._buffers.pop(name))
             if size:
@@ -250,6 +274,11 @@ def _sizes(camera: Camera, shape: tuple[int, int], channels: int) -> dict[str, i
 def _tiles(camera: Camera) -> tuple[int, int]:
     """How many tiles the image has along x and y."""
     return -(-camera.width // TILE_WIDTH), -(-camera.height // TILE_HEIGHT)
+
+
+def _planes(channels: int) -> int:
+    """Stencils of one number a pair of vertices, where heights and colours are apart."""
+    return 2 if channels else 1
 
 
 def _entries(channels: int) -> int:

@@ -5,12 +5,11 @@ and no grazing view, with the loss of depths widened by the frame's own scatter.
 sees and the sums over the map nothing of the image's size is written.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from glrender.assembly.absolute import AbsoluteEquations
 from glrender.assembly.residuals import Measurements
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
@@ -36,18 +35,6 @@ Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 
 _EVERY = 4  # row and column that medians look at: 19,200 of 640 x 480 pixels, so they are off by a hundredth of sigma
-
-
-@dataclass(frozen=True, eq=False)
-class AbsoluteEquations:
-    """What a frame says about heights and colours, not about increments, each as if the others were known."""
-
-    heights: NormalEquations
-    """Of the heights, map z; its cost and count are those of depths and colours together."""
-    color_information: BlockStencil | None
-    """Of each colour channel, the same for all: (rows, cols, 4, 1); None without colours."""
-    color_vector: Float64 | None
-    """(rows, cols, C)."""
 
 
 class HostNormalEquations:

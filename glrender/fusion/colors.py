@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from glrender.parallel import even_parts, run_parts
 from glrender.solve.stencil import BlockStencil
-from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
 
@@ -26,13 +25,6 @@ class ColorEquations:
     """Of each colour channel, the same for all; (rows, cols, 4, 1)."""
     vector: Float64
     """(rows, cols, C)."""
-
-    @staticmethod
-    def linearized(equations: NormalEquations, colors: Float64) -> "ColorEquations":
-        """From a frame's normal equations at `colors` (rows, cols, C)."""
-        information = BlockStencil(equations.stencil.matrix[..., 1:2])
-        at_colors = [information.matvec(colors[..., c, None]) for c in range(colors.shape[2])]
-        return ColorEquations(information, equations.vector[..., 1:] + np.concatenate(at_colors, axis=-1))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.assembly.absolute import AbsoluteEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.on_gpu import GpuNormalEquations, largest_buffer
 from glrender.assembly.on_host import HostNormalEquations
@@ -113,9 +114,12 @@ class FrameLinearizer:
             raise GLError("this fusion was released; make a new one")
         if frame.measurements.image is None:
             colors = None
-        surface = self._grid.surface(heights, colors)
-        compare = self._compare_on_host if self._gpu is None else self._compare_on_gpu
-        return compare(surface, frame)
+        equations, statistics = self._said(self._grid.surface(heights, colors), frame)
+        of_colors = None
+        if equations.color_information is not None:
+            assert equations.color_vector is not None
+            of_colors = ColorEquations(equations.color_information, equations.color_vector)
+        return Linearized(equations.heights, of_colors, _report(statistics))
 
     def together(self, *tasks: Callable[[], Any]) -> list[Any]:
         """What each of the tasks returns, which linearise a frame each: at the same time, unless OpenGL does it."""
@@ -129,39 +133,17 @@ class FrameLinearizer:
         if self._gpu is not None:
             self._gpu.release()
 
-    def _compare_on_gpu(self, surface: HeightMap, frame: MeasuredFrame) -> Linearized:
+    def _said(self, surface: HeightMap, frame: MeasuredFrame) -> tuple[AbsoluteEquations, FrameStatistics]:
+        losses: dict[str, Any] = {
+            "max_depth_slope": self._weighting.max_depth_slope,
+            "depth_loss": self._weighting.depth_loss,
+            "color_loss": self._weighting.color_loss,
+        }
+        if frame.uploaded is None:
+            return self._host.screened(surface, frame.T_world_camera, frame.measurements, **losses)
         assert self._gpu is not None
         assert self._renderer is not None
-        assert frame.uploaded is not None
-        equations, statistics = self._gpu.screened(
-            self._renderer,
-            surface,
-            frame.T_world_camera,
-            frame.uploaded,
-            max_depth_slope=self._weighting.max_depth_slope,
-            depth_loss=self._weighting.depth_loss,
-            color_loss=self._weighting.color_loss,
-            heights_from_color=False,
-        )
-        of_heights = equations.heights_only()
-        absolute = of_heights.vector + of_heights.matvec(surface.heights[..., None])
-        of_colors = None if surface.colors is None else ColorEquations.linearized(equations, surface.colors)
-        return Linearized(replace(of_heights, vector=absolute), of_colors, _report(statistics))
-
-    def _compare_on_host(self, surface: HeightMap, frame: MeasuredFrame) -> Linearized:
-        equations, statistics = self._host.screened(
-            surface,
-            frame.T_world_camera,
-            frame.measurements,
-            max_depth_slope=self._weighting.max_depth_slope,
-            depth_loss=self._weighting.depth_loss,
-            color_loss=self._weighting.color_loss,
-        )
-        of_colors = None
-        if equations.color_information is not None:
-            assert equations.color_vector is not None
-            of_colors = ColorEquations(equations.color_information, equations.color_vector)
-        return Linearized(equations.heights, of_colors, _report(statistics))
+        return self._gpu.screened(self._renderer, surface, frame.T_world_camera, frame.uploaded, **losses)
 
 
 def _report(statistics: FrameStatistics) -> FrameReport:

@@ -14,7 +14,6 @@ from glrender.assembly.csr import sparse_normal_equations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.on_gpu import GpuNormalEquations
 from glrender.assembly.residuals import Measurements, weigh
-from glrender.assembly.stencil import normal_equations
 from glrender.gl.context import Context
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
 from glrender.solve.systems import NormalEquations, SparseSystem
@@ -107,18 +106,6 @@ def test_every_loss_and_every_measurement(scene: Scene, loss: Loss, use: str, fr
     assert_close(system, sparse_normal_equations(pair.buffers, residuals))
     assert system.count == residuals.count
     assert system.cost == pytest.approx(residuals.cost, rel=1e-5)
-
-
-@pytest.mark.parametrize("scene", SCENES[:2], ids=str)
-def test_heights_may_be_kept_from_learning_from_colours(scene: Scene, frame: Callable, equations: Make) -> None:
-    pair = frame(scene)
-    system = equations(scene, pair.measurements, heights_from_color=False)
-    expected = normal_equations(pair.buffers, weigh(pair.buffers, pair.measurements), heights_from_color=False)
-    assert not system.stencil.matrix[..., 2:].any()
-    for found, truth in ((system.stencil.matrix, expected.stencil.matrix), (system.vector, expected.vector)):
-        for entry in range(truth.shape[-1]):
-            largest = np.abs(truth[..., entry]).max()
-            np.testing.assert_allclose(found[..., entry], truth[..., entry], rtol=0, atol=3e-6 * largest)
 
 
 @each_kind

@@ -8,6 +8,7 @@ import pytest
 from passes import derivative_renderer
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene
 
+from glrender.assembly.absolute import AbsoluteEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.on_gpu import GpuNormalEquations
 from glrender.assembly.residuals import Measurements, Residuals, weigh
@@ -17,12 +18,11 @@ from glrender.assembly.usable import usable_pixels
 from glrender.gl.context import Context
 from glrender.render.buffers import DerivativeBuffers
 from glrender.solve.losses import Cauchy, Huber
-from glrender.solve.systems import NormalEquations
 
 MAX_SLOPE = 3.0
 LOSS = Cauchy(3.5)
 
-Screened = tuple[NormalEquations, FrameStatistics, DerivativeBuffers]
+Screened = tuple[AbsoluteEquations, FrameStatistics, DerivativeBuffers]
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def screened(context: Context) -> Callable[..., Screened]:
         view = scene.surface, scene.T_world_camera
         system, statistics = gpu.screened(renderer, *view, frame, max_depth_slope=slope, **losses)
         again, same = gpu.screened(renderer, *view, frame, max_depth_slope=slope, **losses)
-        np.testing.assert_array_equal(again.stencil.matrix, system.stencil.matrix)
-        np.testing.assert_array_equal(again.vector, system.vector)
+        for one, other in zip(parts_of(again), parts_of(system), strict=True):
+            np.testing.assert_array_equal(one, other)
         np.testing.assert_equal(same, statistics)
         buffers = renderer.render(*view, pose=False)
         for made in (gpu, frame, renderer):
@@ -48,6 +48,15 @@ def screened(context: Context) -> Callable[..., Screened]:
         return system, statistics, buffers
 
     return make
+
+
+def parts_of(equations: AbsoluteEquations) -> list[np.ndarray]:
+    """Matrix and vector of the heights, and of the colours where there are any."""
+    parts = [equations.heights.stencil.matrix, equations.heights.vector]
+    if equations.color_information is not None:
+        assert equations.color_vector is not None
+        parts += [equations.color_information.matrix, equations.color_vector]
+    return parts
 
 
 def on_host(buffers: DerivativeBuffers, measurements: Measurements, scale: float, slope: float) -> Residuals:
@@ -77,13 +86,25 @@ def test_it_is_what_the_host_makes_of_the_usable_pixels(
     measurements = frame(scene).measurements
     system, statistics, buffers = screened(scene, measurements)
     residuals = on_host(buffers, measurements, statistics.robust_scale, MAX_SLOPE)
-    assert system.count == residuals.count
-    assert system.cost == pytest.approx(residuals.cost, rel=1e-5)
-    expected = normal_equations(buffers, residuals)
-    for found, truth in ((system.stencil.matrix, expected.stencil.matrix), (system.vector, expected.vector)):
-        for entry in range(truth.shape[-1]):
-            largest = np.abs(truth[..., entry]).max()
-            np.testing.assert_allclose(found[..., entry], truth[..., entry], rtol=0, atol=3e-6 * largest)
+    assert system.heights.count == residuals.count
+    assert system.heights.cost == pytest.approx(residuals.cost, rel=1e-5)
+    expected = normal_equations(buffers, residuals, heights_from_color=False)
+    surface = scene.surface
+    values = [surface.heights, *(np.moveaxis(surface.colors, -1, 0) if surface.colors is not None else ())]
+    vectors = [system.heights.vector[..., 0]]
+    matrices = [system.heights.stencil]
+    if surface.colors is not None:
+        assert system.color_information is not None
+        matrices.append(system.color_information)
+        vectors += list(np.moveaxis(system.color_vector, -1, 0))
+    for entry, stencil in enumerate(matrices):
+        truth = expected.stencil.matrix[..., entry]
+        np.testing.assert_allclose(stencil.matrix[..., 0], truth, rtol=0, atol=3e-6 * np.abs(truth).max())
+    for entry, (vector, value) in enumerate(zip(vectors, values, strict=True)):
+        absolute = matrices[entry > 0].matvec(np.nan_to_num(value)[..., None])[..., 0]
+        truth = expected.vector[..., entry]
+        largest = np.abs(truth).max() + 1e-8 * np.abs(absolute).max()
+        np.testing.assert_allclose(vector - absolute, truth, rtol=0, atol=3e-6 * largest)
 
 
 def test_edges_and_grazing_views_are_there_to_be_left_out(screened: Callable[..., Screened], frame: Callable) -> None:
@@ -129,7 +150,8 @@ def test_without_any_measured_depth_there_is_no_median(
     for measurements in (Measurements(depth), Measurements(image=frame(scene).measurements.image)):
         system, statistics, _ = screened(scene, measurements)
         np.testing.assert_equal(statistics, FrameStatistics(0, 0, np.nan, np.nan, 1.0))
-        assert system.stencil.matrix.any() == (measurements.image is not None and scene in SEEING_SCENES)
+        seen = measurements.image is not None and scene in SEEING_SCENES
+        assert [part.any() for part in parts_of(system)] == [False, False, seen, seen]
 
 
 def test_one_measured_depth_is_its_own_median(frame: Callable, screened: Callable[..., Screened]) -> None:

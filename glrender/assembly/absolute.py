@@ -1,0 +1,23 @@
+"""What a frame says about heights and colours themselves, where neither tells the other anything."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.solve.stencil import BlockStencil
+from glrender.solve.systems import NormalEquations
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class AbsoluteEquations:
+    """What a frame says about heights and colours, not about increments, each as if the others were known."""
+
+    heights: NormalEquations
+    """Of the heights, map z; its cost and count are those of depths and colours together."""
+    color_information: BlockStencil | None
+    """Of each colour channel, the same for all: (rows, cols, 4, 1); None without colours."""
+    color_vector: Float64 | None
+    """(rows, cols, C)."""
