@@ -19,7 +19,7 @@ from glrender.checks import check_pose, check_positive
 from glrender.errors import GLError, InputError, LimitError, UsageError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
-from glrender.gl.compute import ComputePass, read_buffer, storage_buffer
+from glrender.gl.compute import ComputePass, ReadBack, storage_buffer
 from glrender.gl.context import Context
 from glrender.gl.program import check_compute
 from glrender.gl.source import Define
@@ -57,6 +57,7 @@ class GpuNormalEquations:
         self._tiles = _tiles(camera)
         self._passes: dict[str, ComputePass] = {}
         self._buffers: dict[str, moderngl.Buffer] = {}
+        self._read_back = ReadBack(context)
         self._recycler = Recycler(alike=12)
         self._released = False
 
@@ -125,6 +126,7 @@ class GpuNormalEquations:
         for each in self._passes.values():
             each.release()
         self.context.release(*self._buffers.values())
+        self._read_back.release()
         self._passes, self._buffers, self._released = {}, {}, True
 
     def _compute(
@@ -213,7 +215,7 @@ class GpuNormalEquations:
 
     def _read(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         array = self._recycler.empty(shape, dtype)
-        read_buffer(self.context, self._buffers[name], array)
+        self._read_back.read(self._buffers[name], array)
         return array
 
     def _double(self, values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Compute passes: a compute shader, and what it reads and writes bound by name."""
+"""Compute passes: a compute shader, what it reads and writes bound by name, and how that comes back."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,8 +97,29 @@ def storage_buffer(context: Context, what: str, size: int) -> moderngl.Buffer:
     return buffer
 
 
-def read_buffer(context: Context, buffer: moderngl.Buffer, array: NDArray[Any]) -> None:
-    """Fill a C-contiguous array from the start of a buffer, once everything that writes to it is done."""
-    context.use()
-    buffer.read_into(array, array.nbytes)
-    context.check("reading a buffer")
+class ReadBack:
+    """Reads buffers of one context by way of a buffer of its own; owned by `context`.
+
+    A buffer that is mapped to be read may stay in the host's memory from then on, where shaders that go on writing to
+    it reach it through the bus: so none but this one is ever mapped.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._between: moderngl.Buffer | None = None
+
+    def read(self, buffer: moderngl.Buffer, array: NDArray[Any]) -> None:
+        """Fill a C-contiguous array from the start of a buffer, once everything that writes to it is done."""
+        mgl = self.context.mgl
+        if self._between is None or self._between.size < array.nbytes:
+            self.release()
+            self._between = self.context.own(mgl.buffer(reserve=array.nbytes, dynamic=True))
+        mgl.copy_buffer(self._between, buffer, array.nbytes)
+        self._between.read_into(array, array.nbytes)
+        self.context.check("reading a buffer")
+
+    def release(self) -> None:
+        """Release the buffer between; may be called twice."""
+        if self._between is not None:
+            self.context.release(self._between)
+            self._between = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glrender.errors import LimitError, ShaderError, UsageError
-from glrender.gl.compute import ComputePass, read_buffer, storage_buffer
+from glrender.gl.compute import ComputePass, ReadBack, storage_buffer
 from glrender.gl.program import load_compute
 
 
@@ -25,24 +25,44 @@ def resources(context):
     context.release(texture, numbers, results)
 
 
-def test_textures_buffers_and_values_go_by_their_names(context, resources, shaders):
+@pytest.fixture
+def read_back(context):
+    made = ReadBack(context)
+    yield made
+    made.release()
+
+
+def test_textures_buffers_and_values_go_by_their_names(context, resources, shaders, read_back):
     for defines, factor in ((None, 2), ({"FACTOR": "5u"}, 5)):
         doubling = ComputePass(context, "double.comp", defines, folder=shaders)
         doubling.run((2, 1), **resources)
         found = np.empty(8, np.uint32)
-        read_buffer(context, resources["buffers"]["Out"], found)
+        read_back.read(resources["buffers"]["Out"], found)
         np.testing.assert_array_equal(found, factor * np.arange(8) + 107)
         doubling.release()
 
 
-def test_a_pass_sees_what_the_one_before_wrote(context, resources, shaders):
+def test_buffers_of_any_size_come_back_by_one_between(context, read_back):
+    before = context.live_objects
+    for count in (3, 100, 10):
+        values = np.random.default_rng(count).integers(0, 2**32, count, np.uint32)
+        buffer, found = context.own(context.mgl.buffer(values)), np.empty(count - 1, np.uint32)
+        read_back.read(buffer, found)
+        np.testing.assert_array_equal(found, values[:-1])
+        context.release(buffer)
+        assert context.live_objects == before + 1
+    read_back.release()
+    assert context.live_objects == before
+
+
+def test_a_pass_sees_what_the_one_before_wrote(context, resources, shaders, read_back):
     doubling = ComputePass(context, "double.comp", folder=shaders)
     there, back = resources["buffers"]["In"], resources["buffers"]["Out"]
     for _ in range(5):
         doubling.run((2, 1), **resources | {"buffers": {"In": there, "Out": back}})
         there, back = back, there
     found, expected = np.empty(8, np.uint32), np.arange(8)
-    read_buffer(context, there, found)
+    read_back.read(there, found)
     for _ in range(5):
         expected = 2 * expected + 107
     np.testing.assert_array_equal(found, expected)
