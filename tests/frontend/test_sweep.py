@@ -122,6 +122,9 @@ def test_the_pass_scores_like_the_host(
     assert ((every == UNSEEN) != (expected == UNSEEN)).mean() < 1e-3
     both = (every != UNSEEN) & (expected != UNSEEN)
     assert both.mean() > 0.5
-    np.testing.assert_allclose(every[both], expected[both], atol=2e-3)
     agree = ((every == UNSEEN) == (expected == UNSEEN)).all(axis=0)
-    np.testing.assert_allclose(mean[agree], HostSweep().mean_scores(*arguments)[agree], atol=2e-3)
+    # A GPU filters by weights of eight bits.
+    most = 2e-3 if context.is_software else 5e-3
+    for found, truth in ((every[both], expected[both]), (mean[agree], HostSweep().mean_scores(*arguments)[agree])):
+        np.testing.assert_allclose(found, truth, atol=most)
+        assert (np.abs(found - truth) > 2e-3).mean() < 1e-3
