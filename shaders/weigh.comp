@@ -134,7 +134,7 @@ void weigh(ivec2 pixel, ivec2 size, inout Tile strip) {
         }
 #if CHANNELS > 0
         vec3 residual;
-        if (use && read_color(pixel, rendered.xyz, CHANNELS, residual)) {
+        if (use && read_color(pixel, size.x, rendered.xyz, CHANNELS, residual)) {
             vec2 loss = rho_and_weight(color_loss, color_k, length(residual) / color_sigma);
             float w = loss.y / color_sigma / color_sigma;
             color_terms.xyz = w * residual;

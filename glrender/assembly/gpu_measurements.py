@@ -15,7 +15,7 @@ NOTHING = np.full((1, 1, 1), np.nan, np.float32)
 
 
 class GpuMeasurements:
-    """Measurements of a frame as textures of their bits; owned by `context`.
+    """Measurements of a frame as textures of their bits, colours as a buffer of them; owned by `context`.
 
     Where a depth z was measured its standard deviation is `measurements.depth_sigma` + `sigma_quadratic` z²
     (1/m), so that a sensor's noise model need not be uploaded pixel by pixel.
@@ -36,12 +36,14 @@ class GpuMeasurements:
         self.has_depth = measurements.depth is not None
         self.sigma_quadratic = float(sigma_quadratic)
         self.color_sigma = check_positive("color_sigma", measurements.color_sigma)
-        fields = _fields(measurements, camera.shape)
-        self.channels = 0 if measurements.image is None else np.shape(measurements.image)[2]
+        fields, color = _fields(measurements, camera.shape), _color(measurements, camera.shape)
+        self.channels = 0 if measurements.image is None else color.shape[2]
         self._textures: dict[str, moderngl.Texture] = {}
+        self._buffers: dict[str, moderngl.Buffer] = {}
         try:
             for name, field in fields.items():
                 self._textures[name] = context.own(_texture(context.mgl, field))
+            self._buffers["MeasuredColor"] = context.own(context.mgl.buffer(color))
             context.check("making its textures")
         except (GLError, moderngl.Error) as error:
             self.release()
@@ -57,23 +59,22 @@ class GpuMeasurements:
             raise GLError("these measurements were released; upload them again")
         return self._textures
 
+    @property
+    def buffers(self) -> dict[str, moderngl.Buffer]:
+        """The same."""
+        return self._buffers
+
     def release(self) -> None:
-        """Release the textures; may be called twice."""
-        self.context.release(*self._textures.values())
-        self._textures = {}
+        """Release what was uploaded; may be called twice."""
+        self.context.release(*self._textures.values(), *self._buffers.values())
+        self._textures, self._buffers = {}, {}
 
 
 def _fields(measurements: Measurements, shape: tuple[int, int]) -> dict[str, NDArray[np.uint8 | np.uint32]]:
     """(h, w, channels) of each texture; (1, 1, 1) where one value counts for all pixels."""
-    depth = image = NOTHING
+    depth = NOTHING
     if measurements.depth is not None:
         depth = check_array("depth", measurements.depth, shape, np.float32)[..., None]
-    if measurements.image is not None:
-        image = check_array("image", measurements.image, (*shape, None), np.float32)
-        if image.shape[2] not in (1, 3):
-            raise InputError(f"image: received {image.shape[2]} channels, expected 1 (grey) or 3")
-        if image.shape[2] == 3:  # GPUs keep no three numbers a texel: drivers would add the fourth, more slowly
-            image = np.concatenate([image, np.zeros((*shape, 1), np.float32)], axis=-1)
     sigma = np.asarray(measurements.depth_sigma, np.float32, order="C")
     if sigma.shape not in ((), shape):
         raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
@@ -83,9 +84,18 @@ def _fields(measurements: Measurements, shape: tuple[int, int]) -> dict[str, NDA
     return {
         "measured_depth": depth.view(np.uint32),
         "measured_sigma": np.atleast_2d(sigma)[..., None].view(np.uint32),
-        "measured_color": image.view(np.uint32),
         "measured_mask": mask[..., None].view(np.uint8),
     }
+
+
+def _color(measurements: Measurements, shape: tuple[int, int]) -> NDArray[np.uint32]:
+    """(h, w, channels); (1, 1, 1) without an image."""
+    if measurements.image is None:
+        return NOTHING.view(np.uint32)
+    image = check_array("image", measurements.image, (*shape, None), np.float32)
+    if image.shape[2] not in (1, 3):
+        raise InputError(f"image: received {image.shape[2]} channels, expected 1 (grey) or 3")
+    return image.view(np.uint32)
 
 
 def _texture(mgl: moderngl.Context, field: NDArray[np.uint8 | np.uint32]) -> moderngl.Texture:

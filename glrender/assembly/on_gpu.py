@@ -156,7 +156,7 @@ class GpuNormalEquations:
             "color_sigma": frame.color_sigma,
         }
         channels = 0 if surface.colors is None else surface.channels
-        buffers = self._storage(*surface.shape, channels)
+        buffers = self._storage(*surface.shape, channels) | frame.buffers
         rendered = renderer.draw(surface, T).target
         textures = frame.textures | {"surface": renderer.surface_texture, "triangles": rendered.texture("geometry")}
         textures |= {name: rendered.texture(name) for name in rendered.names if name != "geometry"}

@@ -1,13 +1,16 @@
 // Provides: DepthReading, read_depth(), read_color(), and the samplers of a measured frame.
 //
 // Measurements come as the bits of their floats, because OpenGL promises nothing about NaN: what is not finite
-// is told by its exponent. A texture of a single texel stands for one that has the same value everywhere.
+// is told by its exponent. A texture of a single texel stands for one that has the same value everywhere. Colours are
+// a buffer: GPUs keep no three numbers a texel, and a driver that adds the fourth takes longer than the upload.
 
 uniform usampler2D measured_depth;      // camera z, metres
 uniform usampler2D measured_sigma;      // standard deviation of the depth, metres, but for ...
 uniform float sigma_quadratic;          // ... what grows with its square, 1 / metres
-uniform usampler2D measured_color;
 uniform usampler2D measured_mask;       // 0: the pixel may not be used
+layout(std430) readonly buffer MeasuredColor {
+    uint measured_color[];      // channel by channel, pixel by pixel; a single one: nothing was measured
+};
 
 bool finite(uint bits) {
     return (bits & 0x7f800000u) != 0x7f800000u;
@@ -44,17 +47,15 @@ DepthReading read_depth(ivec2 pixel, float predicted) {
     return reading;
 }
 
-// Measured minus predicted of the first `channels` channels; false where any of them is not finite.
-bool read_color(ivec2 pixel, vec3 predicted, int channels, out vec3 residual) {
-    uvec4 bits = measured(measured_color, pixel);
-    bool valid = true;
+// Measured minus predicted of all `channels` in an image of so many pixels a row; false where any is not finite.
+bool read_color(ivec2 pixel, int width, vec3 predicted, int channels, out vec3 residual) {
+    int place = channels * (pixel.y * width + pixel.x);
+    bool valid = measured_color.length() > 1;
     residual = vec3(0.0);
-    for (int c = 0; c < channels; ++c) {
-        if (finite(bits[c])) {
-            residual[c] = uintBitsToFloat(bits[c]) - predicted[c];
-        } else {
-            valid = false;
-        }
+    for (int c = 0; valid && c < channels; ++c) {
+        uint bits = measured_color[place + c];
+        valid = finite(bits);
+        residual[c] = uintBitsToFloat(bits) - predicted[c];
     }
     return valid;
 }
