@@ -101,7 +101,7 @@ def load_peer(name: str) -> tuple[type, str]:
         raise PeerMissing("not installed: pip install glrender[bench]") from None
     try:
         return getattr(importlib.import_module(module), adapter), found
-    except ImportError as error:
+    except (ImportError, OSError, AttributeError) as error:  # as their authors leave it where a library is missing
         raise PeerMissing(f"{found} does not load: {error}") from None
 
 

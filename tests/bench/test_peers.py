@@ -33,9 +33,10 @@ def test_a_peer_that_is_not_installed_is_named_with_the_remedy(monkeypatch: pyte
         load_peer("DEODR")
 
 
-def test_a_peer_that_does_not_load_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [ImportError, OSError, AttributeError])
+def test_a_peer_that_does_not_load_tells_why(kind: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(module: str) -> None:
-        raise ImportError("libLLVM.so: cannot open shared object file")
+        raise kind("libLLVM.so: cannot open shared object file")
 
     monkeypatch.setattr(peers, "version", lambda package: "3.9.1")
     monkeypatch.setattr(peers.importlib, "import_module", fail)
