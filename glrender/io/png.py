@@ -95,15 +95,20 @@ _NO_BYTE = np.uint64(256)
 _BYTE = np.uint64(0xFF)
 
 
-@njit(cache=True, nogil=True)
 def _deflate(data: Bytes) -> Bytes:
     """One block with codes of its own."""
-    size = len(data)
-    octets = data[: size // _OCTET * _OCTET].view(np.uint64)
-    of_symbols = _code_lengths(_sampled_counts(octets))
-    lengths, codes = of_symbols.astype(np.uint64), _codes(of_symbols)
-    words = np.empty(size // 4 + 256, np.uint64)  # 15 bits for each byte, if all were of the rarest kind
-    at, bits, held = _header(of_symbols, words)
+    octets = data[: len(data) // _OCTET * _OCTET].view(np.uint64)
+    counts = _sampled_counts(octets)
+    # Sorted here, as compiling a sort takes as long as compiling half of the rest.
+    lengths = _code_lengths(counts, np.argsort(counts, kind="stable"))
+    words = np.empty(len(data) // 4 + 256, np.uint64)  # 15 bits for each byte, if all were of the rarest kind
+    return words.view(np.uint8)[: _write_block(data, octets, lengths, _codes(lengths), words)]
+
+
+@njit(cache=True, nogil=True)
+def _write_block(data: Bytes, octets: Octets, lengths: Octets, codes: Octets, words: Octets) -> Whole:
+    """Write the block; how many bytes it takes."""
+    at, bits, held = _header(lengths, words)
     before, k = _NO_BYTE, 0
     while k < len(octets):
         octet = octets[k]
@@ -124,11 +129,11 @@ def _deflate(data: Bytes) -> Bytes:
             at, bits, held = _append(words, at, bits, held, code, length + (lengths[c] + lengths[d]))
         before = octet >> np.uint64(56)
         k += 1
-    for j in range(_OCTET * len(octets), size):
+    for j in range(_OCTET * len(octets), len(data)):
         at, bits, held = _append(words, at, bits, held, codes[data[j]], lengths[data[j]])
     at, bits, held = _append(words, at, bits, held, codes[_END], lengths[_END])
     words[at] = bits
-    return words.view(np.uint8)[: _OCTET * at + (np.int64(held) + 7) // 8]
+    return _OCTET * at + (np.int64(held) + 7) // 8
 
 
 @njit(cache=True, nogil=True)
@@ -153,7 +158,9 @@ def _sampled_counts(octets: Octets) -> Integers:
             before = octet >> np.uint64(56)
             k += 1
     total = np.ones(_SYMBOLS, np.int64)
-    total[:_END] += counts.sum(axis=0)
+    for place in range(_OCTET):
+        for byte in range(_END):
+            total[byte] += counts[place, byte]
     for run in range(1, _MOST + 1):
         total[_RUN_SYMBOL[_OCTET * run]] += runs[run]
     return total
@@ -182,7 +189,7 @@ def _append(
 
 
 @njit(cache=True, nogil=True)
-def _header(lengths: Integers, words: Octets) -> tuple[Whole, np.uint64, np.uint64]:
+def _header(lengths: Octets, words: Octets) -> tuple[Whole, np.uint64, np.uint64]:
     """A block's beginning: that it is the last, and the lengths of all codes, in 4 bits each; (at, bits, held)."""
     # Last block, own codes; 286 symbols, 1 distance, lengths of 19 codes for lengths.
     at: Whole = 0
@@ -190,20 +197,20 @@ def _header(lengths: Integers, words: Octets) -> tuple[Whole, np.uint64, np.uint
     for k in range(19):  # the first three stand for repetitions; the other sixteen are 0 to 15 in some order
         at, bits, held = _append(words, at, bits, held, np.uint64(0 if k < 3 else 4), np.uint64(3))
     for symbol in range(_SYMBOLS + 1):
-        length = lengths[symbol] if symbol < _SYMBOLS else 1
+        length = np.int64(lengths[symbol]) if symbol < _SYMBOLS else 1
         at, bits, held = _append(words, at, bits, held, np.uint64(_reversed(length, 4)), np.uint64(4))
     return at, bits, held
 
 
 @njit(cache=True, nogil=True)
-def _code_lengths(counts: Integers) -> Integers:
-    """The lengths of Huffman's codes for two symbols or more, none longer than 15 bits."""
+def _code_lengths(counts: Integers, order: Integers) -> Octets:
+    """The lengths of Huffman's codes for two symbols or more, none longer than 15 bits; `order` sorts the counts."""
     n = len(counts)
-    lengths = np.zeros(n, np.int64)
-    order = np.argsort(counts, kind="mergesort")
+    lengths = np.zeros(n, np.uint64)
     # Leaves and then the nodes that join two of them, in the order of their counts: two queues.
     weights, parents = np.zeros(2 * n - 1, np.int64), np.zeros(2 * n - 1, np.int64)
-    weights[:n] = counts[order]
+    for k in range(n):
+        weights[k] = counts[order[k]]
     leaf, node = 0, n
     for made in range(n, 2 * n - 1):
         for _ in range(2):
@@ -242,13 +249,13 @@ def _code_lengths(counts: Integers) -> Integers:
 
 
 @njit(cache=True, nogil=True)
-def _codes(lengths: Integers) -> NDArray[np.uint64]:
+def _codes(lengths: Octets) -> Octets:
     """The codes of these lengths, as deflate numbers them, their first bit lowest."""
     codes = np.zeros(len(lengths), np.uint64)
     code = 0
     for length in range(1, _LONGEST_CODE + 1):
         for symbol in range(len(lengths)):
-            if lengths[symbol] == length:
+            if np.int64(lengths[symbol]) == length:
                 codes[symbol] = np.uint64(_reversed(code, length))
                 code += 1
         code <<= 1
@@ -256,8 +263,8 @@ def _codes(lengths: Integers) -> NDArray[np.uint64]:
 
 
 @njit(cache=True, nogil=True)
-def _reversed(code: int, length: int) -> int:
-    result = 0
+def _reversed(code: Whole, length: Whole) -> Whole:
+    result: Whole = 0
     for _ in range(length):
         result = result << 1 | code & 1
         code >>= 1
