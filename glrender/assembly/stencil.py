@@ -167,38 +167,39 @@ def _add_run(
 ) -> None:
     """Add a run's sums to those of its triangle's vertices that lie in rows first … last - 1."""
     quad = triangle >> 1
-    i = quad // (matrix.shape[1] - 1)
-    j = quad - i * (matrix.shape[1] - 1)
-    upper, lower = i >= first, i + 1 < last
+    row, column = quad // (matrix.shape[1] - 1), quad % (matrix.shape[1] - 1)
+    upper, lower = row >= first, row + 1 < last
+    # Without a sign, or each place would be checked for being counted from the end.
+    i, j, below, right = np.uintp(row), np.uintp(column), np.uintp(row + 1), np.uintp(column + 1)
     if triangle & 1:  # (b, d, c): right of a, diagonal from a, below a
         if upper:
-            _add_pair(matrix, i, j + 1, 0, sums, 0, channels)
-            _add_pair(matrix, i, j + 1, 2, sums, 3, channels)
-            _add_pair(matrix, i, j + 1, 3, sums, 5, channels)
-            _add_vertex(vector, i, j + 1, sums, 6, channels)
+            _add_pair(matrix, i, right, 0, sums, 0, channels)
+            _add_pair(matrix, i, right, 2, sums, 3, channels)
+            _add_pair(matrix, i, right, 3, sums, 5, channels)
+            _add_vertex(vector, i, right, sums, 6, channels)
         if lower:
-            _add_pair(matrix, i + 1, j + 1, 0, sums, 1, channels)
-            _add_pair(matrix, i + 1, j, 0, sums, 2, channels)
-            _add_pair(matrix, i + 1, j, 1, sums, 4, channels)
-            _add_vertex(vector, i + 1, j + 1, sums, 7, channels)
-            _add_vertex(vector, i + 1, j, sums, 8, channels)
+            _add_pair(matrix, below, right, 0, sums, 1, channels)
+            _add_pair(matrix, below, j, 0, sums, 2, channels)
+            _add_pair(matrix, below, j, 1, sums, 4, channels)
+            _add_vertex(vector, below, right, sums, 7, channels)
+            _add_vertex(vector, below, j, sums, 8, channels)
     else:  # (a, b, c)
         if upper:
             _add_pair(matrix, i, j, 0, sums, 0, channels)
-            _add_pair(matrix, i, j + 1, 0, sums, 1, channels)
+            _add_pair(matrix, i, right, 0, sums, 1, channels)
             _add_pair(matrix, i, j, 1, sums, 3, channels)
-            _add_pair(matrix, i, j + 1, 3, sums, 4, channels)
+            _add_pair(matrix, i, right, 3, sums, 4, channels)
             _add_pair(matrix, i, j, 2, sums, 5, channels)
             _add_vertex(vector, i, j, sums, 6, channels)
-            _add_vertex(vector, i, j + 1, sums, 7, channels)
+            _add_vertex(vector, i, right, sums, 7, channels)
         if lower:
-            _add_pair(matrix, i + 1, j, 0, sums, 2, channels)
-            _add_vertex(vector, i + 1, j, sums, 8, channels)
+            _add_pair(matrix, below, j, 0, sums, 2, channels)
+            _add_vertex(vector, below, j, sums, 8, channels)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _add_pair(
-    matrix: Float64, i: int, j: int, offset: int, sums: Float64, pair: int, channels: tuple[int, ...]
+    matrix: Float64, i: np.uintp, j: np.uintp, offset: int, sums: Float64, pair: int, channels: tuple[int, ...]
 ) -> None:
     matrix[i, j, offset, 0] += sums[9 + pair // 3, pair % 3]
     if len(channels) > 0:
@@ -207,6 +208,6 @@ def _add_pair(
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _add_vertex(vector: Float64, i: int, j: int, sums: Float64, row: int, channels: tuple[int, ...]) -> None:
+def _add_vertex(vector: Float64, i: np.uintp, j: np.uintp, sums: Float64, row: int, channels: tuple[int, ...]) -> None:
     for e in range(1 + len(channels)):
         vector[i, j, e] += sums[row, e]
