@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
@@ -121,24 +122,46 @@ def _shrunk(image: Float32, step: int) -> Float32:
 
 def _likeness(camera: Camera, a: Float32, b: Float32, T_map_a: Float64, T_map_b: Float64, level: float) -> float:
     """Correlation of two images where both see the plane z = level; NaN where they share too little of it."""
-    K = camera.matrix
+    K, per_K = camera.matrix, np.linalg.inv(camera.matrix)
     # A pixel of `a` meets the plane at depth d: its place there, then in `b`. As a homography, up to scale.
     n, height = T_map_a[2, :3], level - T_map_a[2, 3]
     T_b_a = se3.inverse(T_map_b) @ T_map_a
-    H = K @ (T_b_a[:3, :3] + np.outer(T_b_a[:3, 3], n) / height) @ np.linalg.inv(K)
-    grid = np.stack(np.meshgrid(np.arange(camera.width), np.arange(camera.height), [1.0])).reshape(3, -1)
-    facing = (n @ np.linalg.inv(K) @ grid / height > 0).reshape(camera.shape)
-    x, y, w = H @ grid
-    with np.errstate(divide="ignore", invalid="ignore"):
-        at = np.stack([x / w, y / w]).reshape(2, *camera.shape).astype(np.float32)
-    inside = facing & (w > 0).reshape(camera.shape)
-    inside &= (at[0] >= 0) & (at[0] <= camera.width - 1) & (at[1] >= 0) & (at[1] <= camera.height - 1)
-    if inside.mean() < _OVERLAP:
-        return float("nan")
-    seen = cv2.remap(b, np.nan_to_num(at[0]), np.nan_to_num(at[1]), cv2.INTER_LINEAR)[inside]
-    own = a[inside]
-    spread = own.std() * seen.std()
-    return float(((own - own.mean()) * (seen - seen.mean())).mean() / spread) if spread > 1e-6 else float("nan")
+    H = K @ (T_b_a[:3, :3] + np.outer(T_b_a[:3, 3], n) / height) @ per_K
+    shared, correlation = _correlate(a, b, H, n @ per_K / height)
+    return correlation if shared >= _OVERLAP * a.size else float("nan")
+
+
+@njit(cache=True, nogil=True)
+def _correlate(a: Float32, b: Float32, H: Float64, facing: Float64) -> tuple[int, float]:
+    """How many pixels p = (u, v, 1) of `a` have a place H p in `b`, and the correlation of both there, or NaN.
+
+    Only those with facing · p > 0 meet the plane before the camera.
+    """
+    height, width = a.shape
+    count, sum_a, sum_b, sum_aa, sum_ab, sum_bb = 0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for v in range(height):
+        for u in range(width):
+            w = H[2, 0] * u + H[2, 1] * v + H[2, 2]
+            if not (w > 0 and facing[0] * u + facing[1] * v + facing[2] > 0):
+                continue
+            x, y = (H[0, 0] * u + H[0, 1] * v + H[0, 2]) / w, (H[1, 0] * u + H[1, 1] * v + H[1, 2]) / w
+            if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+                continue
+            j, i = np.uintp(x), np.uintp(y)
+            right, below = min(j + np.uintp(1), np.uintp(width - 1)), min(i + np.uintp(1), np.uintp(height - 1))
+            along_x, along_y = x - j, y - i
+            upper = b[i, j] + along_x * (b[i, right] - b[i, j])
+            lower = b[below, j] + along_x * (b[below, right] - b[below, j])
+            own, seen = np.float64(a[v, u]), upper + along_y * (lower - upper)
+            count += 1
+            sum_a, sum_aa = sum_a + own, sum_aa + own * own
+            sum_b, sum_bb = sum_b + seen, sum_bb + seen * seen
+            sum_ab += own * seen
+    if count == 0:
+        return 0, np.nan
+    mean_a, mean_b = sum_a / count, sum_b / count
+    square = (sum_aa / count - mean_a * mean_a) * (sum_bb / count - mean_b * mean_b)
+    return count, (sum_ab / count - mean_a * mean_b) / np.sqrt(square) if square > 1e-12 else np.nan
 
 
 def _peak(below: Float64, curve: Float64, best: int) -> float:
