@@ -1,5 +1,6 @@
 """What all tests share: one OpenGL context, and a watch over its errors."""
 
+import gc
 import signal
 from collections.abc import Iterator
 
@@ -16,6 +17,13 @@ def pytest_configure() -> None:
     # How long an example takes says how busy the machine is.
     settings.register_profile("patient", deadline=None)
     settings.load_profile("patient")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_old_is_no_garbage() -> None:
+    """Modules, compiled loops and what tests before have left are looked through once, not each time again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
