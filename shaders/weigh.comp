@@ -46,7 +46,7 @@ layout(std430) writeonly buffer ByHeight {
 };
 #if CHANNELS > 0
 layout(std430) writeonly buffer ByColor {
-    vec4 by_color[];    // right sides of the colours, 0
+    vec4 by_color[];    // right sides of the colours, 0; where they are apart, of colours themselves, not increments
 };
 #endif
 #if COUPLED
@@ -133,18 +133,22 @@ void weigh(ivec2 pixel, ivec2 size, inout Tile strip) {
             }
         }
 #if CHANNELS > 0
-        vec3 residual;
-        if (use && read_color(pixel, size.x, rendered.xyz, CHANNELS, residual)) {
-            vec2 loss = rho_and_weight(color_loss, color_k, length(residual) / color_sigma);
-            float w = loss.y / color_sigma / color_sigma;
-            color_terms.xyz = w * residual;
-            height_terms.z = w;
-#if COUPLED
+        vec3 color;
+        if (use && read_color(pixel, size.x, CHANNELS, color)) {
 #if CHANNELS > 1
+            vec3 residual = color - rendered.xyz;
             vec3 w_u = texelFetch(image_wrt_height, pixel, 0).xyz;
 #else
+            vec3 residual = vec3(color.x - rendered.x, 0.0, 0.0);
             vec3 w_u = vec3(rendered.y, 0.0, 0.0);
 #endif
+            vec2 loss = rho_and_weight(color_loss, color_k, length(residual) / color_sigma);
+            float w = loss.y / color_sigma / color_sigma;
+            height_terms.z = w;
+#if SEPARATE
+            color_terms.xyz = w * color;
+#else
+            color_terms.xyz = w * residual;
             coupling_terms.xyz = w * w_u;
             height_terms.xy += vec2(dot(coupling_terms.xyz, w_u), dot(color_terms.xyz, w_u));
 #endif

@@ -103,21 +103,18 @@ class GpuNormalEquations:
         """
         slope = check_positive("max_depth_slope", max_depth_slope)
         self._compute(renderer, surface, T_world_camera, frame, depth_loss, color_loss, slope)
-        colors = np.zeros((*surface.shape, 0)) if surface.colors is None else surface.colors
-        planes = _planes(colors.shape[2])
+        channels = 0 if surface.colors is None else surface.channels
+        planes = 2 if channels else 1
         cost, sums = self._sums()
         matrix = self._read("Matrix", (planes, *surface.shape, 4), np.float32)
-        vector = self._read("Vector", (1 + colors.shape[2], *surface.shape), np.float32)
-        values = (surface.heights, *np.moveaxis(colors, -1, 0))
-        stencils = [BlockStencil(self._double(plane)[..., None]) for plane in matrix]
+        vector = self._read("Vector", (1 + channels, *surface.shape), np.float32)
+        heights, *colors = (BlockStencil(self._double(plane[..., None])) for plane in matrix)
         # Nothing is said about unseen vertices, but 0 times NaN is NaN.
-        said = [stencils[k > 0].matvec(np.nan_to_num(value)[..., None]) for k, value in enumerate(values)]
-        for about, increment in zip(said, vector, strict=True):
-            about[..., 0] += increment
+        said = vector[0, ..., None] + heights.matvec(np.nan_to_num(surface.heights)[..., None])
         equations = AbsoluteEquations(
-            NormalEquations(stencils[0], said[0], cost, sums["count"]),
-            stencils[1] if planes > 1 else None,
-            np.concatenate(said[1:], axis=-1) if planes > 1 else None,
+            NormalEquations(heights, said, cost, sums["count"]),
+            colors[0] if channels else None,
+            self._double(np.moveaxis(vector[1:], 0, -1)) if channels else None,
         )
         return equations, self._statistics(sums, medians=frame.has_depth)
 
@@ -276,11 +273,6 @@ def _sizes(camera: Camera, shape: tuple[int, int], channels: int) -> dict[str, i
 def _tiles(camera: Camera) -> tuple[int, int]:
     """How many tiles the image has along x and y."""
     return -(-camera.width // TILE_WIDTH), -(-camera.height // TILE_HEIGHT)
-
-
-def _planes(channels: int) -> int:
-    """Stencils of one number a pair of vertices, where heights and colours are apart."""
-    return 2 if channels else 1
 
 
 def _entries(channels: int) -> int:

@@ -196,13 +196,16 @@ class HeightMapFusion:
                 self._heights, first = self._settled(), self._window[0]
                 colors = None if self._colors is None else self._colors.estimate
                 tasks.append(partial(self._linearized, first.frame, first.starting, self._heights, colors))
-            wanted = unsure | self._new
-            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
+            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=sigma, wanted=unsure | self._new)
             seeded = self._seed(seen, unsure)
         frame = self._linearizer.hold(T, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
             tasks.insert(0, partial(self._linearized, frame, starting, self._heights))
-            said, *again = self._linearizer.together(*tasks)
+            try:
+                said, *again = self._linearizer.together(*tasks)
+            except BaseException:
+                self._linearizer.let_go(frame)
+                raise
             for each in again:
                 self._commit(each)
         with watch.stage("log"):
@@ -265,8 +268,6 @@ class HeightMapFusion:
 
     def release(self) -> None:
         """Release what this fusion made in its context; it can then no longer be used."""
-        for held in self._window:
-            self._linearizer.let_go(held.frame)
         self._linearizer.release()
         if self._photographs is not None:
             self._photographs.release()

@@ -96,16 +96,21 @@ class FrameLinearizer:
         self._renderer = DerivativeRenderer(context, camera) if on_gpu else None
         self._gpu = GpuNormalEquations(context, camera) if on_gpu else None
         self._host = HostNormalEquations(camera)
+        self._uploaded: set[GpuMeasurements] = set()
         self._released = False
 
     def hold(self, T_world_camera: Float64, measurements: Measurements) -> MeasuredFrame:
         """A frame that will be linearised, perhaps more than once, until it is `let_go`."""
-        uploaded = None if self._gpu is None else GpuMeasurements(self._context, self._camera, measurements)
+        uploaded = None
+        if self._gpu is not None:
+            uploaded = GpuMeasurements(self._context, self._camera, measurements)
+            self._uploaded.add(uploaded)
         return MeasuredFrame(T_world_camera, measurements, uploaded)
 
     def let_go(self, frame: MeasuredFrame) -> None:
         """Release what a frame has in the context."""
         if frame.uploaded is not None:
+            self._uploaded.remove(frame.uploaded)
             frame.uploaded.release()
 
     def linearize(self, frame: MeasuredFrame, heights: Float64, colors: Float64 | None = None) -> Linearized:
@@ -126,8 +131,10 @@ class FrameLinearizer:
         return run_together(*tasks) if self._gpu is None else [task() for task in tasks]
 
     def release(self) -> None:
-        """Release what was made in the context, but for frames that are still held; may be called twice."""
+        """Release what was made in the context, for frames that are still held too; may be called twice."""
         self._released = True
+        while self._uploaded:
+            self._uploaded.pop().release()
         if self._renderer is not None:
             self._renderer.release()
         if self._gpu is not None:

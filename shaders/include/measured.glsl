@@ -47,15 +47,15 @@ DepthReading read_depth(ivec2 pixel, float predicted) {
     return reading;
 }
 
-// Measured minus predicted of all `channels` in an image of so many pixels a row; false where any is not finite.
-bool read_color(ivec2 pixel, int width, vec3 predicted, int channels, out vec3 residual) {
+// The first `channels` of a pixel, in an image of so many pixels a row; false where any is not finite.
+bool read_color(ivec2 pixel, int width, int channels, out vec3 color) {
     int place = channels * (pixel.y * width + pixel.x);
     bool valid = measured_color.length() > 1;
-    residual = vec3(0.0);
+    color = vec3(0.0);
     for (int c = 0; valid && c < channels; ++c) {
         uint bits = measured_color[place + c];
         valid = finite(bits);
-        residual[c] = uintBitsToFloat(bits) - predicted[c];
+        color[c] = uintBitsToFloat(bits);
     }
     return valid;
 }

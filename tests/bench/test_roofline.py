@@ -116,9 +116,11 @@ def test_copies_copy(context: Context) -> None:
     assert (copy._target == copy._source).all()
     before = context.live_objects
     on_gpu = GpuCopy(context)
-    on_gpu._source.write(b"glrender", offset=123)
+    places = (123, on_gpu._source.size - 8)
+    for place in places:
+        on_gpu._source.write(b"glrender", offset=place)
     on_gpu()
-    assert on_gpu._target.read(8, offset=123) == b"glrender"
+    assert [on_gpu._target.read(8, offset=place) for place in places] == [b"glrender"] * 2
     on_gpu.release()
     assert context.live_objects == before
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flights import Flight, fly, fused, rough_ground
 
-from glrender.errors import UsageError
+from glrender.errors import InputError, UsageError
 from glrender.fusion.heightmap import FusionOptions
 from glrender.gl.context import Context
 from glrender.gl.program import COMPUTE_VERSION
@@ -62,3 +62,16 @@ def test_elsewhere_is_refused(context: Context, flight: Flight) -> None:
     with pytest.raises(UsageError, match="where: received 'cloud', expected one of 'gpu', 'host'"):
         flight.fusion(context, equations="cloud")
     assert FusionOptions().equations is None
+
+
+def test_a_frame_that_fails_leaves_nothing_on_the_gpu(context: Context, flight: Flight) -> None:
+    before = context.live_objects
+    fusion = flight.fusion(context, equations="gpu")
+    fusion.integrate(flight.poses[0], depth=flight.depths[0], image=flight.images[0])
+    live = context.live_objects
+    for _ in range(2):
+        with pytest.raises(InputError, match="depth_sigma: .* measured pixels have a value that is not greater than 0"):
+            fusion.integrate(flight.poses[1], depth=flight.depths[1], depth_sigma=np.zeros_like(flight.depths[1]))
+        assert context.live_objects == live
+    fusion.release()
+    assert context.live_objects == before

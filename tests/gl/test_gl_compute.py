@@ -108,6 +108,8 @@ def test_buffers_beyond_the_limit_are_refused(context, monkeypatch):
 
 
 def test_buffers_beyond_the_memory_are_refused_and_leave_nothing(context, monkeypatch):
+    if not context.is_software:
+        pytest.skip("a GPU's driver may promise memory that it looks for only when it is used")
     live, size = context.live_objects, 1 << 44
     monkeypatch.setattr(context, "limits", replace(context.limits, max_storage_block_bytes=size))
     with pytest.raises(LimitError, match="stencil: does not fit into the memory of .*GL_OUT_OF_MEMORY"):
