@@ -69,6 +69,7 @@ def out(tmp_path: Path) -> Path:
 def test_a_second_run_makes_only_what_is_missing(
     write_job: WriteJob, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("av", reason="an extra that is not installed here")
     job = write_job(outputs=[{"type": "image"}, {"type": "depth"}, {"type": "video", "name": "film"}])
     assert batch(job, "--out", out) == 0
     made = contents(out)
@@ -234,6 +235,7 @@ def test_two_workers_write_what_this_process_does_though_they_are_killed(
 
     `tools/kill_workers.py` does more of it.
     """
+    pytest.importorskip("av", reason="an extra that is not installed here")
     outputs = [{"type": name} for name in ("image", "depth", "ids", "normals")]
     outputs += [{"type": "jacobian", "of": "depth", "wrt": "height"}, {"type": "video", "name": "film"}]
     plan = make_plan(read_job(str(write_job(views=[{"type": "orbit", "count": 60}], outputs=outputs))))
