@@ -22,6 +22,7 @@ from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior
 from glrender.frontend.point_matches import Corners, match
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.geometry.row_motion import RowMotion
 
 Float64 = NDArray[np.float64]
 
@@ -43,11 +44,19 @@ class RefinedPoses:
     """Of photographs that had points in common."""
     alone: tuple[int, ...]
     """Photographs that have no points in common with any other, and stay where they were, but for the mount."""
+    rates: Float64
+    """(N, 6) twists a second by which T_camera_world goes on; 0 where times are not known."""
+    planes: Float64
+    """(N, 3) p with p·r = 1/depth on a pixel's ray r: through the corners of those that have any."""
 
     @property
     def poses(self) -> Float64:
         """(N, 4, 4) T_world_camera."""
         return self.rounds[-1].state.poses
+
+    def row_motions(self, readout: float) -> list[RowMotion]:
+        """How each photograph's camera moved, if its rows were exposed one after the other in `readout` seconds."""
+        return [RowMotion(readout * rate, plane) for rate, plane in zip(self.rates, self.planes, strict=True)]
 
 
 def refine_poses(
@@ -106,7 +115,7 @@ def refine_poses(
     seen = {(m.anchor, j): int(f.sum()) for m in matches for j, f in zip(m.frames, m.found, strict=True)}
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
-    return RefinedPoses(tuple(rounds), sum(seen.values()), len(common), alone)
+    return RefinedPoses(tuple(rounds), sum(seen.values()), len(common), alone, _rates(refined, times), planes)
 
 
 def _rates(poses: Float64, times: Float64 | None) -> Float64:

@@ -1,4 +1,4 @@
-"""Resampling images of one camera onto the pixels of another that stands in the same place."""
+"""Resampling images of one camera onto the pixels of another that stands in the same place, or stands still."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.geometry.camera import Camera
+from glrender.geometry.row_motion import RowMotion
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,24 @@ class Resampling:
         )
         inside = (columns >= -0.5) & (columns <= source.width - 0.5) & (rows >= -0.5) & (rows <= source.height - 0.5)
         return Resampling(np.asarray(columns, np.float32), np.asarray(rows, np.float32), ~inside)
+
+    @staticmethod
+    def unrolled(camera: Camera, motion: RowMotion, lens: "Resampling | None") -> "Resampling":
+        """From images whose rows `camera`, pinhole, exposed one after the other, to what it would see at once.
+
+        `lens` leads from the images to the camera's pixels; None: they are the camera's.
+        """
+        columns, rows = motion.pixels(camera)
+        inside = (columns >= -0.5) & (columns <= camera.width - 0.5) & (rows >= -0.5) & (rows <= camera.height - 0.5)
+        if lens is None:
+            return Resampling(columns, rows, ~inside)
+        at, border = (columns, rows), cv2.BORDER_REPLICATE
+        outside = cv2.remap(lens.outside.astype(np.uint8), *at, cv2.INTER_NEAREST, borderMode=border)
+        return Resampling(
+            np.asarray(cv2.remap(lens.columns, *at, cv2.INTER_LINEAR, borderMode=border), np.float32),
+            np.asarray(cv2.remap(lens.rows, *at, cv2.INTER_LINEAR, borderMode=border), np.float32),
+            ~inside | (outside > 0),
+        )
 
     def color(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bilinear look-up in a linear image (height, width, 3); NaN outside."""

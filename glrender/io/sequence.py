@@ -6,7 +6,8 @@ line which reference system the poses are in (such as EPSG:32632) where they are
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
+from glrender.geometry.row_motion import RowMotion
 from glrender.io.association import TOLERANCE, associate
 from glrender.io.camera_file import CameraFile, read_camera
 from glrender.io.color import bytes_to_linear
@@ -100,6 +102,9 @@ class Sequence:
     """From the depth images on file to `camera`; None: they fit pixel by pixel."""
     crs: str | None = None
     """The reference system of the poses, from `crs.txt`; None: not given."""
+    row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
+    """How the camera moved while the rows of a photograph were exposed, by the index of its frame: it is read as it
+    would look had all been at once, and as it is where nothing is said."""
 
     def select(self, selection: str) -> tuple[FrameEntry, ...]:
         """The frames of even | odd | first | second | a:b:c, counted in lines of the list, those of missing files too.
@@ -148,6 +153,10 @@ class Sequence:
             color_resampling=Resampling.between(self.colour_camera, camera) if own else self.color_resampling,
         )
 
+    def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
+        """The same, with photographs as they would look had all their rows been exposed at once."""
+        return replace(self, row_motions=row_motions)
+
     def read(self, entry: FrameEntry) -> Frame:
         """Decode one frame; FrameError if a file is damaged or has another size than the camera."""
         depth = image = None
@@ -159,8 +168,11 @@ class Sequence:
                 depth = self.depth_resampling.depth(depth)
         if entry.color_path is not None:
             image = bytes_to_linear(_sized(entry.color_path, read_color(entry.color_path), self.camera))
-            if self.color_resampling is not None:
-                image = self.color_resampling.color(image)
+            resampling = self.color_resampling
+            if entry.index in self.row_motions:
+                resampling = Resampling.unrolled(self.camera, self.row_motions[entry.index], resampling)
+            if resampling is not None:
+                image = resampling.color(image)
         return Frame(entry.index, entry.time, entry.color_time, image, depth)
 
 

@@ -117,6 +117,7 @@ def fuse_keyframes(
         options = replace(options, fusion=replace(options.fusion, pose_sigma=None))
         poses, trajectory, displacement = refined.poses, refined.trajectory, refined.displacement
         description = description | refined.description
+        sequence = sequence.with_row_motions(refined.shutter.row_motions)
         keyframes = choose_keyframes(start.posed, poses, frame, start.ground)
     fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     fusion.displaced_by(displacement)

@@ -18,7 +18,8 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.turning_clock import ClockOffset, compare_turns
+from glrender.pipeline.shutter import MOST_TURNS, Shutter
+from glrender.pipeline.turning_clock import UNKNOWN, ClockOffset, compare_turns
 
 Float64 = NDArray[np.float64]
 
@@ -40,6 +41,8 @@ class RefinedStart:
     """What they leave uncertain of where the ground is, in the map's frame, which no frame can tell; None: nothing."""
     description: dict[str, Any]
     """For `report.json`."""
+    shutter: Shutter
+    """That of the photographs at these poses, which are those of the principal point's row."""
 
 
 def refine_start(
@@ -58,40 +61,39 @@ def refine_start(
     fewer than two of the photographs can be read.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
-    given = np.stack([poses[entry.index] for entry in entries])
+    raw = np.stack([poses[entry.index] for entry in entries])
     said = options.fusion.pose_sigma
     if said is None:
-        distance = float(np.median([ground.distance(pose, T_world_map) for pose in given]))
+        distance = float(np.median([ground.distance(pose, T_world_map) for pose in raw]))
         prior = POSITION_SIGMA * distance, ROTATION_SIGMA
     else:
         prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
     times = np.array([entry.time for entry in entries])
     mounted = said is None
-
-    def refine(given: Float64) -> RefinedPoses:
+    has_clock = mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries)
+    assert sequence.trajectory is not None
+    shutter, clock, given, beyond = Shutter(), UNKNOWN, raw, 0
+    for turn in range(1, MOST_TURNS + 1):
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
-        return refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted)
-
-    refined, clock = refine(given), {}
-    if mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries):
-        assert sequence.trajectory is not None
-        offset = compare_turns(sequence.trajectory, times, refined.poses)
-        covered = [sequence.trajectory.covers(time + offset.seconds) for time in times]
-        clock = _describe_clock(offset, covered.count(False))
-        if offset.is_certain:
-            later = [
-                sequence.trajectory.at(t + offset.seconds) for t, there in zip(times, covered, strict=True) if there
-            ]
-            given = given.copy()
-            given[covered] = later
-            refined = refine(given)
+        refined = refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted)
+        told = shutter.told(entries, refined)
+        ticks = compare_turns(sequence.trajectory, times, refined.poses) if has_clock else UNKNOWN
+        if (shutter.is_confirmed_by(told) and clock.is_confirmed_by(ticks)) or turn == MOST_TURNS:
+            break
+        if shutter.row_motions or told.row_motions:
+            _, prepared = read_photographs(sequence.with_row_motions(told.row_motions), entries, keyframes)
+        shutter, clock = told, ticks
+        given, beyond = _looked_up(sequence.trajectory, times, raw, clock)
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
-    description = {"poses_from": "refined"} | clock | describe_refinement(refined, given, prior)
+    description = {"poses_from": "refined"} | describe_refinement(refined, given, prior)
+    if has_clock:
+        description |= _describe_clock(clock if clock.is_certain else ticks, beyond)
+    description["pose_refinement"]["shutter_readout"] = shutter.description(told)
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
-    return RefinedStart({**poses, **by_index}, trajectory_of(entries, by_index), displacement, description)
+    return RefinedStart({**poses, **by_index}, trajectory_of(entries, by_index), displacement, description, shutter)
 
 
 def read_photographs(
@@ -124,6 +126,16 @@ def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) ->
     return -up / ground.below(T_world_camera, T_world_map)
 
 
+def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: ClockOffset) -> tuple[Float64, int]:
+    """(N, 4, 4) poses at `times` (N,) by a clock, `raw` ones where the trajectory has none then; and how many these
+    are."""
+    covered = np.array([trajectory.covers(time + clock.applied) for time in times])
+    given = raw.copy()
+    if clock.is_certain and covered.any():
+        given[covered] = [trajectory.at(time + clock.seconds) for time in times[covered]]
+    return given, int(np.count_nonzero(~covered))
+
+
 def _describe_clock(offset: ClockOffset, beyond: int) -> dict[str, Any]:
     if offset.is_certain:
         reason = "how the photographs turn"
@@ -154,7 +166,6 @@ def describe_refinement(refined: RefinedPoses, given: Float64, prior: tuple[floa
                 "sigma": last.focal_error.sigma,
                 "wrong": last.focal_error.is_wrong,
             },
-            "shutter_readout": {"seconds": last.readout[0], "sigma": last.readout[1]},
             "matches": refined.matched,
             "pairs": refined.pairs,
             "alone": len(refined.alone),

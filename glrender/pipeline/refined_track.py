@@ -22,6 +22,7 @@ from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, read_photographs
+from glrender.pipeline.shutter import MOST_TURNS, Shutter
 
 Float64 = NDArray[np.float64]
 
@@ -63,12 +64,19 @@ def refine_track(
     InputError if fewer than two of the photographs can be read, or if none shows a point of another.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
+    shutter = Shutter()
     given = np.stack([poses[entry.index] for entry in entries])
     times = np.array([entry.time for entry in entries])
     distance = float(np.median([ground.distance(pose, np.eye(4)) for pose in given]))
     planes = np.stack([level_seen(ground, pose, np.eye(4)) for pose in given])
     prior = FREE * distance, FREE
-    refined = refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=False, free=True)
+    for turn in range(1, MOST_TURNS + 1):
+        refined = refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=False, free=True)
+        told = shutter.told(entries, refined)
+        if shutter.is_confirmed_by(told) or turn == MOST_TURNS:
+            break
+        _, prepared = read_photographs(sequence.with_row_motions(told.row_motions), entries, keyframes)
+        shutter = told
     numbers = {entry.index: k for k, entry in enumerate(entries)}
     first, last = (numbers.get(entry.index) for entry in (started_by[0], started_by[-1]))
     scale = Scale(1.0, start.scale_sigma)
@@ -88,12 +96,14 @@ def refine_track(
     displaced = (errors.by_poses @ off).reshape(-1, 3) + (1 - scale.factor) * from_middle
     by_index = {entry.index: pose for entry, pose in zip(entries, scaled, strict=True)}
     description = describe_refinement(refined, given, prior)
+    description["pose_refinement"]["shutter_readout"] = shutter.description(told)
     description["pose_refinement"] |= {"scaled_by": scale.factor, "scale_sigma": scale.sigma}
     return RefinedTrack(
         {**poses, **by_index},
         trajectory_of(entries, by_index),
         Displacement.in_frame(np.eye(4), places, covariances),
         {"poses_from": "tracked and refined"} | description,
+        shutter.scaled(scale.factor),
         Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
     )
 

@@ -111,7 +111,8 @@ def _fuse_recorded(
     def follow(done: int, total: int) -> None:
         advance(len(entries) * (total + done), 2 * len(entries) * total)
 
-    return fuse_keyframes(context, sequence, options, tracked, follow, keep)
+    undone = sequence.with_row_motions(refined.shutter.row_motions)
+    return fuse_keyframes(context, undone, options, tracked, follow, keep)
 
 
 def _fuse_live(

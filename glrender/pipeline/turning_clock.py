@@ -37,6 +37,15 @@ class ClockOffset:
         """Whether it is an offset at all."""
         return abs(self.seconds) > max(_CERTAIN * self.sigma, _WORTH)
 
+    @property
+    def applied(self) -> float:
+        """Seconds; 0 where they are no offset."""
+        return self.seconds if self.is_certain else 0.0
+
+    def is_confirmed_by(self, later: "ClockOffset") -> bool:
+        """Whether poses that were looked up by this one tell the same, as far as they can tell."""
+        return abs(later.applied - self.applied) <= max(2 * later.sigma, _WORTH)
+
 
 UNKNOWN = ClockOffset(0.0, np.inf)
 

@@ -1,0 +1,56 @@
+"""A shutter that exposes one row after the other, told together with the poses of its photographs, and undone in them.
+
+How long it takes is told by how the poses turn and move, and these by photographs in which it is undone: so both are
+found in turns. As one more unknown of the bundle adjustment, with photographs as they are, it goes astray: windows that
+shear overdo by a tenth how rows move against each other, and where a camera goes straight on over even ground, next to
+nothing tells how long a shutter takes from how the camera is tilted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from glrender.frontend.bundle_adjustment import Readout
+from glrender.frontend.refine_poses import RefinedPoses
+from glrender.geometry.row_motion import RowMotion
+from glrender.io.sequence import FrameEntry
+
+_WORTH = 1e-3  # seconds: what a smaller change does, nobody sees
+MOST_TURNS = 5
+"""One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shutter:
+    """What is known of it, and undone in the photographs that a turn is given."""
+
+    readout: Readout = field(default_factory=lambda: Readout(0.0, 0.0))
+    """As `told` after the turn before."""
+    row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
+    """Of photographs by their indices; empty as long as all rows seem to be exposed at once."""
+
+    @property
+    def seconds(self) -> float:
+        """From the first row to the last, as far as it is undone."""
+        return self.readout.seconds if self.row_motions else 0.0
+
+    def told(self, entries: tuple[FrameEntry, ...], refined: RefinedPoses) -> "Shutter":
+        """What the photographs that were `refined` tell, in which this one is undone."""
+        left = refined.rounds[-1].readout
+        readout = Readout(self.seconds + left.seconds, left.sigma)
+        if not readout.is_certain:
+            return Shutter(readout)
+        motions = refined.row_motions(readout.seconds)
+        return Shutter(readout, {entry.index: motion for entry, motion in zip(entries, motions, strict=True)})
+
+    def is_confirmed_by(self, told: "Shutter") -> bool:
+        """Whether what is told then is the same, as far as that can be told."""
+        return abs(told.seconds - self.seconds) <= max(2 * told.readout.sigma, _WORTH)
+
+    def scaled(self, factor: float) -> "Shutter":
+        """The same in a unit of length of which `factor` are one."""
+        return Shutter(self.readout, {index: motion.scaled(factor) for index, motion in self.row_motions.items()})
+
+    def description(self, told: "Shutter") -> dict[str, Any]:
+        """For `report.json`: what the photographs tell, and what is undone in them."""
+        return {"seconds": told.readout.seconds, "sigma": told.readout.sigma, "undone": self.seconds}
