@@ -257,9 +257,14 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
     scale = ""
     if "scale_from" in report:
         scale = "; of unknown scale" if report["up_to_scale"] else f"; scale from {report['scale_from']}"
-    failed = report.get("pose_refinement", {}).get("failed")
+    refinement = report.get("pose_refinement", {})
+    failed = refinement.get("failed")
     unknown = f"  sigma does not know what the poses are off by: {failed}\n" if failed else ""
-    return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n{unknown}"
+    shutter, rows = refinement.get("shutter_readout"), ""
+    if shutter is not None and shutter["undone"]:
+        took = f"{1e3 * shutter['seconds']:.1f} ± {1e3 * shutter['sigma']:.1f} ms"
+        rows = f"  shutter: {took} from the first row to the last, undone in the photographs\n"
+    return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n{rows}{unknown}"
 
 
 def _describe_rate(report: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ says that better, and all is done once more.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +26,7 @@ from glrender.geometry.row_motion import RowMotion
 Float64 = NDArray[np.float64]
 
 _ROUNDS = 2
+_AROUND = 2  # photographs on each side that tell how fast a camera moves
 _FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
 _MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
 _FIRM = (1e-6, 1e-6)  # of a camera whose own poses are refined
@@ -119,12 +119,20 @@ def refine_poses(
 
 
 def _rates(poses: Float64, times: Float64 | None) -> Float64:
-    """(N, 6) twists a second, see `Views.rates`, from one photograph to the next; 0 without times."""
+    """(N, 6) twists a second, see `Views.rates`; 0 without times.
+
+    Of the polynomials through up to two photographs before and two after: a hand that shakes five times a second turns
+    a camera of 30 photographs a second by 17 % faster than the differences of its neighbours say.
+    """
+    rates = np.zeros((len(poses), 6))
     if times is None:
-        return np.zeros((len(poses), 6))
-    steps = [se3.log(se3.inverse(b) @ a) for a, b in pairwise(poses)]
-    rates = np.array(steps) / np.diff(times)[:, None]
-    return np.vstack([rates[:1], (rates[1:] + rates[:-1]) / 2, rates[-1:]])
+        return rates
+    for k, pose in enumerate(poses):
+        others = [j for j in range(max(k - _AROUND, 0), min(k + _AROUND + 1, len(poses))) if j != k]
+        later = times[others] - times[k]
+        twists = [se3.log(se3.inverse(poses[j]) @ pose) for j in others]
+        rates[k] = np.linalg.solve(later[:, None] ** np.arange(1, len(others) + 1), np.array(twists))[0]
+    return rates
 
 
 def _on_plane(rays: Float64, plane: Float64) -> Float64:

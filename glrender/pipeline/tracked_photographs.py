@@ -170,7 +170,9 @@ def _judge(
     except InputError as error:  # a map that is there is not given up for its sigma
         return {"pose_refinement": {"failed": str(error)}}
     fusion.displaced_by(track.displaced)
-    return {"pose_refinement": track.description["pose_refinement"]}
+    described: dict[str, Any] = track.description["pose_refinement"]
+    # The map was made from photographs as they are.
+    return {"pose_refinement": described | {"shutter_readout": described["shutter_readout"] | {"undone": 0.0}}}
 
 
 def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -> Placement:

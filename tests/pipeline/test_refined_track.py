@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from glrender.cli.fuse import _describe_poses
 from glrender.errors import InputError
 from glrender.frontend.bootstrap import Start
-from glrender.frontend.bundle_adjustment import Adjusted, BundleState
+from glrender.frontend.bundle_adjustment import Adjusted, BundleState, Readout
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
 from glrender.frontend.refine_poses import RefinedPoses
@@ -88,8 +88,8 @@ class TestScale:
             nothing = csr_array((3 * len(places), 6 * count))
             errors = GroundErrors(places, np.zeros((len(places), 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
             state = BundleState(poses, np.zeros(6), ())
-            said = Adjusted(state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), (0.0, np.inf), True)
-            return RefinedPoses((said,), 100, count, ())
+            said = Adjusted(state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), Readout(0.0, np.inf), True)
+            return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)))
 
         monkeypatch.setattr(refined_track, "refine_poses", refine)
         monkeypatch.setattr(refined_track, "read_photographs", lambda _, all_of_them, __: (all_of_them, []))
