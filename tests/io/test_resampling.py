@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from glrender.geometry.camera import Camera
+from glrender.geometry.row_motion import RowMotion
 from glrender.io.rectify import Resampling
 
 LENS = (0.26, -0.6, -0.005, 0.003, 0.3)
@@ -13,8 +16,11 @@ def scene(x, y):
     return 0.5 + 0.2 * np.sin(9 * x + 1) * np.cos(7 * y) + 0.3 * x * y
 
 
-def seen_by(camera):
-    """(height, width) scene as a camera with a lens sees it: the lens formula is inverted at every pixel."""
+def seen_by(camera, turned=(0.0, 0.0, 0.0)):
+    """(height, width) scene as a camera with a lens sees it: the lens formula is inverted at every pixel.
+
+    From the first row to the last it is turned by a rotation vector, with the pose of its principal point's row.
+    """
     k1, k2, p1, p2, k3 = camera.distortion
     distorted_x, distorted_y, _ = np.moveaxis(camera.rays(), -1, 0)
     x, y = distorted_x, distorted_y
@@ -25,7 +31,10 @@ def seen_by(camera):
             (distorted_x - 2 * p1 * x * y - p2 * (r2 + 2 * x * x)) / radial,
             (distorted_y - p1 * (r2 + 2 * y * y) - 2 * p2 * x * y) / radial,
         )
-    return scene(x, y).astype(np.float32)
+    late = y * camera.fy / camera.height
+    rays = np.stack([x, y, np.ones_like(x)], axis=-1)
+    rays -= late[..., None] * np.cross(turned, rays)
+    return scene(rays[..., 0] / rays[..., 2], rays[..., 1] / rays[..., 2]).astype(np.float32)
 
 
 @pytest.mark.parametrize("target", [DISTORTED.without_distortion(), Camera(160, 120, 150.0, 145.0, 81.0, 57.0)])
@@ -57,3 +66,20 @@ def test_depth_is_never_interpolated():
 def test_equal_cameras_need_no_resampling():
     camera = DISTORTED.without_distortion()
     assert Resampling.between(camera, camera) is None
+
+
+@pytest.mark.parametrize("camera", [DISTORTED, DISTORTED.without_distortion()])
+def test_rows_that_were_exposed_one_after_the_other_are_put_where_they_belong(camera):
+    turned = np.array([0.02, -0.03, 0.04])
+    target = DISTORTED.without_distortion()
+    seen = seen_by(camera, turned) if camera.distortion else seen_by(replace(camera, distortion=(0.0,) * 5), turned)
+    lens = Resampling.between(camera, target)
+    motion = RowMotion(np.r_[0.0, 0.0, 0.0, turned], np.array([0.0, 0.0, 1.0]))
+    image = np.repeat(seen[..., None], 3, axis=2)
+    result = Resampling.unrolled(target, motion, lens).color(image)
+    as_it_was = image if lens is None else lens.color(image)
+    true = scene(*np.moveaxis(target.rays(), -1, 0)[:2])
+    before, after = (np.abs(each[..., 1] - true)[2:-2, 2:-2] for each in (as_it_was, result))
+    assert np.nanmax(after) < 6e-3
+    assert np.nanmax(before) > 0.04
+    assert np.isfinite(after).mean() > 0.9
