@@ -80,6 +80,7 @@ def test_rows_that_were_exposed_one_after_the_other_are_put_where_they_belong(ca
     as_it_was = image if lens is None else lens.color(image)
     true = scene(*np.moveaxis(target.rays(), -1, 0)[:2])
     before, after = (np.abs(each[..., 1] - true)[2:-2, 2:-2] for each in (as_it_was, result))
-    assert np.nanmax(after) < 6e-3
-    assert np.nanmax(before) > 0.04
+    # At the very border half a pixel is the one beside it.
+    assert np.nanquantile(after, 0.99) < 2e-3
+    assert np.nanquantile(before, 0.99) > 3e-2
     assert np.isfinite(after).mean() > 0.9
