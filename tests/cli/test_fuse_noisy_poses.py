@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from glrender.cli.main import main
+from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry.mapfile import read_map
@@ -19,11 +20,10 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.evaluate import TruthEvaluation, evaluate_against_truth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions
 from glrender.pipeline.photographs import fuse_photographs
+from glrender.simulate.recording import record
 
-SCENE = (
-    *("--path", "rover", "--size", "3", "3", "--relief", "0.22", "--altitude", "0.9"),
-    *("--width", "160", "--height", "120", "--frames", "196"),
-)
+ROUND, FRAMES = 196, 75
+"""Photographs of a drive round a figure of eight, some 3 cm apart; the first, that are taken."""
 NOISE = 0.01
 """Metres along each axis."""
 DRAWS = 0, 2
@@ -31,10 +31,16 @@ DRAWS = 0, 2
 
 
 @pytest.fixture(scope="module")
-def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """196 photographs of a drive round a figure of eight, some 3 cm apart, about a metre above rough ground."""
+def drive(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photographs, taken about a metre above rough ground."""
     folder = tmp_path_factory.mktemp("noisy") / "drive"
-    assert main(["simulate", str(folder), *SCENE]) == 0
+    folder.mkdir()
+    options = SimulateOptions(
+        folder, size=(3, 3), relief=0.22, path="rover", frames=ROUND, altitude=0.9, width=160, height=120
+    )
+    scene = make_scene(options, np.random.default_rng(0))
+    scene = replace(scene, times=scene.times[:FRAMES], poses=scene.poses[:FRAMES])
+    record(context, scene, make_noise(options, scene), np.random.SeedSequence(1), folder)
     return folder
 
 
@@ -49,8 +55,7 @@ def noisy(sequence: Sequence, seed: int) -> Sequence:
 def judged(context: Context, drive: Path, sequence: Sequence, *, refine: bool) -> TruthEvaluation:
     options = SequenceOptions(
         use="color",
-        frames="0:75",
-        spacing=0.03,
+        spacing=0.05,
         motion=MotionOptions(refine_poses=refine),
         fusion=FusionOptions(pose_sigma=PoseSigma(NOISE, 0.0) if refine else None),
     )
