@@ -108,7 +108,8 @@ class HostNormalEquations:
         sigma = np.asarray(frame.depth_sigma, np.float32)
         if sigma.shape not in ((), shape):
             raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
-        sigma = np.ascontiguousarray(np.broadcast_to(sigma, shape))
+        # Broadcast to its own shape it would become read-only: another type, for which the sweep is compiled anew.
+        sigma = np.ascontiguousarray(sigma) if sigma.shape == shape else np.full(shape, sigma)
         image = np.zeros((*shape, 0), np.float32)
         if frame.image is not None and channels:
             image = check_array("image", frame.image, (*shape, channels), np.float32)
