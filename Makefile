@@ -33,8 +33,9 @@ demo: $(READY)
 	@echo "The pictures:"
 	@find $(DEMO) -maxdepth 2 -name '*.png'
 
+# Two files at a time, in their order: by the number of their tests, files of few that take long would come last.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(BENCH_READY)
 	@mkdir -p out
