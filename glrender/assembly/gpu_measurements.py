@@ -61,7 +61,7 @@ class GpuMeasurements:
 
     @property
     def buffers(self) -> dict[str, moderngl.Buffer]:
-        """The same."""
+        """By the names that shaders/include/measured.glsl has; empty once released."""
         return self._buffers
 
     def release(self) -> None:

@@ -262,7 +262,7 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
     unknown = f"  sigma does not know what the poses are off by: {failed}\n" if failed else ""
     shutter, rows = refinement.get("shutter_readout"), ""
     if shutter is not None and shutter["undone"]:
-        took = f"{1e3 * shutter['seconds']:.1f} ± {1e3 * shutter['sigma']:.1f} ms"
+        took = f"{1e3 * shutter['undone']:.1f} ± {1e3 * shutter['sigma']:.1f} ms"
         rows = f"  shutter: {took} from the first row to the last, undone in the photographs\n"
     return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n{rows}{unknown}"
 

@@ -8,7 +8,7 @@ those given could not have made; only the level of the ground, about, to know wh
 says that better, and all is done once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ Float64 = NDArray[np.float64]
 
 _ROUNDS = 2
 _AROUND = 2  # photographs on each side that tell how fast a camera moves
+_AT_ONCE = 5e-3  # seconds: what poses of two photographs differ by then is their noise, not how fast the camera was
 _FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
 _MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
 _FIRM = (1e-6, 1e-6)  # of a camera whose own poses are refined
@@ -128,11 +129,23 @@ def _rates(poses: Float64, times: Float64 | None) -> Float64:
     if times is None:
         return rates
     for k, pose in enumerate(poses):
-        others = [j for j in range(max(k - _AROUND, 0), min(k + _AROUND + 1, len(poses))) if j != k]
+        around = range(max(k - _AROUND, 0), min(k + _AROUND + 1, len(poses)))
+        others = _apart(around, k, times)
+        if not others:
+            continue
         later = times[others] - times[k]
         twists = [se3.log(se3.inverse(poses[j]) @ pose) for j in others]
         rates[k] = np.linalg.solve(later[:, None] ** np.arange(1, len(others) + 1), np.array(twists))[0]
     return rates
+
+
+def _apart(numbers: Iterable[int], k: int, times: Float64) -> list[int]:
+    """Those that were taken at other times than k and than each other; the rest does not tell how fast it was."""
+    chosen = [k]
+    for j in numbers:
+        if np.abs(times[chosen] - times[j]).min() > _AT_ONCE:
+            chosen.append(j)
+    return chosen[1:]
 
 
 def _on_plane(rays: Float64, plane: Float64) -> Float64:

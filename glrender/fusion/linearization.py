@@ -110,7 +110,7 @@ class FrameLinearizer:
     def let_go(self, frame: MeasuredFrame) -> None:
         """Release what a frame has in the context."""
         if frame.uploaded is not None:
-            self._uploaded.remove(frame.uploaded)
+            self._uploaded.discard(frame.uploaded)
             frame.uploaded.release()
 
     def linearize(self, frame: MeasuredFrame, heights: Float64, colors: Float64 | None = None) -> Linearized:

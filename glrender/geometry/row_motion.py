@@ -5,7 +5,8 @@ saw from where it had moved on to: a point X of the camera's axes is seen as
 
     X + s (v + omega × X),   s = (row - cy) / height
 
-with the twist (v, omega) by which T_camera_world goes on from the first row to the last, to first order.
+with the twist (v, omega) by which T_camera_world goes on from the first row to the last, to first order. Rows are those
+of the pinhole's image: a lens that bends them by 15 of 480 mistakes when they were exposed by 3 % of the readout.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class RowMotion:
     """(3,) p with p·r = 1/depth on a pixel's ray r: roughly where what it saw lies."""
 
     def scaled(self, factor: float) -> "RowMotion":
-        """The same in a unit of length of which `factor` are one."""
+        """The same with all lengths multiplied by `factor`."""
         return RowMotion(self.way * np.repeat([factor, 1.0], 3), self.plane / factor)
 
     def pixels(self, camera: Camera) -> tuple[Float32, Float32]:

@@ -81,7 +81,7 @@ def refine_start(
         if (shutter.is_confirmed_by(told) and clock.is_confirmed_by(ticks)) or turn == MOST_TURNS:
             break
         if shutter.row_motions or told.row_motions:
-            _, prepared = read_photographs(sequence.with_row_motions(told.row_motions), entries, keyframes)
+            prepared = read_again(sequence.with_row_motions(told.row_motions), entries, keyframes)
         shutter, clock = told, ticks
         given, beyond = _looked_up(sequence.trajectory, times, raw, clock)
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
@@ -89,7 +89,7 @@ def refine_start(
     errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
     description = {"poses_from": "refined"} | describe_refinement(refined, given, prior)
     if has_clock:
-        description |= _describe_clock(clock if clock.is_certain else ticks, beyond)
+        description |= _describe_clock(clock, ticks, beyond)
     description["pose_refinement"]["shutter_readout"] = shutter.description(told)
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
@@ -120,6 +120,15 @@ def read_photographs(
     return tuple(entries), prepared
 
 
+def read_again(sequence: Sequence, entries: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]) -> list[Corners]:
+    """The same photographs, prepared anew; InputError if one of them can no longer be read."""
+    again, prepared = read_photographs(sequence, entries, keyframes)
+    lost = [entry.color_path for entry in entries if entry not in again]
+    if lost:
+        raise InputError(f"{lost[0]}: can no longer be read, expected the photograph that it was a minute ago")
+    return prepared
+
+
 def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
     """(3,): the level ground seen from a camera, p with p·r = 1/depth on its ray r."""
     up = T_world_map[:3, 2] @ T_world_camera[:3, :3]
@@ -136,15 +145,16 @@ def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: Cloc
     return given, int(np.count_nonzero(~covered))
 
 
-def _describe_clock(offset: ClockOffset, beyond: int) -> dict[str, Any]:
+def _describe_clock(offset: ClockOffset, asked_for: ClockOffset, beyond: int) -> dict[str, Any]:
+    """The one that poses were looked up by, and what is asked for where that is none."""
     if offset.is_certain:
         reason = "how the photographs turn"
         if beyond:
             reason += f"; photographs then beyond the trajectory, which keep the poses of their own times: {beyond}"
         return {"time_offset": offset.seconds, "time_offset_sigma": offset.sigma, "time_offset_from": reason}
-    if not np.isfinite(offset.sigma):
+    if not np.isfinite(asked_for.sigma):
         return {"time_offset_from": "kept at 0: how the photographs turn does not tell"}
-    asked = f"{1e3 * offset.seconds:+.1f} ± {1e3 * offset.sigma:.1f} ms"
+    asked = f"{1e3 * asked_for.seconds:+.1f} ± {1e3 * asked_for.sigma:.1f} ms"
     return {"time_offset_from": f"kept at 0: how the photographs turn asks for {asked}"}
 
 

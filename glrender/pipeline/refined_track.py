@@ -21,7 +21,7 @@ from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, read_photographs
+from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, read_again, read_photographs
 from glrender.pipeline.shutter import MOST_TURNS, Shutter
 
 Float64 = NDArray[np.float64]
@@ -75,7 +75,7 @@ def refine_track(
         told = shutter.told(entries, refined)
         if shutter.is_confirmed_by(told) or turn == MOST_TURNS:
             break
-        _, prepared = read_photographs(sequence.with_row_motions(told.row_motions), entries, keyframes)
+        prepared = read_again(sequence.with_row_motions(told.row_motions), entries, keyframes)
         shutter = told
     numbers = {entry.index: k for k, entry in enumerate(entries)}
     first, last = (numbers.get(entry.index) for entry in (started_by[0], started_by[-1]))

@@ -16,16 +16,17 @@ from glrender.geometry.row_motion import RowMotion
 from glrender.io.sequence import FrameEntry
 
 _WORTH = 1e-3  # seconds: what a smaller change does, nobody sees
+_LONGEST = 0.1  # seconds: what seems to be a shutter that takes longer is something else
 MOST_TURNS = 5
 """One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shutter:
-    """What is known of it, and undone in the photographs that a turn is given."""
+    """How long a shutter takes, and what to undo for it in which photographs; none unless said."""
 
     readout: Readout = field(default_factory=lambda: Readout(0.0, 0.0))
-    """As `told` after the turn before."""
+    """As photographs have `told`."""
     row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
     """Of photographs by their indices; empty as long as all rows seem to be exposed at once."""
 
@@ -35,10 +36,14 @@ class Shutter:
         return self.readout.seconds if self.row_motions else 0.0
 
     def told(self, entries: tuple[FrameEntry, ...], refined: RefinedPoses) -> "Shutter":
-        """What the photographs that were `refined` tell, in which this one is undone."""
+        """What photographs in which this one is undone tell, once their poses are `refined`.
+
+        Nothing is to be undone where rows may be exposed at once, or where no shutter takes as long. A camera file that
+        is wrong by some per cent looks like one of a millisecond or a few.
+        """
         left = refined.rounds[-1].readout
         readout = Readout(self.seconds + left.seconds, left.sigma)
-        if not readout.is_certain:
+        if not readout.is_certain or abs(readout.seconds) > _LONGEST:
             return Shutter(readout)
         motions = refined.row_motions(readout.seconds)
         return Shutter(readout, {entry.index: motion for entry, motion in zip(entries, motions, strict=True)})
@@ -48,7 +53,7 @@ class Shutter:
         return abs(told.seconds - self.seconds) <= max(2 * told.readout.sigma, _WORTH)
 
     def scaled(self, factor: float) -> "Shutter":
-        """The same in a unit of length of which `factor` are one."""
+        """The same with all lengths multiplied by `factor`."""
         return Shutter(self.readout, {index: motion.scaled(factor) for index, motion in self.row_motions.items()})
 
     def description(self, told: "Shutter") -> dict[str, Any]:

@@ -1,23 +1,31 @@
 """Photographs whose rows are exposed one after the other, while the camera moves: told from them, and undone."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from flights import camera_of
 
+from glrender.errors import InputError
+from glrender.frontend.bundle_adjustment import Readout
+from glrender.frontend.refine_poses import RefinedPoses
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
+from glrender.geometry.row_motion import RowMotion
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import FrameEntry, Sequence, open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.refined_start import RefinedStart, refine_start
+from glrender.pipeline.refined_start import RefinedStart, read_again, refine_start
+from glrender.pipeline.shutter import Shutter
 from glrender.render.forward import ForwardRenderer
 from glrender.simulate.elevation import BUILTIN, read_elevation
 from glrender.simulate.scene import with_texture
@@ -131,3 +139,24 @@ def test_photographs_whose_rows_are_exposed_at_once_stay_as_they_are(context: Co
     assert abs(told["seconds"]) < 4 * told["sigma"]
     assert told["undone"] == 0
     assert not found.shutter.row_motions
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sigma", "undone"),
+    [(0.02, 1e-3, True), (-0.02, 1e-3, True), (0.02, 6e-3, False), (9e-4, 1e-4, False), (0.2, 1e-3, False)],
+)
+def test_what_may_be_none_and_what_no_shutter_takes_is_not_undone(seconds: float, sigma: float, undone: bool) -> None:
+    entry = FrameEntry(0, 0.0, 0.0, None, None)
+    last = SimpleNamespace(readout=Readout(seconds, sigma))
+    refined = SimpleNamespace(rounds=[last], row_motions=lambda readout: [RowMotion(np.ones(6), np.ones(3))])
+    told = Shutter().told((entry,), cast(RefinedPoses, refined))
+    assert told.readout == Readout(seconds, sigma)
+    assert bool(told.row_motions) == undone
+
+
+def test_a_photograph_that_is_gone_when_it_is_read_again_is_named(rolling: Sequence, tmp_path: Path) -> None:
+    entries = rolling.frames[:3]
+    gone = replace(entries[1], color_path=tmp_path / "gone.png")
+    assert len(read_again(rolling, entries, entries[:1])) == 3
+    with pytest.raises(InputError, match=r"gone\.png: can no longer be read"):
+        read_again(rolling, (entries[0], gone, entries[2]), entries[:1])
