@@ -21,6 +21,7 @@ from glrender.frontend.ground_errors import GroundErrors, ground_errors
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, PointTerm, Views, point_term, rho
 from glrender.frontend.pose_blocks import assembled, factored
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
@@ -30,7 +31,6 @@ LEAST_SIGMA = 0.05
 """Pixels: no corner is found again better."""
 MOST_STEPS = 30
 _READOUT = 0.03  # seconds that a shutter may take from the first row to the last, unless photographs tell better
-_CERTAIN, _WORTH = 4.0, 1e-3  # standard deviations and seconds from which on it takes any
 _SETTLED = 1e-4  # of the cost: a smaller gain is none
 _DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that from which nothing leads on
 
@@ -73,20 +73,6 @@ class BundleState:
     """(n,) of the points of each of the matches, 1/m."""
 
 
-@dataclass(frozen=True)
-class Readout:
-    """How long it takes from the exposure of an image's first row to that of its last."""
-
-    seconds: float
-    sigma: float
-    """Standard deviation, whatever the focal length is; where motion does not tell, that of any shutter."""
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether rows are surely exposed one after the other, and so that it matters."""
-        return abs(self.seconds) > max(_CERTAIN * self.sigma, _WORTH)
-
-
 @dataclass(frozen=True, eq=False)
 class Adjusted:
     """What came of a bundle adjustment."""
@@ -103,8 +89,8 @@ class Adjusted:
     """The share of the matches whose robust weight is above one half."""
     focal_error: FocalError
     """What all of them say of the camera's focal length, whatever the shutter does."""
-    readout: Readout
-    """What all of them say of the shutter, to first order."""
+    readout: TimeEstimate
+    """From the exposure of an image's first row to that of its last, to first order, whatever the focal length is."""
     converged: bool
 
 
@@ -229,7 +215,9 @@ class _Bundle:
             found.append(by.T @ factor.solve(by))
         return np.asarray(np.mean(found, axis=0))
 
-    def camera_errors(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> tuple[FocalError, Readout]:
+    def camera_errors(
+        self, terms: list[PointTerm], factor: SuperLU, state: BundleState
+    ) -> tuple[FocalError, TimeEstimate]:
         """The focal length and the readout as two more unknowns, to first order.
 
         Matches with one anchor are off alike where its image is noisy, or where its windows are seen aslant, so sigma
@@ -244,7 +232,7 @@ class _Bundle:
         explained = factor.solve(across)
         told = own - across.T @ explained
         if not told[0, 0] > 1e-6 * own[0, 0]:
-            return FocalError(0.0, np.inf), Readout(0.0, _READOUT)
+            return FocalError(0.0, np.inf), TimeEstimate(0.0, _READOUT)
         covariance = np.linalg.inv(told + np.diag([0.0, 1 / _READOUT**2]))
         vector = self.vector(terms, state)
         found = covariance @ (np.sum([term.vector[-2:] for term in terms], axis=0) - explained.T @ vector)
@@ -257,4 +245,4 @@ class _Bundle:
             scatter += np.outer(score, score)
         variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
         (share, readout), (share_sigma, readout_sigma) = found, np.sqrt(variances)
-        return FocalError(float(share), float(share_sigma)), Readout(float(readout), float(readout_sigma))
+        return FocalError(float(share), float(share_sigma)), TimeEstimate(float(readout), float(readout_sigma))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
 from glrender.geometry.intensity import intensity
@@ -19,7 +20,7 @@ from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.shutter import MOST_TURNS, Shutter
-from glrender.pipeline.turning_clock import UNKNOWN, ClockOffset, compare_turns
+from glrender.pipeline.turning_clock import UNKNOWN, compare_turns
 
 Float64 = NDArray[np.float64]
 
@@ -135,7 +136,7 @@ def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) ->
     return -up / ground.below(T_world_camera, T_world_map)
 
 
-def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: ClockOffset) -> tuple[Float64, int]:
+def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: TimeEstimate) -> tuple[Float64, int]:
     """(N, 4, 4) poses at `times` (N,) by a clock, `raw` ones where the trajectory has none then; and how many these
     are."""
     covered = np.array([trajectory.covers(time + clock.applied) for time in times])
@@ -145,7 +146,7 @@ def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: Cloc
     return given, int(np.count_nonzero(~covered))
 
 
-def _describe_clock(offset: ClockOffset, asked_for: ClockOffset, beyond: int) -> dict[str, Any]:
+def _describe_clock(offset: TimeEstimate, asked_for: TimeEstimate, beyond: int) -> dict[str, Any]:
     """The one that poses were looked up by, and what is asked for where that is none."""
     if offset.is_certain:
         reason = "how the photographs turn"

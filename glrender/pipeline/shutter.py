@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from glrender.frontend.bundle_adjustment import Readout
 from glrender.frontend.refine_poses import RefinedPoses
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry.row_motion import RowMotion
 from glrender.io.sequence import FrameEntry
 
-_WORTH = 1e-3  # seconds: what a smaller change does, nobody sees
 _LONGEST = 0.1  # seconds: what seems to be a shutter that takes longer is something else
 MOST_TURNS = 5
 """One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
@@ -25,7 +24,7 @@ MOST_TURNS = 5
 class Shutter:
     """How long a shutter takes, and what to undo for it in which photographs; none unless said."""
 
-    readout: Readout = field(default_factory=lambda: Readout(0.0, 0.0))
+    readout: TimeEstimate = field(default_factory=lambda: TimeEstimate(0.0, 0.0))
     """As photographs have `told`."""
     row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
     """Of photographs by their indices; empty as long as all rows seem to be exposed at once."""
@@ -42,7 +41,7 @@ class Shutter:
         is wrong by some per cent looks like one of a millisecond or a few.
         """
         left = refined.rounds[-1].readout
-        readout = Readout(self.seconds + left.seconds, left.sigma)
+        readout = TimeEstimate(self.seconds + left.seconds, left.sigma)
         if not readout.is_certain or abs(readout.seconds) > _LONGEST:
             return Shutter(readout)
         motions = refined.row_motions(readout.seconds)
@@ -50,7 +49,7 @@ class Shutter:
 
     def is_confirmed_by(self, told: "Shutter") -> bool:
         """Whether what is told then is the same, as far as that can be told."""
-        return abs(told.seconds - self.seconds) <= max(2 * told.readout.sigma, _WORTH)
+        return self.readout.is_confirmed_by(told.readout)
 
     def scaled(self, factor: float) -> "Shutter":
         """The same with all lengths multiplied by `factor`."""

@@ -1,11 +1,10 @@
 """How far the clock of a trajectory is from the clock of photographs, by how the camera turned."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.io.trajectory import Trajectory
 
 Float64 = NDArray[np.float64]
@@ -19,38 +18,12 @@ _HALF = 0.005
 _VARIED = 1e-4
 """Of the squares of the rates: what is not the same in all of them, at least."""
 _STEPS, _SETTLED = 20, 1e-6
-_CERTAIN, _WORTH = 4.0, 1e-3
-"""Standard deviations and seconds from which on an offset is one."""
 
 
-@dataclass(frozen=True)
-class ClockOffset:
-    """An estimate of a time offset."""
-
-    seconds: float
-    """To be added to a photograph's time before its pose is looked up."""
-    sigma: float
-    """Seconds; infinite where the turns do not tell."""
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether it is an offset at all."""
-        return abs(self.seconds) > max(_CERTAIN * self.sigma, _WORTH)
-
-    @property
-    def applied(self) -> float:
-        """Seconds; 0 where they are no offset."""
-        return self.seconds if self.is_certain else 0.0
-
-    def is_confirmed_by(self, later: "ClockOffset") -> bool:
-        """Whether poses that were looked up by this one tell the same, as far as they can tell."""
-        return abs(later.applied - self.applied) <= max(2 * later.sigma, _WORTH)
+UNKNOWN = TimeEstimate(0.0, np.inf)
 
 
-UNKNOWN = ClockOffset(0.0, np.inf)
-
-
-def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> ClockOffset:
+def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> TimeEstimate:
     """The offset at which a trajectory turns as photographs do, taken at `times` (N,) from `poses` (N, 4, 4).
 
     The camera may sit otherwise on what the trajectory is of: the rotations of the poses are those of the trajectory,
@@ -82,4 +55,4 @@ def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> Clo
             return UNKNOWN
         if abs(step) < _SETTLED:
             break
-    return ClockOffset(seconds, sigma)
+    return TimeEstimate(seconds, sigma)

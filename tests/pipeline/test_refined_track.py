@@ -11,10 +11,11 @@ from scipy.sparse import csr_array
 from glrender.cli.fuse import _describe_poses
 from glrender.errors import InputError
 from glrender.frontend.bootstrap import Start
-from glrender.frontend.bundle_adjustment import Adjusted, BundleState, Readout
+from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
 from glrender.frontend.refine_poses import RefinedPoses
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -88,7 +89,9 @@ class TestScale:
             nothing = csr_array((3 * len(places), 6 * count))
             errors = GroundErrors(places, np.zeros((len(places), 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
             state = BundleState(poses, np.zeros(6), ())
-            said = Adjusted(state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), Readout(0.0, np.inf), True)
+            said = Adjusted(
+                state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), True
+            )
             return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)))
 
         monkeypatch.setattr(refined_track, "refine_poses", refine)

@@ -11,8 +11,8 @@ import pytest
 from flights import camera_of
 
 from glrender.errors import InputError
-from glrender.frontend.bundle_adjustment import Readout
 from glrender.frontend.refine_poses import RefinedPoses
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
@@ -147,10 +147,10 @@ def test_photographs_whose_rows_are_exposed_at_once_stay_as_they_are(context: Co
 )
 def test_what_may_be_none_and_what_no_shutter_takes_is_not_undone(seconds: float, sigma: float, undone: bool) -> None:
     entry = FrameEntry(0, 0.0, 0.0, None, None)
-    last = SimpleNamespace(readout=Readout(seconds, sigma))
+    last = SimpleNamespace(readout=TimeEstimate(seconds, sigma))
     refined = SimpleNamespace(rounds=[last], row_motions=lambda readout: [RowMotion(np.ones(6), np.ones(3))])
     told = Shutter().told((entry,), cast(RefinedPoses, refined))
-    assert told.readout == Readout(seconds, sigma)
+    assert told.readout == TimeEstimate(seconds, sigma)
     assert bool(told.row_motions) == undone
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from glrender.frontend.bundle_adjustment import Adjusted, BundleState, Readout
+from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
 from glrender.frontend.refine_poses import RefinedPoses
+from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
@@ -85,7 +86,7 @@ def adjusted(poses: np.ndarray) -> RefinedPoses:
     state = BundleState(poses, np.zeros(6), ())
     nothing = csr_array((0, 6 * count))
     ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
-    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), Readout(0.0, np.inf), True)
+    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), True)
     return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)))
 
 
