@@ -104,9 +104,8 @@ class GpuNormalEquations:
         slope = check_positive("max_depth_slope", max_depth_slope)
         self._compute(renderer, surface, T_world_camera, frame, depth_loss, color_loss, slope)
         channels = 0 if surface.colors is None else surface.channels
-        planes = 2 if channels else 1
         cost, sums = self._sums()
-        matrix = self._read("Matrix", (planes, *surface.shape, 4), np.float32)
+        matrix = self._read("Matrix", (_planes(channels), *surface.shape, 4), np.float32)
         vector = self._read("Vector", (1 + channels, *surface.shape), np.float32)
         heights, *colors = (BlockStencil(self._double(plane[..., None])) for plane in matrix)
         # Nothing is said about unseen vertices, but 0 times NaN is NaN.
@@ -153,7 +152,7 @@ class GpuNormalEquations:
             "color_sigma": frame.color_sigma,
         }
         channels = 0 if surface.colors is None else surface.channels
-        buffers = self._storage(*surface.shape, channels) | frame.buffers
+        buffers = self._storage(surface.shape, channels, separate=screened) | frame.buffers
         rendered = renderer.draw(surface, T).target
         textures = frame.textures | {"surface": renderer.surface_texture, "triangles": rendered.texture("geometry")}
         textures |= {name: rendered.texture(name) for name in rendered.names if name != "geometry"}
@@ -220,18 +219,18 @@ class GpuNormalEquations:
         np.copyto(array, values)
         return array
 
-    def _storage(self, rows: int, cols: int, channels: int) -> dict[str, moderngl.Buffer]:
-        """The buffers for a map of rows x cols vertices, or larger ones; histograms and boxes are empty.
+    def _storage(self, shape: tuple[int, int], channels: int, *, separate: bool) -> dict[str, moderngl.Buffer]:
+        """The buffers for a map of (rows, cols) vertices, or larger ones; histograms and boxes are empty.
 
         None is made smaller: frames with colours and without take turns, and memory takes a GPU milliseconds.
         """
-        for name, size in _sizes(self.camera, (rows, cols), channels).items():
+        for name, size in _sizes(self.camera, shape, channels, separate=separate).items():
             if name in self._buffers:
                 if self._buffers[name].size >= size:
                     continue
                 self.context.release(self._buffers.pop(name))
             if size:
-                what = f"normal equations of {rows} x {cols} vertices"
+                what = f"normal equations of {shape[0]} x {shape[1]} vertices"
                 self._buffers[name] = storage_buffer(self.context, what, size)
                 if name in ("Histograms", "EmptyBoxes"):
                     self._buffers[name].write(bytes(size))
@@ -245,13 +244,17 @@ class GpuNormalEquations:
         return self._passes[key]
 
 
-def largest_buffer(camera: Camera, shape: tuple[int, int], channels: int) -> int:
-    """Bytes of the largest buffer for a map of (rows, cols) vertices; `glrender.gl.path` asks whether it fits."""
-    return max(_sizes(camera, shape, channels).values())
+def largest_buffer(camera: Camera, shape: tuple[int, int], channels: int, *, separate: bool = False) -> int:
+    """Bytes of the largest buffer for a map of (rows, cols) vertices; `glrender.gl.path` asks whether it fits.
+
+    `separate` is for heights and colours apart, as `GpuNormalEquations.screened` has them.
+    """
+    return max(_sizes(camera, shape, channels, separate=separate).values())
 
 
-def _sizes(camera: Camera, shape: tuple[int, int], channels: int) -> dict[str, int]:
+def _sizes(camera: Camera, shape: tuple[int, int], channels: int, *, separate: bool) -> dict[str, int]:
     """Bytes of each buffer, by the name that the shaders have for it."""
+    entries = _planes(channels) if separate else _entries(channels)
     rows, cols = shape
     tiles_x, tiles_y = _tiles(camera)
     pixels = 16 * camera.width * camera.height
@@ -262,10 +265,10 @@ def _sizes(camera: Camera, shape: tuple[int, int], channels: int) -> dict[str, i
         "Tiles": TILE.itemsize * tiles_x * tiles_y,
         "ByHeight": pixels,
         "ByColor": pixels if channels else 0,
-        "Couplings": pixels if channels else 0,
+        "Couplings": pixels if channels and not separate else 0,
         "Boxes": quads,
         "EmptyBoxes": quads,
-        "Matrix": 4 * 4 * _entries(channels) * rows * cols,
+        "Matrix": 4 * 4 * entries * rows * cols,
         "Vector": 4 * (1 + channels) * rows * cols,
     }
 
@@ -273,6 +276,11 @@ def _sizes(camera: Camera, shape: tuple[int, int], channels: int) -> dict[str, i
 def _tiles(camera: Camera) -> tuple[int, int]:
     """How many tiles the image has along x and y."""
     return -(-camera.width // TILE_WIDTH), -(-camera.height // TILE_HEIGHT)
+
+
+def _planes(channels: int) -> int:
+    """Stencils of one number a pair of vertices: of the heights, and of all colours alike."""
+    return 2 if channels else 1
 
 
 def _entries(channels: int) -> int:

@@ -128,7 +128,7 @@ def _work(context: Context, fusion: HeightMapFusion, recording: Recording) -> di
     triangles = renderer.render(surface, T_world_camera, pose=False, edges=False).triangle_ids
     renderer.release()
     work = frame_work(load_of(Scene(surface, camera, T_world_camera), triangles))
-    if equations_path(context, largest_buffer(camera, surface.shape, 3)).on_gpu:
+    if equations_path(context, largest_buffer(camera, surface.shape, 3, separate=True)).on_gpu:
         del work["normal_equations"]
     return work
 

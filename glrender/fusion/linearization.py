@@ -91,7 +91,7 @@ class FrameLinearizer:
     ) -> None:
         self._context, self._camera, self._grid, self._weighting = context, camera, grid, weighting
         if where is None:
-            where = equations_path(context, largest_buffer(camera, grid.shape, 3)).where
+            where = equations_path(context, largest_buffer(camera, grid.shape, 3, separate=True)).where
         on_gpu = check_choice("where", where, ("gpu", "host")) == "gpu"
         self._renderer = DerivativeRenderer(context, camera) if on_gpu else None
         self._gpu = GpuNormalEquations(context, camera) if on_gpu else None

@@ -74,10 +74,6 @@ class NormalEquations:
             self.stencil + other.stencil, self.vector + other.vector, self.cost + other.cost, self.count + other.count
         )
 
-    def heights_only(self) -> "NormalEquations":
-        """Those of the heights, as if all colours were known."""
-        return NormalEquations(self.stencil.heights_only(), self.vector[..., :1], self.cost, self.count)
-
     @property
     def rhs(self) -> Array:
         return self.vector

@@ -199,6 +199,7 @@ def test_a_map_beyond_the_largest_buffer_is_refused(
 def test_the_largest_buffer_is_the_stencil_of_a_large_map_and_grows_with_it() -> None:
     camera = Camera(640, 480, 500, 500, 319.5, 239.5)
     assert largest_buffer(camera, (1025, 1025), 3) == 1025 * 1025 * 4 * 5 * 4
+    assert largest_buffer(camera, (1025, 1025), 3, separate=True) == 1025 * 1025 * 4 * 2 * 4
     assert largest_buffer(camera, (1025, 1025), 0) == 1025 * 1025 * 4 * 4
     assert largest_buffer(camera, (3, 3), 0) == 640 * 480 * 16
 
