@@ -36,7 +36,7 @@ class HostCopy:
 class GpuCopy:
     """Copies from one buffer of the context to another at each call, and returns when that is done.
 
-    By a compute shader where there are any: on an H100 OpenGL's own way of copying buffers takes eleven times as long.
+    By a compute shader where there are any: OpenGL's own way of copying buffers may be far from what the memory can do.
     """
 
     def __init__(self, context: Context) -> None:
