@@ -1,7 +1,5 @@
 """Image files: 8-bit sRGB colour and 16-bit depth, decoded only if they are whole."""
 
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.io.color import linear_to_bytes
 from glrender.io.files import write_bytes
+from glrender.io.png_decoder import PNG_SIGNATURE, decode_plain_png, png_damage
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
 JPEG_END = b"\xff\xd9"
 
@@ -37,13 +35,18 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
 
 def decode_color(name: str, data: bytes) -> NDArray[np.uint8]:
     """(height, width, 3) sRGB bytes, red first, of a PNG or JPEG; FrameError, with its `name`, if it is not whole."""
-    bgr = _decode(name, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rgb = _plain(name, data)
+    if rgb is None or rgb.ndim != 3:
+        bgr = _decode(name, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return np.asarray(rgb, dtype=np.uint8)
 
 
 def decode_depth(name: str, data: bytes) -> NDArray[np.uint16]:
     """(height, width) counts of a 16-bit PNG of one channel; FrameError, with its `name`, if it is not that."""
-    counts = _decode(name, data, cv2.IMREAD_UNCHANGED)
+    counts = _plain(name, data)
+    if counts is None:
+        counts = _decode(name, data, cv2.IMREAD_UNCHANGED)
     if counts.dtype != np.uint16 or counts.ndim != 2:
         raise FrameError(
             f"{name}: received {counts.dtype} of shape {counts.shape}, expected a 16-bit image of one channel"
@@ -75,32 +78,21 @@ def encode_png(pixels: NDArray[Any]) -> bytes:
     return cv2.imencode(".png", bgr)[1].tobytes()
 
 
-def _decode(name: str, data: bytes, flags: int) -> NDArray[Any]:
-    # The decoder gives a half-decoded image, and no error, for a file that was cut off.
-    damage = _png_damage(data) if data.startswith(PNG_SIGNATURE) else _jpeg_damage(data)
+def _plain(name: str, data: bytes) -> NDArray[Any] | None:
+    """The pixels of a file that needs no other decoder, None of another one; FrameError if it is not whole."""
+    # OpenCV's decoder gives a half-decoded image, and no error, for a file that was cut off.
+    is_png = data.startswith(PNG_SIGNATURE)
+    damage = png_damage(data) if is_png else _jpeg_damage(data)
     if damage:
         raise FrameError(f"{name}: {damage}")
+    return decode_plain_png(data) if is_png else None
+
+
+def _decode(name: str, data: bytes, flags: int) -> NDArray[Any]:
     pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     if pixels is None:
         raise FrameError(f"{name}: cannot be decoded; the file is damaged")
     return pixels
-
-
-def _png_damage(data: bytes) -> str | None:
-    """What is wrong with the chunks of a PNG (each: length, type, content, checksum), or None."""
-    position, kind = len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
-        if position + 12 > len(data):
-            return f"truncated PNG: {len(data)} bytes, and no end"
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 8 + length
-        if end + 4 > len(data):
-            return f"truncated PNG: {len(data)} bytes of at least {end + 16}"
-        (checksum,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(memoryview(data)[position + 4 : end]) != checksum:
-            return f"damaged PNG: wrong checksum at byte {position}"
-        position = end + 4
-    return None
 
 
 def _jpeg_damage(data: bytes) -> str | None:

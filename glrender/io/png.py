@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.io.images import PNG_SIGNATURE
+from glrender.io.png_decoder import PNG_SIGNATURE
 
 Bytes = NDArray[np.uint8]
 Octets = NDArray[np.uint64]

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.io.images import PNG_SIGNATURE, SATURATED, FrameError, decode_depth
+from glrender.io.images import SATURATED, FrameError, decode_depth
+from glrender.io.png_decoder import PNG_SIGNATURE
 
 DEPTH_ENCODINGS = ("16UC1", "32FC1")
 """Encodings that tell depth images: whole millimetres, or metres as floats (REP 118)."""

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from glrender.io.camera_file import CameraFile
 from glrender.io.images import (
     JPEG_SIGNATURE,
-    PNG_SIGNATURE,
     FrameError,
     decode_color,
     decode_depth,
     encode_png,
 )
+from glrender.io.png_decoder import PNG_SIGNATURE
 from glrender.io.poses.reading import Poses
 
 Kind = Literal["rgb", "depth"]
