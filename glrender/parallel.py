@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 CORES = len(os.sched_getaffinity(0))
 """Processors that this process may use."""
 
 _used = CORES
+
+Result = TypeVar("Result")
 
 
 def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *arguments: object) -> list[Any]:
@@ -31,6 +33,19 @@ def run_together(*tasks: Callable[[], Any]) -> list[Any]:
     done.
     """
     return _run(tasks)
+
+
+def begin(task: Callable[[], Result]) -> Callable[[], Result]:
+    """A piece of work beside what comes next, if a thread is free for it; what is returned waits for it to end.
+
+    As for `run_together`. Its error is passed on by what is returned, and by nothing else.
+    """
+    future = _pool(os.getpid()).submit(task)
+
+    def result() -> Result:
+        return task() if future.cancel() else future.result()  # done here if all threads are busy
+
+    return result
 
 
 def share_cores(processes: int) -> None:

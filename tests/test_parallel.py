@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from glrender.parallel import CORES, even_parts, run_parts, run_together, share_cores
+from glrender.parallel import CORES, begin, even_parts, run_parts, run_together, share_cores
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:
@@ -67,3 +67,36 @@ def test_an_error_comes_once_nothing_runs_any_more(failing: int) -> None:
     with pytest.raises(ValueError, match=str(failing)):
         run_together(*(partial(work, k) for k in range(3)))
     assert running == [0]
+
+
+def test_what_is_begun_goes_on_beside() -> None:
+    began, may_end = threading.Event(), threading.Event()
+
+    def work() -> str:
+        began.set()
+        assert may_end.wait(30)
+        return threading.current_thread().name
+
+    result = begin(work)
+    assert began.wait(30)  # nobody has asked for its result
+    may_end.set()
+    assert result().startswith("glrender")
+
+
+def test_what_no_thread_has_begun_is_done_by_who_asks() -> None:
+    may_end = threading.Event()
+    busy = [begin(partial(may_end.wait, 30)) for _ in range(CORES)]
+    try:
+        assert begin(threading.current_thread)() is threading.current_thread()
+    finally:
+        may_end.set()
+    assert all(wait() for wait in busy)
+
+
+def test_an_error_of_what_was_begun_comes_with_its_result() -> None:
+    def fail() -> None:
+        raise ValueError("late")
+
+    result = begin(fail)
+    with pytest.raises(ValueError, match="late"):
+        result()

@@ -111,7 +111,7 @@ _ALIKE = np.zeros((0, 0), np.float32)
 """Stands for standard deviations that are all the same."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _add_pixels(
     depth: NDArray[np.float32],
     sigma: NDArray[np.float32],

@@ -188,32 +188,26 @@ class HeightMapFusion:
             self._check_channels(image.shape[2])
         watch = Stopwatch()
         with watch.stage("seed"):
+            left = self._leave() if len(self._window) > self.options.window else None
             starting = ~self.observed if self.options.heights_from == "color" else None
             unsure = ~self._observed(self._held, _SETTLED) if starting is None else starting
             sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
-            tasks = []
-            if len(self._window) > self.options.window:  # the first one leaves, at what is known before the new one
-                self._heights, first = self._settled(), self._window[0]
-                colors = None if self._colors is None else self._colors.estimate
-                tasks.append(partial(self._linearized, first.frame, first.starting, self._heights, colors))
             seen = self.grid.means(self.camera, T, depth, image, depth_sigma=sigma, wanted=unsure | self._new)
             seeded = self._seed(seen, unsure)
         frame = self._linearizer.hold(T, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
-            tasks.insert(0, partial(self._linearized, frame, starting, self._heights))
             try:
-                said, *again = self._linearizer.together(*tasks)
+                said = self._linearized(frame, starting, self._heights)
+                again = left() if left is not None else None
             except BaseException:
                 self._linearizer.let_go(frame)
                 raise
-            for each in again:
-                self._commit(each)
-        with watch.stage("log"):
-            T_map_camera = se3.inverse(self.grid.T_world_map) @ T
-            self._log.add(T_map_camera, said.heights, self._heights, ~unsure, self._attenuation)
-        self._window.append(_HeldFrame(frame, seen[..., 0], said, starting))
+            if again is not None:
+                self._commit(again)
+        self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
         with watch.stage("solve"):
-            self._improve()
+            T_map_camera = se3.inverse(self.grid.T_world_map) @ T
+            self._improve(partial(self._log.add, T_map_camera, said.heights, self._heights, ~unsure, self._attenuation))
         photographs = None
         if self._photographs is not None and image is not None:
             with watch.stage("photographs"):
@@ -342,20 +336,24 @@ class HeightMapFusion:
 
         return solve
 
+    def _leave(self) -> Callable[[], Linearized]:
+        """Begin to linearise the first frame of the window, at what is known before a new one; returns its result."""
+        self._heights, first = self._settled(), self._window[0]
+        colors = None if self._colors is None else self._colors.estimate
+        return self._linearizer.begin(partial(self._linearized, first.frame, first.starting, self._heights, colors))
+
     def _commit(self, said: Linearized) -> None:
         """Move the first frame of the window into the memory: `said` is what it says now."""
-        self._memory = self._memory + said.heights
+        self._memory = NormalEquations.sum([self._memory, said.heights])
         if self._colors is not None:
             self._colors = self._colors.with_frame(said.colors)
         self._linearizer.let_go(self._window.popleft().frame)
 
-    def _improve(self) -> None:
-        """Move heights and colours towards what is known of them."""
+    def _improve(self, note: Callable[[], None]) -> None:
+        """Move heights and colours towards what is known of them, and `note` what it was before."""
         solve = partial(self._solved, self._held, _FEW_STEPS, self._heights)
-        if self._colors is None:
-            self._heights = solve()
-        else:
-            self._heights, self._colors = run_together(solve, self._colors.relaxed)
+        relax = self._colors.relaxed if self._colors is not None else lambda: None
+        self._heights, self._colors, _ = run_together(solve, relax, note)
 
     def _total(self, held: Sequence[NormalEquations]) -> NormalEquations:
         """All that is known about the heights: the memory, the prior, and what is held back."""

@@ -23,7 +23,7 @@ from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.path import equations_path
-from glrender.parallel import run_together
+from glrender.parallel import begin
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
 from glrender.solve.systems import NormalEquations
@@ -126,9 +126,9 @@ class FrameLinearizer:
             of_colors = ColorEquations(equations.color_information, equations.color_vector)
         return Linearized(equations.heights, of_colors, _report(statistics))
 
-    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
-        """What each of the tasks returns, which linearise a frame each: at the same time, unless OpenGL does it."""
-        return run_together(*tasks) if self._gpu is None else [task() for task in tasks]
+    def begin(self, task: Callable[[], Linearized]) -> Callable[[], Linearized]:
+        """Have a frame linearised beside what comes next; where OpenGL does it, once what is returned is called."""
+        return begin(task) if self._gpu is None else task
 
     def release(self) -> None:
         """Release what was made in the context, for frames that are still held too; may be called twice."""
