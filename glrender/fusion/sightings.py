@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.parallel import even_parts, run_parts
+
 Float64 = NDArray[np.float64]
 
 _LEAST = 3
@@ -21,33 +23,44 @@ def disputed(heights: Float64, sightings: Sequence[Float64], cells: NDArray[np.b
     within a cell, so a contradiction is more than one `spacing`, and five times the spread of the sightings.
     """
     result = np.full(heights.shape, np.nan)
-    if len(sightings) >= _LEAST:
-        found = np.full(int(np.count_nonzero(cells)), np.nan)
-        _contradict(np.stack([seen[cells] for seen in sightings], axis=-1), heights[cells], spacing, found)
-        result[cells] = found
+    rows = np.flatnonzero(cells.any(axis=1))
+    if len(sightings) >= _LEAST and len(rows):
+        some = slice(rows[0], rows[-1] + 1)  # new cells lie at the edge of what has been seen
+        arguments = np.stack([seen[some] for seen in sightings]), heights[some], cells[some], spacing, result[some]
+        run_parts(_contradict, even_parts(len(arguments[1])), *arguments)
     return result
 
 
 @njit(cache=True, nogil=True)
-def _contradict(sightings: Float64, heights: Float64, spacing: float, result: Float64) -> None:
-    """The result (cells,) from sightings (cells, frames) and heights (cells,)."""
-    seen = np.empty(sightings.shape[1])
-    for cell in range(len(heights)):
-        count = 0
-        for k in range(sightings.shape[1]):
-            if np.isfinite(sightings[cell, k]):
-                seen[count] = sightings[cell, k]
-                count += 1
-        if count < _LEAST:
-            continue
-        median = _median(seen[:count])
-        off = abs(heights[cell] - median)
-        if off <= spacing:
-            continue
-        for k in range(count):
-            seen[k] = abs(seen[k] - median)
-        if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
-            result[cell] = median
+def _contradict(
+    sightings: Float64,
+    heights: Float64,
+    cells: NDArray[np.bool_],
+    spacing: float,
+    result: Float64,
+    first: int,
+    last: int,
+) -> None:
+    seen = np.empty(len(sightings))
+    for i in range(first, last):
+        for j in range(heights.shape[1]):
+            if not cells[i, j]:
+                continue
+            count = 0
+            for k in range(len(sightings)):
+                if np.isfinite(sightings[k, i, j]):
+                    seen[count] = sightings[k, i, j]
+                    count += 1
+            if count < _LEAST:
+                continue
+            median = _median(seen[:count])
+            off = abs(heights[i, j] - median)
+            if off <= spacing:
+                continue
+            for k in range(count):
+                seen[k] = abs(seen[k] - median)
+            if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
+                result[i, j] = median
 
 
 @njit(cache=True, nogil=True)
