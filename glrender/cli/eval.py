@@ -39,7 +39,7 @@ NOISE = DepthNoise()
 PROTOCOL = ("step", "depth_range", "region", "time_offset", "depth_noise")
 FOR_SEQUENCES = ("frames", *PROTOCOL)
 """Options that mean nothing against a truth."""
-FOR_TRUTH = ("remove_offset", "relief", "truth_trajectory", "trajectory")
+FOR_TRUTH = ("remove_offset", "relief", "truth_trajectory")
 """Options that mean nothing against a sequence."""
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
@@ -66,9 +66,10 @@ class Options:
     truth_trajectory: Annotated[Path | None, arg(metavar="FILE")] = None
     """The true poses of a map whose poses were estimated: their error is told, and the map moved along with them."""
     trajectory: Annotated[
-        Path | None, arg(metavar="FILE", help_behavior_hint="(default: trajectory.txt beside the map)")
+        Path | None,
+        arg(metavar="FILE", help_behavior_hint="(default: those beside a map that has its own)"),
     ] = None
-    """The estimated poses."""
+    """The map's poses: what --truth-trajectory judges, or where the frames of --sequence are looked for."""
     sequence: Path | None = None
     """A folder of depth images with poses."""
     frames: Annotated[str, arg(metavar="even|odd|first|second|A:B:C")] = ":"
@@ -147,7 +148,7 @@ def _is_up_to_scale(path: Path) -> bool:
 
 def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tuple[FrameEvaluation, dict[str, Any]]:
     """The evaluation, and an account of what was judged in what way."""
-    sequence, time_offset, source = _calibrated(open_sequence(folder), options.map.parent / REPORT)
+    sequence, time_offset, source = _as_fused(folder, options.trajectory, options.map.parent)
     protocol = Protocol(
         step=options.step,
         depth_range=options.depth_range or (0.0, math.inf),
@@ -168,24 +169,32 @@ def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tup
     return evaluation, account
 
 
-def _calibrated(sequence: Sequence, path: Path) -> tuple[Sequence, float, str]:
-    """The sequence with the depth camera to judge with, the time offset, and in words where they are from.
+def _as_fused(folder: Path, trajectory: Path | None, made: Path) -> tuple[Sequence, float, str]:
+    """The sequence with the depth camera and the poses to judge with, the time offset, and in words where these are
+    from.
 
-    They are what the map was made with, so those of its report; a map of another sequence says nothing about
-    this one's camera and clock.
+    They are what the map was made with, so those beside it in the folder `made`; a map of another sequence says nothing
+    about this one's camera, clock and poses.
     """
-    nominal = sequence.folder / "camera.yaml"
+    nominal, path = folder / "camera.yaml", made / REPORT
     if not path.exists():
-        return sequence, 0.0, str(nominal)
+        return open_sequence(folder, trajectory), 0.0, str(nominal)
     report = read_report(path)
     made_of = report["options"].get("sequence") if isinstance(report["options"], Mapping) else None
-    if isinstance(made_of, str) and Path(made_of).resolve() != sequence.folder.resolve():
-        return sequence, 0.0, f"{nominal}; the map was made of another sequence, {made_of}"
+    if isinstance(made_of, str) and Path(made_of).resolve() != folder.resolve():
+        source = f"{nominal}; the map was made of another sequence, {made_of}"
+        return open_sequence(folder, trajectory), 0.0, source
+    source = str(path)
+    if trajectory is None and report.get("poses_from", "given") != "given":
+        trajectory = made / TRAJECTORY
+    if trajectory is not None:
+        source += f", poses from {trajectory}"
+    sequence = open_sequence(folder, trajectory)
     try:
         fx, fy, cx, cy = (float(report["camera"][name]) for name in INTRINSICS)
         camera = replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy)
         depth_scale = float(report.get("depth_scale", sequence.depth_scale))
-        return sequence.with_camera(camera, depth_scale), float(report["time_offset"]), str(path)
+        return sequence.with_camera(camera, depth_scale), float(report["time_offset"]), source
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: received camera {report['camera']!r} and time_offset {report['time_offset']!r}, "
@@ -212,7 +221,7 @@ def _check(options: Options) -> None:
         for name in FOR_TRUTH:
             if getattr(options, name) != getattr(Options, name):
                 raise UsageError(f"{_flag(name)} belongs to --truth; against a sequence every pixel is judged as it is")
-    if options.trajectory is not None and options.truth_trajectory is None:
+    if options.trajectory is not None and options.sequence is None and options.truth_trajectory is None:
         raise UsageError("--trajectory: received without --truth-trajectory, which it is compared with; give both")
     if options.relief is not None and not 0 < options.relief < math.inf:
         raise UsageError(f"--relief: received {options.relief:g}, expected a finite number of metres greater than 0")

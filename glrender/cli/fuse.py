@@ -31,6 +31,7 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.pipeline.photographs import fuse_photographs
+from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.pipeline.tracked_depth import fuse_tracked_depth
 from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
 
@@ -95,9 +96,9 @@ class FuseOptions:
     odometry: Annotated[Path | None, option("FILE", "none")] = None
     """With --track: poses of the camera by odometry, in the TUM format; they give the scale, and a first guess."""
     refine_poses: bool = False
-    """With --use color: refine the poses first, by points that photographs have in common. --pose-sigma says how far
-    they are off, else 0.02 of the camera's distance to the ground and 0.6 degrees, and that the camera may sit
-    otherwise on its carrier. Tracked poses always are, but for --realtime."""
+    """Refine the poses first, those of depth images too, by points that photographs have in common. --pose-sigma says
+    how far they are off, else 0.02 of the camera's distance to the ground and 0.6 degrees, and that the camera may sit
+    otherwise on its carrier. With --use color, tracked poses always are, but for --realtime."""
     height_range: Annotated[
         tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
     ] = None
@@ -134,6 +135,7 @@ def run(options: FuseOptions) -> int:
         ),
     )
     from_photographs = options.use == "color"
+    poses = "tracked" if options.track else "refined" if options.refine_poses else "given"
     sequence = open_sequence(
         options.sequence, options.odometry or options.trajectory, photographs_only=from_photographs
     )
@@ -143,8 +145,7 @@ def run(options: FuseOptions) -> int:
         def keep(finished: FinishedMap) -> None:
             write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
 
-        fuse = _FUSE[from_photographs, options.track]
-        finished = fuse(context, sequence, chosen, advance, keep)
+        finished = _FUSE[from_photographs, poses](context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
     _warn_of_focal_length(finished.report)
     if finished.report["failure"]:
@@ -153,12 +154,14 @@ def run(options: FuseOptions) -> int:
 
 
 _FUSE = {
-    (False, False): fuse_sequence,
-    (False, True): fuse_tracked_depth,
-    (True, False): fuse_photographs,
-    (True, True): fuse_tracked_photographs,
+    (False, "given"): fuse_sequence,
+    (False, "refined"): fuse_refined_depth,
+    (False, "tracked"): fuse_tracked_depth,
+    (True, "given"): fuse_photographs,
+    (True, "refined"): fuse_photographs,
+    (True, "tracked"): fuse_tracked_photographs,
 }
-"""By whether there are photographs alone, and whether poses are to be estimated."""
+"""By whether there are photographs alone, and what is to become of the poses."""
 
 
 def _check_motion(options: FuseOptions) -> None:
@@ -170,10 +173,16 @@ def _check_motion(options: FuseOptions) -> None:
                     f"--{name}: received with --use color, which has no depth images; leave one of them out"
                 )
     else:
-        for name in ("height_range", "refine_poses", "camera_height", "baseline", "scale", "odometry"):
+        for name in ("height_range", "camera_height", "baseline", "scale", "odometry"):
             if getattr(options, name):
                 flag = name.replace("_", "-")
                 raise UsageError(f"--{flag}: received without --use color, which it belongs to")
+        for name in ("track", "realtime"):
+            if options.refine_poses and getattr(options, name):
+                raise UsageError(
+                    f"--{name}: received with --refine-poses, which looks at all photographs of given poses before the "
+                    "first depth image; leave one of them out"
+                )
     if (options.use, options.heights_from) in (("depth", "color"), ("depth", "both"), ("color", "both")):
         why = "reads no photographs" if options.use == "depth" else "has its depth from the same photographs"
         raise UsageError(f"--heights-from: received {options.heights_from} with --use {options.use}, which {why}")
@@ -292,13 +301,14 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
 
 def _warn_of_focal_length(report: Mapping[str, Any]) -> None:
     """Say on stderr where photographs say that their camera's focal length is another than it is said to be."""
-    found = report.get("pose_refinement", {}).get("focal_length")
+    refinement = report.get("pose_refinement", {})
+    found, camera = refinement.get("focal_length"), refinement.get("photographs", report)["camera"]
     if found is not None and found["wrong"]:
         share, sigma = 100 * found["share_missing"], 100 * found["sigma"]
         print(
             "glrender: warning: the photographs and their poses agree best with a focal length that is "
             f"{abs(share):.1f} ± {sigma:.1f} % {'longer' if share > 0 else 'shorter'} than "
-            f"fx {report['camera']['fx']:.1f}; check camera.yaml, or calibrate the camera",
+            f"fx {camera['fx']:.1f}; check camera.yaml, or calibrate the camera",
             file=sys.stderr,
         )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_choice
 from glrender.errors import GLError, InputError, UsageError
 from glrender.frontend.bootstrap import BootstrapOptions
+from glrender.fusion.displacement import Displacement
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.fusion.rehearsal import rehearse_fusion
@@ -37,7 +38,8 @@ class MotionOptions:
     """Whether, with `track`, the sequence's trajectory is the camera's odometry, of which the scale and a prior of each
     step are taken."""
     refine_poses: bool = False
-    """Whether to refine given poses by what the photographs have in common; tracked ones always are, unless live."""
+    """Whether to refine given poses by what the photographs have in common, those of depth images too; poses tracked by
+    photographs alone always are, unless live."""
     height_range: tuple[float, float] | None = None
     """Lowest and highest ground that is looked for, metres in the map frame; None: around the level on which most of
     the photographs agree."""
@@ -65,7 +67,7 @@ class SequenceOptions:
     calibration: CalibrationOptions | None = None
     """What to estimate of the depth camera; None: nothing."""
     motion: MotionOptions = field(default_factory=MotionOptions)
-    """How depth is found from the camera's motion, with use = color."""
+    """How poses are found or refined, and with use = color, depth."""
     strict: bool = False
     """Whether a frame that cannot be used is an error rather than skipped."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
@@ -133,12 +135,14 @@ def fuse_sequence(
     options: SequenceOptions,
     advance: Callable[[int, int], None] = lambda done, total: None,
     keep: Callable[[FinishedMap], None] = lambda finished: None,
+    displacement: Displacement | None = None,
 ) -> FinishedMap:
     """Fuse a sequence's frames; a KeyboardInterrupt, or OpenGL that fails, ends it with the map so far.
 
     `advance` is called with (frames done, frames in all), `keep` with what is returned: no KeyboardInterrupt comes
-    between the last frame and its end, so that what it writes is written. Raises InputError where there is no depth,
-    no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
+    between the last frame and its end, so that what it writes is written. `displacement` is what the poses of all
+    frames together leave uncertain of where the ground is, in the map's frame; None: nothing. Raises InputError where
+    there is no depth, no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
     """
     missing_photographs = sequence.missing_photographs if options.use == "both" else ()
     if options.strict and missing_photographs:
@@ -148,6 +152,7 @@ def fuse_sequence(
         )
     start = start_fusion(context, sequence, options)
     sequence, fusion = start.sequence, start.fusion
+    fusion.displacement = displacement
     try:
         run = _Run(start, options)
         run.rehearse(context)

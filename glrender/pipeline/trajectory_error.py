@@ -61,5 +61,6 @@ def moved_map(surface: HeightMap, alignment: TrajectoryAlignment) -> HeightMap:
         origin=(s * surface.origin[0], s * surface.origin[1]),
         T_world_map=alignment.T_true_estimated @ pose,
         sigma=None if surface.sigma is None else s * surface.sigma,
+        local_sigma=None if surface.local_sigma is None else s * surface.local_sigma,
     )
     return level_map(moved)

@@ -90,7 +90,9 @@ def refine(surface: HeightMap, factor: int) -> HeightMap:
     colors = None
     if surface.colors is not None:
         colors = np.stack([_subdivide(c, factor) for c in np.moveaxis(surface.colors, -1, 0)], axis=-1)
-    return replace(surface, heights=heights, spacing=surface.spacing / factor, colors=colors, sigma=None)
+    return replace(
+        surface, heights=heights, spacing=surface.spacing / factor, colors=colors, sigma=None, local_sigma=None
+    )
 
 
 def coarse_colors(fine: Grid, factor: int) -> Grid:

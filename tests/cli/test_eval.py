@@ -127,6 +127,39 @@ def test_camera_and_clock_are_those_of_the_report(folder: Path, capsys: pytest.C
     assert "the map was made of another sequence" in result["calibration"]
 
 
+def test_frames_are_looked_for_where_the_map_was_made_from(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the poses beside it, unless the map was made by those of the sequence, or others are given."""
+    times = 0.1 * np.arange(10)
+    poses = np.tile(np.diag([1.0, -1.0, -1.0, 1.0]), (10, 1, 1))
+    for name, lower in (("trajectory.txt", 0.03), ("other.txt", 0.05)):
+        poses[:, 2, 3] = 1 + RISE * times - lower
+        write_trajectory(folder / name, Trajectory(times, poses))
+    arguments = [folder / "map.npz", "--sequence", folder / "sequence"]
+    made = dict.fromkeys(KEYS) | {
+        "camera": {"fx": 20, "fy": 20, "cx": 9.5, "cy": 7.5},
+        "time_offset": 0.0,
+        "options": {"sequence": str(folder / "sequence")},
+    }
+    write_report(folder / "report.json", made | {"poses_from": "refined"})
+    result = evaluated(capsys, *arguments)
+    assert result["offset_mm"] == pytest.approx(-34, abs=0.03)
+    assert result["calibration"] == f"{folder / 'report.json'}, poses from {folder / 'trajectory.txt'}"
+    result = evaluated(capsys, *arguments, "--trajectory", folder / "other.txt")
+    assert result["offset_mm"] == pytest.approx(-54, abs=0.03)
+    write_report(folder / "report.json", made)
+    assert evaluated(capsys, *arguments)["offset_mm"] == pytest.approx(-4, abs=0.03)
+
+
+def test_a_map_with_a_local_sigma(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    surface = HeightMap.load(folder / "map.npz")
+    assert surface.sigma is not None
+    replace(surface, local_sigma=surface.sigma / 2).save(folder / "local.npz")
+    for reference in ("truth.npz", "sequence"):
+        kind = f"--{reference.removesuffix('.npz')}"
+        result = evaluated(capsys, folder / "local.npz", kind, folder / reference)
+        assert result["median_abs_mm"] == pytest.approx(4, abs=0.03)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

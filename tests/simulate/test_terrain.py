@@ -112,6 +112,12 @@ def test_what_makes_no_terrain() -> None:
         make_terrain(Elevation(corner))
 
 
+def test_refined_ground_has_no_sigma() -> None:
+    sigma = np.full((3, 4), 0.01)
+    fine = refine(HeightMap(np.zeros((3, 4)), 0.3, sigma=sigma, local_sigma=sigma / 2), 2)
+    assert (fine.sigma, fine.local_sigma) == (None, None)
+
+
 @pytest.mark.parametrize("factor", [1, 2, 3, 7])
 def test_refining_does_not_change_the_surface(factor: int) -> None:
     """Each fine vertex lies on the coarse triangle below it, for holes too."""

@@ -1,0 +1,108 @@
+"""Depth images whose given poses are refined by their photographs first, and fused then.
+
+Photographs tell how a camera turned and moved between two of them to a fraction of a pixel, which depth images of even
+ground hardly do; they need no depth for it, and none is taken from them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from glrender.fusion.displacement import Displacement
+from glrender.gl.context import Context
+from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.trajectory import Trajectory
+from glrender.pipeline.fuse import SequenceOptions, describe_options, fuse_sequence
+from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.photographs import start_photographs
+from glrender.pipeline.placement import place_map
+from glrender.pipeline.refined_start import refine_start
+
+_OWN = ("camera", "time_offset", "time_offset_sigma", "time_offset_from")
+"""What is told of the photographs by themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class PosesByPhotographs:
+    """Poses of a camera that takes both, and how they came about."""
+
+    trajectory: Trajectory
+    """Of the photographs, at their times; later by `SequenceOptions.time_offset` where that is given."""
+    displacement: Displacement | None
+    """What they leave uncertain of where the ground is, in the map's frame; None: nothing."""
+    description: dict[str, Any]
+    """For `report.json`."""
+
+
+def fuse_refined_depth(
+    context: Context,
+    sequence: Sequence,
+    options: SequenceOptions,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[FinishedMap], None] = lambda finished: None,
+) -> FinishedMap:
+    """Refine the poses, then fuse the frames; arguments, interruptions and what is returned as of `fuse_sequence`.
+
+    All photographs of the time of the chosen frames are used, also those of frames that are left out. Raises InputError
+    where there are no photographs, where they show too little of each other, and what `fuse_sequence` raises.
+    """
+    offset = options.time_offset or 0.0
+    posed, _ = sequence.with_poses(sequence.select(options.frames), offset)
+    placed = place_map(
+        sequence,
+        posed,
+        T_world_map=options.T_world_map,
+        bounds=options.bounds,
+        spacing=options.spacing,
+        time_offset=offset,
+    )
+    inside = replace(options, T_world_map=placed.T_world_map)
+    refined = refine_by_photographs(context, sequence, inside)
+
+    def complete(finished: FinishedMap) -> FinishedMap:
+        report: dict[str, Any] = {**finished.report, **refined.description}
+        report["options"] = describe_options(sequence, options)
+        frame_source = placed.description["T_world_map_from"]
+        report["placement"] = {**report["placement"], "T_world_map_from": frame_source}
+        return replace(finished, trajectory=refined.trajectory, report=report)
+
+    finished = fuse_sequence(
+        context,
+        replace(sequence, trajectory=refined.trajectory),
+        # By how much the poses still disagree is for fusion to find: what was said of the given ones does not hold.
+        replace(inside, fusion=replace(options.fusion, pose_sigma=None)),
+        advance,
+        lambda finished: keep(complete(finished)),
+        displacement=refined.displacement,
+    )
+    return complete(finished)
+
+
+def refine_by_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PosesByPhotographs:
+    """The poses of a sequence's camera, refined by the photographs of the chosen frames' time, see `refine_start`.
+
+    `SequenceOptions.T_world_map` is given.
+    """
+    times = [entry.time for entry in sequence.select(options.frames)]
+    photographs = _meanwhile(open_sequence(sequence.folder, photographs_only=True), min(times), max(times))
+    photographs = replace(photographs, trajectory=sequence.trajectory)
+    options = replace(options, frames="::", strict=False)
+    start = start_photographs(context, photographs, options)
+    refined = refine_start(
+        photographs, start.posed, start.keyframes, start.poses, start.ground, start.placement.T_world_map, options
+    )
+    # The depth images have a camera and a clock of their own, which come later.
+    own = {key: value for key, value in (start.description | refined.description).items() if key in _OWN}
+    description = {key: value for key, value in refined.description.items() if key not in _OWN}
+    description["pose_refinement"] = description["pose_refinement"] | {"photographs": own}
+    trajectory = Trajectory(refined.trajectory.times + (options.time_offset or 0.0), refined.trajectory.poses)
+    return PosesByPhotographs(trajectory, refined.displacement, description)
+
+
+def _meanwhile(photographs: Sequence, first: float, last: float) -> Sequence:
+    """The photographs from one before the time `first` to one after `last` (seconds)."""
+    times = sorted(entry.time for entry in photographs.frames)
+    begin = max((time for time in times if time <= first), default=first)
+    end = min((time for time in times if time >= last), default=last)
+    inside = tuple(entry for entry in photographs.frames if begin <= entry.time <= end)
+    return replace(photographs, frames=inside)

@@ -1,0 +1,121 @@
+"""Depth images whose poses are refined by their photographs before they are fused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
+from glrender.errors import InputError
+from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.shared_errors import PoseSigma
+from glrender.geometry import se3
+from glrender.geometry.mapfile import read_map
+from glrender.gl.context import Context
+from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.trajectory import Trajectory
+from glrender.pipeline.evaluate import TruthEvaluation, evaluate_against_truth
+from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.refined_depth import fuse_refined_depth
+from glrender.simulate.recording import record
+
+NOISE = PoseSigma(0.005, 0.3)
+"""Of each pose, about and along each axis."""
+FRAMES = 30
+OPTIONS = SequenceOptions(frames="even", spacing=0.05, fusion=FusionOptions(pose_sigma=NOISE))
+
+
+@pytest.fixture(scope="module")
+def drive(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Sequence:
+    """Colour and depth from a metre above rough ground, with exact poses."""
+    folder = tmp_path_factory.mktemp("refined_depth") / "drive"
+    folder.mkdir()
+    options = SimulateOptions(
+        folder, size=(3, 3), relief=0.22, path="rover", frames=150, altitude=0.9, width=160, height=120
+    )
+    scene = make_scene(options, np.random.default_rng(0))
+    scene = replace(scene, times=scene.times[:FRAMES], poses=scene.poses[:FRAMES])
+    record(context, scene, make_noise(options, scene), np.random.SeedSequence(1), folder)
+    return open_sequence(folder)
+
+
+@pytest.fixture(scope="module")
+def noisy(drive: Sequence) -> Sequence:
+    """With poses that are off."""
+    assert drive.trajectory is not None
+    rng = np.random.default_rng(3)
+    off = rng.normal(scale=np.repeat([NOISE.translation, np.radians(NOISE.rotation)], 3), size=(FRAMES, 6))
+    poses = np.stack([pose @ se3.exp(each) for pose, each in zip(drive.trajectory.poses, off, strict=True)])
+    return replace(drive, trajectory=Trajectory(drive.trajectory.times, poses))
+
+
+@pytest.fixture(scope="module")
+def refined(context: Context, noisy: Sequence) -> FinishedMap:
+    return fuse_refined_depth(context, noisy, OPTIONS)
+
+
+def judged(drive: Sequence, finished: FinishedMap) -> TruthEvaluation:
+    return evaluate_against_truth(finished.surface, read_map(drive.folder / "truth.npz"), remove_offset=True)
+
+
+def test_the_map_is_that_of_better_poses(
+    context: Context, drive: Sequence, noisy: Sequence, refined: FinishedMap
+) -> None:
+    exact, as_given = (judged(drive, fuse_sequence(context, each, OPTIONS)).summary for each in (drive, noisy))
+    found = judged(drive, refined).summary
+    worse = as_given.median_abs_mm - exact.median_abs_mm
+    assert worse > 0.5 * exact.median_abs_mm
+    assert found.median_abs_mm - exact.median_abs_mm < 0.4 * worse
+    assert found.within_2_sigma > 0.9
+
+
+def test_frames_turn_as_they_did(drive: Sequence, noisy: Sequence, refined: FinishedMap) -> None:
+    """From one to the next, and those of frames that were left out, too."""
+    true = drive.trajectory
+    assert true is not None
+    assert noisy.trajectory is not None
+    assert refined.trajectory is not None
+    np.testing.assert_allclose(refined.trajectory.times, true.times[: len(refined.trajectory.times)], atol=1e-6)
+
+    def turned(trajectory: Trajectory) -> float:
+        steps = [se3.inverse(a) @ b for a, b in zip(trajectory.poses[:-1], trajectory.poses[1:], strict=True)]
+        truly = [se3.inverse(a) @ b for a, b in zip(true.poses[:-1], true.poses[1:], strict=True)]
+        off = [se3.log(se3.inverse(T) @ step)[3:] for T, step in zip(truly, steps, strict=False)]
+        return float(np.sqrt(np.square(off).sum(axis=1).mean()))
+
+    assert turned(refined.trajectory) < 0.2 * turned(noisy.trajectory)
+
+
+def test_what_the_report_says(drive: Sequence, refined: FinishedMap) -> None:
+    report = refined.report
+    assert report["poses_from"] == "refined"
+    assert report["frames_used"] == FRAMES // 2
+    assert report["camera"]["fx"] == drive.camera.fx
+    assert report["placement"]["T_world_map_from"].startswith("the world's: the dominant plane is level")
+    assert report["options"]["T_world_map"] is None
+    assert report["pose_refinement"]["photographs"]["camera"]["fx"] == pytest.approx(drive.camera.fx)
+    assert report["pose_refinement"]["moved_m_rms"] > 0.002
+    assert abs(report["time_offset"]) < 0.01
+    assert "trajectory.txt" in refined.files
+
+
+def test_a_given_time_offset_is_that_of_both(context: Context, drive: Sequence) -> None:
+    """The trajectory's clock is late; what comes out has poses by it, and frames are looked up by it."""
+    assert drive.trajectory is not None
+    late = replace(drive, trajectory=Trajectory(drive.trajectory.times + 1.0, drive.trajectory.poses))
+    found = fuse_refined_depth(context, late, replace(OPTIONS, time_offset=1.0, frames="0:12"))
+    assert found.trajectory is not None
+    assert found.report["time_offset"] == 1.0
+    assert found.report["frames_used"] == 12
+    assert found.trajectory.times[0] == pytest.approx(drive.frames[0].time + 1.0)
+
+
+def test_without_photographs(context: Context, drive: Sequence, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for name in ("depth", "depth.txt", "camera.yaml", "groundtruth.txt"):
+        (alone / name).symlink_to(drive.folder / name)
+    with pytest.raises(InputError, match=r"no rgb\.txt, whose photographs are asked for"):
+        fuse_refined_depth(context, open_sequence(alone), OPTIONS)
