@@ -10,6 +10,7 @@ is its place on what carries it, and one more unknown:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from glrender.frontend.pose_blocks import assembled, factored
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.parallel import run_together
 
 Float64 = NDArray[np.float64]
 
@@ -166,7 +168,9 @@ class _Bundle:
 
     def terms(self, state: BundleState) -> list[PointTerm]:
         parts = zip(self._matches, self._views(state), state.inverse_depths, strict=True)
-        return [point_term(self._camera, each, views, w, self.sigma) for each, views, w in parts]
+        return run_together(
+            *(partial(point_term, self._camera, each, views, w, self.sigma) for each, views, w in parts)
+        )
 
     def stepped(
         self, state: BundleState, terms: list[PointTerm], matrix: csc_array, vector: Float64, damping: float

@@ -10,6 +10,7 @@ match directly with the anchor, so that no drift adds up from photograph to phot
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from glrender.frontend.pose_pairs import choose_pairs
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.parallel import run_together
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -104,10 +106,14 @@ def match(
         anchor, frames = corners[i], tuple(b for a, b in pairs if a == i)
         if not frames:
             continue
-        surface, sightings = _surface(camera, anchor, inverse_depths[i], planes[i]), []
-        for j in frames:
-            T = se3.inverse(poses[j]) @ poses[i]
-            sightings.append(_sighting(camera, anchor, corners[j].image, T, inverse_depths[i], surface))
+        surface = _surface(camera, anchor, inverse_depths[i], planes[i])
+        turns = [se3.inverse(poses[j]) @ poses[i] for j in frames]
+        sightings = run_together(
+            *(
+                partial(_sighting, camera, anchor, corners[j].image, T, inverse_depths[i], surface)
+                for j, T in zip(frames, turns, strict=True)
+            )
+        )
         pixels, found = (np.stack(each) for each in zip(*sightings, strict=True))
         matches.append(Matches(i, frames, anchor.rays, pixels, found))
     return matches
@@ -200,10 +206,13 @@ def _exposed_as(anchor: NDArray[np.uint8], image: NDArray[np.uint8], seen: NDArr
     """
     if not seen.any():
         return anchor
-    own, other = anchor[seen], image[seen]
-    gain = float(own.std()) / max(float(other.std()), 1.0)
-    exposed = np.clip(np.rint(gain * (image - float(other.mean())) + float(own.mean())), 0, 255).astype(np.uint8)
-    return np.where(seen, exposed, anchor)
+    mask = seen.view(np.uint8)
+    (own, own_spread), (other, other_spread) = (
+        (float(each[0, 0]) for each in cv2.meanStdDev(shown, mask=mask)) for shown in (anchor, image)
+    )
+    gain = own_spread / max(other_spread, 1.0)
+    levels = np.clip(np.rint(gain * (np.arange(256) - other) + own), 0, 255).astype(np.uint8)
+    return np.where(seen, cv2.LUT(image, levels), anchor)
 
 
 def _rays(camera: Camera, pixels: Float64) -> Float64:

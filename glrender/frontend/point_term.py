@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.frontend.point_matches import Matches
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.solve.losses import Cauchy
 
@@ -98,23 +98,12 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
     """The term of one anchor's matches at the poses and inverse depths (n,) of `views`."""
     J, by_depth = derivatives(camera, matches, views, inverse_depths)
     weight = np.where(matches.found, LOSS.weight(np.linalg.norm(views.off, axis=2) / sigma), 0.0)
-    root = np.sqrt(weight)[..., None] / sigma
-    J, by_depth, off = J * root[..., None], by_depth * root, views.off * root
-    own = np.square(by_depth).sum(axis=(0, 2))
-    own = np.maximum(own, _TOLD * max(float(np.median(own)), 1e-9))
-    pull = (by_depth * off).sum(axis=(0, 2))
-    together = (by_depth[..., None] * J).sum(axis=2)
     F, n = matches.found.shape
-    pulls = (off[..., None] * J).sum(axis=2)
-    J = J.reshape(F, 2 * n, -1)
-    matrices = J.swapaxes(1, 2) @ J
     count = 6 * F + 8
     matrix, scores, across = np.zeros((count, count)), np.zeros((n, count)), np.zeros((n, count))
-    for f in range(F):
-        at = _columns(f, F)
-        matrix[np.ix_(at, at)] += matrices[f]
-        scores[:, at] += pulls[f]
-        across[:, at] += together[f]
+    own, pull = np.zeros(n), np.zeros(n)
+    _sum_up(J, by_depth, views.off, weight / sigma**2, matrix, scores, across, own, pull)
+    own = np.maximum(own, _TOLD * max(float(np.median(own)), 1e-9))
     following = across / own[:, None]
     return PointTerm(
         who=(matches.anchor, *matches.frames),
@@ -126,34 +115,96 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
     )
 
 
-def _columns(f: int, F: int) -> NDArray[np.intp]:
-    """(14,): of all unknowns of an anchor with F frames, those that the pixels of one depend on."""
-    return np.r_[0:6, 6 + 6 * f : 12 + 6 * f, 6 * F + 6 : 6 * F + 8]
-
-
 def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: Float64) -> tuple[Float64, Float64]:
     """Of the pixels: (F, n, 2, 14) by the twists of the anchor and of the frame that they are in, the focal length and
     the seconds from row to row; and (F, n, 2) by the inverse depths."""
-    F, n = matches.found.shape
-    R, t = views.T[:, None, :3, :3], views.T[:, :3, 3]
-    focal = np.array([camera.fx, camera.fy])
-    over = _over(views.Y)
-    by_Y = np.zeros((F, n, 2, 3))
-    by_Y[..., 0, 0] = by_Y[..., 1, 1] = 1
-    by_Y[..., 2] = -over
-    by_Y *= focal[:, None] / np.maximum(views.Y[..., 2], _NEAREST)[..., None, None]
-    by_ray = by_Y @ R
-    J = np.empty((F, n, 2, 14))
-    J[..., :3] = -inverse_depths[:, None, None] * by_ray
-    J[..., 3:6] = by_ray @ se3.hats(matches.rays)
-    J[..., 6:9] = inverse_depths[:, None, None] * by_Y
-    J[..., 9:12] = -by_Y @ se3.hats(views.Y)
-    J[..., 12] = focal * over - (by_ray[..., :2] @ matches.rays[:, :2, None])[..., 0]
-    late = np.broadcast_to(matches.rays[:, 1], (F, n)), over[..., 1]
-    by_way = J[..., :6] @ views.rates[0], np.einsum("fnij,fj->fni", J[..., 6:12], views.rates[1:])
-    scale = camera.fy / camera.height
-    J[..., 13] = sum(scale * rows[..., None] * way for rows, way in zip(late, by_way, strict=True))
-    return J, (by_Y @ t[:, None, :, None])[..., 0]
+    J, by_depth = np.empty((*matches.found.shape, 2, 14)), np.empty((*matches.found.shape, 2))
+    lens = float(camera.fx), float(camera.fy), camera.fy / camera.height
+    _differentiate(lens, matches.rays, views.T, views.Y, inverse_depths, views.rates, J, by_depth)
+    return J, by_depth
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _differentiate(
+    lens: tuple[float, float, float],
+    rays: Float64,
+    T: Float64,
+    Y: Float64,
+    inverse_depths: Float64,
+    rates: Float64,
+    J: Float64,
+    by_depth: Float64,
+) -> None:
+    """Fill in `derivatives`; the lens is fx, fy, and the rows of the image that one of a ray is, as a part of all."""
+    by_Y, by_ray = np.empty(3), np.empty(3)
+    for f in range(Y.shape[0]):
+        for k in range(Y.shape[1]):
+            r, w, z = rays[k], inverse_depths[k], max(Y[f, k, 2], _NEAREST)
+            for axis in range(2):
+                over = Y[f, k, axis] / z
+                by_Y[0] = by_Y[1] = 0.0
+                by_Y[axis] = lens[axis] / z
+                by_Y[2] = -over * by_Y[axis]
+                for c in range(3):
+                    by_ray[c] = by_Y[axis] * T[f, axis, c] + by_Y[2] * T[f, 2, c]
+                row = J[f, k, axis]
+                for c in range(3):
+                    # a × b, component by component
+                    d, e = (c + 1) % 3, (c + 2) % 3
+                    row[c] = -w * by_ray[c]
+                    row[3 + c] = by_ray[d] * r[e] - by_ray[e] * r[d]
+                    row[6 + c] = w * by_Y[c]
+                    row[9 + c] = by_Y[e] * Y[f, k, d] - by_Y[d] * Y[f, k, e]
+                row[12] = lens[axis] * over - by_ray[0] * r[0] - by_ray[1] * r[1]
+                by_way = by_own_way = 0.0
+                for c in range(6):
+                    by_way += row[c] * rates[0, c]
+                    by_own_way += row[6 + c] * rates[1 + f, c]
+                row[13] = lens[2] * (r[1] * by_way + Y[f, k, 1] / z * by_own_way)
+                by_depth[f, k, axis] = by_Y[axis] * T[f, axis, 3] + by_Y[2] * T[f, 2, 3]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_up(
+    J: Float64,
+    by_depth: Float64,
+    off: Float64,
+    information: Float64,
+    matrix: Float64,
+    scores: Float64,
+    across: Float64,
+    own: Float64,
+    pull: Float64,
+) -> None:
+    """Add what F frames say of n points, with `information` (F, n) 1/pixel², before the depths are eliminated.
+
+    `matrix` and `scores` are as in `PointTerm`, `across` (n, 6 P + 2) couples each depth with all else, and `own` and
+    `pull` (n,) are its own equation.
+    """
+    F, n = information.shape
+    at, block = np.empty(14, np.intp), np.empty((14, 14))
+    for f in range(F):
+        for c in range(6):
+            at[c], at[6 + c] = c, 6 + 6 * f + c
+        at[12], at[13] = 6 * F + 6, 6 * F + 7
+        block[:] = 0.0
+        for k in range(n):
+            a = information[f, k]
+            if a == 0.0:
+                continue
+            for axis in range(2):
+                row = J[f, k, axis]
+                d, e = a * by_depth[f, k, axis], a * off[f, k, axis]
+                own[k] += d * by_depth[f, k, axis]
+                pull[k] += d * off[f, k, axis]
+                for c in range(14):
+                    scores[k, at[c]] += e * row[c]
+                    across[k, at[c]] += d * row[c]
+                    for other in range(c + 1):
+                        block[c, other] += a * row[c] * row[other]
+        for c in range(14):
+            for other in range(14):
+                matrix[at[c], at[other]] += block[max(c, other), min(c, other)]
 
 
 def _over(Y: Float64) -> Float64:
