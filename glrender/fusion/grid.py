@@ -129,13 +129,29 @@ def _add_pixels(
     Tiles of pixels that fall on no wanted cell are left out at once; `below` says how many wanted cells there are.
     """
     height, width = depth.shape
+    nearest, farthest = np.empty(width, np.float32), np.empty(width, np.float32)
     for top in range(0, height, _TILE):
+        bottom = min(top + _TILE, height)
+        _find_range(depth, top, bottom, nearest, farthest)
         for left in range(0, width, _TILE):
-            bottom, right = min(top + _TILE, height), min(left + _TILE, width)
-            if _falls_on_wanted(depth, lens, T_map_camera, place, below, top, bottom, left, right):
+            right = min(left + _TILE, width)
+            if _falls_on_wanted(nearest, farthest, lens, T_map_camera, place, below, top, bottom, left, right):
                 _add_tile(
                     depth, sigma, image, lens, T_map_camera, place, wanted, top, bottom, left, right, sums, counts
                 )
+
+
+@njit(cache=True, nogil=True)
+def _find_range(
+    depth: NDArray[np.float32], top: int, bottom: int, nearest: NDArray[np.float32], farthest: NDArray[np.float32]
+) -> None:
+    """The least and greatest depth in each column of some rows; infinite and 0 where nothing was measured."""
+    nearest[:], farthest[:] = np.inf, 0
+    for v in range(top, bottom):
+        for u in range(depth.shape[1]):  # column by column and without branches, so that it becomes vector instructions
+            z = depth[v, u]
+            nearest[u] = z if (z > 0) & (z < nearest[u]) else nearest[u]
+            farthest[u] = z if (z > farthest[u]) & (z < np.float32(np.inf)) else farthest[u]
 
 
 @njit(cache=True, nogil=True)
@@ -153,7 +169,8 @@ def _below(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True)
 def _falls_on_wanted(
-    depth: NDArray[np.float32],
+    columns_nearest: NDArray[np.float32],
+    columns_farthest: NDArray[np.float32],
     lens: Float64,
     T_map_camera: Float64,
     place: Float64,
@@ -165,11 +182,9 @@ def _falls_on_wanted(
 ) -> bool:
     """Whether any pixel of a tile may fall on a wanted cell: the corners of what it sees enclose it."""
     nearest, farthest = np.float64(np.inf), np.float64(0)
-    for v in range(top, bottom):
-        for u in range(left, right):
-            z = np.float64(depth[v, u])
-            if z > 0 and z < np.inf:
-                nearest, farthest = min(nearest, z), max(farthest, z)
+    for u in range(left, right):
+        nearest = min(nearest, np.float64(columns_nearest[u]))
+        farthest = max(farthest, np.float64(columns_farthest[u]))
     if farthest == 0.0:
         return False
     T = T_map_camera
