@@ -274,7 +274,7 @@ class HeightMapFusion:
     @property
     def _new(self) -> NDArray[np.bool_]:
         """(rows, cols): cells that the memory knows nothing of yet."""
-        return _diagonal(self._memory) == 0
+        return self._memory.height_information == 0
 
     def _seed(self, seen: Float64, where: NDArray[np.bool_]) -> int:
         """Take over what is finite of heights and colours (rows, cols, 1 + C); how many cells are seen first so."""
@@ -361,9 +361,9 @@ class HeightMapFusion:
 
     def _information(self, held: Sequence[NormalEquations]) -> Float64:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
-        total = _diagonal(self._memory).copy()
+        total = self._memory.height_information.copy()
         for each in (*held, *self._from_photographs):
-            total += _diagonal(each)
+            total += each.height_information
         return total
 
     @property
@@ -371,7 +371,9 @@ class HeightMapFusion:
         return () if self._photographs is None else (self._photographs.data,)
 
     def _observed(self, held: Sequence[NormalEquations], times: float = 1.0) -> NDArray[np.bool_]:
-        return np.asarray(self._information(held) > times * self.options.observed_ratio * _diagonal(self._prior))
+        return np.asarray(
+            self._information(held) > times * self.options.observed_ratio * self._prior.height_information
+        )
 
     def _solved(self, held: Sequence[NormalEquations], solver: MultigridSolver, heights: Float64) -> Float64:
         """`heights`, moved to, or towards, the solution of all that is known about them."""
@@ -391,8 +393,3 @@ _SETTLED = 8.0
 _FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=2, truncated=True)
 _SOME_STEPS = MultigridSolver(tolerance=0.01, max_iterations=8, truncated=True)
 _TO_THE_END = MultigridSolver()
-
-
-def _diagonal(equations: NormalEquations) -> Float64:
-    """(rows, cols): information about each height; looked at where it is, since every frame asks for it many times."""
-    return equations.stencil.matrix[:, :, 0, 0]

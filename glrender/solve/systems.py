@@ -74,6 +74,11 @@ class NormalEquations:
             self.stencil + other.stencil, self.vector + other.vector, self.cost + other.cost, self.count + other.count
         )
 
+    @cached_property
+    def height_information(self) -> Array:
+        """(rows, cols): the diagonal of the heights side by side, for whoever asks for it many times."""
+        return np.ascontiguousarray(self.stencil.matrix[:, :, 0, 0])
+
     @property
     def rhs(self) -> Array:
         return self.vector
