@@ -83,7 +83,7 @@ def add_class_bar(axes: Axes, labels: Sequence[str], colors: Sequence[tuple[floa
     mappable = ScalarMappable(Normalize(0, len(colors)), ListedColormap(list(colors)))
     middles = [k + 0.5 for k in range(len(colors))]
     bar = axes.figure.colorbar(mappable, ax=axes, shrink=0.85, pad=0.02, ticks=middles)
-    bar.ax.set_yticklabels(labels, rotation=90, va="center")
+    bar.ax.set_yticklabels(labels, va="center")
     bar.ax.tick_params(labelsize=8, length=0, labelcolor=TEXT)
     bar.outline.set_edgecolor("0.75")
 

@@ -63,8 +63,8 @@ def draw_occupancy(axes: Axes, layers: TerrainLayers) -> None:
     for cells, color in classes.values():
         colors[cells] = color
     picture = np.where(seen[..., None], relief(surface.heights, surface.spacing, colors), UNSEEN)
-    show_map(axes, surface, picture, f"where to drive: {in_words(layers.robot)}")
-    labels = [f"{name} {cells.sum() / seen.sum():.0%}" for name, (cells, _) in classes.items()]
+    show_map(axes, surface, picture, f"where to drive\n{in_words(layers.robot)}")
+    labels = [f"{name}\n{cells.sum() / seen.sum():.0%}" for name, (cells, _) in classes.items()]
     add_class_bar(axes, labels, [color for _, color in classes.values()])
 
 
