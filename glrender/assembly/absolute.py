@@ -12,12 +12,20 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class ColorEquations:
+    """What is said about the colours themselves, not about increments: they are linear."""
+
+    information: BlockStencil
+    """Of each colour channel, the same for all: (rows, cols, 4, 1)."""
+    vector: Float64
+    """(rows, cols, C)."""
+
+
+@dataclass(frozen=True, eq=False)
 class AbsoluteEquations:
     """What a frame says about heights and colours, not about increments, each as if the others were known."""
 
     heights: NormalEquations
     """Of the heights, map z; its cost and count are those of depths and colours together."""
-    color_information: BlockStencil | None
-    """Of each colour channel, the same for all: (rows, cols, 4, 1); None without colours."""
-    color_vector: Float64 | None
-    """(rows, cols, C)."""
+    colors: ColorEquations | None
+    """None without colours."""

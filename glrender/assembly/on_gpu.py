@@ -11,7 +11,7 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.assembly.absolute import AbsoluteEquations
+from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
@@ -110,11 +110,8 @@ class GpuNormalEquations:
         heights, *colors = (BlockStencil(self._double(plane[..., None])) for plane in matrix)
         # Nothing is said about unseen vertices, but 0 times NaN is NaN.
         said = vector[0, ..., None] + heights.matvec(np.nan_to_num(surface.heights)[..., None])
-        equations = AbsoluteEquations(
-            NormalEquations(heights, said, cost, sums["count"]),
-            colors[0] if channels else None,
-            self._double(np.moveaxis(vector[1:], 0, -1)) if channels else None,
-        )
+        of_colors = ColorEquations(colors[0], self._double(np.moveaxis(vector[1:], 0, -1))) if channels else None
+        equations = AbsoluteEquations(NormalEquations(heights, said, cost, sums["count"]), of_colors)
         return equations, self._statistics(sums, medians=frame.has_depth)
 
     def release(self) -> None:

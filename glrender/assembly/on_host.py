@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.assembly.absolute import AbsoluteEquations
+from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.residuals import Measurements
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
@@ -87,11 +87,12 @@ class HostNormalEquations:
         cost, count, measured, trusted, senseless = map(sum, zip(*sums, strict=True))
         if senseless:
             raise InputError(f"depth_sigma: {senseless} measured pixels have a value that is not greater than 0")
-        stencil = BlockStencil(matrix.reshape(rows, cols, 4, 1))
+        heights = BlockStencil(matrix.reshape(rows, cols, 4, 1))
         equations = AbsoluteEquations(
-            NormalEquations(stencil, vector.reshape(rows, cols, 1), float(cost), int(count)),
-            BlockStencil(painted.reshape(rows, cols, 4, 1)) if channels else None,
-            tinted.reshape(rows, cols, channels) if channels else None,
+            NormalEquations(heights, vector.reshape(rows, cols, 1), float(cost), int(count)),
+            ColorEquations(BlockStencil(painted.reshape(rows, cols, 4, 1)), tinted.reshape(rows, cols, channels))
+            if channels
+            else None,
         )
         return equations, FrameStatistics(int(measured), int(trusted), median, median_abs, scale)
 

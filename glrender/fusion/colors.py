@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.absolute import ColorEquations
 from glrender.parallel import even_parts, run_parts
 from glrender.solve.stencil import BlockStencil
 
@@ -15,16 +16,6 @@ MEAN, SIGMA = 0.5, 0.5
 """All that is known of a colour that nobody has seen."""
 
 _CONVERGED, _MOST_SWEEPS = 1e-6, 1000
-
-
-@dataclass(frozen=True, eq=False)
-class ColorEquations:
-    """What a frame said about the colours themselves, not about increments: they are linear."""
-
-    information: BlockStencil
-    """Of each colour channel, the same for all; (rows, cols, 4, 1)."""
-    vector: Float64
-    """(rows, cols, C)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.assembly.absolute import AbsoluteEquations
+from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.on_gpu import GpuNormalEquations, largest_buffer
 from glrender.assembly.on_host import HostNormalEquations
@@ -15,7 +15,6 @@ from glrender.assembly.residuals import Measurements
 from glrender.assembly.statistics import FrameStatistics
 from glrender.checks import check_choice
 from glrender.errors import GLError
-from glrender.fusion.colors import ColorEquations
 from glrender.fusion.grid import Grid
 from glrender.fusion.photometry import PhotographReport
 from glrender.fusion.weighting import Weighting
@@ -120,11 +119,7 @@ class FrameLinearizer:
         if frame.measurements.image is None:
             colors = None
         equations, statistics = self._said(self._grid.surface(heights, colors), frame)
-        of_colors = None
-        if equations.color_information is not None:
-            assert equations.color_vector is not None
-            of_colors = ColorEquations(equations.color_information, equations.color_vector)
-        return Linearized(equations.heights, of_colors, _report(statistics))
+        return Linearized(equations.heights, equations.colors, _report(statistics))
 
     def begin(self, task: Callable[[], Linearized]) -> Callable[[], Linearized]:
         """Have a frame linearised beside what comes next; where OpenGL does it, once what is returned is called."""

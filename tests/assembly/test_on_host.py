@@ -70,14 +70,14 @@ def assert_same(found: AbsoluteEquations, expected: NormalEquations, scene: Scen
             expected.vector[..., :1] + heights.matvec(np.nan_to_num(scene.surface.heights)[..., None]),
         ),
     ]
-    if found.color_information is not None:
+    if found.colors is not None:
         at_colors = expected.stencil.matrix.copy()
         at_colors[..., [0, *range(2, at_colors.shape[-1])]] = 0
         x = np.concatenate([np.zeros((*scene.surface.shape, 1)), np.nan_to_num(scene.surface.colors, nan=0.5)], axis=-1)
         absolute = expected.vector + type(expected.stencil)(at_colors).matvec(x)
         pairs += [
-            (found.color_information.matrix, expected.stencil.matrix[..., 1:2]),
-            (found.color_vector, absolute[..., 1:]),
+            (found.colors.information.matrix, expected.stencil.matrix[..., 1:2]),
+            (found.colors.vector, absolute[..., 1:]),
         ]
     for ours, theirs in pairs:
         assert np.abs(theirs).max() > 0
@@ -163,8 +163,8 @@ def test_it_makes_no_difference_how_many_cores_there_are(frame: Callable, monkey
         assert equations.heights.cost == pytest.approx(expected.heights.cost, rel=1e-12)
         np.testing.assert_array_equal(equations.heights.stencil.matrix, expected.heights.stencil.matrix)
         np.testing.assert_array_equal(equations.heights.vector, expected.heights.vector)
-        np.testing.assert_array_equal(equations.color_information.matrix, expected.color_information.matrix)
-        np.testing.assert_array_equal(equations.color_vector, expected.color_vector)
+        np.testing.assert_array_equal(equations.colors.information.matrix, expected.colors.information.matrix)
+        np.testing.assert_array_equal(equations.colors.vector, expected.colors.vector)
 
 
 def test_statistics_are_those_of_the_measured_depths(frame: Callable, rendered: Callable) -> None:

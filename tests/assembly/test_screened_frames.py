@@ -53,9 +53,8 @@ def screened(context: Context) -> Callable[..., Screened]:
 def parts_of(equations: AbsoluteEquations) -> list[np.ndarray]:
     """Matrix and vector of the heights, and of the colours where there are any."""
     parts = [equations.heights.stencil.matrix, equations.heights.vector]
-    if equations.color_information is not None:
-        assert equations.color_vector is not None
-        parts += [equations.color_information.matrix, equations.color_vector]
+    if equations.colors is not None:
+        parts += [equations.colors.information.matrix, equations.colors.vector]
     return parts
 
 
@@ -94,9 +93,9 @@ def test_it_is_what_the_host_makes_of_the_usable_pixels(
     vectors = [system.heights.vector[..., 0]]
     matrices = [system.heights.stencil]
     if surface.colors is not None:
-        assert system.color_information is not None
-        matrices.append(system.color_information)
-        vectors += list(np.moveaxis(system.color_vector, -1, 0))
+        assert system.colors is not None
+        matrices.append(system.colors.information)
+        vectors += list(np.moveaxis(system.colors.vector, -1, 0))
     for entry, stencil in enumerate(matrices):
         truth = expected.stencil.matrix[..., entry]
         np.testing.assert_allclose(stencil.matrix[..., 0], truth, rtol=0, atol=3e-6 * np.abs(truth).max())
