@@ -86,13 +86,14 @@ def sweep(
     cols = heights.shape[1]
     # A row of vertices is touched by the quads above and below it.
     lowest, beyond = np.uint32(2 * max(first - 1, 0) * (cols - 1) + 1), np.uint32(2 * last * (cols - 1) + 1)
-    R, per_fx, per_fy = eye.R_grid_camera, 1.0 / eye.fx, 1.0 / eye.fy
+    R, per_fx, per_fy, per_spacing = eye.R_grid_camera, 1.0 / eye.fx, 1.0 / eye.fy, 1.0 / eye.spacing
     dx, dy, dz = R[0, 0] * per_fx, R[1, 0] * per_fx, R[2, 0] * per_fx
     per_k2 = 1.0 / (screen.depth_k * screen.depth_k)
     cost, used, measured, trusted, senseless = 0.0, 0, 0, 0, 0
     level, jump = np.empty(width, np.bool_), np.float32(screen.jump)
     likelihood = 1.0  # product of Cauchy's weights, whose logarithm is asked for once in a while
     for v in range(height):
+        row = np.uintp(v)  # without a sign, or each place would be checked for being counted from the end
         ry = (v - eye.cy) * per_fy
         x0 = R[0, 1] * ry + R[0, 2] - eye.cx * dx
         y0 = R[1, 1] * ry + R[1, 2] - eye.cx * dy
@@ -100,12 +101,12 @@ def sweep(
         _find_level(nearness[v], nearness[max(v - 1, 0)], nearness[min(v + 1, height - 1)], jump, level)
         u = int(np.int64(0))  # a literal 0 is a type of its own: what is called with it would be compiled twice
         while u < width:
-            visible = triangles[v, u]
+            visible = triangles[row, np.uintp(u)]
             if visible < lowest or visible >= beyond:
                 u += 1
                 continue
             t = triangle_of(heights, visible, eye)
-            step = t.side / eye.spacing
+            step = t.side * per_spacing
             counts = (t.row - (1 - t.side) // 2) >= first
             a1 = ax = ay = axx = axy = ayy = p1 = px = py = 0.0
             b1 = bx = by = bxx = bxy = byy = 0.0
@@ -113,8 +114,9 @@ def sweep(
             c0, c0x, c0y = _color(colors, t, 0, len(channels) > 0)
             c1, c1x, c1y = _color(colors, t, 1, len(channels) > 1)
             c2, c2x, c2y = _color(colors, t, 2, len(channels) > 1)
-            while u < width and triangles[v, u] == visible:
-                d, s = np.float64(depth[v, u]), np.float64(sigma[v, u])
+            while u < width and triangles[row, np.uintp(u)] == visible:
+                column = np.uintp(u)
+                d, s = np.float64(depth[row, column]), np.float64(sigma[row, column])
                 has_depth = d > 0.0 and d < np.inf
                 if has_depth and counts:
                     measured += int(s < np.inf)
@@ -126,7 +128,7 @@ def sweep(
                 x, y, z = x0 + u * dx, y0 + u * dy, z0 + u * dz
                 m_u = 1.0 / (z - t.slope_x * x - t.slope_y * y)
                 if abs(m_u) > screen.max_depth_slope or (
-                    not level[u] and _at_edge(triangles, nearness, heights, eye, v, u, screen.jump)
+                    not level[column] and _at_edge(triangles, nearness, heights, eye, v, u, screen.jump)
                 ):
                     u += 1
                     continue
@@ -160,11 +162,11 @@ def sweep(
                     axx, axy, ayy = axx + au * along_x, axy + au * along_y, ayy + av * along_y
                     p1, px, py = p1 + p, px + p * along_x, py + p * along_y
                 if len(channels) > 0:
-                    i0 = np.float64(image[v, u, 0])
+                    i0 = np.float64(image[row, column, 0])
                     e = i0 - (c0 + along_x * c0x + along_y * c0y)
                     square = e * e
                     if len(channels) > 1:
-                        i1, i2 = np.float64(image[v, u, 1]), np.float64(image[v, u, 2])
+                        i1, i2 = np.float64(image[row, column, 1]), np.float64(image[row, column, 2])
                         e = i1 - (c1 + along_x * c1x + along_y * c1y)
                         square += e * e
                         e = i2 - (c2 + along_x * c2x + along_y * c2y)
@@ -240,12 +242,10 @@ def _color(colors: Float32, t: Triangle, channel: int, there: bool) -> tuple[flo
     """The colour of the corner, and the differences of the vertices along x and y from it."""
     if not there:
         return 0.0, 0.0, 0.0
-    own = np.float64(colors[t.row, t.column, channel])
-    return (
-        own,
-        np.float64(colors[t.row, t.column + t.side, channel]) - own,
-        np.float64(colors[t.row + t.side, t.column, channel]) - own,
-    )
+    i, j = np.uintp(t.row), np.uintp(t.column)
+    along_x, along_y = np.uintp(t.column + t.side), np.uintp(t.row + t.side)
+    own = np.float64(colors[i, j, channel])
+    return own, np.float64(colors[i, along_x, channel]) - own, np.float64(colors[along_y, j, channel]) - own
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -265,7 +265,8 @@ def _places(t: Triangle, cols: int, first: int, last: int) -> Places:
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+# LLVM is left to inline these: where Numba does it, each run counts references to the arrays.
+@njit(cache=True, nogil=True)
 def _add_pairs(matrix: Float64, at: Places, m: float, x: float, y: float, xx: float, xy: float, yy: float) -> None:
     """Add a run's products of barycentrics to those of its triangle's vertices that lie in the rows of this core."""
     if at.has_own:
@@ -279,7 +280,7 @@ def _add_pairs(matrix: Float64, at: Places, m: float, x: float, y: float, xx: fl
         matrix[at.diagonal, 3] += xy
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _add_pull(vector: Float64, at: Places, k: int, one: float, x: float, y: float) -> None:
     if at.has_own:
         vector[at.own, k] += one - x - y

@@ -83,10 +83,11 @@ def to_grid(R_grid_camera: Float64, rx: float, ry: float) -> tuple[float, float,
 @njit(cache=True, nogil=True, inline="always")
 def triangle_at(heights: Float32, row: int, column: int, side: int, eye: Eye) -> Triangle:
     """The triangle with its right angle at a vertex."""
-    height = np.float64(heights[row, column])
+    i, j = np.uintp(row), np.uintp(column)  # without a sign, or they would be checked for being counted from the end
+    height = np.float64(heights[i, j])
     step = side * (1.0 / eye.spacing)
-    slope_x = (np.float64(heights[row, column + side]) - height) * step
-    slope_y = (np.float64(heights[row + side, column]) - height) * step
+    slope_x = (np.float64(heights[i, np.uintp(column + side)]) - height) * step
+    slope_y = (np.float64(heights[np.uintp(row + side), j]) - height) * step
     x, y = eye.x - column * eye.spacing, eye.y - row * eye.spacing
     return Triangle(row, column, side, slope_x, slope_y, slope_x * x + slope_y * y - (eye.z - height), x, y)
 

@@ -129,7 +129,7 @@ def expand_blocks(entries: Array) -> Array:
     return blocks
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _matvec(matrix: Array, x: Array, y: Array) -> None:
     # One sweep that reads the matrix once and adds each coupling to both of its vertices.
     rows, cols, channels = x.shape[0], x.shape[1], x.shape[2] - 1
