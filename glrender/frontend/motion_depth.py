@@ -63,8 +63,15 @@ class MotionDepth:
         They are not: the pixels of a window have about the same error, so that all of those in a cell say no more than
         one of them. Two photographs that are compared with each other share the noise of that. And `photographs` is how
         many typically see a cell, which all have the ground's roughness wrong alike.
+
+        Nor does a window know of all errors: not of poses, of what shines, or of edges that it reaches across. They are
+        of so many pixels, so that they grow with the square of the depth, while sigma hardly does: what lies flat, far
+        away, is seen foreshortened, and its texture looks finer. So what is farther than half of the photograph counts
+        for less by that square, and the map takes it from photographs that see it from nearer, where there are any.
         """
         pixels = np.square(spacing / np.maximum(self.depth, 1e-9)) * (camera.fx * camera.fy)
         noise = np.square(self.sigma) - np.square(self.roughness)
         variance = 2 * noise + photographs * np.square(self.roughness)
-        return np.sqrt(np.clip(pixels, 1, self.window) * variance).astype(np.float32)
+        known = self.depth[self.depth > 0]
+        farther = np.maximum(self.depth / np.median(known), 1) if known.size else np.ones_like(self.depth)
+        return np.asarray(np.square(farther) * np.sqrt(np.clip(pixels, 1, self.window) * variance), np.float32)

@@ -37,10 +37,13 @@ Float64 = NDArray[np.float64]
 Poses = Mapping[int, Float64]
 """T_world_camera (4, 4) of each frame by its index."""
 
-OBSERVED = 0.02
+OBSERVED = 0.001
 """`FusionOptions.observed_ratio` at most: what matched depths leave open, sigma says, and the prior may help to know.
 What more would lose, the notes beside the benchmarks say (glrender/bench/NOTES.md, depth from motion).
 """
+HELD = 12
+"""`FusionOptions.window` at least, unless frames come live: edges are first seen from afar, where windows blur them,
+and a robust estimate keeps to where it began. 24 do a little better, for twice the memory."""
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
 
@@ -80,7 +83,8 @@ class KeyframeFusion:
         self._context, self._sequence, self._options = context, sequence, options
         self._placement, self._ground = placement, ground
         self._depth_from_motion = DepthFromMotion(context, sequence.camera)
-        fusion = replace(options.fusion, observed_ratio=min(options.fusion.observed_ratio, OBSERVED))
+        window = options.fusion.window if options.realtime else max(options.fusion.window, HELD)
+        fusion = replace(options.fusion, observed_ratio=min(options.fusion.observed_ratio, OBSERVED), window=window)
         self._fusion = HeightMapFusion(
             context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, fusion
         )

@@ -122,6 +122,16 @@ def test_the_shader_finds_the_same(context: Context, views: Views, found: Motion
     assert np.percentile(np.abs(again.depth - found.depth)[both] / found.sigma[both], 99) < 0.5
 
 
+def test_what_is_farther_than_half_of_the_photograph_counts_for_less() -> None:
+    depth = np.array([[0.0, 0.9, 1.0, 1.0, 2.0]], np.float32)
+    sigma, none = np.full_like(depth, 0.01), np.zeros_like(depth)
+    seen = MotionDepth(depth, sigma, none, np.zeros(depth.shape, np.uint8), np.eye(4), 2, np.ones_like(depth))
+    fused_with = seen.fusion_sigma(Camera(5, 1, 5.0, 5.0, 2.0, 0.0), 0.1)
+    # Two photographs share their noise; of those that are known, 1 m is in the middle, and an error of pixels there is
+    # one of four times as many millimetres at 2 m.
+    np.testing.assert_allclose(fused_with[0, 1:] / (np.sqrt(2) * 0.01), [1, 1, 1, 4], rtol=1e-6)
+
+
 def test_wrong_calls_are_refused(views: Views, sweep: DepthFromMotion, context: Context) -> None:
     reference = views.photographs[REFERENCE]
     with pytest.raises(InputError, match="no sources"):
