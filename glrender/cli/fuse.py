@@ -273,6 +273,8 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
     if shutter is not None and shutter["undone"]:
         took = f"{1e3 * shutter['undone']:.1f} ± {1e3 * shutter['sigma']:.1f} ms"
         rows = f"  shutter: {took} from the first row to the last, undone in the photographs\n"
+    if not refinement.get("settled", True):
+        rows += "  shutter and clock: had not settled when given up, see pose_refinement in report.json\n"
     return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n{rows}{unknown}"
 
 

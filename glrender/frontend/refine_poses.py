@@ -3,13 +3,13 @@
 Corners of every photograph are looked for in those that overlap with it, and a bundle adjustment finds the poses, and
 how far away each corner is, with the poses that were given as a prior. Photographs taken between those whose corners
 they are tell next to nothing more of the ground; but what no photograph can tell, where all of it is, and how large, is
-known by the mean over all poses that were given. No surface is asked for that poses as rough as
-those given could not have made; only the level of the ground, about, to know what to look for where. What comes of it
-says that better, and all is done once more.
+known by the mean over all poses that were given. No surface is asked for that poses as rough as those given could not
+have made; only the level of the ground, about, to know what to look for where. What comes of it says that better, so
+all is done once more.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,6 @@ from glrender.geometry.row_motion import RowMotion
 
 Float64 = NDArray[np.float64]
 
-_ROUNDS = 2
 _AROUND = 2  # photographs on each side that tell how fast a camera moves
 _AT_ONCE = 5e-3  # seconds: what poses of two photographs differ by then is their noise, not how fast the camera was
 _FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
@@ -49,11 +48,18 @@ class RefinedPoses:
     """(N, 6) twists a second by which T_camera_world goes on; 0 where times are not known."""
     planes: Float64
     """(N, 3) p with p·r = 1/depth on a pixel's ray r: through the corners of those that have any."""
+    inverse_depths: tuple[Float64, ...]
+    """(n,) 1/m of each photograph's corners."""
 
     @property
     def poses(self) -> Float64:
         """(N, 4, 4) T_world_camera."""
         return self.rounds[-1].state.poses
+
+    def over_planes(self, photographs: Sequence[Corners]) -> "RefinedPoses":
+        """The same, to go on from with photographs that were read otherwise: their corners lie on the planes."""
+        depths = tuple(_on_plane(each.rays, plane) for each, plane in zip(photographs, self.planes, strict=True))
+        return replace(self, rounds=self.rounds[-1:], inverse_depths=depths)
 
     def row_motions(self, readout: float) -> list[RowMotion]:
         """How each photograph's camera moved, if its rows were exposed one after the other in `readout` seconds."""
@@ -70,6 +76,7 @@ def refine_poses(
     times: Float64 | None = None,
     mounted: bool = True,
     free: bool = False,
+    before: RefinedPoses | None = None,
 ) -> RefinedPoses:
     """The poses (N, 4, 4), T_world_camera, at which N `photographs` agree about where their points are.
 
@@ -79,11 +86,13 @@ def refine_poses(
     metres and radians, along and about each axis: (2,) for all or (N, 2) for each, beside what they have wrong alike
     where the camera is `mounted` on what the poses are of. Of poses that are `free`, tracked from nothing, only errors
     within their frame count: its place, direction and scale are what they have together. With their `times` (N,),
-    seconds, a shutter that exposes row by row is not taken for a wrong focal length. InputError if the numbers of
-    photographs and poses differ.
+    seconds, a shutter that exposes row by row is not taken for a wrong focal length.
+
+    This is one round: points are looked for where one `before` has found them, and without any over the planes, from
+    the given poses, after which another round is due. InputError if the numbers of photographs and poses differ.
     """
     given = check_array("poses", poses, (len(photographs), 4, 4), finite=True)
-    planes = check_array("planes", planes, (len(photographs), 3), finite=True)
+    planes = check_array("planes", planes, (len(photographs), 3), finite=True).copy()
     sigmas = np.broadcast_to(np.asarray(prior_sigma, np.float64), (len(photographs), 2))
     if not (sigmas > 0).all():
         raise InputError(f"prior_sigma: received {sigmas.min():g}, expected metres and radians greater than 0")
@@ -96,27 +105,28 @@ def refine_poses(
         free,
     )
     camera = camera.without_distortion()
+    rounds: tuple[Adjusted, ...] = ()
+    refined, mount = given, np.zeros(6)
     depths = [_on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]
-    planes, refined, mount = planes.copy(), given, np.zeros(6)
-    rounds: list[Adjusted] = []
+    if before is not None:
+        rounds, planes, depths = before.rounds, before.planes.copy(), list(before.inverse_depths)
+        refined, mount = before.poses, before.rounds[-1].state.mount
     # On shared cores the threads of BLAS take five times as long for an anchor's few points.
     with threadpool_limits(1, "blas"):
-        for _ in range(_ROUNDS):
-            matches = match(camera, photographs, refined, depths, planes)
-            if not any(each.found.any() for each in matches):
-                raise InputError(
-                    f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and "
-                    "camera"
-                )
-            start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
-            rounds.append(adjust(camera, matches, prior, start, _rates(refined, times)))
-            refined, mount = rounds[-1].state.poses, rounds[-1].state.mount
-            for each, w in zip(matches, rounds[-1].state.inverse_depths, strict=True):
-                depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
+        matches = match(camera, photographs, refined, depths, planes)
+        if not any(each.found.any() for each in matches):
+            raise InputError(
+                f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"
+            )
+        start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
+        adjusted = adjust(camera, matches, prior, start, _rates(refined, times))
+    for each, w in zip(matches, adjusted.state.inverse_depths, strict=True):
+        depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
     seen = {(m.anchor, j): int(f.sum()) for m in matches for j, f in zip(m.frames, m.found, strict=True)}
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
-    return RefinedPoses(tuple(rounds), sum(seen.values()), len(common), alone, _rates(refined, times), planes)
+    rates = _rates(adjusted.state.poses, times)
+    return RefinedPoses((*rounds, adjusted), sum(seen.values()), len(common), alone, rates, planes, tuple(depths))
 
 
 def _rates(poses: Float64, times: Float64 | None) -> Float64:

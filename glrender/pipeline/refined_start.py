@@ -6,20 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.errors import InputError
-from glrender.frontend.point_matches import Corners, find_corners, without_corners
+from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
-from glrender.geometry.intensity import intensity
-from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.shutter import MOST_TURNS, Shutter
+from glrender.pipeline.refinement_turns import Settled, read_photographs, refine_in_turns
+from glrender.pipeline.shutter import Shutter
 from glrender.pipeline.turning_clock import UNKNOWN, compare_turns
 
 Float64 = NDArray[np.float64]
@@ -72,62 +70,37 @@ def refine_start(
     times = np.array([entry.time for entry in entries])
     mounted = said is None
     has_clock = mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries)
-    assert sequence.trajectory is not None
-    shutter, clock, given, beyond = Shutter(), UNKNOWN, raw, 0
-    for turn in range(1, MOST_TURNS + 1):
+    trajectory = sequence.trajectory
+    assert trajectory is not None
+
+    def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
-        refined = refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted)
-        told = shutter.told(entries, refined)
-        ticks = compare_turns(sequence.trajectory, times, refined.poses) if has_clock else UNKNOWN
-        if (shutter.is_confirmed_by(told) and clock.is_confirmed_by(ticks)) or turn == MOST_TURNS:
-            break
-        if shutter.row_motions or told.row_motions:
-            prepared = read_again(sequence.with_row_motions(told.row_motions), entries, keyframes)
-        shutter, clock = told, ticks
-        given, beyond = _looked_up(sequence.trajectory, times, raw, clock)
+        return refine_poses(
+            sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
+        )
+
+    settled = refine_in_turns(
+        sequence,
+        entries,
+        prepared,
+        keyframes,
+        refine,
+        lambda clock: _looked_up(trajectory, times, raw, clock),
+        lambda refined: compare_turns(trajectory, times, refined.poses) if has_clock else UNKNOWN,
+    )
+    refined = settled.refined
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
-    description = {"poses_from": "refined"} | describe_refinement(refined, given, prior)
+    description = {"poses_from": "refined"} | describe_refinement(settled, prior)
     if has_clock:
-        description |= _describe_clock(clock, ticks, beyond)
-    description["pose_refinement"]["shutter_readout"] = shutter.description(told)
+        beyond = sum(not trajectory.covers(time + settled.clock.applied) for time in times)
+        description |= _describe_clock(settled.clock, settled.asked_for, beyond)
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
-    return RefinedStart({**poses, **by_index}, trajectory_of(entries, by_index), displacement, description, shutter)
-
-
-def read_photographs(
-    sequence: Sequence, photographs: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]
-) -> tuple[tuple[FrameEntry, ...], list[Corners]]:
-    """Those that can be read, prepared for refining: the keyframes with their corners."""
-    with_corners = {entry.index for entry in keyframes}
-    entries, prepared = [], []
-    for entry in photographs:
-        try:
-            image = sequence.read(entry).image
-        except FrameError:
-            continue  # told of by whoever fuses it
-        assert image is not None
-        entries.append(entry)
-        shown = intensity(image)
-        anchor = entry.index in with_corners
-        prepared.append(find_corners(sequence.camera, shown) if anchor else without_corners(shown))
-    if len(entries) < 2:
-        raise InputError(
-            f"{sequence.folder}: {len(entries)} of {len(photographs)} photographs can be read, expected at least two "
-            "to refine their poses"
-        )
-    return tuple(entries), prepared
-
-
-def read_again(sequence: Sequence, entries: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]) -> list[Corners]:
-    """The same photographs, prepared anew; InputError if one of them can no longer be read."""
-    again, prepared = read_photographs(sequence, entries, keyframes)
-    lost = [entry.color_path for entry in entries if entry not in again]
-    if lost:
-        raise InputError(f"{lost[0]}: can no longer be read, expected the photograph that it was a minute ago")
-    return prepared
+    return RefinedStart(
+        {**poses, **by_index}, trajectory_of(entries, by_index), displacement, description, settled.shutter
+    )
 
 
 def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
@@ -136,14 +109,12 @@ def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) ->
     return -up / ground.below(T_world_camera, T_world_map)
 
 
-def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: TimeEstimate) -> tuple[Float64, int]:
-    """(N, 4, 4) poses at `times` (N,) by a clock, `raw` ones where the trajectory has none then; and how many these
-    are."""
-    covered = np.array([trajectory.covers(time + clock.applied) for time in times])
-    given = raw.copy()
-    if clock.is_certain and covered.any():
-        given[covered] = [trajectory.at(time + clock.seconds) for time in times[covered]]
-    return given, int(np.count_nonzero(~covered))
+def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: TimeEstimate) -> Float64:
+    """(N, 4, 4) poses at `times` (N,) by a clock, `raw` ones where the trajectory has none then."""
+    if not clock.is_certain:
+        return raw
+    at = times + clock.seconds
+    return np.stack([trajectory.at(t) if trajectory.covers(t) else pose for t, pose in zip(at, raw, strict=True)])
 
 
 def _describe_clock(offset: TimeEstimate, asked_for: TimeEstimate, beyond: int) -> dict[str, Any]:
@@ -159,10 +130,10 @@ def _describe_clock(offset: TimeEstimate, asked_for: TimeEstimate, beyond: int) 
     return {"time_offset_from": f"kept at 0: how the photographs turn asks for {asked}"}
 
 
-def describe_refinement(refined: RefinedPoses, given: Float64, prior: tuple[float, float]) -> dict[str, Any]:
-    """What became of poses `given` (N, 4, 4), for `report.json`."""
-    last = refined.rounds[-1]
-    off = np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(refined.poses, given, strict=True)])
+def describe_refinement(settled: Settled, prior: tuple[float, float]) -> dict[str, Any]:
+    """What became of the poses that were given, for `report.json`."""
+    refined, last = settled.refined, settled.refined.rounds[-1]
+    off = np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(refined.poses, settled.given, strict=True)])
     moved, turned = (float(np.sqrt(np.square(part).sum(axis=1).mean())) for part in (off[:, :3], off[:, 3:]))
     return {
         "pose_refinement": {
@@ -183,6 +154,8 @@ def describe_refinement(refined: RefinedPoses, given: Float64, prior: tuple[floa
             "match_sigma_pixels": [each.sigma for each in refined.rounds],
             "inliers": [each.inliers for each in refined.rounds],
             "converged": [each.converged for each in refined.rounds],
+            "shutter_readout": settled.shutter.description(settled.told),
+            "settled": settled.confirmed,
         }
     }
 

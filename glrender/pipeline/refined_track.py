@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from glrender.frontend.bootstrap import Start
+from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
@@ -21,8 +22,8 @@ from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, read_again, read_photographs
-from glrender.pipeline.shutter import MOST_TURNS, Shutter
+from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen
+from glrender.pipeline.refinement_turns import read_photographs, refine_in_turns
 
 Float64 = NDArray[np.float64]
 
@@ -64,19 +65,19 @@ def refine_track(
     InputError if fewer than two of the photographs can be read, or if none shows a point of another.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
-    shutter = Shutter()
     given = np.stack([poses[entry.index] for entry in entries])
     times = np.array([entry.time for entry in entries])
     distance = float(np.median([ground.distance(pose, np.eye(4)) for pose in given]))
     planes = np.stack([level_seen(ground, pose, np.eye(4)) for pose in given])
     prior = FREE * distance, FREE
-    for turn in range(1, MOST_TURNS + 1):
-        refined = refine_poses(sequence.camera, prepared, given, planes, prior, times=times, mounted=False, free=True)
-        told = shutter.told(entries, refined)
-        if shutter.is_confirmed_by(told) or turn == MOST_TURNS:
-            break
-        prepared = read_again(sequence.with_row_motions(told.row_motions), entries, keyframes)
-        shutter = told
+
+    def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
+        return refine_poses(
+            sequence.camera, prepared, given, planes, prior, times=times, mounted=False, free=True, before=before
+        )
+
+    settled = refine_in_turns(sequence, entries, prepared, keyframes, refine, lambda clock: given)
+    refined = settled.refined
     numbers = {entry.index: k for k, entry in enumerate(entries)}
     first, last = (numbers.get(entry.index) for entry in (started_by[0], started_by[-1]))
     scale = Scale(1.0, start.scale_sigma)
@@ -95,15 +96,14 @@ def refine_track(
     off = -np.concatenate([se3.log(se3.inverse(a) @ b) for a, b in zip(refined.poses, given, strict=True)])
     displaced = (errors.by_poses @ off).reshape(-1, 3) + (1 - scale.factor) * from_middle
     by_index = {entry.index: pose for entry, pose in zip(entries, scaled, strict=True)}
-    description = describe_refinement(refined, given, prior)
-    description["pose_refinement"]["shutter_readout"] = shutter.description(told)
+    description = describe_refinement(settled, prior)
     description["pose_refinement"] |= {"scaled_by": scale.factor, "scale_sigma": scale.sigma}
     return RefinedTrack(
         {**poses, **by_index},
         trajectory_of(entries, by_index),
         Displacement.in_frame(np.eye(4), places, covariances),
         {"poses_from": "tracked and refined"} | description,
-        shutter.scaled(scale.factor),
+        settled.shutter.scaled(scale.factor),
         Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
     )
 

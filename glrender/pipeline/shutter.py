@@ -16,8 +16,6 @@ from glrender.geometry.row_motion import RowMotion
 from glrender.io.sequence import FrameEntry
 
 _LONGEST = 0.1  # seconds: what seems to be a shutter that takes longer is something else
-MOST_TURNS = 5
-"""One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
 
 
 @dataclass(frozen=True, eq=False)

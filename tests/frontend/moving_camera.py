@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from flights import camera_of
 from numpy.typing import NDArray
 
+from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.intensity import intensity
@@ -76,3 +78,8 @@ def along(motion: Callable[[float], Pose], count: int, seconds: float) -> NDArra
 def twist_between(T_world_a: Pose, T_world_b: Pose) -> NDArray[np.float64]:
     """(6,) by which camera a's pose is off from b's: T_camera_world of a is exp(twist) that of b."""
     return se3.log(se3.inverse(T_world_a) @ T_world_b)
+
+
+def refine_twice(*arguments: Any, **options: Any) -> RefinedPoses:
+    """What two rounds of `refine_poses` make of them, the second over the ground that the first one found."""
+    return refine_poses(*arguments, **options, before=refine_poses(*arguments, **options))

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground
+from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, textured_ground
 from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, plane_depth
 
 from glrender.frontend.focal import FocalError, by_focal_length
 from glrender.frontend.point_matches import find_corners
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
-from glrender.frontend.refine_poses import refine_poses
 from glrender.frontend.residuals import Exposure, photometric
 from glrender.frontend.tracker import Tracker
 from glrender.geometry.camera import Camera
@@ -71,7 +70,7 @@ def test_given_poses_tell_too(recorded: Recorded, share: float) -> None:
     planes = -recorded.poses[:, 2, :3] / below[:, None]
     camera = longer(CAMERA, -share)
     prepared = [find_corners(camera, each) for each in recorded.photographs]
-    refined = refine_poses(camera, prepared, recorded.poses, planes, (0.002, 1e-5), mounted=False)
+    refined = refine_twice(camera, prepared, recorded.poses, planes, (0.002, 1e-5), mounted=False)
     found = refined.rounds[-1].focal_error
     assert found.sigma < 0.01
     assert found.share == pytest.approx(share, abs=0.01)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground, twist_between
+from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, textured_ground, twist_between
 
 from glrender.errors import InputError
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
@@ -57,7 +57,7 @@ def level(poses: np.ndarray, truth: HeightMap) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def refined(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> RefinedPoses:
-    return refine_poses(CAMERA, photographs, given, level(given, recorded.truth), SIGMA)
+    return refine_twice(CAMERA, photographs, given, level(given, recorded.truth), SIGMA)
 
 
 def test_motions_become_right_to_a_fraction_of_a_pixel(
@@ -75,7 +75,7 @@ def test_what_all_poses_had_wrong_is_found(recorded: Recorded, photographs: list
     """As well as the positions tell: they are the better known here."""
     known = given.copy()
     known[:, :3, 3] = (recorded.poses @ se3.exp(MOUNT))[:, :3, 3]
-    found = refine_poses(CAMERA, photographs, known, level(known, recorded.truth), (0.0005, SIGMA[1]))
+    found = refine_twice(CAMERA, photographs, known, level(known, recorded.truth), (0.0005, SIGMA[1]))
     np.testing.assert_allclose(found.rounds[-1].state.mount[3:], MOUNT[3:], atol=8e-3)
     assert np.abs(off(found.poses, recorded)[:, 3:]).max() < 8e-3
 
@@ -92,7 +92,7 @@ def test_exact_rotations_are_kept_and_noise_of_positions_averages_out(
     noisy = recorded.poses.copy()
     noisy[:, :3, 3] += 0.01 * np.random.default_rng(5).normal(size=(FRAMES, 3))
     planes = level(noisy, recorded.truth)
-    found = refine_poses(CAMERA, photographs, noisy, planes, (0.01, 1e-6), mounted=False)
+    found = refine_twice(CAMERA, photographs, noisy, planes, (0.01, 1e-6), mounted=False)
     error = found.poses[:, :3, 3] - recorded.poses[:, :3, 3]
     given = noisy[:, :3, 3] - recorded.poses[:, :3, 3]
     np.testing.assert_allclose(found.poses[:, :3, :3], recorded.poses[:, :3, :3], atol=1e-4)
@@ -111,7 +111,7 @@ def test_photographs_between_tell_where_all_of_them_are(recorded: Recorded, phot
         each if k % 3 == 0 else without_corners(photograph)
         for k, (each, photograph) in enumerate(zip(photographs, recorded.photographs, strict=True))
     ]
-    found = refine_poses(CAMERA, prepared, noisy, level(noisy, recorded.truth), (0.01, 1e-6), mounted=False)
+    found = refine_twice(CAMERA, prepared, noisy, level(noisy, recorded.truth), (0.01, 1e-6), mounted=False)
     assert found.alone == ()
     error = found.poses[:, :3, 3] - recorded.poses[:, :3, 3]
     given = noisy[:, :3, 3] - recorded.poses[:, :3, 3]
@@ -124,7 +124,7 @@ def test_a_photograph_of_something_else_stays_where_it_was(
 ) -> None:
     away = given.copy()
     away[-1, :3, 3] += (5.0, 0.0, 0.0)
-    found = refine_poses(CAMERA, photographs, away, level(away, recorded.truth), SIGMA)
+    found = refine_twice(CAMERA, photographs, away, level(away, recorded.truth), SIGMA)
     assert found.alone == (FRAMES - 1,)
     np.testing.assert_allclose(twist_between(found.poses[-1], away[-1]), found.rounds[-1].state.mount, atol=1e-5)
 

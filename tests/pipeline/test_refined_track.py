@@ -92,7 +92,7 @@ class TestScale:
             said = Adjusted(
                 state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), True
             )
-            return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)))
+            return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 
         monkeypatch.setattr(refined_track, "refine_poses", refine)
         monkeypatch.setattr(refined_track, "read_photographs", lambda _, all_of_them, __: (all_of_them, []))

@@ -24,7 +24,8 @@ from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.refined_start import RefinedStart, read_again, refine_start
+from glrender.pipeline.refined_start import RefinedStart, refine_start
+from glrender.pipeline.refinement_turns import read_again
 from glrender.pipeline.shutter import Shutter
 from glrender.render.forward import ForwardRenderer
 from glrender.simulate.elevation import BUILTIN, read_elevation

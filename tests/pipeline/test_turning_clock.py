@@ -81,13 +81,17 @@ def test_photographs_from_outside_the_trajectory_are_left_out() -> None:
     assert abs(found.seconds - 0.02) < 3 * found.sigma
 
 
+BARE = SimpleNamespace(rays=np.zeros((0, 3)))
+"""A photograph without corners."""
+
+
 def adjusted(poses: np.ndarray) -> RefinedPoses:
     count = len(poses)
     state = BundleState(poses, np.zeros(6), ())
     nothing = csr_array((0, 6 * count))
     ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
     said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), True)
-    return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)))
+    return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 
 
 class TestRefiningGivenPoses:
@@ -95,7 +99,7 @@ class TestRefiningGivenPoses:
 
     @pytest.fixture
     def given(self, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-        """The poses that were to be refined, each time."""
+        """The poses that were to be refined, in each round."""
         given: list[np.ndarray] = []
 
         def refine(camera: object, photographs: object, poses: np.ndarray, *_: object, **__: object) -> RefinedPoses:
@@ -106,7 +110,7 @@ class TestRefiningGivenPoses:
         monkeypatch.setattr(
             refined_start,
             "read_photographs",
-            lambda _, photographs, keyframes: (photographs, [None] * len(photographs)),
+            lambda _, photographs, keyframes: (photographs, [BARE] * len(photographs)),
         )
         return given
 
@@ -124,7 +128,9 @@ class TestRefiningGivenPoses:
         start = self.started(0.02)
         offset, sigma = start.description["time_offset"], start.description["time_offset_sigma"]
         assert abs(offset - 0.02) < 4 * sigma
-        first, second = given
+        first, again, second, once_more = given
+        assert first is again
+        assert second is once_more
         np.testing.assert_allclose(first[3], recorded().at(TIMES[3]))
         np.testing.assert_allclose(second[3], recorded().at(TIMES[3] + offset))
 
@@ -133,15 +139,17 @@ class TestRefiningGivenPoses:
         assert (
             "beyond the trajectory, which keep the poses of their own times: 1" in start.description["time_offset_from"]
         )
-        np.testing.assert_allclose(given[1][-1], recorded().at(TIMES[-1]))
+        np.testing.assert_allclose(given[2][-1], recorded().at(TIMES[-1]))
 
     def test_a_clock_that_is_right_costs_nothing(self, given: list[np.ndarray]) -> None:
         start = self.started(0.0)
-        assert len(given) == 1
+        assert len(given) == 2
+        assert given[0] is given[1]
         assert "time_offset" not in start.description
         assert "kept at 0: how the photographs turn asks for" in start.description["time_offset_from"]
 
     def test_an_offset_that_is_given_stays(self, given: list[np.ndarray]) -> None:
         start = self.started(0.02, time_offset=0.0)
-        assert len(given) == 1
+        assert len(given) == 2
+        assert given[0] is given[1]
         assert "time_offset_from" not in start.description

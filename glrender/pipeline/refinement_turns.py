@@ -1,0 +1,115 @@
+"""Poses, a shutter and a clock, told in turns until what photographs tell is what was undone, and looked up by, before.
+
+Each is told once the others are known, so all of them settle together. The first turn looks for the points of the
+photographs twice, since over a plane, from poses as they were given, a shutter is told badly. The next ones begin where
+the one before ended, so that once is enough to tell what is left; where that is nothing, they look a second time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.frontend.point_matches import Corners, find_corners, without_corners
+from glrender.frontend.refine_poses import RefinedPoses
+from glrender.frontend.time_estimate import TimeEstimate
+from glrender.geometry.intensity import intensity
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.shutter import Shutter
+from glrender.pipeline.turning_clock import UNKNOWN
+
+Float64 = NDArray[np.float64]
+
+MOST_TURNS = 6
+"""One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
+
+Refine = Callable[[list[Corners], Float64, RefinedPoses | None], RefinedPoses]
+"""Of photographs, from given poses (N, 4, 4): one round, the first, or the one after another."""
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """What the last turn has come to."""
+
+    refined: RefinedPoses
+    given: Float64
+    """(N, 4, 4): the poses that were refined, looked up by the clock."""
+    shutter: Shutter
+    """As undone in the photographs."""
+    told: Shutter
+    """As they tell then."""
+    clock: TimeEstimate
+    """By which poses were looked up."""
+    asked_for: TimeEstimate
+    """As the poses ask for then."""
+    confirmed: bool
+    """Whether both are the same, as far as can be told."""
+
+
+def refine_in_turns(
+    sequence: Sequence,
+    entries: tuple[FrameEntry, ...],
+    prepared: list[Corners],
+    keyframes: tuple[FrameEntry, ...],
+    refine: Refine,
+    given_by: Callable[[TimeEstimate], Float64],
+    clock_of: Callable[[RefinedPoses], TimeEstimate] = lambda refined: UNKNOWN,
+) -> Settled:
+    """Refine the poses of photographs, `prepared` from `entries` as they are on file, see `read_photographs`.
+
+    `given_by` looks their poses (N, 4, 4) up by a clock, `clock_of` says which clock refined ones ask for. InputError
+    if a photograph can no longer be read, and what `refine` raises.
+    """
+    shutter, clock, given = Shutter(), UNKNOWN, given_by(UNKNOWN)
+
+    def heard(refined: RefinedPoses) -> Settled:
+        told, asked_for = shutter.told(entries, refined), clock_of(refined)
+        confirmed = shutter.is_confirmed_by(told) and clock.is_confirmed_by(asked_for)
+        return Settled(refined, given, shutter, told, clock, asked_for, confirmed)
+
+    turn, found = 1, heard(refine(prepared, given, refine(prepared, given, None)))
+    while not found.confirmed and turn < MOST_TURNS:
+        if shutter.row_motions or found.told.row_motions:
+            prepared = read_again(sequence.with_row_motions(found.told.row_motions), entries, keyframes)
+        shutter, clock = found.told, found.asked_for
+        given, turn = given_by(clock), turn + 1
+        found = heard(refine(prepared, given, found.refined.over_planes(prepared)))
+        if found.confirmed or turn == MOST_TURNS:
+            found = heard(refine(prepared, given, found.refined))
+    return found
+
+
+def read_photographs(
+    sequence: Sequence, photographs: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]
+) -> tuple[tuple[FrameEntry, ...], list[Corners]]:
+    """Those that can be read, prepared for refining: the keyframes with their corners."""
+    with_corners = {entry.index for entry in keyframes}
+    entries, prepared = [], []
+    for entry in photographs:
+        try:
+            image = sequence.read(entry).image
+        except FrameError:
+            continue  # told of by whoever fuses it
+        assert image is not None
+        entries.append(entry)
+        shown = intensity(image)
+        anchor = entry.index in with_corners
+        prepared.append(find_corners(sequence.camera, shown) if anchor else without_corners(shown))
+    if len(entries) < 2:
+        raise InputError(
+            f"{sequence.folder}: {len(entries)} of {len(photographs)} photographs can be read, expected at least two "
+            "to refine their poses"
+        )
+    return tuple(entries), prepared
+
+
+def read_again(sequence: Sequence, entries: tuple[FrameEntry, ...], keyframes: tuple[FrameEntry, ...]) -> list[Corners]:
+    """The same photographs, prepared anew; InputError if one of them can no longer be read."""
+    again, prepared = read_photographs(sequence, entries, keyframes)
+    lost = [entry.color_path for entry in entries if entry not in again]
+    if lost:
+        raise InputError(f"{lost[0]}: can no longer be read, expected the photograph that it was a minute ago")
+    return prepared
