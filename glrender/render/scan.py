@@ -181,11 +181,14 @@ def _draw(
             right = min(right, across * g_per)
         elif across < 0.0:
             continue
-        if not left < right:
-            continue
         start = n1 * v + n2
-        for u in range(int(np.ceil(left)), int(np.ceil(right))):
+        # Not by a range, which LLVM would unroll: there are two or three pixels. Without signs, see `sweep`.
+        u = np.ceil(left)
+        row, column = np.uintp(v), np.uintp(np.int64(u))
+        while u < right:
             near = np.float32(n0 * u + start)
-            if near > nearness[v, u] and near <= nearest:
-                nearness[v, u] = near
-                triangles[v, u] = number
+            if near > nearness[row, column] and near <= nearest:
+                nearness[row, column] = near
+                triangles[row, column] = number
+            u += 1.0
+            column += np.uintp(1)
