@@ -59,6 +59,20 @@ def choose_keyframes(
     return tuple(chosen)
 
 
+def with_ends(keyframes: Sequence[FrameEntry], entries: Sequence[FrameEntry]) -> tuple[FrameEntry, ...]:
+    """Keyframes of the photographs `entries`, and three more at the ends, in the order of `entries`.
+
+    What the border of the first one shows, the next one does not: the photographs between them alone do, and it takes
+    two to tell a depth. So the one half way is to be given a depth, too; the same at the other end, and the very last.
+    """
+    if len(keyframes) < 2:
+        return tuple(keyframes)
+    numbers = {entry.index: k for k, entry in enumerate(entries)}
+    chosen = [numbers[entry.index] for entry in keyframes]
+    ends = [(chosen[0] + chosen[1]) // 2, (chosen[-2] + chosen[-1]) // 2, len(entries) - 1]
+    return tuple(entries[k] for k in sorted({*chosen, *ends}))
+
+
 class KeyframeDepths:
     """Makes depths of keyframes as they come, each from others before and after it, held against its neighbours'.
 

@@ -18,7 +18,7 @@ from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses
-from glrender.pipeline.keyframes import choose_keyframes
+from glrender.pipeline.keyframes import choose_keyframes, with_ends
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.refined_start import refine_start
@@ -122,7 +122,7 @@ def fuse_keyframes(
     fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     fusion.displaced_by(displacement)
     try:
-        fusion.add_all(keyframes, poses, advance)
+        fusion.add_all(with_ends(keyframes, start.posed), poses, advance)
         with interruptible_after():
             finished = fusion.finish(start.skipped, description, trajectory, start.stages, start.seconds)
             keep(finished)
