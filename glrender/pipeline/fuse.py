@@ -98,6 +98,8 @@ def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions)
     check_choice("use", options.use, USES)
     if options.use == "color":
         raise UsageError("use: received 'color', which glrender.pipeline.photographs.fuse_photographs does")
+    if options.motion.refine_poses:
+        raise UsageError("refine_poses: received True, which glrender.pipeline.refined_depth.fuse_refined_depth does")
     selected = sequence.select(options.frames)
     if not any(entry.depth_path is not None for entry in selected):
         raise InputError(

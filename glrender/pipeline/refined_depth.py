@@ -12,7 +12,7 @@ from glrender.fusion.displacement import Displacement
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.trajectory import Trajectory
-from glrender.pipeline.fuse import SequenceOptions, describe_options, fuse_sequence
+from glrender.pipeline.fuse import MotionOptions, SequenceOptions, describe_options, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.placement import place_map
@@ -70,7 +70,7 @@ def fuse_refined_depth(
         context,
         replace(sequence, trajectory=refined.trajectory),
         # By how much the poses still disagree is for fusion to find: what was said of the given ones does not hold.
-        replace(inside, fusion=replace(options.fusion, pose_sigma=None)),
+        replace(inside, motion=MotionOptions(), fusion=replace(options.fusion, pose_sigma=None)),
         advance,
         lambda finished: keep(complete(finished)),
         displacement=refined.displacement,

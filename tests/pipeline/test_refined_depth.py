@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
@@ -16,7 +16,7 @@ from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.evaluate import TruthEvaluation, evaluate_against_truth
-from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.simulate.recording import record
@@ -110,6 +110,12 @@ def test_a_given_time_offset_is_that_of_both(context: Context, drive: Sequence) 
     assert found.report["time_offset"] == 1.0
     assert found.report["frames_used"] == 12
     assert found.trajectory.times[0] == pytest.approx(drive.frames[0].time + 1.0)
+
+
+def test_fusing_by_given_poses_does_not_refine_them(context: Context, drive: Sequence) -> None:
+    options = replace(OPTIONS, motion=MotionOptions(refine_poses=True))
+    with pytest.raises(UsageError, match="which glrender.pipeline.refined_depth.fuse_refined_depth does"):
+        fuse_sequence(context, drive, options)
 
 
 def test_without_photographs(context: Context, drive: Sequence, tmp_path: Path) -> None:
