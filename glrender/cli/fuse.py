@@ -275,7 +275,15 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
         rows = f"  shutter: {took} from the first row to the last, undone in the photographs\n"
     if not refinement.get("settled", True):
         rows += "  shutter and clock: had not settled when given up, see pose_refinement in report.json\n"
-    return f"  poses {source}{f' ({counts})' if counts else ''}{scale}\n{rows}{unknown}"
+    moved = ""
+    if "moved_m_rms" in refinement:
+        moved = f": moved by {1e3 * refinement['moved_m_rms']:.1f} mm, {refinement['turned_degrees_rms']:.2f} degrees"
+        if refinement["alone"]:
+            moved += f"; {refinement['alone']} photographs share no points with others, and keep theirs"
+    photographs = refinement.get("photographs", {})
+    if "time_offset" in photographs:
+        rows += f"  photographs' {describe_time_offset(photographs)}\n"
+    return f"  poses {source}{f' ({counts})' if counts else ''}{moved}{scale}\n{rows}{unknown}"
 
 
 def _describe_rate(report: Mapping[str, Any]) -> str:

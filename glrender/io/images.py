@@ -89,7 +89,10 @@ def _plain(name: str, data: bytes) -> NDArray[Any] | None:
 
 
 def _decode(name: str, data: bytes, flags: int) -> NDArray[Any]:
-    pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    except cv2.error:  # a header that claims more pixels than any image has
+        pixels = None
     if pixels is None:
         raise FrameError(f"{name}: cannot be decoded; the file is damaged")
     return pixels

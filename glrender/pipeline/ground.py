@@ -72,6 +72,11 @@ def find_ground(
     images = {k: read(k) for k in sorted({k for pair in pairs for k in pair})}
     shrunk = {k: _shrunk(image, step) for k, image in images.items() if image is not None}
     pairs = [pair for pair in pairs if all(k in shrunk for k in pair)]
+    if not pairs:
+        raise InputError(
+            f"photographs: {len(shrunk)} of the {len(images)} that are compared can be read, and no two that were "
+            "taken apart from each other; expected whole PNG or JPEG files of the camera's size"
+        )
     baselines = np.array([np.linalg.norm(in_map[a][:3, 3] - in_map[b][:3, 3]) for a, b in pairs])
     eye = float(np.median([in_map[a][2, 3] for a, _ in pairs]))
     least, most = _PARALLAX[0], _PARALLAX[1] * small.width
@@ -93,7 +98,8 @@ def find_ground(
     if curve[best] < _ALIKE:
         raise InputError(
             f"photographs: {len(pairs)} pairs agree on no level of the ground (correlation {curve[best]:.2f} at best, "
-            f"expected {_ALIKE:g}); check poses, camera, and the map frame, whose z must point up from the ground"
+            f"expected {_ALIKE:g}); check poses, camera, the map frame, whose z must point up from the ground, and "
+            "whether the photographs show anything"
         )
     return Ground(eye - _peak(below, curve, best), float(curve[best]), int(counts[best]))
 

@@ -13,10 +13,12 @@ _LEAST = 5
 """Photographs: as many unknowns as four, and something to tell how well they are known."""
 _FARTHEST = 0.25
 """Seconds: beyond, what was found is not an offset of this motion."""
-_HALF = 0.005
-"""Seconds to each side, over which the rate of turning is taken."""
+_AT_ONCE = 5e-3
+"""Seconds: what two photographs differ by then is their noise, not how fast the camera turned."""
 _VARIED = 1e-4
 """Of the squares of the rates: what is not the same in all of them, at least."""
+_ALIKE = 0.5
+"""Of how the photographs turn, that the trajectory turns with them, at least."""
 _STEPS, _SETTLED = 20, 1e-6
 
 
@@ -27,20 +29,22 @@ def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> Tim
     """The offset at which a trajectory turns as photographs do, taken at `times` (N,) from `poses` (N, 4, 4).
 
     The camera may sit otherwise on what the trajectory is of: the rotations of the poses are those of the trajectory,
-    a constant rotation after them, and an error of their own, by least squares. Positions say nothing here: on a steady
-    way an offset in time is one in place. Times whose pose the trajectory lacks are left out.
+    a constant rotation after them, and an error of their own, by least squares. How fast the camera turns is told by
+    the photographs: where the trajectory's poses have noise of their own, so have their differences, and half way
+    between two of them both are least. Positions say nothing here: on a steady way an offset in time is one in place.
+    Times, which increase, whose pose the trajectory lacks are left out.
     """
     turning = Slerp(trajectory.times, Rotation.from_matrix(trajectory.poses[:, :3, :3]))
     seen = Rotation.from_matrix(poses[:, :3, :3])
+    rates = _turning(seen, times)
     seconds, sigma = 0.0, np.inf
     for _ in range(_STEPS):
         at = times + seconds
-        inside = (at - _HALF >= trajectory.times[0]) & (at + _HALF <= trajectory.times[-1])
+        inside = (at >= trajectory.times[0]) & (at <= trajectory.times[-1])
         if np.count_nonzero(inside) < _LEAST:
             return UNKNOWN
         off = (turning(at[inside]).inv() * seen[inside]).as_rotvec()
-        rate = (turning(at[inside] + _HALF) * turning(at[inside] - _HALF).inv()).as_rotvec() / (2 * _HALF)
-        rate = turning(at[inside]).inv().apply(rate)
+        rate = rates[inside]
         whole = float(np.square(rate).sum())
         # Beside the mean, which is how the camera sits.
         off, rate = off - off.mean(axis=0), rate - rate.mean(axis=0)
@@ -55,4 +59,14 @@ def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> Tim
             return UNKNOWN
         if abs(step) < _SETTLED:
             break
-    return TimeEstimate(seconds, sigma)
+    own = _turning(turning(at[inside]), times[inside])
+    alike = float((rate * (own - own.mean(axis=0))).sum()) / information
+    return TimeEstimate(seconds, sigma) if alike > _ALIKE else UNKNOWN
+
+
+def _turning(seen: Rotation, times: Float64) -> Float64:
+    """(N, 3) radians a second, in the camera's axes: from the photograph before to the one after."""
+    before, after = np.maximum(np.arange(len(times)) - 1, 0), np.minimum(np.arange(len(times)) + 1, len(times) - 1)
+    seconds = (times[after] - times[before])[:, None]
+    turned = (seen[before].inv() * seen[after]).as_rotvec()
+    return np.divide(turned, seconds, out=np.zeros_like(turned), where=seconds > _AT_ONCE)

@@ -134,3 +134,10 @@ def test_depth_as_a_photograph_and_a_photograph_as_depth_are_told_apart() -> Non
 def test_pixels_that_are_not_what_the_header_says_are_not_made_up(data: bytes) -> None:
     assert png_damage(data) is None
     assert decode_plain_png(data) is None
+
+
+def test_more_pixels_than_any_image_has() -> None:
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, RGB, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    with pytest.raises(FrameError, match=r"a\.png: cannot be decoded; the file is damaged"):
+        decode_color("a.png", PNG_SIGNATURE + chunks)

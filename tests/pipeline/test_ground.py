@@ -77,3 +77,9 @@ def test_photographs_of_other_places_agree_on_nothing() -> None:
     images = [rng.random(CAMERA.shape).astype(np.float32) for _ in poses]
     with pytest.raises(InputError, match="agree on no level"):
         find_ground(CAMERA, poses, images.__getitem__)
+
+
+def test_photographs_that_cannot_be_read_tell_nothing() -> None:
+    poses = path(0.1)
+    with pytest.raises(InputError, match=r"0 of the \d+ that are compared can be read"):
+        find_ground(CAMERA, poses, lambda k: None)

@@ -64,6 +64,23 @@ def test_a_clock_that_is_right_stays() -> None:
     assert sum(certain) <= 1
 
 
+@pytest.mark.parametrize("late", [0.0, 0.03])
+def test_noise_of_the_trajectory_is_no_clock(late: float) -> None:
+    """Half way between two poses, each with an error of its own, the mean of both is off by less."""
+    certain, off = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        times = np.arange(0.0, 3.0, 0.1)
+        error = np.concatenate([np.zeros((len(times), 3)), 8e-3 * rng.standard_normal((len(times), 3))], axis=1)
+        poses = np.stack([held_by_hand(time) @ se3.exp(each) for time, each in zip(times, error, strict=True)])
+        found = compare_turns(Trajectory(times, poses), TIMES, photographed(late, 1e-4, seed))
+        certain.append(found.is_certain)
+        off.append((found.seconds - late) / found.sigma)
+    assert np.std(off) < 2
+    assert abs(np.mean(off)) < 1
+    assert late or sum(certain) <= 1
+
+
 def test_turns_that_do_not_tell() -> None:
     still = recorded(lambda time: held_by_hand(0.0))
     assert not np.isfinite(compare_turns(still, TIMES, photographed(0.02)).sigma)
