@@ -171,7 +171,7 @@ class _FrameJudge:
 
     def __init__(self, context: Context, estimate: HeightMap, camera: Camera, protocol: Protocol) -> None:
         self._estimate = estimate
-        self._surface = replace(estimate, colors=None, sigma=None, local_sigma=None)
+        self._surface = estimate.with_values(estimate.heights)
         sigma = np.full(estimate.shape, np.nan) if estimate.sigma is None else estimate.sigma
         self._sigma = sigma.ravel().astype(np.float32)
         self._protocol = protocol
