@@ -8,7 +8,7 @@ have made; only the level of the ground, about, to know what to look for where. 
 all is done once more.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,15 +18,13 @@ from threadpoolctl import threadpool_limits
 from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
+from glrender.frontend.camera_rates import camera_rates
 from glrender.frontend.point_matches import Corners, match
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
 
 Float64 = NDArray[np.float64]
 
-_AROUND = 2  # photographs on each side that tell how fast a camera moves
-_AT_ONCE = 5e-3  # seconds: what poses of two photographs differ by then is their noise, not how fast the camera was
 _FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
 _MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
 _FIRM = (1e-6, 1e-6)  # of a camera whose own poses are refined
@@ -119,43 +117,14 @@ def refine_poses(
                 f"refine_poses: none of {len(photographs)} photographs shows a point of another; check poses and camera"
             )
         start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
-        adjusted = adjust(camera, matches, prior, start, _rates(refined, times))
+        adjusted = adjust(camera, matches, prior, start, camera_rates(refined, times))
     for each, w in zip(matches, adjusted.state.inverse_depths, strict=True):
         depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
     seen = {(m.anchor, j): int(f.sum()) for m in matches for j, f in zip(m.frames, m.found, strict=True)}
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
-    rates = _rates(adjusted.state.poses, times)
+    rates = camera_rates(adjusted.state.poses, times)
     return RefinedPoses((*rounds, adjusted), sum(seen.values()), len(common), alone, rates, planes, tuple(depths))
-
-
-def _rates(poses: Float64, times: Float64 | None) -> Float64:
-    """(N, 6) twists a second, see `Views.rates`; 0 without times.
-
-    Of the polynomials through up to two photographs before and two after: a hand that shakes five times a second turns
-    a camera of 30 photographs a second by 17 % faster than the differences of its neighbours say.
-    """
-    rates = np.zeros((len(poses), 6))
-    if times is None:
-        return rates
-    for k, pose in enumerate(poses):
-        around = range(max(k - _AROUND, 0), min(k + _AROUND + 1, len(poses)))
-        others = _apart(around, k, times)
-        if not others:
-            continue
-        later = times[others] - times[k]
-        twists = [se3.log(se3.inverse(poses[j]) @ pose) for j in others]
-        rates[k] = np.linalg.solve(later[:, None] ** np.arange(1, len(others) + 1), np.array(twists))[0]
-    return rates
-
-
-def _apart(numbers: Iterable[int], k: int, times: Float64) -> list[int]:
-    """Those that were taken at other times than k and than each other; the rest does not tell how fast it was."""
-    chosen = [k]
-    for j in numbers:
-        if np.abs(times[chosen] - times[j]).min() > _AT_ONCE:
-            chosen.append(j)
-    return chosen[1:]
 
 
 def _on_plane(rays: Float64, plane: Float64) -> Float64:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from glrender.frontend.camera_rates import camera_rates
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.io.trajectory import Trajectory
 
@@ -13,8 +14,6 @@ _LEAST = 5
 """Photographs: as many unknowns as four, and something to tell how well they are known."""
 _FARTHEST = 0.25
 """Seconds: beyond, what was found is not an offset of this motion."""
-_AT_ONCE = 5e-3
-"""Seconds: what two photographs differ by then is their noise, not how fast the camera turned."""
 _VARIED = 1e-4
 """Of the squares of the rates: what is not the same in all of them, at least."""
 _ALIKE = 0.5
@@ -32,7 +31,7 @@ def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> Tim
     a constant rotation after them, and an error of their own, by least squares. How fast the camera turns is told by
     the photographs: where the trajectory's poses have noise of their own, so have their differences, and half way
     between two of them both are least. Positions say nothing here: on a steady way an offset in time is one in place.
-    Times, which increase, whose pose the trajectory lacks are left out.
+    Times whose pose the trajectory lacks are left out.
     """
     turning = Slerp(trajectory.times, Rotation.from_matrix(trajectory.poses[:, :3, :3]))
     seen = Rotation.from_matrix(poses[:, :3, :3])
@@ -64,9 +63,8 @@ def compare_turns(trajectory: Trajectory, times: Float64, poses: Float64) -> Tim
     return TimeEstimate(seconds, sigma) if alike > _ALIKE else UNKNOWN
 
 
-def _turning(seen: Rotation, times: Float64) -> Float64:
-    """(N, 3) radians a second, in the camera's axes: from the photograph before to the one after."""
-    before, after = np.maximum(np.arange(len(times)) - 1, 0), np.minimum(np.arange(len(times)) + 1, len(times) - 1)
-    seconds = (times[after] - times[before])[:, None]
-    turned = (seen[before].inv() * seen[after]).as_rotvec()
-    return np.divide(turned, seconds, out=np.zeros_like(turned), where=seconds > _AT_ONCE)
+def _turning(rotations: Rotation, times: Float64) -> Float64:
+    """(N, 3) radians a second, in the camera's axes: points seem to turn the other way."""
+    poses = np.tile(np.eye(4), (len(times), 1, 1))
+    poses[:, :3, :3] = rotations.as_matrix()
+    return -camera_rates(poses, times)[:, 3:]

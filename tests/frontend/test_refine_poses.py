@@ -8,7 +8,7 @@ from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, 
 
 from glrender.errors import InputError
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
-from glrender.frontend.refine_poses import RefinedPoses, _rates, refine_poses
+from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -146,14 +146,3 @@ def test_photographs_of_nothing_common_are_refused(
     apart[:, 0, 3] += 10.0 * np.arange(FRAMES)
     with pytest.raises(InputError, match="shows a point of another"):
         refine_poses(CAMERA, photographs, apart, level(apart, recorded.truth), SIGMA)
-
-
-def test_photographs_of_one_moment_do_not_tell_how_fast_the_camera_is() -> None:
-    velocity = np.array([0.3, -0.1, 0.2, 0.0, 0.0, 0.0])
-    times = np.array([0.0, 0.1, 0.1, 0.2, 0.2, 0.3])
-    poses = np.stack([se3.exp(-t * velocity) for t in times])
-    poses[2, 2, 3] += 0.01  # of the same moment as the one before
-    rates = _rates(poses, times)
-    np.testing.assert_allclose(rates[[0, 1]], [velocity] * 2, atol=1e-9)
-    assert np.isfinite(rates).all()
-    assert not _rates(poses[1:3], times[1:3]).any()
