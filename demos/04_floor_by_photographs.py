@@ -32,7 +32,7 @@ def main(recording: Path, out: Path) -> None:
         by_photographs = SequenceOptions(
             use="color", spacing=SPACING, bounds=(x[0], x[-1], y[0], y[-1]), motion=MotionOptions(refine_poses=True)
         )
-        photographs = open_sequence(recording, photographs_only=True)
+        photographs = open_sequence(recording, only="rgb")
         finished = fuse_photographs(context, photographs, by_photographs)
 
     found = finished.surface

@@ -39,7 +39,7 @@ def error(tracker: Tracker, sequence: Sequence) -> tuple[float, float]:
 
 def test_from_photographs_alone(context: Context) -> None:
     """Within 2 cm over 1.1 m, and 3 % of the scale, which comes from the height of the camera."""
-    sequence = open_sequence(FOLDER, photographs_only=True)
+    sequence = open_sequence(FOLDER, only="rgb")
     camera = half(sequence.camera)
     frames = sequence.frames[::STEP]
     images = [cv2.pyrDown(sequence.read(each).image) for each in frames]

@@ -178,18 +178,18 @@ def _as_fused(folder: Path, trajectory: Path | None, made: Path) -> tuple[Sequen
     """
     nominal, path = folder / "camera.yaml", made / REPORT
     if not path.exists():
-        return open_sequence(folder, trajectory), 0.0, str(nominal)
+        return open_sequence(folder, trajectory, only="depth"), 0.0, str(nominal)
     report = read_report(path)
     made_of = report["options"].get("sequence") if isinstance(report["options"], Mapping) else None
     if isinstance(made_of, str) and Path(made_of).resolve() != folder.resolve():
         source = f"{nominal}; the map was made of another sequence, {made_of}"
-        return open_sequence(folder, trajectory), 0.0, source
+        return open_sequence(folder, trajectory, only="depth"), 0.0, source
     source = str(path)
     if trajectory is None and report.get("poses_from", "given") != "given":
         trajectory = made / TRAJECTORY
     if trajectory is not None:
         source += f", poses from {trajectory}"
-    sequence = open_sequence(folder, trajectory)
+    sequence = open_sequence(folder, trajectory, only="depth")
     try:
         fx, fy, cx, cy = (float(report["camera"][name]) for name in INTRINSICS)
         camera = replace(sequence.camera, fx=fx, fy=fy, cx=cx, cy=cy)

@@ -85,7 +85,7 @@ class FitCommand:
 def run(options: FitCommand) -> int:
     """Fit, write the results and say what they are."""
     chosen = read_options(options)
-    sequence = open_sequence(options.sequence, options.trajectory)
+    sequence = open_sequence(options.sequence, options.trajectory, only="depth" if options.use == "depth" else None)
     with writing_into(options.out) as folder, Context() as context, ExitStack() as reading:
 
         def keep(finished: FinishedMap) -> None:

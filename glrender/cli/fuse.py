@@ -136,9 +136,7 @@ def run(options: FuseOptions) -> int:
     )
     from_photographs = options.use == "color"
     poses = "tracked" if options.track else "refined" if options.refine_poses else "given"
-    sequence = open_sequence(
-        options.sequence, options.odometry or options.trajectory, photographs_only=from_photographs
-    )
+    sequence = open_sequence(options.sequence, options.odometry or options.trajectory, only=_LISTS.get(options.use))
     bar = progress("fusing", before="preparing (the first time, loops are compiled for a minute)")
     with writing_into(options.out) as folder, Context() as context, bar as advance:
 
@@ -147,11 +145,18 @@ def run(options: FuseOptions) -> int:
 
         finished = _FUSE[from_photographs, poses](context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
+    _warn_of_strain(finished.report)
     _warn_of_focal_length(finished.report)
     if finished.report["failure"]:
         raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
 
+
+_STRAINED = 2.0
+"""Times what poses were taken to be off by: 0.4 to 1 where that is right, whatever the camera and its way."""
+
+_LISTS: dict[str, Literal["rgb", "depth"]] = {"depth": "depth", "color": "rgb"}
+"""The one list of images that is read; both where it is not here."""
 
 _FUSE = {
     (False, "given"): fuse_sequence,
@@ -280,6 +285,8 @@ def _describe_poses(report: Mapping[str, Any]) -> str:
         moved = f": moved by {1e3 * refinement['moved_m_rms']:.1f} mm, {refinement['turned_degrees_rms']:.2f} degrees"
         if refinement["alone"]:
             moved += f"; {refinement['alone']} photographs share no points with others, and keep theirs"
+        if refinement["unread"]:
+            moved += f"; {len(refinement['unread'])} photographs cannot be read, the first is {refinement['unread'][0]}"
     photographs = refinement.get("photographs", {})
     if "time_offset" in photographs:
         rows += f"  photographs' {describe_time_offset(photographs)}\n"
@@ -307,6 +314,20 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
         f"last; {live['keyframes'] - live['keyframes_without_depth']} of {live['keyframes']} keyframes had time for a "
         f"depth, at {size}\n"
     )
+
+
+def _warn_of_strain(report: Mapping[str, Any]) -> None:
+    """Say on stderr where photographs move poses by much more than these were taken to be off by."""
+    refinement = report.get("pose_refinement", {})
+    if report.get("poses_from") == "refined" and refinement["strain"] > _STRAINED:
+        sigma = refinement["prior_sigma"]
+        print(
+            f"glrender: warning: photographs move the poses by {refinement['strain']:.0f} times what these were taken "
+            f"to be off by ({1e3 * sigma['metres']:.1f} mm, {sigma['degrees']:.2f} degrees): the map may be wrong. Is "
+            "the trajectory this camera's (--T-base-camera of convert), and its clock right (--time-offset)? "
+            "--pose-sigma says how rough it is",
+            file=sys.stderr,
+        )
 
 
 def _warn_of_focal_length(report: Mapping[str, Any]) -> None:

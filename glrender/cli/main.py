@@ -125,6 +125,10 @@ def _read_options(options_type: Any, verb: str, arguments: list[str]) -> Any | N
         raise UsageError(f"{_unbox(complaint.getvalue())} (see glrender {verb} -h)") from None
 
 
+_NO_VALUE = re.compile(r"Error parsing (\S+): no type matching (.+) could be instantiated from \[(.*?)\]\.")
+"""How tyro begins to tell of a value that is none; what follows are the types of our own options."""
+
+
 def _unbox(text: str) -> str:
     """What tyro says in a framed box of several paragraphs, as one line without its own pointer to the help."""
     text = re.sub(r"\x1b\[[0-9;]*m|\[/?bold\]", "", text)
@@ -136,7 +140,11 @@ def _unbox(text: str) -> str:
         else:
             paragraphs[-1].append(words)
     said = (" ".join(paragraph) for paragraph in paragraphs)
-    return "; ".join(part for part in said if part and not part.startswith(("For full helptext", "Argument helptext")))
+    line = "; ".join(part for part in said if part and not part.startswith(("For full helptext", "Argument helptext")))
+    if (value := _NO_VALUE.match(line)) is not None:
+        option, expected, received = value.groups()
+        return f"{option}: received {received}, expected {re.sub('[{}]', '', expected)}"
+    return line
 
 
 def _report(message: str, status: int, debug: bool) -> int:

@@ -62,6 +62,15 @@ class PosePrior:
         own = np.einsum("ni,nij,nj->", off, self.information, off)
         return 0.5 * float(own + state.mount @ self.mount @ state.mount)
 
+    def strain(self, state: "BundleState") -> float:
+        """How many standard deviations the poses are off by: places, directions or mount, whichever is off by most.
+
+        Root mean squares over poses and axes; about 1 at most where the prior is right.
+        """
+        squares = np.square(self.off(state)) * np.einsum("nii->ni", self.information)
+        mount = np.square(state.mount) * self.mount.diagonal()
+        return float(np.sqrt(max(part.mean() for part in (squares[:, :3], squares[:, 3:], mount[:3], mount[3:]))))
+
 
 @dataclass(frozen=True, eq=False)
 class BundleState:
@@ -93,6 +102,8 @@ class Adjusted:
     """What all of them say of the camera's focal length, whatever the shutter does."""
     readout: TimeEstimate
     """From the exposure of an image's first row to that of its last, to first order, whatever the focal length is."""
+    strain: float
+    """How well the given poses were said to be known, see `PosePrior.strain`."""
     converged: bool
 
 
@@ -135,6 +146,7 @@ def adjust(
         problem.sigma,
         problem.inliers(state),
         *problem.camera_errors(terms, factor, state),
+        prior.strain(state),
         converged,
     )
 

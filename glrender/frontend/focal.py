@@ -20,6 +20,8 @@ from glrender.frontend.warp import Sighting
 
 Float64 = NDArray[np.float64]
 
+CREDIBLE = 0.03
+"""Of the focal length: a sigma beyond which nothing is made of an error, which is told to first order only."""
 SMALL = 0.01
 """Of the focal length: an error that no more is made of, since what is matched to some hundredths of a pixel, and what
 a shutter does row by row, looks like it."""
@@ -40,7 +42,7 @@ class FocalError:
     @property
     def is_wrong(self) -> bool:
         """Whether the focal length is surely off, and by so much that it matters."""
-        return abs(self.share) > max(3 * self.sigma, SMALL)
+        return self.sigma < CREDIBLE and abs(self.share) > max(3 * self.sigma, SMALL)
 
     @staticmethod
     def combined(parts: list["FocalError"]) -> "FocalError":

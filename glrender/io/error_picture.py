@@ -61,6 +61,7 @@ def write_error_picture(
     centres = (edges[1:] + edges[:-1]) / 2
     histogram.bar(centres, counts, width=edges[1] - edges[0], color=ERROR_COLORS(scale(centres)), ec="0.5", lw=0.3)
     histogram.axvline(0, color=TEXT, lw=0.8)
+    histogram.set_ylim(0, 1.3 * counts.max())  # room for what is said of them
     summary = (
         f"median {np.median(known):+.2f} mm\nmedian |error| {np.median(np.abs(known)):.2f} mm\n"
         f"RMSE {np.sqrt(np.mean(known**2)):.2f} mm\n{known.size} cells"

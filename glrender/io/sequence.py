@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,23 +177,24 @@ class Sequence:
 
 
 def open_sequence(
-    folder: str | Path, trajectory: str | Path | None = None, *, photographs_only: bool = False
+    folder: str | Path, trajectory: str | Path | None = None, *, only: Literal["rgb", "depth"] | None = None
 ) -> Sequence:
     """Read the lists, the camera and the poses, where there are any, of a sequence; images are read frame by frame.
 
-    `trajectory` is a file that replaces the folder's `groundtruth.txt`. `photographs_only` leaves `depth.txt` aside:
-    the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one camera alone would
-    have recorded them. InputError says which part of the folder is missing, malformed or of another image size than
-    `camera.yaml`.
+    `trajectory` is a file that replaces the folder's `groundtruth.txt`. `only` leaves the other list aside, whatever it
+    holds: with "rgb" the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one
+    camera alone would have recorded them; with "depth" frames have no photographs. InputError says which part of the
+    folder is missing, malformed or of another image size than `camera.yaml`, and where no photograph was taken within
+    20 ms of a depth image.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
-    kinds = ("rgb",) if photographs_only else KINDS
+    kinds = KINDS if only is None else (only,)
     listed = {kind: read_list(folder / f"{kind}.txt") for kind in kinds if (folder / f"{kind}.txt").exists()}
     if not listed:
         missing_lists = (
-            "no rgb.txt, whose photographs are asked for" if photographs_only else "neither rgb.txt nor depth.txt"
+            "neither rgb.txt nor depth.txt" if only is None else f"no {only}.txt, whose images are asked for"
         )
         raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
     cameras = read_camera(folder / "camera.yaml")
@@ -274,7 +275,8 @@ def _frames(folder: Path, present: dict[str, list[ListedImage]]) -> tuple[FrameE
     if photographs and (partners < 0).all():
         raise InputError(
             f"{folder}: no image of rgb.txt lies within {1000 * TOLERANCE:.0f} ms of one of depth.txt "
-            f"(rgb from {photographs[0].time:.6f} s, depth from {depths[0].time:.6f} s)"
+            f"(rgb from {photographs[0].time:.6f} s, depth from {depths[0].time:.6f} s); put their clocks right, or "
+            "take one of them alone"
         )
     matched = [photographs[k] if k >= 0 else None for k in partners]
     return tuple(

@@ -75,7 +75,8 @@ def choose_frames(
     if time_offset is not None:
         offset = TimeOffset(time_offset, time_offset, np.nan, np.nan, "given")
     elif not any(entry.depth_path is not None for entry in selected):
-        offset = TimeOffset(0.0, np.nan, np.nan, np.nan, "kept at 0: no depth images to estimate it from")
+        reason = "kept at 0: depth images tell it, or photographs whose poses are refined"
+        offset = TimeOffset(0.0, np.nan, np.nan, np.nan, reason)
     else:
         if T_world_map is None:
             # Any frame with about the right vertical will do; the offset hardly moves it.

@@ -63,10 +63,8 @@ def find_ground(
     in_map = [T_map_world @ T for T in poses]
     pairs = _pairs(in_map)
     if not pairs:
-        raise InputError(
-            f"photographs: the camera of all {len(poses)} stands in one place; how far away the ground is shows only "
-            "where the camera moves"
-        )
+        where = f"the camera of all {len(poses)} stands in one place" if len(poses) > 1 else "received one"
+        raise InputError(f"photographs: {where}; how far away the ground is shows only where the camera moves")
     step = max(1, round(camera.width / _WIDTH))
     small = camera.every_nth_pixel(step)
     images = {k: read(k) for k in sorted({k for pair in pairs for k in pair})}

@@ -84,7 +84,7 @@ def refine_by_photographs(context: Context, sequence: Sequence, options: Sequenc
     `SequenceOptions.T_world_map` is given.
     """
     times = [entry.time for entry in sequence.select(options.frames)]
-    photographs = _meanwhile(open_sequence(sequence.folder, photographs_only=True), min(times), max(times))
+    photographs = _meanwhile(open_sequence(sequence.folder, only="rgb"), min(times), max(times))
     photographs = replace(photographs, trajectory=sequence.trajectory)
     options = replace(options, frames="::", strict=False)
     start = start_photographs(context, photographs, options)

@@ -92,10 +92,12 @@ def refine_start(
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
-    description = {"poses_from": "refined"} | describe_refinement(settled, prior)
+    description = {"poses_from": "refined"} | describe_refinement(settled, prior, unread(photographs, entries))
     if has_clock:
         beyond = sum(not trajectory.covers(time + settled.clock.applied) for time in times)
         description |= _describe_clock(settled.clock, settled.asked_for, beyond)
+    elif options.time_offset is None and not mounted:
+        description["time_offset_from"] = "kept at 0: what is said of the poses' errors is all that they are off by"
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
     return RefinedStart(
@@ -130,8 +132,13 @@ def _describe_clock(offset: TimeEstimate, asked_for: TimeEstimate, beyond: int) 
     return {"time_offset_from": f"kept at 0: how the photographs turn asks for {asked}"}
 
 
-def describe_refinement(settled: Settled, prior: tuple[float, float]) -> dict[str, Any]:
-    """What became of the poses that were given, for `report.json`."""
+def unread(photographs: tuple[FrameEntry, ...], entries: tuple[FrameEntry, ...]) -> tuple[str, ...]:
+    """The names of the photographs that are not among the `entries` which could be read."""
+    return tuple(entry.name for entry in photographs if entry not in entries)
+
+
+def describe_refinement(settled: Settled, prior: tuple[float, float], unread: tuple[str, ...]) -> dict[str, Any]:
+    """What became of the poses that were given, for `report.json`; `unread`: photographs that could not be read."""
     refined, last = settled.refined, settled.refined.rounds[-1]
     off = np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(refined.poses, settled.given, strict=True)])
     moved, turned = (float(np.sqrt(np.square(part).sum(axis=1).mean())) for part in (off[:, :3], off[:, 3:]))
@@ -140,6 +147,7 @@ def describe_refinement(settled: Settled, prior: tuple[float, float]) -> dict[st
             "prior_sigma": {"metres": prior[0], "degrees": np.degrees(prior[1])},
             "moved_m_rms": moved,
             "turned_degrees_rms": np.degrees(turned),
+            "strain": last.strain,
             "sigma_rms": {"metres": _rms(last.ground.poses[:, :3, :3]), "radians": _rms(last.ground.poses[:, 3:, 3:])},
             "matches_err_together": last.ground.inflation,
             "mount": last.state.mount,
@@ -151,6 +159,7 @@ def describe_refinement(settled: Settled, prior: tuple[float, float]) -> dict[st
             "matches": refined.matched,
             "pairs": refined.pairs,
             "alone": len(refined.alone),
+            "unread": unread,
             "match_sigma_pixels": [each.sigma for each in refined.rounds],
             "inliers": [each.inliers for each in refined.rounds],
             "converged": [each.converged for each in refined.rounds],

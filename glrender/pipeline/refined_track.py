@@ -22,7 +22,7 @@ from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen
+from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, unread
 from glrender.pipeline.refinement_turns import read_photographs, refine_in_turns
 
 Float64 = NDArray[np.float64]
@@ -96,7 +96,7 @@ def refine_track(
     off = -np.concatenate([se3.log(se3.inverse(a) @ b) for a, b in zip(refined.poses, given, strict=True)])
     displaced = (errors.by_poses @ off).reshape(-1, 3) + (1 - scale.factor) * from_middle
     by_index = {entry.index: pose for entry, pose in zip(entries, scaled, strict=True)}
-    description = describe_refinement(settled, prior)
+    description = describe_refinement(settled, prior, unread(photographs, entries))
     description["pose_refinement"] |= {"scaled_by": scale.factor, "scale_sigma": scale.sigma}
     return RefinedTrack(
         {**poses, **by_index},

@@ -82,5 +82,5 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
         sequence = open_sequence(path)
         if any(entry.depth_path is not None for entry in sequence.frames):
             return LiveFusion(context, sequence, options)
-        return LivePhotographs(context, open_sequence(path, photographs_only=True), options)
+        return LivePhotographs(context, open_sequence(path, only="rgb"), options)
     return StillSource(path.name, open_scene(path))

@@ -16,7 +16,7 @@ from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry.mapfile import read_map
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
-from glrender.io.trajectory import Trajectory
+from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.pipeline.evaluate import TruthEvaluation, evaluate_against_truth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions
 from glrender.pipeline.photographs import fuse_photographs
@@ -65,7 +65,7 @@ def judged(context: Context, drive: Path, sequence: Sequence, *, refine: bool) -
 
 def test_maps_bear_a_centimetre_of_noise(context: Context, drive: Path) -> None:
     """By as much as the mean over all photographs leaves of it, which is one error of all cells; in every draw."""
-    sequence = open_sequence(drive, photographs_only=True)
+    sequence = open_sequence(drive, only="rgb")
     exact = judged(context, drive, sequence, refine=False)
     for seed in DRAWS:
         refined = judged(context, drive, noisy(sequence, seed), refine=True)
@@ -73,6 +73,20 @@ def test_maps_bear_a_centimetre_of_noise(context: Context, drive: Path) -> None:
         assert refined.summary.median_abs_mm < 1.5 * exact.summary.median_abs_mm
         for share in ("within_1_sigma", "within_2_sigma"):
             assert getattr(refined.summary, share) == pytest.approx(getattr(exact.summary, share), abs=0.1)
+
+
+@pytest.mark.parametrize("said", [NOISE, NOISE / 10])
+def test_poses_that_are_worse_than_said_are_told(
+    drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], said: float
+) -> None:
+    trajectory = noisy(open_sequence(drive, only="rgb"), DRAWS[0]).trajectory
+    assert trajectory is not None
+    write_trajectory(tmp_path / "rough.txt", trajectory)
+    options = ("--refine-poses", "--pose-sigma", str(said), "0.01", "--frames", "0:45:5", "--spacing", "0.1")
+    where = ("--trajectory", str(tmp_path / "rough.txt"), "--out", str(tmp_path / "map"))
+    assert main(["fuse", str(drive), "--use", "color", *where, *options]) == 0
+    warned = "photographs move the poses by" in capsys.readouterr().err
+    assert warned == (said < NOISE)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, -0.05])

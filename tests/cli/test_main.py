@@ -34,6 +34,8 @@ class Options:
     """Where the map lies."""
     time_offset: float | Literal["auto"] = 0.0
     """Seconds."""
+    size: tuple[float, float] | None = None
+    """Metres."""
     strict: bool = False
     """Fail at the first."""
     do: str = "nothing"
@@ -173,11 +175,12 @@ class TestOptions:
         [
             ([], "Missing from glrender show: SEQUENCE Folder of the sequence."),
             (["folder", "--stict"], "Unrecognized options: --stict; Perhaps you meant: --strict"),
-            (["folder", "--time-offset", "soon"], "--time-offset"),
+            (["folder", "--time-offset", "soon"], "--time-offset: received 'soon', expected FLOAT|auto (see"),
+            (["folder", "--size", "1"], "--size: received '1', expected FLOAT FLOAT (see"),
             (["folder", "more"], "Unrecognized options: more"),
             (["folder", "--T-world-map"], "Missing value for argument '--T-world-map'"),
         ],
-        ids=["missing", "misspelt", "not a number", "too many", "no value"],
+        ids=["missing", "misspelt", "not a number", "too few", "too many", "no value"],
     )
     def test_wrong_ones_are_refused_in_one_line(
         self, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]

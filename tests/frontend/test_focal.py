@@ -77,6 +77,13 @@ def test_given_poses_tell_too(recorded: Recorded, share: float) -> None:
     assert found.is_wrong == (share != 0)
 
 
+def test_what_is_hardly_told_is_not_told() -> None:
+    """Over level ground, and with rough poses, a first step of a third comes with a sigma of a tenth."""
+    assert FocalError(0.05, 0.01).is_wrong
+    assert not FocalError(0.005, 0.001).is_wrong
+    assert not FocalError(0.28, 0.07).is_wrong
+
+
 def test_frames_that_disagree_are_less_sure() -> None:
     agreed = FocalError.combined([FocalError(0.05, 0.01)] * 4)
     assert agreed.share == pytest.approx(0.05)

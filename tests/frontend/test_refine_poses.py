@@ -7,6 +7,7 @@ import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, textured_ground, twist_between
 
 from glrender.errors import InputError
+from glrender.frontend.bundle_adjustment import PosePrior
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
@@ -69,6 +70,17 @@ def test_motions_become_right_to_a_fraction_of_a_pixel(
     assert refined.matched > 2000
     assert np.sqrt(np.mean(after[:, 3:] ** 2)) < 0.1 * np.sqrt(np.mean(before[:, 3:] ** 2))
     assert np.sqrt(np.mean(after[:, :3] ** 2)) < 0.1 * np.sqrt(np.mean(before[:, :3] ** 2))
+
+
+def test_the_strain_tells_that_poses_were_worse_than_said(given: np.ndarray, refined: RefinedPoses) -> None:
+    last = refined.rounds[-1]
+    assert 0.4 < last.strain < 1.5
+    said = np.repeat(1 / np.square(np.array(SIGMA) / 6), 3)
+    stricter = PosePrior(given, np.tile(np.diag(said), (FRAMES, 1, 1)), np.eye(6))
+    assert stricter.strain(last.state) == pytest.approx(6 * last.strain, rel=0.3)
+    # Of the mount alone, which all poses share.
+    firm = PosePrior(given, np.tile(1e-6 * np.eye(6), (FRAMES, 1, 1)), 1e6 * np.eye(6))
+    assert firm.strain(last.state) > 10
 
 
 def test_what_all_poses_had_wrong_is_found(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> None:

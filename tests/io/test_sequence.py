@@ -155,7 +155,7 @@ def test_photographs_only_is_what_the_colour_camera_alone_would_have_recorded(sm
     _set_camera(small_sequence, "distortion", "[-1.0, 0, 0, 0]")
     listing = small_sequence / "rgb.txt"
     listing.write_text(listing.read_text() + "200.0 rgb/100.500000.png\n")  # a line that no depth image is near
-    sequence = open_sequence(small_sequence, photographs_only=True)
+    sequence = open_sequence(small_sequence, only="rgb")
     assert sequence.camera == small_camera
     assert [entry.index for entry in sequence.frames] == list(range(7))
     assert [entry.time for entry in sequence.frames[-2:]] == pytest.approx([100.5, 200])
@@ -171,10 +171,25 @@ def test_photographs_only_is_what_the_colour_camera_alone_would_have_recorded(sm
 def test_photographs_only_need_no_depth_and_no_poses(small_sequence):
     (small_sequence / "groundtruth.txt").unlink()
     (small_sequence / "depth.txt").write_text("nonsense")
-    assert len(open_sequence(small_sequence, photographs_only=True).frames) == 6
+    assert len(open_sequence(small_sequence, only="rgb").frames) == 6
     (small_sequence / "rgb.txt").unlink()
-    with pytest.raises(InputError, match=r"no rgb\.txt, whose photographs are asked for"):
-        open_sequence(small_sequence, photographs_only=True)
+    with pytest.raises(InputError, match=r"no rgb\.txt, whose images are asked for"):
+        open_sequence(small_sequence, only="rgb")
+
+
+def test_depth_alone_does_not_ask_for_photographs_of_its_time(small_sequence):
+    """Nor that there are any."""
+    listing = small_sequence / "rgb.txt"
+    listing.write_text("".join(f"9{line}\n" for line in listing.read_text().splitlines() if line[0].isdigit()))
+    with pytest.raises(InputError, match="lies within 20 ms .* or take one of them alone"):
+        open_sequence(small_sequence)
+    sequence = open_sequence(small_sequence, only="depth")
+    assert all(entry.color_path is None for entry in sequence.frames)
+    assert sequence.read(sequence.frames[0]).depth is not None
+    assert sequence.missing_photographs == ()
+    (small_sequence / "depth.txt").unlink()
+    with pytest.raises(InputError, match=r"no depth\.txt, whose images are asked for"):
+        open_sequence(small_sequence, only="depth")
 
 
 def test_a_sequence_without_poses_says_so(small_sequence):

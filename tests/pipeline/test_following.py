@@ -21,7 +21,7 @@ PART = 30
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Sequence:
     folder = tmp_path_factory.mktemp("following") / "drive"
     assert main(["simulate", str(folder), *DRIVE, "--width", "160", "--height", "120"]) == 0
-    return open_sequence(folder, photographs_only=True)
+    return open_sequence(folder, only="rgb")
 
 
 def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence) -> None:

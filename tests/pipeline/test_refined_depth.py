@@ -1,5 +1,6 @@
 """Depth images whose poses are refined by their photographs before they are fused."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +113,19 @@ def test_a_given_time_offset_is_that_of_both(context: Context, drive: Sequence) 
     assert found.trajectory.times[0] == pytest.approx(drive.frames[0].time + 1.0)
 
 
+def test_photographs_that_cannot_be_read_are_told_of_though_none_is_fused(
+    context: Context, drive: Sequence, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(drive.folder, damaged)
+    photograph = sorted((damaged / "rgb").iterdir())[4]
+    photograph.write_bytes(photograph.read_bytes()[:100])
+    depths = open_sequence(damaged, only="depth")
+    found = fuse_refined_depth(context, depths, replace(OPTIONS, use="depth", frames="0:12"))
+    assert found.report["pose_refinement"]["unread"] == (f"rgb/{photograph.name}",)
+    assert found.report["frames_used"] == 12
+
+
 def test_fusing_by_given_poses_does_not_refine_them(context: Context, drive: Sequence) -> None:
     options = replace(OPTIONS, motion=MotionOptions(refine_poses=True))
     with pytest.raises(UsageError, match="which glrender.pipeline.refined_depth.fuse_refined_depth does"):
@@ -123,5 +137,5 @@ def test_without_photographs(context: Context, drive: Sequence, tmp_path: Path) 
     alone.mkdir()
     for name in ("depth", "depth.txt", "camera.yaml", "groundtruth.txt"):
         (alone / name).symlink_to(drive.folder / name)
-    with pytest.raises(InputError, match=r"no rgb\.txt, whose photographs are asked for"):
+    with pytest.raises(InputError, match=r"no rgb\.txt, whose images are asked for"):
         fuse_refined_depth(context, open_sequence(alone), OPTIONS)

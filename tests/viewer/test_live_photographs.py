@@ -60,7 +60,7 @@ def test_keyframes_become_a_map_and_it_is_that_of_glrender_fuse(
         layer.name for layer in layers_here(scene.surface, scene.comparison)
     }
     assert scene.lines[-1] == "all fused"
-    fused = fuse_photographs(context, open_sequence(photographs, photographs_only=True), OPTIONS).surface
+    fused = fuse_photographs(context, open_sequence(photographs, only="rgb"), OPTIONS).surface
     np.testing.assert_array_equal(scene.surface.heights, fused.heights)
     np.testing.assert_array_equal(scene.surface.sigma, fused.sigma)
 

@@ -14,7 +14,7 @@ from glrender.io.sequence import Frame
 def photographs(recording: Recording, camera: Camera) -> Iterator[Frame]:
     """The photographs of a recording one by one, linear and undistorted to the pinhole of `camera`.
 
-    They are what `open_sequence(…, photographs_only=True)` reads of the recording once it is converted. A damaged one
+    They are what `open_sequence(…, only="rgb")` reads of the recording once it is converted. A damaged one
     is left out and told in `recording.problems`. InputError for one of another size than `camera`.
     """
     resampling = Resampling.between(camera, camera.without_distortion())
