@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from dragged_file import drop_file
 
 from glrender.geometry.heightmap import HeightMap
 
@@ -220,6 +221,14 @@ def test_full_screen_and_back(hand: Hand) -> None:
         hand.do("key", "f")
         until(lambda size=f"{width}x{height}": f"Geometry: {size}" in hand.do("getwindowgeometry", hand.window))
         assert cv2.imread(str(hand.saved(PICTURES, "key", "p"))).shape[:2] == (height, width)
+
+
+def test_a_file_is_dropped(hand: Hand, hills: HeightMap, tmp_path: Path) -> None:
+    """By another program; its name is not plain ASCII."""
+    other = tmp_path / "höhe 2.npz"
+    hills.save(other)
+    assert drop_file(hand.environment["DISPLAY"], int(hand.window), other)
+    until(lambda: hand.title.startswith("höhe 2.npz · surface"), what="for the map that was dropped")
 
 
 def test_nothing_is_drawn_while_nothing_changes_and_q_leaves(hand: Hand) -> None:
