@@ -97,7 +97,8 @@ class HostNormalEquations:
         return equations, FrameStatistics(int(measured), int(trusted), median, median_abs, scale)
 
     def _room(self, vertices: int, size: int) -> Float64:
-        return self._recycler.zeros((vertices, size), np.float64)
+        step = 1 << max(vertices.bit_length() - 4, 0)  # surfaces of nearly the same size have the same room
+        return self._recycler.zeros((-(-vertices // step) * step, size), np.float64)[:vertices]
 
     def _measured(self, frame: Measurements, surface: HeightMap) -> tuple[Float32, Float32, Float32]:
         """Depth and sigma (height, width), and the image (height, width, C); C = 0 where there is nothing to paint."""

@@ -1,6 +1,6 @@
 """The colours of a map, estimated beside its heights."""
 
-from dataclasses import dataclass, replace
+from copy import deepcopy
 
 import numpy as np
 from numba import njit
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from glrender.assembly.absolute import ColorEquations
 from glrender.parallel import even_parts, run_parts
-from glrender.solve.stencil import BlockStencil
+from glrender.solve.patch import Patch
 
 Float64 = NDArray[np.float64]
 
@@ -18,101 +18,94 @@ MEAN, SIGMA = 0.5, 0.5
 _CONVERGED, _MOST_SWEEPS = 1e-6, 1000
 
 
-@dataclass(frozen=True, eq=False)
 class ColorMemory:
-    """What all frames so far said about the colours, and the estimate that follows from it."""
+    """What all frames so far said about the colours of a grid of `shape` (rows, cols), and an estimate of them."""
 
-    data: ColorEquations
-    """Of all frames together."""
-    estimate: Float64
-    """(rows, cols, C) linear."""
-
-    @staticmethod
-    def empty(shape: tuple[int, int], channels: int) -> "ColorMemory":
-        """Nothing seen yet."""
-        nothing = np.zeros((*shape, channels))
-        return ColorMemory(ColorEquations(BlockStencil.zeros(*shape, 0), nothing), nothing + MEAN)
-
-    @property
-    def channels(self) -> int:
+    def __init__(self, shape: tuple[int, int], channels: int) -> None:
+        self.channels = channels
         """1 or 3."""
-        return self.estimate.shape[2]
+        self.estimate = np.full((*shape, channels), MEAN)
+        """(rows, cols, C) linear."""
+        self._whole = Patch.whole(shape)
+        self._matrix, self._vector = np.zeros((*shape, 4, 1)), np.zeros((*shape, channels))
 
-    def seeded(self, seen: Float64, where: NDArray[np.bool_]) -> "ColorMemory":
-        """With the estimate (rows, cols, C) replaced by what is finite of `seen` in the cells (rows, cols) `where`."""
-        estimate = self.estimate.copy()
-        _take_over(seen, where, estimate)
-        return replace(self, estimate=estimate)
+    def copy(self) -> "ColorMemory":
+        """Another with the same memory and estimate."""
+        return deepcopy(self)
 
-    def with_frame(self, frame: ColorEquations | None) -> "ColorMemory":
-        """With what a frame said added; None: it had no image."""
-        if frame is None:
-            return self
-        data = self.data
-        return replace(self, data=ColorEquations(data.information + frame.information, data.vector + frame.vector))
+    def seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> None:
+        """Replace the estimate by what is finite of `seen` (rows, cols, C) in those cells of a patch (rows, cols)."""
+        _take_over(seen, where, patch.top, patch.left, self.estimate)
 
-    def relaxed(self) -> "ColorMemory":
-        """With the estimate moved towards the solution: neighbours share few pixels, so two sweeps go most of it."""
-        estimate = self.estimate.copy()
+    def add(self, patch: Patch, said: ColorEquations | None) -> None:
+        """Keep what a frame said about a patch; None: it had no image."""
+        if said is not None:
+            self._matrix[patch.slices] += said.information.matrix
+            self._vector[patch.slices] += said.vector
+
+    def relax(self, patch: Patch) -> None:
+        """Move a patch's estimate towards the solution: neighbours share few pixels, so two sweeps go most of it."""
         for _ in range(2):
-            self._sweep(estimate)
-        return replace(self, estimate=estimate)
+            self._sweep(patch)
 
-    def solved(self) -> "ColorMemory":
-        """With the estimate moved to the solution."""
-        estimate = self.estimate.copy()
+    def solve(self) -> None:
+        """Move the estimate to the solution."""
         for _ in range(_MOST_SWEEPS):
-            if self._sweep(estimate) < _CONVERGED:
+            if self._sweep(self._whole) < _CONVERGED:
                 break
-        return replace(self, estimate=estimate)
 
-    def _sweep(self, x: Float64) -> float:
+    def known(self) -> Float64:
+        """(rows, cols, C): the colours in [0, 1], NaN where the data say less than the prior."""
+        seen = self._matrix[:, :, 0] > SIGMA**-2
+        return np.where(seen, np.clip(self.estimate, 0, 1), np.nan)
+
+    def _sweep(self, patch: Patch) -> float:
         """Gauss-Seidel over every other row, then over those between, which depend on no other of them; the largest
         change."""
         largest = 0.0
         for odd in (0, 1):
-            arguments = (self.data.information.matrix, self.data.vector, SIGMA**-2, odd, x)
-            largest = max(largest, *run_parts(_relax_rows, even_parts((len(x) + 1 - odd) // 2), *arguments))
+            place = patch.top + odd, patch.left, patch.right
+            parts = even_parts((patch.shape[0] + 1 - odd) // 2)
+            arguments = (self._matrix, self._vector, SIGMA**-2, *place, self.estimate)
+            largest = max(largest, *run_parts(_relax_rows, parts, *arguments))
         return largest
-
-    def known(self) -> Float64:
-        """(rows, cols, C): the colours in [0, 1], NaN where the data say less than the prior."""
-        seen = self.data.information.diagonal() > SIGMA**-2
-        return np.where(seen, np.clip(self.estimate, 0, 1), np.nan)
 
 
 @njit(cache=True, nogil=True)
-def _take_over(seen: Float64, where: NDArray[np.bool_], estimate: Float64) -> None:
-    rows, cols, channels = estimate.shape
+def _take_over(seen: Float64, where: NDArray[np.bool_], top: int, left: int, estimate: Float64) -> None:
+    rows, cols, channels = seen.shape
     for i in range(rows):
         for j in range(cols):
             if where[i, j]:
                 for c in range(channels):
                     if np.isfinite(seen[i, j, c]):
-                        estimate[i, j, c] = seen[i, j, c]
+                        estimate[top + i, left + j, c] = seen[i, j, c]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-def _relax_rows(matrix: Float64, vector: Float64, prior: float, odd: int, x: Float64, first: int, last: int) -> float:
-    """Rows 2 first + odd, … 2 last - 2 + odd: the colours that any data touch; the largest change."""
+def _relax_rows(
+    matrix: Float64, vector: Float64, prior: float, top: int, left: int, right: int, x: Float64, first: int, last: int
+) -> float:
+    """Rows top + 2 first, … top + 2 last - 2, from one column to another: the colours that any data touch; the largest
+    change."""
     rows, cols, channels = x.shape
     largest = 0.0
-    for i in range(2 * first + odd, 2 * last + odd, 2):
+    for i in range(top + 2 * first, top + 2 * last, 2):
         above, below = max(i - 1, 0), min(i + 1, rows - 1)
         up, down = np.float64(i > 0), np.float64(i + 1 < rows)
-        for j in range(cols):
+        for j in range(left, right):
             own = matrix[i, j, 0, 0]
             if own == 0.0:
                 continue
-            left, right = max(j - 1, 0), min(j + 1, cols - 1)
-            has_left, has_right = np.float64(j > 0), np.float64(j + 1 < cols)
-            w, e = has_left * matrix[i, left, 1, 0], has_right * matrix[i, j, 1, 0]
+            west, east = max(j - 1, 0), min(j + 1, cols - 1)
+            has_west, has_east = np.float64(j > 0), np.float64(j + 1 < cols)
+            w, e = has_west * matrix[i, west, 1, 0], has_east * matrix[i, j, 1, 0]
             n, s = up * matrix[above, j, 2, 0], down * matrix[i, j, 2, 0]
-            ne, sw = up * has_right * matrix[above, right, 3, 0], down * has_left * matrix[i, j, 3, 0]
+            ne, sw = up * has_east * matrix[above, east, 3, 0], down * has_west * matrix[i, j, 3, 0]
             per = 1.0 / (own + prior)
             for c in range(channels):
-                others = w * x[i, left, c] + e * x[i, right, c] + n * x[above, j, c] + s * x[below, j, c]
-                others += ne * x[above, right, c] + sw * x[below, left, c]
+                others = w * x[i, west, c] + e * x[i, east, c] + n * x[above, j, c] + s * x[below, j, c]
+                others += ne * x[above, east, c] + sw * x[below, west, c]
                 value = (vector[i, j, c] + prior * MEAN - others) * per
                 largest = max(largest, abs(value - x[i, j, c]))
                 x[i, j, c] = value

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.solve.losses import Loss
-from glrender.solve.systems import NormalEquations
+from glrender.solve.patch import LocalEquations
 
 Float64 = NDArray[np.float64]
 
@@ -63,24 +63,26 @@ class FrameLog:
     def add(
         self,
         T_map_camera: Float64,
-        equations: NormalEquations,
+        said: LocalEquations,
         heights: Float64,
         settled: NDArray[np.bool_],
         attenuation: float = 1.0,
     ) -> None:
-        """Note a frame: its normal equations of absolute heights, linearised at `heights` (rows, cols), the map so far.
+        """Note what a frame said about a patch, linearised at its `heights` (rows, cols), the map so far.
 
-        `settled` (rows, cols) are the cells whose height is not the frame's own. `attenuation` is that of its robust
-        weights, see `attenuation`.
+        `settled` (rows, cols) are the patch's cells whose height is not the frame's own. `attenuation` is that of its
+        robust weights, see `attenuation`.
         """
-        matrix, vector = equations.stencil.matrix, equations.vector
+        matrix, vector, place = said.equations.stencil.matrix, said.equations.vector, said.patch
         if not self._entries:
             seen = matrix[:, :, 0, 0] > 0
             if not seen.any():
                 return
             self._divide(max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)))
         sums = np.zeros((3, self._weight.size))
-        _sum_blocks(matrix, vector, heights, settled, self.side, self.shape[1], sums, self._cells)
+        _sum_blocks(
+            matrix, vector, heights, settled, place.top, place.left, self.side, self.shape[1], sums, self._cells
+        )
         weight, compared, pull = sums
         if not weight.any():
             return
@@ -160,6 +162,8 @@ def _sum_blocks(
     vector: Float64,
     heights: Float64,
     settled: NDArray[np.bool_],
+    top: int,
+    left: int,
     side: int,
     across: int,
     sums: Float64,
@@ -168,7 +172,8 @@ def _sum_blocks(
     """Sum, over each block, the rows of the matrix, those between settled cells, and what pulls at settled cells.
 
     A frame that sees all settled cells higher by t pulls at them by t times the rows between them: the others have
-    moved with it. Adds the rows and their squares to `cells`.
+    moved with it. Adds the rows and their squares to `cells`, which are those of the map; vertex (0, 0) of all others
+    is its vertex (top, left).
     """
     rows, cols = settled.shape
     for i in range(rows):
@@ -187,10 +192,10 @@ def _sum_blocks(
                     row += coupling
                     settled_row += coupling * settled[s, t]
                     there += coupling * heights[s, t]
-            block = (i // side) * across + j // side
+            block = ((top + i) // side) * across + (left + j) // side
             sums[0, block] += row
-            cells[i, j, 0] += row
-            cells[i, j, 1] += row * row
+            cells[top + i, left + j, 0] += row
+            cells[top + i, left + j, 1] += row * row
             if settled[i, j]:
                 sums[1, block] += settled_row
                 sums[2, block] += vector[i, j, 0] - there

@@ -1,7 +1,7 @@
 """The grid of a map that is being made: where its vertices lie, and which of them a depth image falls on."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from glrender.checks import check_array, check_positive
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.solve.patch import Patch
 
 Float64 = NDArray[np.float64]
 
@@ -63,6 +64,11 @@ class Grid:
                 f"{there / 2**30:,.0f}; take a larger spacing or closer bounds (metres)"
             )
 
+    def part(self, patch: Patch) -> "Grid":
+        """The grid of a patch alone."""
+        x, y = self.origin
+        return replace(self, shape=patch.shape, origin=(x + patch.left * self.spacing, y + patch.top * self.spacing))
+
     def surface(
         self,
         heights: Float64,
@@ -95,17 +101,36 @@ class Grid:
             depth_sigma = _ALIKE
         if wanted is None:
             wanted = np.ones(self.shape, np.bool_)
-        T_map_camera = np.linalg.inv(self.T_world_map) @ T_world_camera
-        lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        place = np.array([*self.origin, self.spacing])
+        lens, T_map_camera, place = self._sight(camera, T_world_camera)
         sums = np.zeros((*self.shape, 1 + image.shape[2]))
         counts = np.zeros((*self.shape, 2))
         _add_pixels(depth, depth_sigma, image, lens, T_map_camera, place, wanted, _below(wanted), sums, counts)
         _divide(sums, counts)
         return sums
 
+    def reached(self, camera: Camera, T_world_camera: Float64, depth: NDArray[np.float32]) -> Patch | None:
+        """The vertices around all that the pixels of a `depth` image (height, width) fall on; None: on nothing.
+
+        Patches begin and end at every so many-th vertex, so that those of one frame after another are alike.
+        """
+        rows, cols = self.shape
+        top, bottom, left, right = _reach(depth, *self._sight(camera, T_world_camera), rows, cols)
+        if bottom < top:
+            return None
+        top, left = (max(first - _AROUND, 0) // _STEP * _STEP for first in (top, left))
+        bottom, right = (-(-(last + 1 + _AROUND) // _STEP) * _STEP for last in (bottom, right))
+        return Patch(top, min(bottom, rows), left, min(right, cols))
+
+    def _sight(self, camera: Camera, T_world_camera: Float64) -> tuple[Float64, Float64, Float64]:
+        """What the loops below know of camera, pose and grid."""
+        lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+        return lens, np.linalg.inv(self.T_world_map) @ T_world_camera, np.array([*self.origin, self.spacing])
+
 
 _TILE = 16  # pixels along each side
+
+_AROUND = 4  # vertices around what is measured, into which errors of depths and poses may move it
+_STEP = 16  # vertices
 
 _ALIKE = np.zeros((0, 0), np.float32)
 """Stands for standard deviations that are all the same."""
@@ -203,6 +228,35 @@ def _falls_on_wanted(
     j0, i0 = np.int64(max(x0 - 1.0, 0.0)), np.int64(max(y0 - 1.0, 0.0))
     j1, i1 = np.int64(min(x1 + 2.0, cols)), np.int64(min(y1 + 2.0, rows))
     return below[i1, j1] - below[i0, j1] - below[i1, j0] + below[i0, j0] > 0
+
+
+@njit(cache=True, nogil=True)
+def _reach(
+    depth: NDArray[np.float32], lens: Float64, T_map_camera: Float64, place: Float64, rows: int, cols: int
+) -> tuple[int, int, int, int]:
+    """The first and last row and column of cells that pixels fall on; the first is beyond the last if none does."""
+    height, width = depth.shape
+    one, none = np.float32(1), np.float32(np.inf)
+    bottom, right = np.float32(rows - 0.5), np.float32(cols - 0.5)
+    step = T_map_camera[:2, :3] / place[2] / np.array([lens[0], lens[1], 1.0])
+    start = ((T_map_camera[:2, 3] - place[:2]) / place[2]).astype(np.float32)
+    by_u = step[:, 0].astype(np.float32)
+    y0, y1, x0, x1 = np.full(width, none), np.full(width, -none), np.full(width, none), np.full(width, -none)
+    for v in range(height):
+        here = (step[:, 1] * (v - lens[3]) + step[:, 2] - step[:, 0] * lens[2]).astype(np.float32)
+        for u in range(width):  # without branches, so that it becomes vector instructions
+            z = depth[v, u]
+            x = (here[0] + by_u[0] * np.float32(u)) * z + start[0]
+            y = (here[1] + by_u[1] * np.float32(u)) * z + start[1]
+            on = (z > 0) & (x >= -0.5 * one) & (x <= right) & (y >= -0.5 * one) & (y <= bottom)
+            x0[u], y0[u] = x if on & (x < x0[u]) else x0[u], y if on & (y < y0[u]) else y0[u]
+            x1[u], y1[u] = x if on & (x > x1[u]) else x1[u], y if on & (y > y1[u]) else y1[u]
+    if not x1.max() >= x0.min():
+        return 0, -1, 0, -1
+    first, last = np.array([y0.min(), x0.min()]), np.array([y1.max(), x1.max()])
+    i0, j0 = np.rint(first).astype(np.int64)
+    i1, j1 = np.rint(last).astype(np.int64)
+    return i0, i1, j0, j1
 
 
 @njit(cache=True, nogil=True)

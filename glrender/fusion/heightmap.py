@@ -26,7 +26,8 @@ from glrender.fusion.colors import ColorMemory
 from glrender.fusion.displacement import Displacement
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
-from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame, restricted
+from glrender.fusion.height_memory import HeightMemory
+from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
 from glrender.fusion.photograph_memory import PhotographMemory
 from glrender.fusion.photometry import PhotographLinearizer, PhotographReport
 from glrender.fusion.posed_frame import copied_frame
@@ -41,8 +42,8 @@ from glrender.parallel import run_together
 from glrender.recycle import Recycler
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
+from glrender.solve.patch import LocalEquations, Patch
 from glrender.solve.priors import SmoothnessPrior
-from glrender.solve.systems import NormalEquations
 from glrender.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
@@ -98,10 +99,11 @@ class _HeldFrame:
 
     frame: MeasuredFrame
     sighting: Float64
-    """(rows, cols): mean height that it saw around each vertex; NaN where it saw nothing, or was not asked."""
+    """(rows, cols) of its patch: mean height that it saw around each vertex; NaN where it saw nothing, or was not
+    asked."""
     said: Linearized
     starting: NDArray[np.bool_] | None
-    """(rows, cols): the only cells that it may say something about; None: all."""
+    """(rows, cols) of its patch: the only cells that it may say something about; None: all."""
 
 
 class HeightMapFusion:
@@ -109,7 +111,8 @@ class HeightMapFusion:
 
     `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from depth, and
     where `FusionOptions.heights_from` says so, from photographs; colours are estimated beside them. Memory and the cost
-    of a frame do not depend on how many frames there were.
+    of a frame do not depend on how many frames there were, nor the cost on how large the map is: what is improved is a
+    patch around what the last few frames see.
     """
 
     def __init__(
@@ -131,11 +134,9 @@ class HeightMapFusion:
         self._recycler = Recycler(alike=2 * (self.options.window + 2))  # a depth and a sigma of each frame that is held
         self._heights = np.zeros(self.grid.shape)
         self._seeded = np.zeros(self.grid.shape, bool)
-        self._memory = NormalEquations.zeros(*self.grid.shape, 0)
+        self._whole = Patch.whole(self.grid.shape)
+        self._memory = HeightMemory(self.grid.shape, SmoothnessPrior(self.options.slope_sigma * self.grid.spacing))
         self._window: deque[_HeldFrame] = deque()
-        self._prior = SmoothnessPrior(self.options.slope_sigma * self.grid.spacing).add_to(
-            self._memory, self._heights[..., None]
-        )
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None
         if self.options.heights_from != "depth":
@@ -158,12 +159,13 @@ class HeightMapFusion:
         """Part of the information about heights so far that photographs brought."""
         if self._photographs is None:
             return 0.0
-        return float(self._photographs.data.diagonal().sum() / max(self._information(self._held).sum(), 1e-300))
+        from_photographs = self._photographs.data.equations.height_information.sum()
+        return float(from_photographs / max(self._memory.information(self._whole, self._held).sum(), 1e-300))
 
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        return self._observed(self._held)
+        return self._observed(self._whole, self._held)
 
     def integrate(
         self,
@@ -188,16 +190,19 @@ class HeightMapFusion:
             self._check_channels(image.shape[2])
         watch = Stopwatch()
         with watch.stage("seed"):
+            changed = [each.frame.patch for each in self._window]
             left = self._leave() if len(self._window) > self.options.window else None
-            starting = ~self.observed if self.options.heights_from == "color" else None
-            unsure = ~self._observed(self._held, _SETTLED) if starting is None else starting
+            patch = self._linearizer.patch(T, depth)
+            starting = ~self._observed(patch, self._held) if self.options.heights_from == "color" else None
+            unsure = ~self._observed(patch, self._held, _SETTLED) if starting is None else starting
             sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
-            seen = self.grid.means(self.camera, T, depth, image, depth_sigma=sigma, wanted=unsure | self._new)
-            seeded = self._seed(seen, unsure)
-        frame = self._linearizer.hold(T, Measurements(depth, sigma, image, self.options.color_noise))
+            wanted = unsure | self._memory.is_new(patch)
+            seen = self.grid.part(patch).means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
+            seeded = self._seed(patch, seen, unsure)
+        frame = self._linearizer.hold(T, patch, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
             try:
-                said = self._linearized(frame, starting, self._heights)
+                said = self._linearizer.prepare(frame, self._heights, cells=starting)()
                 again = left() if left is not None else None
             except BaseException:
                 self._linearizer.let_go(frame)
@@ -207,7 +212,9 @@ class HeightMapFusion:
         self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
         with watch.stage("solve"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
-            self._improve(partial(self._log.add, T_map_camera, said.heights, self._heights, ~unsure, self._attenuation))
+            before = self._heights[patch.slices].copy()
+            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation)
+            self._improve(Patch.hull([*changed, patch]), note)
         photographs = None
         if self._photographs is not None and image is not None:
             with watch.stage("photographs"):
@@ -221,30 +228,34 @@ class HeightMapFusion:
         Sigma is marginal, and that of the noise together with what whole frames have wrong (see `shared_errors`).
         """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
-        start, colors, window = self._settled(), self._colors, []
-        for held in self._window:
-            # At colours that the frames before have put right: a robust loss makes little of what is far off.
-            at = None if colors is None else colors.solved().estimate
-            said = self._linearized(held.frame, held.starting, start, at)
-            colors = None if colors is None else colors.with_frame(said.colors)
-            window.append(replace(held, said=said))
-        return self._map_of(window, start, self._waiting([held.said.heights for held in window], start))
+        heights, colors = self._settled()
+        held, estimate = list(self._from_photographs), None
+        for each in self._window:
+            if colors is not None:
+                # At colours that the frames before have put right: a robust loss makes little of what is far off.
+                colors.solve()
+                estimate = colors.estimate
+            said = self._linearizer.prepare(each.frame, heights, estimate, each.starting)()
+            held.append(said.heights)
+            if colors is not None:
+                colors.add(each.frame.patch, said.colors)
+        return self._map_of([*held, *self._waiting(held, heights)], heights, colors)
 
     def rescued_map(self) -> HeightMap:
         """The map so far without rendering anything, for when OpenGL has failed.
 
         The last few frames count as they were linearised at first, and their images not at all.
         """
-        return self._map_of(list(self._window), self._settled())
+        return self._map_of(self._held, *self._settled())
 
-    def _map_of(self, window: list[_HeldFrame], start: Float64, waiting: Sequence[NormalEquations] = ()) -> HeightMap:
-        held = [*(each.said.heights for each in window), *waiting]
-        heights = self._solved(held, _TO_THE_END, start)
-        observed = self._observed(held)
+    def _map_of(self, held: list[LocalEquations], heights: Float64, colors: ColorMemory | None) -> HeightMap:
+        heights = self._memory.solved(self._whole, held, _TO_THE_END, heights)
+        observed = self._observed(self._whole, held)
         sigma, local = np.full(self.grid.shape, np.nan), None
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
-            sigma = np.sqrt(marginal_variances_at(self._total(held).stencil, observed))
+            total = self._memory.equations(self._whole, held, heights)
+            sigma = np.sqrt(marginal_variances_at(total.stencil, observed))
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             said = self.options
             self.shared = shared_errors(
@@ -252,13 +263,11 @@ class HeightMapFusion:
             )
             sigma = np.sqrt(np.square(sigma) + self.shared.variance)
             local = None if self.displacement is None else np.sqrt(np.square(sigma) - self.shared.common)
-        colors = None
-        if self._colors is not None:
-            final = self._colors
-            for each in window:
-                final = final.with_frame(each.said.colors)
-            colors = np.where(observed[..., None], final.solved().known(), np.nan)
-        return self.grid.surface(np.where(observed, heights, np.nan), colors, sigma, local)
+        known = None
+        if colors is not None:
+            colors.solve()
+            known = np.where(observed[..., None], colors.known(), np.nan)
+        return self.grid.surface(np.where(observed, heights, np.nan), known, sigma, local)
 
     def release(self) -> None:
         """Release what this fusion made in its context; it can then no longer be used."""
@@ -267,47 +276,60 @@ class HeightMapFusion:
             self._photographs.release()
 
     @property
-    def _held(self) -> list[NormalEquations]:
-        """What the frames in the window say about the heights."""
-        return [held.said.heights for held in self._window]
+    def _held(self) -> list[LocalEquations]:
+        """What is said about the heights besides the memory: by the frames in the window, and by photographs."""
+        return [*(held.said.heights for held in self._window), *self._from_photographs]
 
     @property
-    def _new(self) -> NDArray[np.bool_]:
-        """(rows, cols): cells that the memory knows nothing of yet."""
-        return self._memory.height_information == 0
+    def _from_photographs(self) -> tuple[LocalEquations, ...]:
+        return () if self._photographs is None else (self._photographs.data,)
 
-    def _seed(self, seen: Float64, where: NDArray[np.bool_]) -> int:
-        """Take over what is finite of heights and colours (rows, cols, 1 + C); how many cells are seen first so."""
+    def _observed(self, patch: Patch, held: Sequence[LocalEquations], times: float = 1.0) -> NDArray[np.bool_]:
+        return self._memory.exceeds_prior(patch, held, times * self.options.observed_ratio)
+
+    def _seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> int:
+        """Take over what is finite of a patch's heights and colours (rows, cols, 1 + C); how many cells are seen first
+        so."""
+        heights, seeded = self._heights[patch.slices], self._seeded[patch.slices]
         known = where & np.isfinite(seen[..., 0])
-        self._heights = np.where(known, seen[..., 0], self._heights)
+        np.copyto(heights, seen[..., 0], where=known)
         if self._colors is not None and seen.shape[2] > 1:
-            self._colors = self._colors.seeded(seen[..., 1:], where)
-        first = int(np.count_nonzero(known & ~self._seeded))
+            self._colors.seed(patch, seen[..., 1:], where)
+        first = int(np.count_nonzero(known & ~seeded))
         if first:
-            self._seeded |= known
-            self._heights = fill_from_nearest(self._heights, self._seeded)
+            # With the first of all cells, all others get a height; from then on those around what a frame sees.
+            filled = patch if self._seeded.any() else self._whole
+            seeded |= known
+            heights, seeded = self._heights[filled.slices], self._seeded[filled.slices]
+            heights[:] = fill_from_nearest(heights, seeded)
         return first
 
-    def _settled(self) -> Float64:
-        """The heights, but for new cells what most of the held frames say where they contradict them."""
-        said = disputed(self._heights, [held.sighting for held in self._window], self._new, self.grid.spacing)
-        return np.where(np.isfinite(said), said, self._heights)
+    def _settled(self) -> tuple[Float64, ColorMemory | None]:
+        """Heights to end with, see `_settle`, and colours; copies of both."""
+        heights = self._heights.copy()
+        self._settle(heights)
+        return heights, None if self._colors is None else self._colors.copy()
+
+    def _settle(self, heights: Float64) -> None:
+        """Set new cells to what most of the held frames say where they contradict `heights`."""
+        if not self._window:
+            return
+        seen = Patch.hull(held.frame.patch for held in self._window)
+        new = seen.around(self._memory.is_new(seen) & self._seeded[seen.slices])
+        if new is not None:
+            sightings = np.stack([new.of(held.sighting, held.frame.patch) for held in self._window])
+            said = disputed(heights[new.slices], sightings, self._memory.is_new(new), self.grid.spacing)
+            np.copyto(heights[new.slices], said, where=np.isfinite(said))
 
     def _check_channels(self, channels: int) -> None:
         if channels not in (1, 3):
             raise InputError(f"integrate: received an image of {channels} channels, expected 1 (grey) or 3")
         if self._colors is None:
-            self._colors = ColorMemory.empty(self.grid.shape, channels)
+            self._colors = ColorMemory(self.grid.shape, channels)
         elif self._colors.channels != channels:
             raise UsageError(
                 f"integrate: received an image of {channels} channels, but images before had {self._colors.channels}"
             )
-
-    def _linearized(
-        self, frame: MeasuredFrame, starting: NDArray[np.bool_] | None, heights: Float64, colors: Float64 | None = None
-    ) -> Linearized:
-        """What a frame says at `heights` about the cells `starting` alone; of colours only with `colors`."""
-        return restricted(self._linearizer.linearize(frame, heights, colors), starting, heights)
 
     def _add_photograph(self, memory: PhotographMemory, T: Float64, image: Float32) -> PhotographReport | None:
         """Let a photograph wait; once there are enough of them, take in what they say."""
@@ -317,72 +339,47 @@ class HeightMapFusion:
             return None
         heights, said = compared
         memory.commit(said.heights)
-        if said.heights.count == 0:
+        if said.heights.equations.count == 0:
             return said.report
         self._heights = heights
         T_map_camera = se3.inverse(self.grid.T_world_map) @ T
-        self._log.add(T_map_camera, said.heights, self._heights, self._observed(self._held), self._attenuation)
-        self._heights = self._solved(self._held, _FEW_STEPS, self._heights)
+        observed = self._observed(self._whole, self._held)
+        self._log.add(T_map_camera, said.heights, self._heights, observed, self._attenuation)
+        self._heights = self._memory.solved(self._whole, self._held, _FEW_STEPS, self._heights)
         return said.report
 
-    def _waiting(self, held: list[NormalEquations], heights: Float64) -> list[NormalEquations]:
-        """What the photographs that still wait say, besides all that frames in the window do."""
+    def _waiting(self, held: list[LocalEquations], heights: Float64) -> list[LocalEquations]:
+        """What the photographs that still wait say, besides all that is `held`."""
         compared = None if self._photographs is None else self._photographs.compared(heights, self._solving(held))
         return [] if compared is None else [compared[1].heights]
 
-    def _solving(self, held: list[NormalEquations]) -> Callable[[list[NormalEquations]], tuple[Float64, Float64]]:
-        def solve(said: list[NormalEquations]) -> tuple[Float64, Float64]:
-            return self._solved([*held, *said], _SOME_STEPS, self._heights), self._information([*held, *said])
+    def _solving(self, held: list[LocalEquations]) -> Callable[[list[LocalEquations]], tuple[Float64, Float64]]:
+        def solve(said: list[LocalEquations]) -> tuple[Float64, Float64]:
+            all_held = [*held, *said]
+            heights = self._memory.solved(self._whole, all_held, _SOME_STEPS, self._heights)
+            return heights, self._memory.information(self._whole, all_held)
 
         return solve
 
     def _leave(self) -> Callable[[], Linearized]:
         """Begin to linearise the first frame of the window, at what is known before a new one; returns its result."""
-        self._heights, first = self._settled(), self._window[0]
-        colors = None if self._colors is None else self._colors.estimate
-        return self._linearizer.begin(partial(self._linearized, first.frame, first.starting, self._heights, colors))
+        self._settle(self._heights)
+        first, colors = self._window[0], None if self._colors is None else self._colors.estimate
+        return self._linearizer.begin(self._linearizer.prepare(first.frame, self._heights, colors, first.starting))
 
     def _commit(self, said: Linearized) -> None:
         """Move the first frame of the window into the memory: `said` is what it says now."""
-        self._memory = NormalEquations.sum([self._memory, said.heights])
+        frame = self._window.popleft().frame
+        self._memory.add(said.heights)
         if self._colors is not None:
-            self._colors = self._colors.with_frame(said.colors)
-        self._linearizer.let_go(self._window.popleft().frame)
+            self._colors.add(frame.patch, said.colors)
+        self._linearizer.let_go(frame)
 
-    def _improve(self, note: Callable[[], None]) -> None:
-        """Move heights and colours towards what is known of them, and `note` what it was before."""
-        solve = partial(self._solved, self._held, _FEW_STEPS, self._heights)
-        relax = self._colors.relaxed if self._colors is not None else lambda: None
-        self._heights, self._colors, _ = run_together(solve, relax, note)
-
-    def _total(self, held: Sequence[NormalEquations]) -> NormalEquations:
-        """All that is known about the heights: the memory, the prior, and what is held back."""
-        return NormalEquations.sum([self._memory, self._prior, *held, *self._from_photographs])
-
-    def _information(self, held: Sequence[NormalEquations]) -> Float64:
-        """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
-        total = self._memory.height_information.copy()
-        for each in (*held, *self._from_photographs):
-            total += each.height_information
-        return total
-
-    @property
-    def _from_photographs(self) -> tuple[NormalEquations, ...]:
-        return () if self._photographs is None else (self._photographs.data,)
-
-    def _observed(self, held: Sequence[NormalEquations], times: float = 1.0) -> NDArray[np.bool_]:
-        return np.asarray(
-            self._information(held) > times * self.options.observed_ratio * self._prior.height_information
-        )
-
-    def _solved(self, held: Sequence[NormalEquations], solver: MultigridSolver, heights: Float64) -> Float64:
-        """`heights`, moved to, or towards, the solution of all that is known about them."""
-        total = self._total(held)
-        if total.count == 0:
-            return heights  # the prior says nothing about how high the ground is as a whole
-        # In increments, so that the solver's tolerance is one on what is still to be gained.
-        increment = replace(total, vector=total.vector - total.matvec(heights[..., None]))
-        return heights + solver.solve(increment).x[..., 0]
+    def _improve(self, patch: Patch, note: Callable[[], None]) -> None:
+        """Move heights and colours of a patch towards what is known of them, and `note` what it was before."""
+        solve = partial(self._memory.solved, patch, self._held, _FEW_STEPS, self._heights)
+        relax = partial(self._colors.relax, patch) if self._colors is not None else lambda: None
+        self._heights[patch.slices], _, _ = run_together(solve, relax, note)
 
 
 # A cell takes its height from each frame's points again until the data say this many times more than makes it

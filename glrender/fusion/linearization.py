@@ -24,9 +24,10 @@ from glrender.gl.context import Context
 from glrender.gl.path import equations_path
 from glrender.parallel import begin
 from glrender.render.derivatives import DerivativeRenderer
+from glrender.solve.patch import LocalEquations, Patch
 from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
-from glrender.solve.systems import NormalEquations
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 
@@ -36,6 +37,8 @@ class MeasuredFrame:
 
     T_world_camera: Float64
     """(4, 4) camera to world."""
+    patch: Patch
+    """The vertices that it may say something about."""
     measurements: Measurements
     """Its depth, image or both, with their noise."""
     uploaded: GpuMeasurements | None
@@ -72,10 +75,9 @@ class FrameReport:
 class Linearized:
     """What a frame says at an estimate."""
 
-    heights: NormalEquations
-    """Of the heights themselves, not of increments; no colours."""
+    heights: LocalEquations
     colors: ColorEquations | None
-    """None without an image."""
+    """About the same patch; None without an image."""
     report: FrameReport
 
 
@@ -98,13 +100,19 @@ class FrameLinearizer:
         self._uploaded: set[GpuMeasurements] = set()
         self._released = False
 
-    def hold(self, T_world_camera: Float64, measurements: Measurements) -> MeasuredFrame:
+    def patch(self, T_world_camera: Float64, depth: Float32) -> Patch:
+        """The vertices that a frame with this depth image may say something about."""
+        # Without a depth it may paint any of them, and a GPU has textures and lists of triangles for one shape.
+        reached = None if self._gpu is not None else self._grid.reached(self._camera, T_world_camera, depth)
+        return reached or Patch.whole(self._grid.shape)
+
+    def hold(self, T_world_camera: Float64, patch: Patch, measurements: Measurements) -> MeasuredFrame:
         """A frame that will be linearised, perhaps more than once, until it is `let_go`."""
         uploaded = None
         if self._gpu is not None:
             uploaded = GpuMeasurements(self._context, self._camera, measurements)
             self._uploaded.add(uploaded)
-        return MeasuredFrame(T_world_camera, measurements, uploaded)
+        return MeasuredFrame(T_world_camera, patch, measurements, uploaded)
 
     def let_go(self, frame: MeasuredFrame) -> None:
         """Release what a frame has in the context."""
@@ -112,14 +120,30 @@ class FrameLinearizer:
             self._uploaded.discard(frame.uploaded)
             frame.uploaded.release()
 
-    def linearize(self, frame: MeasuredFrame, heights: Float64, colors: Float64 | None = None) -> Linearized:
-        """`frame` at heights (rows, cols) and colours (rows, cols, C); without colours its image says nothing."""
-        if self._released:
-            raise GLError("this fusion was released; make a new one")
-        if frame.measurements.image is None:
-            colors = None
-        equations, statistics = self._said(self._grid.surface(heights, colors), frame)
-        return Linearized(equations.heights, equations.colors, _report(statistics))
+    def prepare(
+        self,
+        frame: MeasuredFrame,
+        heights: Float64,
+        colors: Float64 | None = None,
+        cells: NDArray[np.bool_] | None = None,
+    ) -> Callable[[], Linearized]:
+        """What linearises `frame` at heights (rows, cols) and colours (rows, cols, C) of the grid, as they are now.
+
+        Without colours its image says nothing. `cells` are those of the frame's patch, (rows, cols), that it may say
+        something about, were all other heights right; None: all.
+        """
+        here = frame.patch.slices
+        tinted = None if colors is None or frame.measurements.image is None else colors[here]
+        surface = self._grid.part(frame.patch).surface(heights[here], tinted)
+
+        def linearize() -> Linearized:
+            if self._released:
+                raise GLError("this fusion was released; make a new one")
+            equations, statistics = self._said(surface, frame)
+            said = LocalEquations(frame.patch, equations.heights)
+            return Linearized(restricted(said, cells, surface.heights), equations.colors, _report(statistics))
+
+        return linearize
 
     def begin(self, task: Callable[[], Linearized]) -> Callable[[], Linearized]:
         """Have a frame linearised beside what comes next; where OpenGL does it, once what is returned is called."""
@@ -161,16 +185,15 @@ def _report(statistics: FrameStatistics) -> FrameReport:
     )
 
 
-def restricted(said: Linearized, cells: NDArray[np.bool_] | None, heights: Float64) -> Linearized:
-    """What is said about some `cells` (rows, cols) alone, were all other heights right; None: about all."""
+def restricted(said: LocalEquations, cells: NDArray[np.bool_] | None, heights: Float64) -> LocalEquations:
+    """What is said about some `cells` (rows, cols) alone, were all other `heights` right; None: about all."""
     if cells is None:
         return said
-    equations = said.heights
+    equations = said.equations
     matrix = equations.stencil.matrix * cells[..., None, None]
     for axis, offset in enumerate(OFFSETS[1:], start=1):
         here, there = neighbours(offset)
         matrix[:, :, axis][here] *= cells[there][..., None]
     pull = (equations.vector - equations.matvec(heights[..., None])) * cells[..., None]
     restricted = replace(equations, stencil=BlockStencil(matrix), vector=pull)
-    restricted = replace(restricted, vector=pull + restricted.matvec(heights[..., None]))
-    return replace(said, heights=restricted)
+    return replace(said, equations=replace(restricted, vector=pull + restricted.matvec(heights[..., None])))

@@ -1,6 +1,7 @@
 """What photographs said so far about the heights of a map, and those that wait to be compared."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from glrender.fusion.photographs import FEWEST, Photograph, PhotographGroup, dis
 from glrender.fusion.photometry import GroupEquations, PhotographLinearizer
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.solve.patch import LocalEquations, Patch
 from glrender.solve.systems import NormalEquations
 
 Float32 = NDArray[np.float32]
@@ -22,8 +24,8 @@ class PhotographMemory:
     """Photographs of one camera over a map; it owns the linearizer."""
 
     def __init__(self, linearizer: PhotographLinearizer, camera: Camera, shape: tuple[int, int]) -> None:
-        self.data = NormalEquations.zeros(*shape, 0)
-        """Of the heights themselves, from all groups that were compared for good."""
+        self.data = LocalEquations(Patch.whole(shape), NormalEquations.zeros(*shape, 0))
+        """From all groups that were compared for good."""
         self._linearizer, self._camera = linearizer, camera
         self._group = PhotographGroup()
 
@@ -39,7 +41,7 @@ class PhotographMemory:
             self._group = self._group.with_photograph(Photograph.of(T_world_camera, image), distance)
 
     def compared(
-        self, heights: Float64, solve: Callable[[list[NormalEquations]], tuple[Float64, Float64]]
+        self, heights: Float64, solve: Callable[[list[LocalEquations]], tuple[Float64, Float64]]
     ) -> tuple[Float64, GroupEquations] | None:
         """New heights (rows, cols), and what the photographs that wait say there; None while they are too few.
 
@@ -60,9 +62,9 @@ class PhotographMemory:
         assert said is not None
         return heights, said
 
-    def commit(self, said: NormalEquations) -> None:
+    def commit(self, said: LocalEquations) -> None:
         """Keep for good what the photographs that waited said, and forget them."""
-        self.data = self.data + said
+        self.data = replace(said, equations=self.data.equations + said.equations)
         self._group = PhotographGroup()
 
     def release(self) -> None:

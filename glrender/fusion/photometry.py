@@ -34,7 +34,7 @@ from glrender.gl.context import Context
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy, Huber, Tukey
-from glrender.solve.systems import NormalEquations
+from glrender.solve.patch import LocalEquations, Patch
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -69,8 +69,8 @@ class PhotographReport:
 class GroupEquations:
     """What a group says at an estimate."""
 
-    heights: NormalEquations
-    """Of the heights themselves, not of increments."""
+    heights: LocalEquations
+    """About the whole grid."""
     report: PhotographReport
 
 
@@ -120,7 +120,7 @@ class PhotographLinearizer:
         equations = replace(equations, vector=equations.vector + equations.matvec(heights[..., None]))
         compared = int(np.count_nonzero(np.isfinite(seen.values).sum(axis=0) >= FEWEST))
         report = PhotographReport(len(group), step, compared, used, seen.distrusted, exposures, noise)
-        return GroupEquations(equations, report)
+        return GroupEquations(LocalEquations(Patch.whole(self._grid.shape), equations), report)
 
     def release(self) -> None:
         """Release what was made in the context; may be called twice."""

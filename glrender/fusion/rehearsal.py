@@ -16,7 +16,7 @@ def rehearse_fusion(context: Context, options: FusionOptions, channels: int) -> 
     Compiled loops are loaded when they are first called, and on a machine that has never done so compiled: half a
     second, or a minute, that is not the first frame's.
     """
-    fusion = HeightMapFusion(context, CAMERA, 0.05, (-0.6, 0.6, -0.5, 0.5), None, options)
+    fusion = HeightMapFusion(context, CAMERA, 0.05, (-2.0, 2.0, -2.0, 2.0), None, options)  # more than they see
     random = np.random.default_rng(0)
     depth = random.normal(1, 0.003, CAMERA.shape).astype(np.float32)
     image = random.uniform(0.1, 0.9, (*CAMERA.shape, channels)).astype(np.float32)

@@ -1,7 +1,5 @@
 """Whether what was seen of a cell first is what was seen of it since."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -14,20 +12,18 @@ _LEAST = 3
 """Sightings that make a majority possible."""
 
 
-def disputed(heights: Float64, sightings: Sequence[Float64], cells: NDArray[np.bool_], spacing: float) -> Float64:
+def disputed(heights: Float64, sightings: Float64, cells: NDArray[np.bool_], spacing: float) -> Float64:
     """(rows, cols): what most sightings say where they contradict `heights` (rows, cols); NaN where they do not.
 
     A robust estimate keeps to where it began: had the first frame seen a passer-by, every later frame would count as
-    the outlier. `sightings` are mean heights (rows, cols) around each vertex, one a frame, NaN where that frame
-    saw nothing; only `cells` (rows, cols) are looked at. Means may differ from the height of the vertex by the ground
+    the outlier. `sightings` (N, rows, cols) are mean heights around each vertex, of one frame each, NaN where it saw
+    nothing; only `cells` (rows, cols) are looked at. Means may differ from the height of the vertex by the ground
     within a cell, so a contradiction is more than one `spacing`, and five times the spread of the sightings.
     """
     result = np.full(heights.shape, np.nan)
-    rows = np.flatnonzero(cells.any(axis=1))
-    if len(sightings) >= _LEAST and len(rows):
-        some = slice(rows[0], rows[-1] + 1)  # new cells lie at the edge of what has been seen
-        arguments = np.stack([seen[some] for seen in sightings]), heights[some], cells[some], spacing, result[some]
-        run_parts(_contradict, even_parts(len(arguments[1])), *arguments)
+    if len(sightings) >= _LEAST:
+        arguments = sightings, np.ascontiguousarray(heights), cells, spacing, result
+        run_parts(_contradict, even_parts(len(heights)), *arguments)
     return result
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from glrender.fusion.frame_log import FrameLog, Opinions, attenuation
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
+from glrender.solve.patch import LocalEquations, Patch
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
@@ -15,14 +16,14 @@ ALL = np.ones(SHAPE, bool)
 POSE = np.eye(4)
 
 
-def saying(heights: NDArray[np.float64], weight: float | NDArray[np.float64] = 1e6) -> NormalEquations:
+def saying(heights: NDArray[np.float64], weight: float | NDArray[np.float64] = 1e6) -> LocalEquations:
     """A frame that sees `heights`, coupled between neighbours as pixels couple them."""
     stencil = BlockStencil.zeros(*SHAPE, 0)
     stencil.matrix[:, :, 0, 0] = weight
     coupled = SmoothnessPrior(3e-3).add_to(NormalEquations(stencil, np.zeros((*SHAPE, 1)), 0.0, 0), heights[..., None])
     matrix = np.abs(coupled.stencil.matrix) * (np.asarray(weight) > 0)[..., None, None]
     seen = BlockStencil(np.where(np.asarray(weight)[..., None, None] > 0, matrix, 0))
-    return NormalEquations(seen, seen.matvec(heights[..., None]), 0.0, 0)
+    return LocalEquations(Patch.whole(SHAPE), NormalEquations(seen, seen.matvec(heights[..., None]), 0.0, 0))
 
 
 def opinions_of(*raised: float) -> Opinions:
@@ -92,7 +93,7 @@ def test_memory_does_not_grow_and_groups_add_up() -> None:
 def test_a_frame_that_sees_nothing_leaves_no_entry() -> None:
     log = FrameLog(SHAPE)
     for _ in range(2):
-        log.add(POSE, NormalEquations.zeros(*SHAPE, 0), np.zeros(SHAPE), ALL)
+        log.add(POSE, LocalEquations(Patch.whole(SHAPE), NormalEquations.zeros(*SHAPE, 0)), np.zeros(SHAPE), ALL)
     assert log.opinions().rise.shape == (0, 0)
     assert (log.unevenness() == 1).all()
 
@@ -103,7 +104,8 @@ def test_blocks_follow_what_the_first_frame_sees() -> None:
     stencil = BlockStencil.zeros(400, 600, 0)
     stencil.matrix[:, :, 0, 0] = 1e6 * part
     log = FrameLog((400, 600))
-    log.add(POSE, NormalEquations(stencil, np.zeros((400, 600, 1)), 0.0, 0), np.zeros((400, 600)), part)
+    said = NormalEquations(stencil, np.zeros((400, 600, 1)), 0.0, 0)
+    log.add(POSE, LocalEquations(Patch.whole((400, 600)), said), np.zeros((400, 600)), part)
     assert log.side == 20
     means = log.block_means(np.arange(600.0) + np.zeros((400, 1)))
     assert means.reshape(log.shape)[3, 2] == np.arange(40, 60).mean()

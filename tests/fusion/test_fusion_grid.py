@@ -14,6 +14,7 @@ from glrender.fusion.sightings import disputed
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
+from glrender.solve.patch import Patch
 
 ABOVE = se3.look_at((0.3, 0.2, 1.0), (0.3, 0.2, 0.0), (0, 1, 0))
 
@@ -131,7 +132,7 @@ class TestDisputes:
     everywhere = np.ones((1, 4), bool)
 
     def said(self, *sightings: list[float], spacing: float = 0.1) -> np.ndarray:
-        return disputed(np.zeros((1, 4)), [np.array([row]) for row in sightings], self.everywhere, spacing)[0]
+        return disputed(np.zeros((1, 4)), np.reshape(sightings, (-1, 1, 4)), self.everywhere, spacing)[0]
 
     def test_most_say_otherwise(self) -> None:
         said = self.said([0.0, 0, 0, 0], [0.5, 0, 0.5, np.nan], [0.5, 0, 0.51, np.nan], [0.49, 0, np.nan, 0.5])
@@ -150,7 +151,7 @@ class TestDisputes:
 
     def test_only_the_cells_in_question(self) -> None:
         cells = np.array([[False, True, False, False]])
-        sightings = [np.full((1, 4), 0.5)] * 3
+        sightings = np.full((3, 1, 4), 0.5)
         np.testing.assert_array_equal(np.isfinite(disputed(np.zeros((1, 4)), sightings, cells, 0.1)), cells)
         assert np.isnan(disputed(np.zeros((1, 4)), sightings, ~self.everywhere, 0.1)).all()
 
@@ -186,3 +187,45 @@ def test_whole_numbers_are_no_measurements(context: Context, values: str, kind: 
     with pytest.raises(InputError, match=f"{values}: received {np.dtype(kind)}, expected"):
         fusion.integrate(np.eye(4), **frame)
     fusion.release()
+
+
+class TestReached:
+    """Which vertices a frame may say something about."""
+
+    grid = Grid.covering((-10.0, 10.0, -8.0, 8.0), 0.02, se3.exp([0.1, -0.2, 0.3, 0.02, -0.03, 0.4]))
+    camera = camera_of(96)
+    oblique = grid.T_world_map @ se3.look_at((0.3, 0.2, 1.0), (0.9, -0.4, 0.0), (0, 0, 1))
+
+    def test_all_points_are_inside_and_little_else_is(self) -> None:
+        depth = np.random.default_rng(0).uniform(0.5, 2.0, self.camera.shape).astype(np.float32)
+        depth[:, :20] = 0
+        patch = self.grid.reached(self.camera, self.oblique, depth)
+        assert patch is not None
+        tight = Patch.whole(self.grid.shape).around(
+            np.isfinite(self.grid.means(self.camera, self.oblique, depth)[..., 0])
+        )
+        assert tight is not None
+        assert Patch.hull([patch, tight]) == patch
+        assert patch.shape[0] < tight.shape[0] + 48
+        assert patch.shape[1] < tight.shape[1] + 48
+
+    def test_the_map_ends_it(self) -> None:
+        depth = np.full(self.camera.shape, 1.5, np.float32)
+        depth[40:] = 1e6
+        patch = self.grid.reached(self.camera, self.oblique, depth)
+        assert patch is not None
+        assert patch.common(Patch.whole(self.grid.shape)) == patch
+
+    def test_nothing_is_reached_by_nothing(self) -> None:
+        depth = np.zeros(self.camera.shape, np.float32)
+        assert self.grid.reached(self.camera, self.oblique, depth) is None
+        elsewhere = se3.look_at((50.0, 0.0, 1.0), (50.0, 0.0, 0.0), (0, 1, 0))
+        assert self.grid.reached(self.camera, elsewhere, np.ones(self.camera.shape, np.float32)) is None
+
+    def test_its_grid_is_a_part_of_the_whole(self) -> None:
+        patch = Patch(100, 160, 20, 50)
+        x, y = self.grid.surface(np.zeros(self.grid.shape)).axes()
+        part = self.grid.part(patch)
+        of_x, of_y = part.surface(np.zeros(part.shape)).axes()
+        np.testing.assert_allclose(of_x, x[20:50], atol=1e-12)
+        np.testing.assert_allclose(of_y, y[100:160], atol=1e-12)

@@ -248,7 +248,7 @@ class TestLeastSquares:
         bumps = gaussian_filter(np.random.default_rng(6).normal(size=grid.shape), 1.0)
         wrong = flight.truth.heights + 0.002 * bumps / bumps.std()
         said = [
-            linearizer.linearize(tuple(photographs[k : k + 5]), wrong, np.full(grid.shape, 0.002)).heights
+            linearizer.linearize(tuple(photographs[k : k + 5]), wrong, np.full(grid.shape, 0.002)).heights.equations
             for k in (0, 5)
         ]
         linearizer.release()

@@ -9,18 +9,20 @@ from flights import Flight, fly, fused, rough_ground
 from least_squares import depth_equations, smoothness
 from scipy.sparse.linalg import spsolve
 
-from glrender import parallel
 from glrender.assembly.on_host import HostNormalEquations
-from glrender.fusion import linearization
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.noise import DepthNoise
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.recycle import Recycler
 from glrender.solve.losses import Squared
+from glrender.solve.multigrid import MultigridSolver
 
 LEVEL = HeightMap(np.zeros((17, 21)), 0.05, (-0.5, -0.4), np.full((17, 21, 3), 0.5))
+
+AROUND = 120
 
 
 def around(camera: Camera) -> np.ndarray:
@@ -47,6 +49,14 @@ def joint(context: Context, level: Flight) -> HeightMap:
     total = (information + smoothness(LEVEL.shape, LEVEL.spacing)).tocsc()
     sigma = np.sqrt(np.diag(np.linalg.inv(total.toarray())))
     return replace(LEVEL, heights=spsolve(total, vector).reshape(LEVEL.shape), sigma=sigma.reshape(LEVEL.shape))
+
+
+@pytest.fixture(scope="module")
+def wide(rough: Flight) -> Flight:
+    """The ground of `rough`, 33 x 41 vertices, in the middle of 273 x 281."""
+    truth = rough.truth
+    x, y = (start - AROUND * truth.spacing for start in truth.origin)
+    return replace(rough, truth=replace(truth, heights=np.pad(truth.heights, AROUND), origin=(x, y), colors=None))
 
 
 def off(found: HeightMap, expected: HeightMap) -> np.ndarray:
@@ -78,18 +88,13 @@ class TestLeastSquares:
 
 
 class TestMemory:
-    def test_it_does_not_grow_with_the_frames(
-        self, context: Context, rough: Flight, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # With one thread: what several hold in the same moment is chance, and with it what is kept to be used again.
-        monkeypatch.setattr(parallel, "_used", 1)
-        monkeypatch.setattr(linearization, "begin", lambda task: task)
+    def test_it_does_not_grow_with_the_frames(self, context: Context, rough: Flight) -> None:
         fusion = rough.fusion(context)
         sizes, objects = [], []
         for k in range(60):
             n = k % len(rough.poses)
             fusion.integrate(rough.poses[n], depth=rough.depths[n], image=rough.images[n])
-            if k in (9, 29, 59):
+            if k in (21, 33, 57):  # from the same pose
                 sizes.append(array_bytes(fusion))
                 objects.append(context.live_objects)
         assert sizes[0] > 5 * rough.depths[0].nbytes
@@ -114,12 +119,12 @@ class TestMemory:
 
 
 def array_bytes(fusion: HeightMapFusion) -> int:
-    """Bytes of all arrays that can be reached from a fusion, the context aside."""
+    """Bytes of all arrays that can be reached from a fusion, but for the context and what recyclers alone keep."""
     return sum(array.nbytes for array in {id(array): array for array in reachable_arrays(fusion, set())}.values())
 
 
 def reachable_arrays(thing: object, seen: set[int]) -> Iterator[np.ndarray]:
-    if id(thing) in seen or isinstance(thing, Context | str | bytes | int | float | type(None)):
+    if id(thing) in seen or isinstance(thing, Context | Recycler | str | bytes | int | float | type(None)):
         return
     seen.add(id(thing))
     if isinstance(thing, np.ndarray):
@@ -188,3 +193,29 @@ def test_the_map_frame_does_not_matter(context: Context, rough: Flight) -> None:
     both = np.isfinite(here.heights) & np.isfinite(there.heights)
     assert both.mean() > 0.95
     assert np.median(np.abs(here.heights - there.heights)[both] / here.sigma[both]) < 0.02
+
+
+class TestPatches:
+    def test_what_is_far_away_makes_no_difference(self, context: Context, rough: Flight, wide: Flight) -> None:
+        tight, found = (fused(flight.fusion(context), flight, color=True) for flight in (rough, wide))
+        assert np.isnan(found.heights).mean() > 0.98
+        middle = np.s_[AROUND:-AROUND, AROUND:-AROUND]
+        both = np.isfinite(tight.heights) & np.isfinite(found.heights[middle])
+        assert both.sum() > 0.99 * np.isfinite(tight.heights).sum()
+        both[:2], both[-2:], both[:, :2], both[:, -2:] = False, False, False, False  # what lies beyond counts there
+        apart = (found.heights[middle] - tight.heights)[both]
+        assert np.sqrt(np.mean(np.square(apart / tight.sigma[both]))) < 0.1
+        np.testing.assert_allclose(found.sigma[middle][both], tight.sigma[both], rtol=0.05)
+        assert np.nanmedian(np.abs(found.colors[middle] - tight.colors)) < 1e-3
+
+    def test_a_frame_costs_what_it_sees(self, context: Context, wide: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+        sizes, solve = [], MultigridSolver.solve
+        monkeypatch.setattr(
+            MultigridSolver, "solve", lambda self, system: (sizes.append(system.rhs.size), solve(self, system))[1]
+        )
+        fusion = wide.fusion(context)
+        for pose, depth in zip(wide.poses, wide.depths, strict=True):
+            fusion.integrate(pose, depth=depth)
+        assert len(sizes) == len(wide.poses)
+        assert max(sizes) < 0.1 * wide.truth.heights.size
+        fusion.release()
