@@ -238,6 +238,15 @@ def _why_partial(finished: FinishedMap) -> str:
     return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
 
 
+def _describe_sigma(report: Mapping[str, Any]) -> str:
+    """The median of sigma, and of what neighbouring cells do not share of it where that is known apart."""
+    if not report["median_sigma"]:
+        return ""
+    local = report["median_local_sigma"]
+    apart = "" if local is None else f", {1e3 * local:.2f} mm without what displaces neighbouring cells together"
+    return f", median sigma {1e3 * report['median_sigma']:.2f} mm{apart}"
+
+
 def _describe_shared(shared: Mapping[str, Any] | None) -> str:
     """What sigma takes whole frames to have wrong, as a line."""
     if shared is None:
@@ -352,7 +361,7 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         f"{folder}: {report['frames_used']} frames fused{_why_partial(finished)}, "
         f"{report['frames_per_second']:.1f} a second\n"
         f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
-        + (f", median sigma {1e3 * report['median_sigma']:.2f} mm" if report["median_sigma"] else "")
+        + _describe_sigma(report)
         + f"\n  {describe_camera(report)}\n"
         f"  {describe_time_offset(report)}\n"
         + _describe_shares(report)

@@ -191,6 +191,7 @@ def describe_map(fusion: HeightMapFusion, surface: HeightMap) -> dict[str, Any]:
     return {
         "observed": float(np.isfinite(surface.heights).mean()),
         "median_sigma": float(np.nanmedian(surface.sigma)),
+        "median_local_sigma": None if surface.local_sigma is None else float(np.nanmedian(surface.local_sigma)),
         "color_share": fusion.color_share,
         "shared_errors": None if fusion.shared is None else fusion.shared.report(),
     }

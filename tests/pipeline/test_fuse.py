@@ -105,6 +105,7 @@ class TestTheMap:
         report, surface = finished.report, finished.surface
         assert report["observed"] == np.isfinite(surface.heights).mean()
         assert report["median_sigma"] == np.nanmedian(surface.sigma)
+        assert report["median_local_sigma"] is None
         assert report["camera"] == {"fx": 86.4, "fy": 86.4, "cx": 47.5, "cy": 35.5}
         assert report["renderer"] == context.renderer
         assert (report["time_offset"], report["time_offset_from"]) == (0.0, "given")

@@ -99,6 +99,7 @@ def test_what_the_report_says(drive: Sequence, refined: FinishedMap) -> None:
     assert report["pose_refinement"]["photographs"]["camera"]["fx"] == pytest.approx(drive.camera.fx)
     assert report["pose_refinement"]["moved_m_rms"] > 0.002
     assert abs(report["time_offset"]) < 0.01
+    assert 0 < report["median_local_sigma"] < 0.5 * report["median_sigma"]
     assert "trajectory.txt" in refined.files
 
 
