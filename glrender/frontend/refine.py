@@ -10,6 +10,7 @@ pixels, and the squared changes of intensity that a step brings add up to V bend
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from glrender.frontend.motion_depth import Verdict
 from glrender.parallel import even_parts, run_parts
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 # Compiled loops know no enumerations.
 _OUT_OF_VIEW, _NO_TEXTURE, _INCONSISTENT = map(int, (Verdict.OUT_OF_VIEW, Verdict.NO_TEXTURE, Verdict.INCONSISTENT))
@@ -51,13 +53,14 @@ def refined(reference: Float32, scores: Float32, agreement: Agreement) -> Refine
     """`scores` are those of `all_scores` (sources, height, width, count), count odd and at least 3."""
     shape = reference.shape
     result = Refined(np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.uint8))
-    run_parts(_refine_rows, even_parts(shape[0]), reference, scores, agreement, *result)
+    variances = _variances(reference, agreement.radius)
+    run_parts(_refine_rows, even_parts(shape[0]), variances, scores, agreement, *result)
     return result
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _refine_rows(
-    reference: Float32,
+    variances: Float64,
     scores: Float32,
     agreement: Agreement,
     offset: Float32,
@@ -84,7 +87,7 @@ def _refine_rows(
                     agreeing += 1
                     for k in range(count):
                         mean[k] += scores[s, v, u, k]
-            variance = _variance(reference, v, u, agreement.radius)
+            variance = variances[v, u]
             if variance < 2 * agreement.image_sigma**2:
                 verdict[v, u] = _NO_TEXTURE
                 continue
@@ -110,15 +113,15 @@ def _refine_rows(
             sigma[v, u] = np.sqrt(2 * unexplained / (pixels * bend) * (agreeing + 1) / (2 * agreeing))
 
 
-@njit(cache=True, nogil=True)
-def _variance(image: Float32, v: int, u: int, radius: int) -> float:
-    once, square, count = 0.0, 0.0, 0
-    for i in range(max(v - radius, 0), min(v + radius + 1, image.shape[0])):
-        for j in range(max(u - radius, 0), min(u + radius + 1, image.shape[1])):
-            once += image[i, j]
-            square += image[i, j] * image[i, j]
-            count += 1
-    return square / count - (once / count) ** 2
+def _variances(image: Float32, radius: int) -> Float64:
+    """(height, width): variance of each pixel's window, as far as it is in the image; NaN where that has a NaN."""
+    known = np.isfinite(image)
+    filled = np.where(known, image, np.float32(0))
+    once, square, count, unknown = (
+        cv2.boxFilter(each, cv2.CV_64F, (2 * radius + 1,) * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
+        for each in (filled, np.square(filled, dtype=np.float64), np.ones_like(filled), np.float32(1) - known)
+    )
+    return np.where(unknown > 0.5, np.nan, square / count - np.square(once / count))
 
 
 def smoothed(w: Float32, within: Float32, radius: int) -> Float32:
@@ -130,9 +133,21 @@ def smoothed(w: Float32, within: Float32, radius: int) -> Float32:
 
 def roughness(w: Float32, radius: int) -> Float32:
     """(height, width): root mean square deviation of each pixel's window from the plane that fits it best."""
-    out = np.empty_like(w)
-    run_parts(_roughness_rows, even_parts(len(w)), w, radius, out)
-    return out
+    # Sums of squares lose digits that are far from the mean.
+    off = w.astype(np.float64) - w.mean(dtype=np.float64)
+    ones, ramp = np.ones(2 * radius + 1), np.arange(-radius, radius + 1, dtype=np.float64)
+    pixels = ones.size**2
+
+    def summed(values: Float64, across: Float64, down: Float64) -> Float64:
+        sums = cv2.sepFilter2D(values, cv2.CV_64F, across, down, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(sums, np.float64)
+
+    by_plane = np.square(summed(off, ones, ones))
+    # Mean square of a column's, or row's, distance from the middle.
+    lever = radius * (radius + 1) / 3
+    by_plane += (np.square(summed(off, ramp, ones)) + np.square(summed(off, ones, ramp))) / lever
+    left = summed(np.square(off), ones, ones) - by_plane / pixels
+    return np.sqrt(np.maximum(left, 0) / pixels).astype(np.float32)
 
 
 @njit(cache=True, nogil=True)
@@ -147,24 +162,3 @@ def _smooth_rows(w: Float32, within: Float32, radius: int, out: Float32, first: 
                         total += w[i, j]
                         count += 1
             out[v, u] = total / count if count > 0 else w[v, u]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _roughness_rows(w: Float32, radius: int, out: Float32, first: int, last: int) -> None:
-    height, width = w.shape
-    pixels = (2 * radius + 1) ** 2
-    # Mean square of a column's, or row's, distance from the middle.
-    lever = radius * (radius + 1) / 3
-    for v in range(first, last):
-        for u in range(width):
-            once, square, along_x, along_y = 0.0, 0.0, 0.0, 0.0
-            for i in range(-radius, radius + 1):
-                row = min(max(v + i, 0), height - 1)
-                for j in range(-radius, radius + 1):
-                    value = w[row, min(max(u + j, 0), width - 1)] - w[v, u]
-                    once += value
-                    square += value * value
-                    along_x += j * value
-                    along_y += i * value
-            by_plane = (once * once + (along_x * along_x + along_y * along_y) / lever) / pixels
-            out[v, u] = np.sqrt(max(square - by_plane, 0.0) / pixels)
