@@ -1,7 +1,7 @@
 """How high the ground is, from photographs with known poses: the level on which they agree."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,7 +22,9 @@ _STRAIGHT = 0.1  # of the way that a pair lies apart
 _STEP = 0.04  # from one level to the next, of the distance below the camera
 _PARALLAX = (2.0, 0.6)  # pixels, and share of the width: less says nothing about the level, more leaves no overlap
 _OVERLAP = 0.3  # of an image, that the other has to see of the ground for their likeness to count
-_ALIKE = 0.3  # correlation below which photographs of one ground do not agree on any level
+
+ALIKE = 0.3
+"""Correlation below which photographs of one ground do not agree on any level."""
 
 
 @dataclass(frozen=True)
@@ -59,47 +61,69 @@ def find_ground(
     to True Multi-Image Matching*, CVPR 1996) of whole images. Raises InputError where no two photographs are apart, or
     none agree on any level.
     """
-    T_map_world = np.eye(4) if T_world_map is None else se3.inverse(T_world_map)
-    in_map = [T_map_world @ T for T in poses]
-    pairs = _pairs(in_map)
-    if not pairs:
-        where = f"the camera of all {len(poses)} stands in one place" if len(poses) > 1 else "received one"
-        raise InputError(f"photographs: {where}; how far away the ground is shows only where the camera moves")
-    step = max(1, round(camera.width / _WIDTH))
-    small = camera.every_nth_pixel(step)
-    images = {k: read(k) for k in sorted({k for pair in pairs for k in pair})}
-    shrunk = {k: _shrunk(image, step) for k, image in images.items() if image is not None}
-    pairs = [pair for pair in pairs if all(k in shrunk for k in pair)]
-    if not pairs:
-        raise InputError(
-            f"photographs: {len(shrunk)} of the {len(images)} that are compared can be read, and no two that were "
-            "taken apart from each other; expected whole PNG or JPEG files of the camera's size"
-        )
-    baselines = np.array([np.linalg.norm(in_map[a][:3, 3] - in_map[b][:3, 3]) for a, b in pairs])
-    eye = float(np.median([in_map[a][2, 3] for a, _ in pairs]))
-    least, most = _PARALLAX[0], _PARALLAX[1] * small.width
-    nearest, farthest = small.fx * baselines.min() / most, small.fx * baselines.max() / least
-    below = nearest * np.exp(_STEP * np.arange(math.ceil(math.log(farthest / nearest) / _STEP) + 1))
-    curve = np.full(len(below), -1.0)
-    counts = np.zeros(len(below), int)
-    for level, distance in enumerate(below):
-        parallax = small.fx * baselines / distance
-        told = [
-            _likeness(small, shrunk[a], shrunk[b], in_map[a], in_map[b], eye - distance)
-            for a, b in (pairs[k] for k in np.flatnonzero((parallax >= least) & (parallax <= most)))
-        ]
-        known = [each for each in told if math.isfinite(each)]
-        counts[level] = len(known)
-        curve[level] = np.mean(known) if known else -1.0
-    curve[counts < max(1, counts.max() // 3)] = -1.0
-    best = int(np.argmax(curve))
-    if curve[best] < _ALIKE:
-        raise InputError(
-            f"photographs: {len(pairs)} pairs agree on no level of the ground (correlation {curve[best]:.2f} at best, "
-            f"expected {_ALIKE:g}); check poses, camera, the map frame, whose z must point up from the ground, and "
-            "whether the photographs show anything"
-        )
-    return Ground(eye - _peak(below, curve, best), float(curve[best]), int(counts[best]))
+    return ComparedPhotographs.of(camera, poses, read).level(np.eye(4) if T_world_map is None else T_world_map)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedPhotographs:
+    """Photographs made small, of which pairs are compared on one level after the other."""
+
+    camera: Camera
+    """Of the small ones."""
+    images: Mapping[int, Float32]
+    """(height, width) intensity by their number."""
+    poses: Sequence[Float64]
+    """T_world_camera (4, 4) of all, by their number."""
+    pairs: tuple[tuple[int, int], ...]
+
+    @staticmethod
+    def of(camera: Camera, poses: Sequence[Float64], read: Callable[[int], Float32 | None]) -> "ComparedPhotographs":
+        """Read those that are to be compared; arguments and errors are those of `find_ground`."""
+        pairs = _pairs(poses)
+        if not pairs:
+            where = f"the camera of all {len(poses)} stands in one place" if len(poses) > 1 else "received one"
+            raise InputError(f"photographs: {where}; how far away the ground is shows only where the camera moves")
+        step = max(1, round(camera.width / _WIDTH))
+        numbers = sorted({k for pair in pairs for k in pair})
+        small = {k: _shrunk(image, step) for k in numbers if (image := read(k)) is not None}
+        readable = tuple(pair for pair in pairs if all(k in small for k in pair))
+        if not readable:
+            raise InputError(
+                f"photographs: {len(small)} of the {len(numbers)} that are compared can be read, and no two that were "
+                "taken apart from each other; expected whole PNG or JPEG files of the camera's size"
+            )
+        return ComparedPhotographs(camera.every_nth_pixel(step), small, poses, readable)
+
+    def level(self, T_world_map: Float64) -> Ground:
+        """See `find_ground`."""
+        small, images = self.camera, self.images
+        T_map_world = se3.inverse(T_world_map)
+        in_map = [T_map_world @ T for T in self.poses]
+        baselines = np.array([np.linalg.norm(in_map[a][:3, 3] - in_map[b][:3, 3]) for a, b in self.pairs])
+        eye = float(np.median([in_map[a][2, 3] for a, _ in self.pairs]))
+        least, most = _PARALLAX[0], _PARALLAX[1] * small.width
+        nearest, farthest = small.fx * baselines.min() / most, small.fx * baselines.max() / least
+        below = nearest * np.exp(_STEP * np.arange(math.ceil(math.log(farthest / nearest) / _STEP) + 1))
+        curve = np.full(len(below), -1.0)
+        counts = np.zeros(len(below), int)
+        for level, distance in enumerate(below):
+            parallax = small.fx * baselines / distance
+            told = [
+                _likeness(small, images[a], images[b], in_map[a], in_map[b], eye - distance)
+                for a, b in (self.pairs[k] for k in np.flatnonzero((parallax >= least) & (parallax <= most)))
+            ]
+            known = [each for each in told if math.isfinite(each)]
+            counts[level] = len(known)
+            curve[level] = np.mean(known) if known else -1.0
+        curve[counts < max(1, counts.max() // 3)] = -1.0
+        best = int(np.argmax(curve))
+        if curve[best] < ALIKE:
+            raise InputError(
+                f"photographs: {len(self.pairs)} pairs agree on no level of the ground (correlation {curve[best]:.2f} "
+                f"at best, expected {ALIKE:g}); check poses, camera, the map frame, whose z must point up from the "
+                "ground, and whether the photographs show anything"
+            )
+        return Ground(eye - _peak(below, curve, best), float(curve[best]), int(counts[best]))
 
 
 def _pairs(poses: Sequence[Float64]) -> list[tuple[int, int]]:

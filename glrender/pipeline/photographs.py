@@ -22,6 +22,7 @@ from glrender.pipeline.keyframes import choose_keyframes, with_ends
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.refined_start import refine_start
+from glrender.pipeline.upright import find_upright
 
 Float64 = NDArray[np.float64]
 
@@ -69,8 +70,7 @@ def start_photographs(context: Context, sequence: Sequence, options: SequenceOpt
     )
     assert sequence.trajectory is not None
     poses: Poses = {entry.index: sequence.trajectory.at(entry.time + chosen.offset.seconds) for entry in chosen.posed}
-    frame, frame_source = _map_frame(sequence, options)
-    ground = _ground_of(sequence, chosen.posed, poses, frame)
+    frame, ground, frame_source = _find_ground(sequence, chosen.posed, poses, options)
     keyframes = choose_keyframes(chosen.posed, poses, frame, ground)
     placement = place_on_ground(
         sequence,
@@ -131,15 +131,11 @@ def fuse_keyframes(
     return finished
 
 
-def _map_frame(sequence: Sequence, options: SequenceOptions) -> tuple[Float64, str]:
-    if options.T_world_map is not None:
-        return options.T_world_map, "given"
-    if sequence.T_world_map is not None:
-        return sequence.T_world_map, "T_world_map.txt"
-    return np.eye(4), "the world's, whose z is taken to point up"
+def _find_ground(
+    sequence: Sequence, entries: tuple[FrameEntry, ...], poses: Poses, options: SequenceOptions
+) -> tuple[Float64, Ground, str]:
+    """T_world_map (4, 4), given or found, the ground's level in it, and where the frame is from."""
 
-
-def _ground_of(sequence: Sequence, entries: tuple[FrameEntry, ...], poses: Poses, T_world_map: Float64) -> Ground:
     def read(k: int) -> NDArray[np.float32] | None:
         try:
             image = sequence.read(entries[k]).image
@@ -148,4 +144,9 @@ def _ground_of(sequence: Sequence, entries: tuple[FrameEntry, ...], poses: Poses
         assert image is not None
         return intensity(image)
 
-    return find_ground(sequence.camera, [poses[entry.index] for entry in entries], read, T_world_map)
+    seen_from = [poses[entry.index] for entry in entries]
+    for frame, source in ((options.T_world_map, "given"), (sequence.T_world_map, "T_world_map.txt")):
+        if frame is not None:
+            return frame, find_ground(sequence.camera, seen_from, read, frame), source
+    upright = find_upright(sequence.camera, seen_from, read)
+    return upright.T_world_map, upright.ground, upright.source

@@ -229,18 +229,28 @@ def _look_at_plane(camera: Camera, poses: Sequence_[Float64], level: float, T_wo
     return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)
 
 
-def _find_frame(sight: _Sight) -> tuple[Float64, str]:
-    normal, middle = _dominant_plane(sight)
-    tilt = math.degrees(math.acos(np.clip(normal[2], -1, 1)))
-    if tilt <= LEVEL_DEGREES:
-        return np.eye(4), f"the world's: the dominant plane is level within {tilt:.1f} degrees"
+def tilt_of(normal: Float64) -> float:
+    """Degrees between a unit normal (3,) and the world's z."""
+    return math.degrees(math.acos(np.clip(normal[2], -1, 1)))
+
+
+def frame_on(normal: Float64, middle: Float64) -> Float64:
+    """T_world_map (4, 4) whose z is a unit normal (3,), with its origin at `middle` (3,)."""
     # The world's x seen along the normal; its y where x is the normal itself.
     x = next(axis - (axis @ normal) * normal for axis in np.eye(3) if abs(axis @ normal) < 0.99)
     x /= np.linalg.norm(x)
     T = np.eye(4)
     T[:3, :3] = np.stack([x, np.cross(normal, x), normal], axis=1)
     T[:3, 3] = middle
-    return T, f"the dominant plane, tilted by {tilt:.1f} degrees"
+    return T
+
+
+def _find_frame(sight: _Sight) -> tuple[Float64, str]:
+    normal, middle = _dominant_plane(sight)
+    tilt = tilt_of(normal)
+    if tilt <= LEVEL_DEGREES:
+        return np.eye(4), f"the world's: the dominant plane is level within {tilt:.1f} degrees"
+    return frame_on(normal, middle), f"the dominant plane, tilted by {tilt:.1f} degrees"
 
 
 def _dominant_plane(sight: _Sight) -> tuple[Float64, Float64]:
