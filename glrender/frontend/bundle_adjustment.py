@@ -71,6 +71,17 @@ class PosePrior:
         mount = np.square(state.mount) * self.mount.diagonal()
         return float(np.sqrt(max(part.mean() for part in (squares[:, :3], squares[:, 3:], mount[:3], mount[3:]))))
 
+    def told_sigma(self, state: "BundleState", covariances: Float64) -> tuple[float, float]:
+        """(metres, radians): standard deviation of the poses' own errors along and about each axis, as they came out.
+
+        Their squares over how many of them photographs tell: of an error that is left as uncertain by `covariances`
+        (N, 6, 6) as the prior has it, nothing (Koch, *Maximum Likelihood Estimate of Variance Components*, 1986).
+        """
+        left = np.einsum("nii->ni", self.information) * np.einsum("nii->ni", covariances)
+        squares, told = np.square(self.off(state)), np.clip(1 - left, 0, 1)
+        along, about = (np.sqrt(squares[:, k].sum() / max(told[:, k].sum(), 1.0)) for k in (np.s_[:3], np.s_[3:]))
+        return float(along), float(about)
+
 
 @dataclass(frozen=True, eq=False)
 class BundleState:
@@ -104,6 +115,8 @@ class Adjusted:
     """From the exposure of an image's first row to that of its last, to first order, whatever the focal length is."""
     strain: float
     """How well the given poses were said to be known, see `PosePrior.strain`."""
+    given_sigma: tuple[float, float]
+    """Metres and radians: how well they are known, see `PosePrior.told_sigma`."""
     converged: bool
 
 
@@ -139,14 +152,18 @@ def adjust(
     problem.weigh(state)
     terms = problem.terms(state)
     factor = factored(problem.matrix(terms))
+    ground = ground_errors(
+        matches, terms, state.poses, state.inverse_depths, factor, prior.information, free=prior.free
+    )
     return Adjusted(
         state,
-        ground_errors(matches, terms, state.poses, state.inverse_depths, factor, prior.information, free=prior.free),
+        ground,
         problem.shift(terms, factor, state),
         problem.sigma,
         problem.inliers(state),
         *problem.camera_errors(terms, factor, state),
         prior.strain(state),
+        prior.told_sigma(state, ground.poses),
         converged,
     )
 

@@ -23,9 +23,10 @@ from glrender.pipeline.turning_clock import UNKNOWN, compare_turns
 Float64 = NDArray[np.float64]
 
 POSITION_SIGMA = 0.02
-"""Of the distance to the ground: what given positions are taken to be off by, unless it is said."""
+"""Of the distance to the ground: what given positions are taken to be off by, first and at most, unless it is said."""
 ROTATION_SIGMA = 0.01
-"""Radians that given rotations are taken to be off by, beside what all have wrong alike, unless it is said."""
+"""Radians that given rotations are taken to be off by in the same way, beside what all have wrong alike."""
+_LEAST = 0.005  # of both: where photographs tell that poses are off by less, it is what windows err by
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,26 +56,33 @@ def refine_start(
 ) -> RefinedStart:
     """The photographs' poses at which they agree, see `glrender.frontend.refine_poses`, by the keyframes' corners.
 
-    What `pose_sigma` says of them, if it says anything, is all that they are off by; else the camera may sit otherwise
-    on its carrier, too, and their clock may be off, unless `options` or depth images say by how much. InputError if
-    fewer than two of the photographs can be read.
+    What `pose_sigma` says of them, if it says anything, is all that they are off by; else photographs tell by how much
+    each is, the camera may sit otherwise on its carrier, too, and their clock may be off, unless `options` or depth
+    images say by how much. InputError if fewer than two of the photographs can be read.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
     raw = np.stack([poses[entry.index] for entry in entries])
     said = options.fusion.pose_sigma
     if said is None:
         distance = float(np.median([ground.distance(pose, T_world_map) for pose in raw]))
-        prior = POSITION_SIGMA * distance, ROTATION_SIGMA
+        most = POSITION_SIGMA * distance, ROTATION_SIGMA
     else:
-        prior = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
+        most = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
     times = np.array([entry.time for entry in entries])
     mounted = said is None
     has_clock = mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries)
     trajectory = sequence.trajectory
     assert trajectory is not None
 
+    prior = most
+
     def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
+        nonlocal prior
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
+        if said is None and before is not None:
+            # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
+            told = before.rounds[-1].given_sigma
+            prior = np.clip(told[0], _LEAST * most[0], most[0]), np.clip(told[1], _LEAST * most[1], most[1])
         return refine_poses(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )

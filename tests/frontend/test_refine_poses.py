@@ -83,6 +83,17 @@ def test_the_strain_tells_that_poses_were_worse_than_said(given: np.ndarray, ref
     assert firm.strain(last.state) > 10
 
 
+@pytest.mark.parametrize("times", [1, 8])
+def test_how_well_poses_are_known_is_told_whatever_was_said(
+    recorded: Recorded, photographs: list[Corners], times: int
+) -> None:
+    noise = np.repeat(SIGMA, 3) * np.random.default_rng(4).normal(size=(FRAMES, 6))
+    poses = np.stack([T @ se3.exp(xi) for T, xi in zip(recorded.poses, noise, strict=True)])
+    said = (times * SIGMA[0], times * SIGMA[1])
+    found = refine_twice(CAMERA, photographs, poses, level(poses, recorded.truth), said, mounted=False)
+    np.testing.assert_allclose(found.rounds[-1].given_sigma, SIGMA, rtol=0.35)
+
+
 def test_what_all_poses_had_wrong_is_found(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> None:
     """As well as the positions tell: they are the better known here."""
     known = given.copy()

@@ -90,7 +90,16 @@ class TestScale:
             errors = GroundErrors(places, np.zeros((len(places), 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
             state = BundleState(poses, np.zeros(6), ())
             said = Adjusted(
-                state, errors, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), 0.0, True
+                state,
+                errors,
+                np.eye(3),
+                0.1,
+                1.0,
+                FocalError(0.0, np.inf),
+                TimeEstimate(0.0, np.inf),
+                0.0,
+                (1e-6, 1e-6),
+                True,
             )
             return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 

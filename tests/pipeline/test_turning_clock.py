@@ -107,7 +107,9 @@ def adjusted(poses: np.ndarray) -> RefinedPoses:
     state = BundleState(poses, np.zeros(6), ())
     nothing = csr_array((0, 6 * count))
     ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
-    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), 0.0, True)
+    said = Adjusted(
+        state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), 0.0, (1e-6, 1e-6), True
+    )
     return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 
 
