@@ -1,13 +1,13 @@
-"""What frames have said about the heights of a map for good, and what follows from it."""
+"""What frames have said about the heights of a map, and what follows from it."""
 
-from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glrender.solve.multigrid import MultigridSolver
-from glrender.solve.patch import LocalEquations, Patch, equations_on
+from glrender.solve.patch import LocalEquations, Patch, given_around
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
 
@@ -15,53 +15,61 @@ Float64 = NDArray[np.float64]
 
 
 class HeightMemory:
-    """The information about the heights of a grid of `shape` (rows, cols), of a prior and of all that was `add`ed.
+    """The information about the heights of a grid of `shape` (rows, cols), of a prior and of all that was said.
 
-    Whatever is asked is about a patch of the grid, with what is `held` back counted as well.
+    What is no longer said leaves its rounding behind, 1e-16 of what was known, which is nothing beside the prior.
     """
 
     def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior) -> None:
-        level = np.zeros((*shape, 1))
-        self._whole = Patch.whole(shape)
-        self._known = prior.add_to(NormalEquations.zeros(*shape, 0), level)
+        self._known = prior.add_to(NormalEquations.zeros(*shape, 0), np.zeros((*shape, 1)))
         self._prior = self._known.height_information
         self._data = np.zeros(shape)  # the diagonal without the prior
+        self._new = np.ones(shape, bool)
+
+    def copy(self) -> "HeightMemory":
+        """Another that knows the same."""
+        return deepcopy(self)
 
     def add(self, said: LocalEquations) -> None:
-        """Keep for good what was said."""
-        here, equations = said.patch.slices, said.equations
-        self._known.stencil.matrix[here] += equations.stencil.matrix
-        self._known.vector[here] += equations.vector
-        self._known = replace(
-            self._known, cost=self._known.cost + equations.cost, count=self._known.count + equations.count
-        )
-        self._data[here] += equations.height_information
+        """Count what is said."""
+        self._count(said, np.add, 1)
+
+    def settle(self, before: LocalEquations, said: LocalEquations) -> None:
+        """Count what is said, now for good, instead of what was said `before`."""
+        self._count(before, np.subtract, -1)
+        self._count(said, np.add, 1)
+        self._new[said.patch.slices] &= said.equations.height_information == 0
+
+    def _count(self, said: LocalEquations, change: np.ufunc, sign: int) -> None:
+        here, known, equations = said.patch.slices, self._known, said.equations
+        for total, part in (
+            (known.stencil.matrix[here], equations.stencil.matrix),
+            (known.vector[here], equations.vector),
+            (self._data[here], equations.height_information),
+        ):
+            change(total, part, out=total)
+        cost, count = known.cost + sign * equations.cost, known.count + sign * equations.count
+        self._known = replace(known, cost=cost, count=count)
 
     def is_new(self, patch: Patch) -> NDArray[np.bool_]:
         """(rows, cols): the cells of a patch that nothing was said about for good."""
-        return np.asarray(self._data[patch.slices] == 0)
+        return self._new[patch.slices]
 
-    def information(self, patch: Patch, held: Sequence[LocalEquations]) -> Float64:
+    def information(self, patch: Patch) -> Float64:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
-        total = self._data[patch.slices].copy()
-        for said in held:
-            both = patch.common(said.patch)
-            total[both.within(patch)] += said.equations.height_information[both.within(said.patch)]
-        return total
+        return np.maximum(self._data[patch.slices], 0)
 
-    def exceeds_prior(self, patch: Patch, held: Sequence[LocalEquations], times: float) -> NDArray[np.bool_]:
+    def exceeds_prior(self, patch: Patch, times: float) -> NDArray[np.bool_]:
         """(rows, cols): the cells of a patch about which the data say so many times more than the prior."""
-        return np.asarray(self.information(patch, held) > times * self._prior[patch.slices])
+        return np.asarray(self._data[patch.slices] > times * self._prior[patch.slices])
 
-    def equations(self, patch: Patch, held: Sequence[LocalEquations], heights: Float64) -> NormalEquations:
+    def equations(self, patch: Patch, heights: Float64) -> NormalEquations:
         """Of the heights of a patch, those around it being as `heights` (of the grid) has them."""
-        return equations_on(patch, [LocalEquations(self._whole, self._known), *held], heights)
+        return given_around(self._known, patch, heights)
 
-    def solved(
-        self, patch: Patch, held: Sequence[LocalEquations], solver: MultigridSolver, heights: Float64
-    ) -> Float64:
+    def solved(self, patch: Patch, solver: MultigridSolver, heights: Float64) -> Float64:
         """The heights of a patch, moved from `heights` (of the grid) to, or towards, the solution of all equations."""
-        total, start = self.equations(patch, held, heights), heights[patch.slices]
+        total, start = self.equations(patch, heights), heights[patch.slices]
         if total.count == 0:
             return start  # the prior says nothing about how high the ground is as a whole
         # In increments, so that the solver's tolerance is one on what is still to be gained.

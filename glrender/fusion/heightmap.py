@@ -12,7 +12,7 @@ wrongly, because somebody walked by, is put right by the others while that frame
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -141,7 +141,7 @@ class HeightMapFusion:
         self._photographs: PhotographMemory | None = None
         if self.options.heights_from != "depth":
             linearizer = PhotographLinearizer(context, camera, self.grid, self.options, self.options.intensity_noise)
-            self._photographs = PhotographMemory(linearizer, camera, self.grid.shape)
+            self._photographs = PhotographMemory(linearizer, camera)
         self._log = FrameLog(self.grid.shape)
         self._attenuation = attenuation(self.options.depth_loss)
         self.displacement: Displacement | None = None
@@ -159,13 +159,12 @@ class HeightMapFusion:
         """Part of the information about heights so far that photographs brought."""
         if self._photographs is None:
             return 0.0
-        from_photographs = self._photographs.data.equations.height_information.sum()
-        return float(from_photographs / max(self._memory.information(self._whole, self._held).sum(), 1e-300))
+        return self._photographs.information / max(float(self._memory.information(self._whole).sum()), 1e-300)
 
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        return self._observed(self._whole, self._held)
+        return self._memory.exceeds_prior(self._whole, self.options.observed_ratio)
 
     def integrate(
         self,
@@ -193,8 +192,9 @@ class HeightMapFusion:
             changed = [each.frame.patch for each in self._window]
             left = self._leave() if len(self._window) > self.options.window else None
             patch = self._linearizer.patch(T, depth)
-            starting = ~self._observed(patch, self._held) if self.options.heights_from == "color" else None
-            unsure = ~self._observed(patch, self._held, _SETTLED) if starting is None else starting
+            alone, enough = self.options.heights_from == "color", self.options.observed_ratio
+            unsure = ~self._memory.exceeds_prior(patch, enough if alone else _SETTLED * enough)
+            starting = unsure if alone else None
             sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
             wanted = unsure | self._memory.is_new(patch)
             seen = self.grid.part(patch).means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
@@ -209,6 +209,7 @@ class HeightMapFusion:
                 raise
             if again is not None:
                 self._commit(again)
+        self._memory.add(said.heights)
         self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
         with watch.stage("solve"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
@@ -229,33 +230,36 @@ class HeightMapFusion:
         """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         heights, colors = self._settled()
-        held, estimate = list(self._from_photographs), None
-        for each in self._window:
+        memory, estimate = self._memory.copy(), None
+        for held in self._window:
             if colors is not None:
                 # At colours that the frames before have put right: a robust loss makes little of what is far off.
                 colors.solve()
                 estimate = colors.estimate
-            said = self._linearizer.prepare(each.frame, heights, estimate, each.starting)()
-            held.append(said.heights)
+            said = self._linearizer.prepare(held.frame, heights, estimate, held.starting)()
+            memory.settle(held.said.heights, said.heights)
             if colors is not None:
-                colors.add(each.frame.patch, said.colors)
-        return self._map_of([*held, *self._waiting(held, heights)], heights, colors)
+                colors.add(held.frame.patch, said.colors)
+        waiting = None if self._photographs is None else self._photographs.compared(heights, self._solving(memory))
+        if waiting is not None:
+            memory.add(waiting[1].heights)
+        return self._map_of(memory, heights, colors)
 
     def rescued_map(self) -> HeightMap:
         """The map so far without rendering anything, for when OpenGL has failed.
 
         The last few frames count as they were linearised at first, and their images not at all.
         """
-        return self._map_of(self._held, *self._settled())
+        return self._map_of(self._memory, *self._settled())
 
-    def _map_of(self, held: list[LocalEquations], heights: Float64, colors: ColorMemory | None) -> HeightMap:
-        heights = self._memory.solved(self._whole, held, _TO_THE_END, heights)
-        observed = self._observed(self._whole, held)
+    def _map_of(self, memory: HeightMemory, heights: Float64, colors: ColorMemory | None) -> HeightMap:
+        heights = memory.solved(self._whole, _TO_THE_END, heights)
+        observed = memory.exceeds_prior(self._whole, self.options.observed_ratio)
         sigma, local = np.full(self.grid.shape, np.nan), None
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
-            total = self._memory.equations(self._whole, held, heights)
-            sigma = np.sqrt(marginal_variances_at(total.stencil, observed))
+            equations = memory.equations(self._whole, heights)
+            sigma = np.sqrt(marginal_variances_at(equations.stencil, observed))
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             said = self.options
             self.shared = shared_errors(
@@ -274,18 +278,6 @@ class HeightMapFusion:
         self._linearizer.release()
         if self._photographs is not None:
             self._photographs.release()
-
-    @property
-    def _held(self) -> list[LocalEquations]:
-        """What is said about the heights besides the memory: by the frames in the window, and by photographs."""
-        return [*(held.said.heights for held in self._window), *self._from_photographs]
-
-    @property
-    def _from_photographs(self) -> tuple[LocalEquations, ...]:
-        return () if self._photographs is None else (self._photographs.data,)
-
-    def _observed(self, patch: Patch, held: Sequence[LocalEquations], times: float = 1.0) -> NDArray[np.bool_]:
-        return self._memory.exceeds_prior(patch, held, times * self.options.observed_ratio)
 
     def _seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> int:
         """Take over what is finite of a patch's heights and colours (rows, cols, 1 + C); how many cells are seen first
@@ -312,14 +304,13 @@ class HeightMapFusion:
 
     def _settle(self, heights: Float64) -> None:
         """Set new cells to what most of the held frames say where they contradict `heights`."""
-        if not self._window:
-            return
-        seen = Patch.hull(held.frame.patch for held in self._window)
-        new = seen.around(self._memory.is_new(seen) & self._seeded[seen.slices])
-        if new is not None:
-            sightings = np.stack([new.of(held.sighting, held.frame.patch) for held in self._window])
-            said = disputed(heights[new.slices], sightings, self._memory.is_new(new), self.grid.spacing)
-            np.copyto(heights[new.slices], said, where=np.isfinite(said))
+        if self._window:
+            seen = Patch.hull(held.frame.patch for held in self._window)
+            rows, cols = np.nonzero(self._memory.is_new(seen) & self._seeded[seen.slices])
+            rows, cols = rows + seen.top, cols + seen.left
+            sightings = np.column_stack([held.frame.patch.at(rows, cols, held.sighting) for held in self._window])
+            said = disputed(heights[rows, cols], sightings, self.grid.spacing)
+            heights[rows, cols] = np.where(np.isfinite(said), said, heights[rows, cols])
 
     def _check_channels(self, channels: int) -> None:
         if channels not in (1, 3):
@@ -334,7 +325,7 @@ class HeightMapFusion:
     def _add_photograph(self, memory: PhotographMemory, T: Float64, image: Float32) -> PhotographReport | None:
         """Let a photograph wait; once there are enough of them, take in what they say."""
         memory.add(T, image, self.surface)
-        compared = memory.compared(self._heights, self._solving(self._held)) if memory.complete else None
+        compared = memory.compared(self._heights, self._solving(self._memory)) if memory.complete else None
         if compared is None:
             return None
         heights, said = compared
@@ -342,22 +333,19 @@ class HeightMapFusion:
         if said.heights.equations.count == 0:
             return said.report
         self._heights = heights
+        self._memory.add(said.heights)
         T_map_camera = se3.inverse(self.grid.T_world_map) @ T
-        observed = self._observed(self._whole, self._held)
-        self._log.add(T_map_camera, said.heights, self._heights, observed, self._attenuation)
-        self._heights = self._memory.solved(self._whole, self._held, _FEW_STEPS, self._heights)
+        self._log.add(T_map_camera, said.heights, self._heights, self.observed, self._attenuation)
+        self._heights = self._memory.solved(self._whole, _FEW_STEPS, self._heights)
         return said.report
 
-    def _waiting(self, held: list[LocalEquations], heights: Float64) -> list[LocalEquations]:
-        """What the photographs that still wait say, besides all that is `held`."""
-        compared = None if self._photographs is None else self._photographs.compared(heights, self._solving(held))
-        return [] if compared is None else [compared[1].heights]
-
-    def _solving(self, held: list[LocalEquations]) -> Callable[[list[LocalEquations]], tuple[Float64, Float64]]:
-        def solve(said: list[LocalEquations]) -> tuple[Float64, Float64]:
-            all_held = [*held, *said]
-            heights = self._memory.solved(self._whole, all_held, _SOME_STEPS, self._heights)
-            return heights, self._memory.information(self._whole, all_held)
+    def _solving(self, memory: HeightMemory) -> Callable[[LocalEquations | None], tuple[Float64, Float64]]:
+        def solve(said: LocalEquations | None) -> tuple[Float64, Float64]:
+            known = memory
+            if said is not None:
+                known = memory.copy()
+                known.add(said)
+            return known.solved(self._whole, _SOME_STEPS, self._heights), known.information(self._whole)
 
         return solve
 
@@ -368,16 +356,16 @@ class HeightMapFusion:
         return self._linearizer.begin(self._linearizer.prepare(first.frame, self._heights, colors, first.starting))
 
     def _commit(self, said: Linearized) -> None:
-        """Move the first frame of the window into the memory: `said` is what it says now."""
-        frame = self._window.popleft().frame
-        self._memory.add(said.heights)
+        """Let the first frame of the window go: `said` is what it says for good."""
+        held = self._window.popleft()
+        self._memory.settle(held.said.heights, said.heights)
         if self._colors is not None:
-            self._colors.add(frame.patch, said.colors)
-        self._linearizer.let_go(frame)
+            self._colors.add(held.frame.patch, said.colors)
+        self._linearizer.let_go(held.frame)
 
     def _improve(self, patch: Patch, note: Callable[[], None]) -> None:
         """Move heights and colours of a patch towards what is known of them, and `note` what it was before."""
-        solve = partial(self._memory.solved, patch, self._held, _FEW_STEPS, self._heights)
+        solve = partial(self._memory.solved, patch, _FEW_STEPS, self._heights)
         relax = partial(self._colors.relax, patch) if self._colors is not None else lambda: None
         self._heights[patch.slices], _, _ = run_together(solve, relax, note)
 

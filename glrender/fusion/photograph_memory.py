@@ -1,7 +1,6 @@
 """What photographs said so far about the heights of a map, and those that wait to be compared."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +9,7 @@ from glrender.fusion.photographs import FEWEST, Photograph, PhotographGroup, dis
 from glrender.fusion.photometry import GroupEquations, PhotographLinearizer
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
-from glrender.solve.patch import LocalEquations, Patch
-from glrender.solve.systems import NormalEquations
+from glrender.solve.patch import LocalEquations
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -23,9 +21,9 @@ _MOST_PASSES = 5
 class PhotographMemory:
     """Photographs of one camera over a map; it owns the linearizer."""
 
-    def __init__(self, linearizer: PhotographLinearizer, camera: Camera, shape: tuple[int, int]) -> None:
-        self.data = LocalEquations(Patch.whole(shape), NormalEquations.zeros(*shape, 0))
-        """From all groups that were compared for good."""
+    def __init__(self, linearizer: PhotographLinearizer, camera: Camera) -> None:
+        self.information = 0.0
+        """1/m²: what all groups that were compared for good said about heights, summed up."""
         self._linearizer, self._camera = linearizer, camera
         self._group = PhotographGroup()
 
@@ -41,11 +39,11 @@ class PhotographMemory:
             self._group = self._group.with_photograph(Photograph.of(T_world_camera, image), distance)
 
     def compared(
-        self, heights: Float64, solve: Callable[[list[LocalEquations]], tuple[Float64, Float64]]
+        self, heights: Float64, solve: Callable[[LocalEquations | None], tuple[Float64, Float64]]
     ) -> tuple[Float64, GroupEquations] | None:
         """New heights (rows, cols), and what the photographs that wait say there; None while they are too few.
 
-        `solve` takes what they said at the heights before, nothing at first; it returns heights and how much the
+        `solve` takes what they said at the heights before, None at first; it returns heights and how much the
         data say about each, (rows, cols) 1/m².
         """
         group = self._group.members
@@ -53,7 +51,7 @@ class PhotographMemory:
             return None
         said: GroupEquations | None = None
         for _ in range(_MOST_PASSES):
-            heights, information = solve([] if said is None else [said.heights])
+            heights, information = solve(None if said is None else said.heights)
             with np.errstate(divide="ignore"):
                 sigma = 1 / np.sqrt(information)
             before, said = said, self._linearizer.linearize(group, heights, sigma)
@@ -63,8 +61,8 @@ class PhotographMemory:
         return heights, said
 
     def commit(self, said: LocalEquations) -> None:
-        """Keep for good what the photographs that waited said, and forget them."""
-        self.data = replace(said, equations=self.data.equations + said.equations)
+        """Take what the photographs that waited said for good, and forget them."""
+        self.information += float(said.equations.height_information.sum())
         self._group = PhotographGroup()
 
     def release(self) -> None:

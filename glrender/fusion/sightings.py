@@ -4,59 +4,45 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.parallel import even_parts, run_parts
-
 Float64 = NDArray[np.float64]
 
 _LEAST = 3
 """Sightings that make a majority possible."""
 
 
-def disputed(heights: Float64, sightings: Float64, cells: NDArray[np.bool_], spacing: float) -> Float64:
-    """(rows, cols): what most sightings say where they contradict `heights` (rows, cols); NaN where they do not.
+def disputed(heights: Float64, sightings: Float64, spacing: float) -> Float64:
+    """(cells,): what most sightings say where they contradict `heights` (cells,); NaN where they do not.
 
     A robust estimate keeps to where it began: had the first frame seen a passer-by, every later frame would count as
-    the outlier. `sightings` (N, rows, cols) are mean heights around each vertex, of one frame each, NaN where it saw
-    nothing; only `cells` (rows, cols) are looked at. Means may differ from the height of the vertex by the ground
-    within a cell, so a contradiction is more than one `spacing`, and five times the spread of the sightings.
+    the outlier. `sightings` (cells, N) are mean heights around each vertex, one a frame, NaN where it saw nothing.
+    Means may differ from the height of the vertex by the ground within a cell, so a contradiction is more than one
+    `spacing`, and five times the spread of the sightings.
     """
     result = np.full(heights.shape, np.nan)
-    if len(sightings) >= _LEAST:
-        arguments = sightings, np.ascontiguousarray(heights), cells, spacing, result
-        run_parts(_contradict, even_parts(len(heights)), *arguments)
+    if sightings.shape[1] >= _LEAST:
+        _contradict(sightings, heights, spacing, result)
     return result
 
 
 @njit(cache=True, nogil=True)
-def _contradict(
-    sightings: Float64,
-    heights: Float64,
-    cells: NDArray[np.bool_],
-    spacing: float,
-    result: Float64,
-    first: int,
-    last: int,
-) -> None:
-    seen = np.empty(len(sightings))
-    for i in range(first, last):
-        for j in range(heights.shape[1]):
-            if not cells[i, j]:
-                continue
-            count = 0
-            for k in range(len(sightings)):
-                if np.isfinite(sightings[k, i, j]):
-                    seen[count] = sightings[k, i, j]
-                    count += 1
-            if count < _LEAST:
-                continue
-            median = _median(seen[:count])
-            off = abs(heights[i, j] - median)
-            if off <= spacing:
-                continue
-            for k in range(count):
-                seen[k] = abs(seen[k] - median)
-            if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
-                result[i, j] = median
+def _contradict(sightings: Float64, heights: Float64, spacing: float, result: Float64) -> None:
+    seen = np.empty(sightings.shape[1])
+    for i in range(len(heights)):
+        count = 0
+        for height in sightings[i]:
+            if np.isfinite(height):
+                seen[count] = height
+                count += 1
+        if count < _LEAST:
+            continue
+        median = _median(seen[:count])
+        off = abs(heights[i] - median)
+        if off <= spacing:
+            continue
+        for k in range(count):
+            seen[k] = abs(seen[k] - median)
+        if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
+            result[i] = median
 
 
 @njit(cache=True, nogil=True)
