@@ -235,28 +235,31 @@ def _reach(
     depth: NDArray[np.float32], lens: Float64, T_map_camera: Float64, place: Float64, rows: int, cols: int
 ) -> tuple[int, int, int, int]:
     """The first and last row and column of cells that pixels fall on; the first is beyond the last if none does."""
-    height, width = depth.shape
-    one, none = np.float32(1), np.float32(np.inf)
-    bottom, right = np.float32(rows - 0.5), np.float32(cols - 0.5)
-    step = T_map_camera[:2, :3] / place[2] / np.array([lens[0], lens[1], 1.0])
-    start = ((T_map_camera[:2, 3] - place[:2]) / place[2]).astype(np.float32)
-    by_u = step[:, 0].astype(np.float32)
-    y0, y1, x0, x1 = np.full(width, none), np.full(width, -none), np.full(width, none), np.full(width, -none)
-    for v in range(height):
-        here = (step[:, 1] * (v - lens[3]) + step[:, 2] - step[:, 0] * lens[2]).astype(np.float32)
-        for u in range(width):  # without branches, so that it becomes vector instructions
+    R, per_u, per_v = T_map_camera, 1.0 / (lens[0] * place[2]), 1.0 / (lens[1] * place[2])
+    x_by_u, y_by_u = np.float32(R[0, 0] * per_u), np.float32(R[1, 0] * per_u)
+    x_start, y_start = np.float32((R[0, 3] - place[0]) / place[2]), np.float32((R[1, 3] - place[1]) / place[2])
+    start, right, bottom = np.float32(-0.5), np.float32(cols - 0.5), np.float32(rows - 0.5)
+    x0 = y0 = np.float32(np.inf)
+    x1 = y1 = -np.float32(np.inf)
+    for v in range(depth.shape[0]):
+        x_here = np.float32(R[0, 1] * (v - lens[3]) * per_v + R[0, 2] / place[2] - R[0, 0] * lens[2] * per_u)
+        y_here = np.float32(R[1, 1] * (v - lens[3]) * per_v + R[1, 2] / place[2] - R[1, 0] * lens[2] * per_u)
+        for u in range(depth.shape[1]):
             z = depth[v, u]
-            x = (here[0] + by_u[0] * np.float32(u)) * z + start[0]
-            y = (here[1] + by_u[1] * np.float32(u)) * z + start[1]
-            on = (z > 0) & (x >= -0.5 * one) & (x <= right) & (y >= -0.5 * one) & (y <= bottom)
-            x0[u], y0[u] = x if on & (x < x0[u]) else x0[u], y if on & (y < y0[u]) else y0[u]
-            x1[u], y1[u] = x if on & (x > x1[u]) else x1[u], y if on & (y > y1[u]) else y1[u]
-    if not x1.max() >= x0.min():
+            x = (x_here + x_by_u * np.float32(u)) * z + x_start
+            y = (y_here + y_by_u * np.float32(u)) * z + y_start
+            if z > 0 and start <= x <= right and start <= y <= bottom:
+                if x < x0:  # rarely, which a processor foresees
+                    x0 = x
+                if x > x1:
+                    x1 = x
+                if y < y0:
+                    y0 = y
+                if y > y1:
+                    y1 = y
+    if not x0 <= x1:
         return 0, -1, 0, -1
-    first, last = np.array([y0.min(), x0.min()]), np.array([y1.max(), x1.max()])
-    i0, j0 = np.rint(first).astype(np.int64)
-    i1, j1 = np.rint(last).astype(np.int64)
-    return i0, i1, j0, j1
+    return int(np.rint(y0)), int(np.rint(y1)), int(np.rint(x0)), int(np.rint(x1))
 
 
 @njit(cache=True, nogil=True)

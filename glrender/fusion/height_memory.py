@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.solve.multigrid import MultigridSolver
+from glrender.solve.linear import LinearSolver
 from glrender.solve.patch import LocalEquations, Patch, given_around
 from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
@@ -67,7 +67,7 @@ class HeightMemory:
         """Of the heights of a patch, those around it being as `heights` (of the grid) has them."""
         return given_around(self._known, patch, heights)
 
-    def solved(self, patch: Patch, solver: MultigridSolver, heights: Float64) -> Float64:
+    def solved(self, patch: Patch, solver: LinearSolver, heights: Float64) -> Float64:
         """The heights of a patch, moved from `heights` (of the grid) to, or towards, the solution of all equations."""
         total, start = self.equations(patch, heights), heights[patch.slices]
         if total.count == 0:

@@ -375,6 +375,6 @@ class HeightMapFusion:
 _SETTLED = 8.0
 
 # A frame's few cycles start from the last estimate, and what they leave is taken up by the next frame's.
-_FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=2, truncated=True)
+_FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=2, truncated=True, sweeps=2)
 _SOME_STEPS = MultigridSolver(tolerance=0.01, max_iterations=8, truncated=True)
 _TO_THE_END = MultigridSolver()

@@ -61,22 +61,27 @@ def set_apart(lines: Array, alone: Array, first: int, last: int) -> None:
 
     `alone` is (rows', 1, cols') or, with colours, (rows', 2, cols'): one for the height and one for all colours.
     """
-    entries = lines.shape[2]
+    entries, cols = lines.shape[2], lines.shape[3]
+    total = np.empty(cols)
     for i in range(first + 1, last + 1):
         for kind in range(alone.shape[1]):
-            for j in range(1, lines.shape[3] - 1):
-                total = 0.0
-                for e in range(entries):
-                    if e == 1 - kind:
-                        continue
-                    if e > 1:
-                        total += abs(lines[i, 0, e, j])
-                    total += abs(lines[i, 1, e, j]) + abs(lines[i, 1, e, j - 1])
-                    total += abs(lines[i, 2, e, j]) + abs(lines[i - 1, 2, e, j])
-                    total += abs(lines[i, 3, e, j]) + abs(lines[i - 1, 3, e, j + 1])
-                if total == 0:
-                    alone[i, kind, j] = lines[i, 0, kind, j]
-                    lines[i, 0, kind, j] = 0
+            total[:] = 0.0
+            for e in range(entries):
+                if e == 1 - kind:
+                    continue
+                if e > 1:
+                    for j in range(1, cols - 1):
+                        total[j] += abs(lines[i, 0, e, j])
+                for j in range(1, cols - 1):
+                    total[j] += (
+                        abs(lines[i, 1, e, j]) + abs(lines[i, 1, e, j - 1])
+                        + abs(lines[i, 2, e, j]) + abs(lines[i - 1, 2, e, j])
+                        + abs(lines[i, 3, e, j]) + abs(lines[i - 1, 3, e, j + 1])
+                    )  # fmt: skip
+            for j in range(1, cols - 1):
+                diagonal = lines[i, 0, kind, j]
+                alone[i, kind, j] = diagonal if total[j] == 0.0 else 0.0
+                lines[i, 0, kind, j] = 0.0 if total[j] == 0.0 else diagonal
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -26,7 +26,7 @@ from glrender.solve.coarsening import (
     zero_lines,
 )
 from glrender.solve.linear import LinearSolution, check_definite, refuse
-from glrender.solve.relaxation import LARGEST_EIGENVALUE, chebyshev_weights, go_down, go_up
+from glrender.solve.relaxation import chebyshev_weights, go_down, go_up
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import Damped, LinearSystem, NormalEquations
 
@@ -35,10 +35,10 @@ Float32 = NDArray[np.float32]
 Parts = Sequence[tuple[int, int]]
 
 _COARSEST = 3  # rows and columns of the grid that is solved directly
+_NEGLIGIBLE = 1e-13  # of the largest eigenvalue of its matrix
 _WORTH_THREADS = 300_000  # entries of a matrix; below, waking a thread costs as much as it gains
 
-_HEIGHT_WEIGHTS = chebyshev_weights(4, LARGEST_EIGENVALUE / 25)
-_COLOR_WEIGHTS = chebyshev_weights(8, LARGEST_EIGENVALUE / 100)
+_HEIGHT_SWEEPS, _COLOR_SWEEPS = 4, 8
 # Where there are fewer pixels than vertices, a pixel ties the three vertices around it together much harder than
 # anything else holds each of them, which only relaxing undoes. No smoothness holds colours: they need more of it.
 
@@ -68,10 +68,11 @@ class _Vectors:
 class Multigrid:
     """The hierarchy of grids of one matrix, which must be positive definite.
 
-    Made once, it serves any number of right sides.
+    Made once, it serves any number of right sides. A cycle relaxes by so many `sweeps` on each grid, going down and
+    again going up; None: by as many as converge fastest.
     """
 
-    def __init__(self, stencil: BlockStencil) -> None:
+    def __init__(self, stencil: BlockStencil, sweeps: int | None = None) -> None:
         self.stencil = stencil
         rows, cols = stencil.shape
         matrix = zero_lines(rows, cols, stencil.matrix.shape[3])
@@ -93,9 +94,11 @@ class Multigrid:
         dense = np.stack([last.matvec(unit).ravel() for unit in units])
         if not np.isfinite(dense).all():  # everything is summed up here
             refuse(NormalEquations(stencil, np.zeros(self._shape), 0.0, 0), "the matrix is not finite")
+        values, vectors = np.linalg.eigh(dense)
         # Not all coarse vertices have something to do with a fine one.
-        self._last = np.linalg.pinv(dense, rcond=1e-13, hermitian=True)
-        self._weights = _COLOR_WEIGHTS if stencil.channels else _HEIGHT_WEIGHTS
+        counts = values > _NEGLIGIBLE * values[-1]
+        self._last = (vectors[:, counts] / values[counts]) @ vectors[:, counts].T
+        self._weights = chebyshev_weights(sweeps or (_COLOR_SWEEPS if stencil.channels else _HEIGHT_SWEEPS))
 
     def cycle(self, rhs: ArrayLike, x: ArrayLike | None = None) -> Array:
         """(rows, cols, 1 + C): x (0 unless given), improved as a solution of Λx = rhs by one V-cycle.
@@ -237,10 +240,12 @@ class MultigridSolver:
     """Bound on the cycles."""
     truncated: bool = False
     """Return the last iterate at `max_iterations` instead of raising SolverError."""
+    sweeps: int | None = None
+    """Of relaxation on each grid, each way; None: as many as converge fastest. Fewer make a cycle cheaper."""
 
     def solve(self, system: LinearSystem, guess: Array | None = None) -> LinearSolution:
         """Iterate from `guess` (zero unless given); raises UsageError for a system that is not a height map's."""
-        return Multigrid(grid_stencil(system)).solve(
+        return Multigrid(grid_stencil(system), self.sweeps).solve(
             system.rhs,
             guess,
             tolerance=self.tolerance,

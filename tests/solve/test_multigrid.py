@@ -129,6 +129,16 @@ def test_a_cycle_is_symmetric_and_positive(channels: int) -> None:
     assert abs(np.sum(v * Mu)) > 1e-3 * length  # the products say something
 
 
+@pytest.mark.parametrize(("sweeps", "most"), [(1, 24), (2, 12), (3, 9)])
+def test_fewer_sweeps_take_more_iterations(sweeps: int, most: int) -> None:
+    equations = measured_map(129, per_vertex=5)
+    few, usual = (MultigridSolver(tolerance=1e-9, sweeps=count).solve(equations) for count in (sweeps, None))
+    np.testing.assert_allclose(few.x, usual.x, atol=1e-7 * np.abs(usual.x).max())
+    assert usual.iterations <= few.iterations <= most
+    two = MultigridSolver(max_iterations=2, truncated=True, sweeps=sweeps).solve(equations)
+    assert two.residual < 0.13 * sweeps**-3
+
+
 def test_cycles_alone_converge() -> None:
     equations = measured_map(129)
     grids, x, lengths = Multigrid(equations.stencil), None, []
