@@ -38,7 +38,7 @@ FRACTION = 0.5
 WIDER = (2, 4)
 """Times the radius: windows of the next tries, for pixels whose first window does not tell enough."""
 NEXT_TRY = 0.02
-"""Share of such pixels from which on there is one."""
+"""Share of such pixels, and of those that the try before settled, from which on there is one."""
 ROUGH = 1.2
 """Standard deviation, in units of the roughness within a window, of the error that comes of matching it as a whole:
 what makes pulls nearly Gaussian on simulated ground."""
@@ -99,6 +99,11 @@ class _Settled(NamedTuple):
         verdict = np.full(shape, Verdict.NO_BASELINE, np.uint8)
         w, sigma, rough = np.zeros((3, *shape), np.float32)
         return cls(w, sigma, rough, verdict, np.ones(shape, np.float32))
+
+    @property
+    def unclear(self) -> NDArray[np.bool_]:
+        """(height, width): pixels of which a wider window might tell."""
+        return (self.verdict == Verdict.NO_TEXTURE) | (self.verdict == Verdict.INCONSISTENT)
 
     def where(self, choice: NDArray[np.bool_], other: "_Settled") -> "_Settled":
         """`other` where chosen (height, width) and confident."""
@@ -180,10 +185,14 @@ class DepthFromMotion:
         options = self.options
         around = smoothed(w, level.step, 1)
         settled = self._compared(level, around, options.radius)
+        unclear = settled.unclear
         for times in WIDER:
-            unclear = (settled.verdict == Verdict.NO_TEXTURE) | (settled.verdict == Verdict.INCONSISTENT)
-            if unclear.mean() > NEXT_TRY:
-                settled = settled.where(unclear, self._compared(level, around, times * options.radius))
+            if np.mean(unclear) <= NEXT_TRY:
+                break
+            settled = settled.where(unclear, self._compared(level, around, times * options.radius))
+            before, unclear = unclear, settled.unclear
+            if np.mean(before & ~unclear) <= NEXT_TRY:
+                break
         verdict = settled.verdict
         confident = verdict == Verdict.CONFIDENT
         verdict[confident & (margin < options.min_margin)] = Verdict.AMBIGUOUS
