@@ -31,6 +31,7 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.pipeline.photographs import fuse_photographs
+from glrender.pipeline.placement import CLIPPED
 from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.pipeline.tracked_depth import fuse_tracked_depth
 from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
@@ -238,6 +239,11 @@ def _why_partial(finished: FinishedMap) -> str:
     return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
 
 
+def _describe_clipping(bounds_from: str) -> str:
+    """A line where the map leaves out some of what the frames see."""
+    return f"\n  bounds: {bounds_from}; give --bounds, or a larger --spacing" if CLIPPED in bounds_from else ""
+
+
 def _describe_sigma(report: Mapping[str, Any]) -> str:
     """The median of sigma, and of what neighbouring cells do not share of it where that is known apart."""
     if not report["median_sigma"]:
@@ -369,6 +375,7 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         + _describe_poses(report)
         + _describe_rate(report)
         + f"  frame: {report['placement']['T_world_map_from']}"
+        + _describe_clipping(report["placement"]["bounds_from"])
     )
     for frame in skipped[:5]:
         print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")

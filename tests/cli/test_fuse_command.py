@@ -16,6 +16,7 @@ from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.report import read_report
+from glrender.pipeline import placement
 from glrender.pipeline.outputs import FILES
 
 FRAMES = 8
@@ -135,6 +136,17 @@ class TestGoodUse:
         truth = flight.truth.heights[np.rint(y / 0.05).astype(int), np.rint(x / 0.05).astype(int)]
         assert np.nanmedian(np.abs(z - truth)) < 0.003
         assert read_report(out / "report.json")["placement"]["T_world_map_from"] == "given"
+
+    def test_bounds_that_leave_some_out_are_told(
+        self, sequence: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = placement._find_bounds
+        options = ["fuse", str(sequence), "--out", str(out), "--frames", "0:2", "--spacing", "0.05"]
+        assert main(options) == 0
+        assert "bounds:" not in capsys.readouterr().out
+        monkeypatch.setattr(placement, "_find_bounds", lambda look, T, spacing, most: found(look, T, spacing, 11))
+        assert main(options) == 0
+        assert "bounds: what the frames see, clipped to" in capsys.readouterr().out
 
     def test_another_trajectory_and_its_clock(self, copy: Path, out: Path, flight: Flight) -> None:
         lines = [line.split() for line in (copy / "groundtruth.txt").read_text().splitlines() if line[0] != "#"]
