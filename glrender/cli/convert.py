@@ -49,10 +49,11 @@ class ConvertOptions:
     file (needs glrender[video]), or a ROS 1 or 2 bag, .mcap too (needs glrender[bags]). PNG and JPEG are taken over
     byte by byte; all else becomes PNG. Nothing is turned, rescaled or undistorted.
 
-    --poses is a trajectory of TUM lines, KITTI lines, or EuRoC csv, a COLMAP model (text or binary), or a
-    transforms.json: camera to world, camera axes and orders of quaternions as each format has them. The world stays
-    the file's. --calibration is a camera.yaml, Kalibr camchain, OpenCV YAML or XML, ROS camera_calibration YAML, EuRoC
-    sensor.yaml, COLMAP model, or transforms.json.
+    --poses is a trajectory of TUM lines, KITTI lines, or EuRoC csv, a COLMAP model (text or binary), a
+    transforms.json, or OpenDroneMap's opensfm/reconstruction.json: camera to world, camera axes and orders of
+    quaternions as each format has them. The world stays the file's. --calibration is a camera.yaml, Kalibr camchain,
+    OpenCV YAML or XML, ROS camera_calibration YAML, EuRoC sensor.yaml, COLMAP model, transforms.json, or
+    reconstruction.json.
 
     A video and a calibration, nothing else: glrender convert drive.mp4 --calibration camchain.yaml --out drive
 
@@ -71,9 +72,9 @@ class ConvertOptions:
     poses: Annotated[Path | None, option("FILE", "those in the recording, if any")] = None
     """Where the camera was: a file, or the folder of a COLMAP model."""
     pose_format: Annotated[
-        Literal["tum", "kitti", "euroc", "colmap", "transforms"] | None, option("FORMAT", "by content")
+        Literal["tum", "kitti", "euroc", "colmap", "transforms", "opensfm"] | None, option("FORMAT", "by content")
     ] = None
-    """tum, kitti, euroc, colmap or transforms."""
+    """tum, kitti, euroc, colmap, transforms or opensfm."""
     T_base_camera: Annotated[Path | None, arg(name="T-base-camera"), option("FILE", "the poses are the camera's")] = (
         None
     )
@@ -82,12 +83,12 @@ class ConvertOptions:
     calibration: Annotated[Path | None, option("FILE", "the recording's own, else that of --poses")] = None
     """The camera: a file, or the folder of a COLMAP model."""
     calibration_format: Annotated[
-        Literal["camera", "kalibr", "opencv", "ros", "euroc", "colmap", "transforms"] | None,
+        Literal["camera", "kalibr", "opencv", "ros", "euroc", "colmap", "transforms", "opensfm"] | None,
         option("FORMAT", "by content"),
     ] = None
-    """camera, kalibr, opencv, ros, euroc, colmap or transforms."""
+    """camera, kalibr, opencv, ros, euroc, colmap, transforms or opensfm."""
     camera: Annotated[str | None, option("NAME", "the only one")] = None
-    """Which of several cameras in the calibration: cam0, or COLMAP's CAMERA_ID."""
+    """Which of several cameras in the calibration: cam0, COLMAP's CAMERA_ID, or OpenSfM's name."""
     depth_scale: Annotated[float | None, option("COUNTS", "the recording's own, else the calibration's")] = None
     """Counts of a depth image per metre."""
     times: Annotated[Path | None, option("FILE", "a list beside the images, else their names")] = None

@@ -13,9 +13,11 @@ from glrender.io.calibrations.colmap import read_colmap
 from glrender.io.calibrations.euroc import is_euroc, read_euroc
 from glrender.io.calibrations.kalibr import is_kalibr, read_kalibr
 from glrender.io.calibrations.opencv import read_opencv
+from glrender.io.calibrations.opensfm import read_opensfm
 from glrender.io.calibrations.ros import is_ros, read_ros
 from glrender.io.calibrations.transforms import read_transforms
 from glrender.io.camera_file import read_camera
+from glrender.io.poses.opensfm import is_opensfm
 
 FORMATS = {
     "camera": "camera.yaml of a sequence",
@@ -25,6 +27,7 @@ FORMATS = {
     "euroc": "EuRoC sensor.yaml",
     "colmap": "COLMAP model, text or binary",
     "transforms": "transforms.json",
+    "opensfm": "reconstruction.json of OpenSfM or OpenDroneMap",
 }
 RECOGNISED: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "kalibr": is_kalibr,
@@ -37,7 +40,7 @@ RECOGNISED: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
 WITH_BASE = ("kalibr", "euroc")
 """Formats that may say where the camera sits on what carries it."""
 
-SEVERAL = ("kalibr", "colmap")
+SEVERAL = ("kalibr", "colmap", "opensfm")
 """Formats whose files may hold several cameras."""
 
 
@@ -62,6 +65,8 @@ def read_calibration(
             return read_colmap(path, camera)
         case "transforms":
             return read_transforms(path, size)
+        case "opensfm":
+            return read_opensfm(path, camera, size)
     content = _parse(path, _read(path))
     try:
         match format:
@@ -84,7 +89,7 @@ def calibration_format(path: Path, format: str | None = None) -> str:
     if path.is_dir() or path.name in ("cameras.txt", "cameras.bin", "images.txt", "images.bin"):
         return "colmap"
     if path.suffix.lower() == ".json":
-        return "transforms"
+        return "opensfm" if is_opensfm(path) else "transforms"
     text = _read(path)
     if text.startswith("<?xml") or "!!opencv-matrix" in text:
         return "opencv"

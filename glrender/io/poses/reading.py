@@ -14,6 +14,7 @@ from glrender.io.poses.colmap import read_colmap_poses
 from glrender.io.poses.euroc import read_euroc_poses
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.kitti import read_kitti_poses
+from glrender.io.poses.opensfm import is_opensfm, read_opensfm_poses
 from glrender.io.poses.transforms import read_transforms_poses
 from glrender.io.trajectory import Trajectory, read_trajectory
 
@@ -40,6 +41,12 @@ FORMATS = {
     "euroc": PoseFormat("EuRoC csv: nanoseconds, position, quaternion w first", read_euroc_poses),
     "colmap": PoseFormat("COLMAP model, text or binary", read_colmap_poses, SCALE_UNKNOWN),
     "transforms": PoseFormat("transforms.json, OpenGL camera axes", read_transforms_poses, SCALE_UNKNOWN),
+    "opensfm": PoseFormat(
+        "reconstruction.json of OpenSfM or OpenDroneMap",
+        read_opensfm_poses,
+        "metres east, north and up of its reference_lla where photographs told their places, else it is as wide and "
+        "lies as it happens",
+    ),
 }
 
 
@@ -61,7 +68,7 @@ def pose_format(path: Path, format: str | None = None) -> str:
     if path.is_dir() or path.name in ("images.txt", "images.bin"):
         return "colmap"
     if path.suffix.lower() == ".json":
-        return "transforms"
+        return "opensfm" if is_opensfm(path) else "transforms"
     line = next((line for _, line in data_lines(path)), None)
     if line is None:
         raise InputError(f"{path}: holds no pose; {_known()}")

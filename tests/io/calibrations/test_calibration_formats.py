@@ -278,6 +278,62 @@ def test_what_transforms_may_have_wrong(tmp_path, content, message):
         read_calibration(tmp_path / "transforms.json")
 
 
+def opensfm(**changes):
+    """Lengths in units of the longer side, from the middle of the image."""
+    brown = {"projection_type": "brown", "width": 752, "height": 480, "k1": LENS[0], "k2": LENS[1], "p1": LENS[2]}
+    brown |= {"p2": LENS[3], "k3": 0.0, "focal_x": CAMERA.fx / 752, "focal_y": CAMERA.fy / 752}
+    brown |= {"c_x": (CAMERA.cx + 0.5 - 376) / 752, "c_y": (CAMERA.cy + 0.5 - 240) / 752}
+    return [{"shots": {"a.jpg": {}}, "cameras": {"v2 brown": brown | changes}}]
+
+
+def write_opensfm(path, content):
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_opensfm(tmp_path):
+    path = write_opensfm(tmp_path / "reconstruction.json", opensfm())
+    assert calibration_format(path) == "opensfm"
+    for size in (None, (752, 480)):
+        camera = read_calibration(path, size=size).cameras.color
+        assert (camera.width, camera.height) == (752, 480)
+        assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx(INTRINSICS)
+        assert camera.distortion == pytest.approx((*LENS, 0))
+
+
+def test_opensfm_of_photographs_that_were_made_smaller(tmp_path):
+    """Pixels of half the size: the edge of the image, at -0.5, stays where it is."""
+    path = write_opensfm(tmp_path / "r.json", opensfm())
+    camera = read_calibration(path, size=(376, 240)).cameras.color
+    assert (camera.fx, camera.fy) == pytest.approx((CAMERA.fx / 2, CAMERA.fy / 2))
+    assert (camera.cx + 0.5, camera.cy + 0.5) == pytest.approx(((CAMERA.cx + 0.5) / 2, (CAMERA.cy + 0.5) / 2))
+    with pytest.raises(InputError, match="is for 752 x 480 pixels, but the images have 480 x 480"):
+        read_calibration(path, size=(480, 480))
+
+
+def test_opensfm_with_one_focal_length(tmp_path):
+    one = {"projection_type": "perspective", "width": 800, "height": 600, "focal": 0.8, "k1": -0.1, "k2": 0.01}
+    path = write_opensfm(tmp_path / "r.json", [{"shots": {"a.jpg": {}}, "cameras": {"one": one, "other": one}}])
+    with pytest.raises(InputError, match=r"has 2 cameras \(one, other\)"):
+        read_calibration(path)
+    camera = read_calibration(path, camera="other").cameras.color
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == pytest.approx((640, 640, 399.5, 299.5))
+    assert camera.distortion == (-0.1, 0.01, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (opensfm(projection_type="fisheye_opencv"), "the projection 'fisheye_opencv' is not one that glrender has"),
+        (opensfm(focal_x=None), "focal_x: received None, expected a number"),
+        ([{"shots": {"a.jpg": {}}}], "r.json: no cameras"),
+    ],
+)
+def test_what_opensfm_may_have_wrong(tmp_path, content, message):
+    with pytest.raises(InputError, match=message):
+        read_calibration(write_opensfm(tmp_path / "r.json", content))
+
+
 @pytest.mark.parametrize("content", ["", "- 1\n", "a: 1\n", "just words"])
 def test_a_file_of_no_known_format(tmp_path, content):
     path = tmp_path / "x.yaml"
@@ -307,4 +363,4 @@ def test_the_format_may_be_said(tmp_path):
         read_calibration(path, "matlab")
     with pytest.raises(UsageError, match="has one camera; leave it out"):
         read_calibration(path, camera="cam0")
-    assert len(FORMATS) == 7
+    assert len(FORMATS) == 8

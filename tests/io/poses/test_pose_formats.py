@@ -122,6 +122,23 @@ def test_transforms_json(tmp_path):
     assert poses.of(0, "0003.jpg") is None
 
 
+def opensfm(*names, T=T_WORLD_CAMERA):
+    """A reconstruction of shots of the same pose: world to camera, as rotation vector and translation."""
+    T_camera_world = np.linalg.inv(T)
+    vector = Rotation.from_matrix(T_camera_world[:3, :3]).as_rotvec()
+    shot = {"rotation": vector.tolist(), "translation": T_camera_world[:3, 3].tolist(), "camera": "v2"}
+    return {"shots": dict.fromkeys(names, shot), "cameras": {"v2": {}}, "points": {}}
+
+
+def test_opensfm_of_several_reconstructions_the_largest(tmp_path):
+    far = opensfm("c.jpg", T=np.eye(4))
+    path = write(tmp_path / "reconstruction.json", "\n " + json.dumps([far, opensfm("a.jpg", "b.JPG")]))
+    assert pose_format(path) == "opensfm"
+    poses = read_poses(path)
+    np.testing.assert_allclose(poses.of(0, "b.JPG"), T_WORLD_CAMERA, atol=1e-12)
+    assert poses.of(0, "c.jpg") is None
+
+
 def test_names_that_agree_only_in_part_are_told_apart_by_their_folders():
     poses = ImagePoses(
         np.stack([se3.exp([k, 0, 0, 0, 0, 0]) for k in range(3)]), ("left/1.png", "right/1.png", "2.png")
@@ -156,6 +173,10 @@ def test_names_that_agree_only_in_part_are_told_apart_by_their_folders():
             '{"frames": [{"file_path": "a", "transform_matrix": [[1]]}]}',
             r"transform_matrix: received shape \(1, 1\)",
         ),
+        ("r.json", "[]", "r.json: no shots; expected a reconstruction.json"),
+        ("r.json", "[1", "r.json: cannot be read as JSON"),
+        ("r.json", '[{"shots": {"a.jpg": {"rotation": [1, 2]}}}]', "r.json: a.jpg: no rotation of three"),
+        ("r.json", '[{"shots": {"a.jpg": {"rotation": [1, 2, 3]}}}]', "r.json: a.jpg: no translation of three"),
     ],
 )
 def test_what_cannot_be_used_is_told_with_its_place(tmp_path, name, content, message):
@@ -178,7 +199,7 @@ def test_the_format_may_be_said(tmp_path):
     np.testing.assert_allclose(read_poses(path, "tum").poses[0], T_WORLD_CAMERA, atol=1e-8)
     with pytest.raises(UsageError, match="pose format: received 'g2o', expected one of 'tum', 'kitti'"):
         read_poses(path, "g2o")
-    assert set(FORMATS) == {"tum", "kitti", "euroc", "colmap", "transforms"}
+    assert set(FORMATS) == {"tum", "kitti", "euroc", "colmap", "transforms", "opensfm"}
 
 
 def test_no_file_and_a_folder_that_is_no_model(tmp_path):
