@@ -279,20 +279,26 @@ def _add_tile(
     counts: Float64,
 ) -> None:
     rows, cols = wanted.shape
-    channels, T = image.shape[2], T_map_camera
+    channels = image.shape[2]
+    T, per_u, per_v, per_cell = T_map_camera, 1.0 / lens[0], 1.0 / lens[1], 1.0 / place[2]
+    # Column, row and height are linear in u and v, times z; as numbers, or each pixel would look them up anew.
+    x_u, y_u, z_u = T[0, 0] * per_u * per_cell, T[1, 0] * per_u * per_cell, T[2, 0] * per_u
+    x_0, y_0, z_0 = (T[0, 3] - place[0]) * per_cell, (T[1, 3] - place[1]) * per_cell, T[2, 3]
     for v in range(top, bottom):
+        down = (v - lens[3]) * per_v
+        x_v = (T[0, 1] * down + T[0, 2]) * per_cell - x_u * lens[2]
+        y_v = (T[1, 1] * down + T[1, 2]) * per_cell - y_u * lens[2]
+        z_v = T[2, 1] * down + T[2, 2] - z_u * lens[2]
         for u in range(left, right):
             z = np.float64(depth[v, u])
             if not (z > 0 and z < np.inf):
                 continue
-            x = (u - lens[2]) / lens[0] * z
-            y = (v - lens[3]) / lens[1] * z
-            j = np.int64(np.rint((T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3] - place[0]) / place[2]))
-            i = np.int64(np.rint((T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3] - place[1]) / place[2]))
+            j = np.int64(np.rint((x_u * u + x_v) * z + x_0))
+            i = np.int64(np.rint((y_u * u + y_v) * z + y_0))
             if i < 0 or i >= rows or j < 0 or j >= cols or not wanted[i, j]:
                 continue
             weight = 1.0 / np.float64(sigma[v, u]) ** 2 if sigma.size else 1.0
-            sums[i, j, 0] += weight * (T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3])
+            sums[i, j, 0] += weight * ((z_u * u + z_v) * z + z_0)
             counts[i, j, 0] += weight
             colored = channels > 0
             for c in range(channels):
@@ -303,15 +309,15 @@ def _add_tile(
                     sums[i, j, 1 + c] += image[v, u, c]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _divide(sums: Float64, counts: Float64) -> None:
     """Turn sums (rows, cols, 1 + C) into means, NaN where nothing was counted."""
     rows, cols, values = sums.shape
     for i in range(rows):
         for j in range(cols):
-            for k in range(values):
-                count = counts[i, j, min(k, 1)]
-                sums[i, j, k] = sums[i, j, k] / count if count > 0.0 else np.nan
+            sums[i, j, 0] /= counts[i, j, 0]
+            for k in range(1, values):
+                sums[i, j, k] /= counts[i, j, 1]
 
 
 def fill_from_nearest(values: Float64, known: NDArray[np.bool_]) -> Float64:
