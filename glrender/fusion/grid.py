@@ -17,8 +17,8 @@ from glrender.solve.patch import Patch
 Float64 = NDArray[np.float64]
 
 _BYTES_PER_VERTEX = 2500
-# Measured: the peak of `glrender fuse` grows by 2300 from 501² to 1001² vertices where frames see most of them, and by 520
-# where they see few.
+# Measured: the peak of `glrender fuse` grows by 520 from 501² to 1001² vertices where frames see few of them, by
+# 1040 where each sees all; with photographs that tell heights, there is more to keep.
 
 
 @dataclass(frozen=True, eq=False)
