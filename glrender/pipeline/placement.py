@@ -22,8 +22,9 @@ Bounds = tuple[float, float, float, float]
 MAX_VERTICES = 1024
 """Most vertices along a side of a map whose bounds are found here."""
 
-GROUND_VERTICES = 2048
-"""The same for photographs alone: two dozen from the air see 200 to 300 m, at 7 cm a pixel, and cells are of 20 cm."""
+GROUND_VERTICES = 1536
+"""The same for photographs alone: two dozen from the air see 200 to 300 m, at 7 cm a pixel, and cells are of 20 cm. A
+map of so many a side still fits into 8 GB."""
 
 CLIPPED = "clipped"
 """What `bounds_from` says where bounds do not hold all that the frames see."""
