@@ -13,8 +13,9 @@ FRAMES = """
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
-from glrender.fusion.rehearsal import CAMERA, rehearse_fusion
+from glrender.fusion.rehearsal import rehearse_fusion
 from glrender.geometry import se3
+from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 
 loaded, compile = [], Dispatcher.compile
@@ -22,10 +23,11 @@ Dispatcher.compile = lambda self, signature: (loaded.append(self.py_func.__name_
 with Context() as context:
     rehearse_fusion(context, FusionOptions(), 3)
     before = len(loaded)
-    fusion = HeightMapFusion(context, CAMERA, 0.03, (-0.7, 0.8, -0.6, 0.6))
+    camera = Camera(320, 240, 280.0, 280.0, 159.5, 119.5)  # large enough for blocks of pixels
+    fusion = HeightMapFusion(context, camera, 0.03, (-0.7, 0.8, -0.6, 0.6))
     for k in range(9):
-        image = np.full((*CAMERA.shape, 3), 0.3, np.float32)
-        depth = np.full(CAMERA.shape, 1.0 + 0.02 * (k % 2), np.float32)
+        image = np.full((*camera.shape, 3), 0.3, np.float32)
+        depth = np.full(camera.shape, 1.0 + 0.02 * (k % 2), np.float32)
         fusion.integrate(se3.look_at((0.03 * k, 0, 1), (0.03 * k, 0.1, 0)), image, depth)
     fusion.release()
     print(before, *loaded[before:])
