@@ -40,6 +40,10 @@ def save_figure(path: Path, figure: Figure) -> None:
     write_bytes(path, encode_png(np.asarray(canvas.buffer_rgba())[..., :3]))
 
 
+LONG = 1e4
+"""Metres from which on numbers along x, as those of a reference system are, need more room than they are left."""
+
+
 def show_map(axes: Axes, surface: HeightMap, picture: NDArray[Any], title: str) -> None:
     """Show (rows, cols, 3) sRGB (floats in [0, 1] or bytes) in metres of the map: x to the right, y upwards."""
     x, y = surface.axes()
@@ -51,6 +55,8 @@ def show_map(axes: Axes, surface: HeightMap, picture: NDArray[Any], title: str) 
         interpolation="nearest" if max(surface.shape) < 250 else "antialiased",
         aspect="equal",
     )
+    if np.abs(x[[0, -1]]).max() >= LONG:
+        axes.locator_params(axis="x", nbins=4)
     axes.set_xlabel("x [m]", color=TEXT)
     axes.set_ylabel("y [m]", color=TEXT)
     finish_axes(axes, title)

@@ -1,11 +1,15 @@
+from itertools import pairwise
+
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.trajectory_alignment import align_trajectories
 from glrender.io.error_picture import write_error_picture
+from glrender.io.figure import new_figure, show_map
 from glrender.io.images import read_color
 from glrender.io.layers_picture import FREE_COLOR, OBSTACLE_COLOR
 from glrender.io.preview import write_preview
@@ -118,3 +122,16 @@ def test_errors_with_the_way_of_the_camera(tmp_path):
         shapes.append(read_color(path).shape)
     assert shapes[1][0] > shapes[0][0] + 150
     assert shapes[1][1] == shapes[0][1]
+
+
+def test_numbers_of_a_reference_system_do_not_overlap():
+    figure = new_figure(3, 4, "far")
+    axes = figure.add_subplot()
+    surface = HeightMap(np.zeros((150, 300)), 1.0, (412345.0, 5812345.0))
+    show_map(axes, surface, np.zeros((150, 300, 3)), "somewhere")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    shown = sorted((box.x0, box.x1) for box in boxes if box.x1 > axes.bbox.x0 and box.x0 < axes.bbox.x1)
+    assert len(shown) >= 2
+    assert all(left < right for (_, left), (right, _) in pairwise(shown))
