@@ -202,7 +202,8 @@ class HeightMapFusion:
         frame = self._linearizer.hold(T, patch, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
             try:
-                first = self._linearizer.averaged(frame)
+                # Until one has left, a map is made of what these have found, linearised again but once.
+                first = frame if left is None else self._linearizer.averaged(frame)
                 said = self._linearizer.prepare(first, self._heights, cells=starting)()
                 again = left() if left is not None else None
             except BaseException:

@@ -78,17 +78,21 @@ class TestNewFrames:
         spacing: float,
         expected: tuple[int, int],
     ) -> None:
-        flight, compared = fly(context, rough_ground(spacing=spacing), width=width, frames=1), []
+        flight, compared = fly(context, rough_ground(spacing=spacing), width=width, frames=3), []
         screened = HostNormalEquations.screened
         monkeypatch.setattr(
             HostNormalEquations,
             "screened",
             lambda self, *a, **k: (compared.append(self.camera.shape), screened(self, *a, **k))[1],
         )
-        fusion = flight.fusion(context, equations="host")
-        report = fusion.integrate(flight.poses[0], depth=flight.depths[0])
-        assert compared == [expected]
-        assert 0.9 * np.count_nonzero(flight.depths[0]) < report.measured <= flight.depths[0].size
+        fusion = flight.fusion(context, window=1, equations="host")
+        reports = [fusion.integrate(pose, depth=depth) for pose, depth in zip(flight.poses, flight.depths, strict=True)]
+        pixels = flight.camera.shape
+        # The third is the first with which another one leaves, linearised at the same time.
+        assert compared[:2] == [pixels, pixels]
+        assert sorted(compared[2:]) == sorted([expected, pixels])
+        assert 0.9 * np.count_nonzero(flight.depths[2]) < reports[2].measured <= flight.depths[2].size
+        compared.clear()
         fusion.map()
-        assert compared == [expected, flight.camera.shape], "a map is made of every pixel"
+        assert compared == [pixels, pixels], "a map is made of every pixel"
         fusion.release()
