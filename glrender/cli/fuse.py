@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
+from glrender.cli.fuse_warnings import warnings_of
 from glrender.cli.options import (
     check_grid,
     describe_camera,
@@ -147,15 +148,12 @@ def run(options: FuseOptions) -> int:
 
         finished = _FUSE[from_photographs, poses](context, sequence, chosen, advance, keep)
     _print_summary(folder, finished)
-    _warn_of_strain(finished.report)
-    _warn_of_focal_length(finished.report)
+    for warning in warnings_of(finished.report):
+        print(f"glrender: warning: {warning}", file=sys.stderr)
     if finished.report["failure"]:
         raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
     return 1 if finished.partial else 0
 
-
-_STRAINED = 2.0
-"""Times what poses were taken to be off by: 0.4 to 1 where that is right, whatever the camera and its way."""
 
 _LISTS: dict[str, Literal["rgb", "depth"]] = {"depth": "depth", "color": "rgb"}
 """The one list of images that is read; both where it is not here."""
@@ -330,34 +328,6 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
         f"last; {live['keyframes'] - live['keyframes_without_depth']} of {live['keyframes']} keyframes had time for a "
         f"depth, at {size}\n"
     )
-
-
-def _warn_of_strain(report: Mapping[str, Any]) -> None:
-    """Say on stderr where photographs move poses by much more than these were taken to be off by."""
-    refinement = report.get("pose_refinement", {})
-    if report.get("poses_from") == "refined" and refinement["strain"] > _STRAINED:
-        sigma = refinement["prior_sigma"]
-        print(
-            f"glrender: warning: photographs move the poses by {refinement['strain']:.0f} times what these were taken "
-            f"to be off by ({1e3 * sigma['metres']:.1f} mm, {sigma['degrees']:.2f} degrees): the map may be wrong. Is "
-            "the trajectory this camera's (--T-base-camera of convert), and its clock right (--time-offset)? "
-            "--pose-sigma says how rough it is",
-            file=sys.stderr,
-        )
-
-
-def _warn_of_focal_length(report: Mapping[str, Any]) -> None:
-    """Say on stderr where photographs say that their camera's focal length is another than it is said to be."""
-    refinement = report.get("pose_refinement", {})
-    found, camera = refinement.get("focal_length"), refinement.get("photographs", report)["camera"]
-    if found is not None and found["wrong"]:
-        share, sigma = 100 * found["share_missing"], 100 * found["sigma"]
-        print(
-            "glrender: warning: the photographs and their poses agree best with a focal length that is "
-            f"{abs(share):.1f} ± {sigma:.1f} % {'longer' if share > 0 else 'shorter'} than "
-            f"fx {camera['fx']:.1f}; check camera.yaml, or calibrate the camera",
-            file=sys.stderr,
-        )
 
 
 def _print_summary(folder: Path, finished: FinishedMap) -> None:

@@ -109,8 +109,10 @@ class FrameLinearizer:
         self._renderer = DerivativeRenderer(context, camera) if on_gpu else None
         self._gpu = GpuNormalEquations(context, camera) if on_gpu else None
         self._host = HostNormalEquations(camera)
-        # Pixels that are wider apart differ by more where there is no edge.
-        self._averaged = HostNormalEquations(averaged_camera(camera), jump=BLOCK * JUMP)
+        self._averaged: HostNormalEquations | None = None
+        if not on_gpu and camera.width * camera.height >= _LEAST_PIXELS and min(camera.shape) >= BLOCK:
+            # Pixels that are wider apart differ by more where there is no edge.
+            self._averaged = HostNormalEquations(averaged_camera(camera), jump=BLOCK * JUMP)
         self._recycler = Recycler()
         self._uploaded: set[GpuMeasurements] = set()
         self._released = False
@@ -135,9 +137,10 @@ class FrameLinearizer:
         For its first linearisation, which the one that counts for good replaces. On a GPU always the frame itself:
         pixels cost little there. Need not be `let_go`.
         """
-        depth, T_map_camera = frame.measurements.depth, se3.inverse(self._grid.T_world_map) @ frame.T_world_camera
-        if self._gpu is not None or depth is None or depth.size < _LEAST_PIXELS:
+        depth = frame.measurements.depth
+        if self._averaged is None or depth is None:
             return frame
+        T_map_camera = se3.inverse(self._grid.T_world_map) @ frame.T_world_camera
         blocks = pixels_per_area(self._camera, T_map_camera, depth) / BLOCK**2
         if blocks * self._grid.spacing**2 < _BLOCKS_PER_CELL:
             return frame
@@ -199,6 +202,7 @@ class FrameLinearizer:
         }
         if frame.uploaded is None:
             host = self._averaged if frame.averaged else self._host
+            assert host is not None
             return host.screened(surface, frame.T_world_camera, frame.measurements, **losses)
         assert self._gpu is not None
         assert self._renderer is not None

@@ -14,6 +14,7 @@ Float64 = NDArray[np.float64]
 _ALIGNED = 1e-7
 """Entries of a rotation that count as rounding: a tenth of a millimetre over a kilometre."""
 
+_STEEPEST = 60.0  # degrees
 _ON_EDGE = 1e-9
 """Cells by which a place may lie outside of a triangle and count as on its edge."""
 
@@ -27,14 +28,15 @@ def level_map(surface: HeightMap) -> HeightMap:
     A map that is only shifted keeps its grid. One that is turned is seen from straight above: each new vertex gets
     the height, sigma and colour of the triangle there, the highest where a tilt puts several above each other, NaN
     where there is none. Sigma is interpolated like the height, as if the errors of a triangle's vertices were one.
-    Raises InputError for a map whose upper side does not face up.
+    Raises InputError for a map that is tilted by more than 60 degrees: it is not by the world's z that its ground is
+    level.
     """
     R, t = surface.pose[:3, :3], surface.pose[:3, 3]
-    if R[2, 2] <= 0:
-        tilt = np.degrees(np.arccos(np.clip(R[2, 2], -1, 1)))
+    tilt = np.degrees(np.arccos(np.clip(R[2, 2], -1, 1)))
+    if tilt > _STEEPEST:
         raise InputError(
-            f"T_world_map: received a map that is tilted by {tilt:.0f} degrees, expected less than 90: its z axis "
-            "must point up in the world"
+            f"T_world_map: received a map that is tilted by {tilt:.0f} degrees, expected at most {_STEEPEST:g}: the "
+            "world's z must point up; turn the poses, or the map by its T_world_map"
         )
     if np.allclose(R, np.eye(3), rtol=0, atol=_ALIGNED):
         origin = surface.origin[0] + float(t[0]), surface.origin[1] + float(t[1])

@@ -103,7 +103,7 @@ def _draw_free_ground(axes: Axes, surface: HeightMap) -> None:
     try:
         layers = terrain_layers(surface)
     except InputError:
-        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "no ground to drive on in this map")
+        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "where to drive: not known")
     else:
         draw_occupancy(axes, layers)
 

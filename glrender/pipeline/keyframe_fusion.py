@@ -182,7 +182,8 @@ class KeyframeFusion:
         if np.isnan(surface.heights).all():
             raise InputError(
                 f"{self._sequence.folder}: {len(self._reports)} photographs say too little about any cell of the map: "
-                f"{_words(self._mean_shares())} of their pixels; check poses and camera, or take a larger spacing"
+                f"{_words(self._mean_shares())} of their pixels; check poses, camera and bounds, or take a larger "
+                "spacing"
             )
         prediction = photograph = None
         best = self._best_view

@@ -57,7 +57,7 @@ def find_upright(camera: Camera, poses: Sequence[Float64], read: Callable[[int],
         except InputError:
             continue
         if ground.likeness >= least:
-            turned = f"{words}, tilted by {tilt:.1f} degrees against the world's"
+            turned = f"{words}, tilted by {tilt:.1f} degrees against the world's z, by which layers judge"
             T_world_map = frame_on(normal, middle + ground.height * normal)
             best, least = UprightFrame(T_world_map, replace(ground, height=0.0), turned), ground.likeness
     if best is None:

@@ -6,6 +6,7 @@ from flights import camera_of, fly, rough_ground
 
 from glrender.assembly.on_host import HostNormalEquations
 from glrender.fusion.averaging import BLOCK, average, averaged_camera, pixels_per_area
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
@@ -96,3 +97,14 @@ class TestNewFrames:
         fusion.map()
         assert compared == [pixels, pixels], "a map is made of every pixel"
         fusion.release()
+
+
+def test_an_image_of_one_column_is_fused_as_it_is(context: Context) -> None:
+    """It has no blocks, however long it is."""
+    camera = Camera(width=1, height=70_000, fx=1e5, fy=1e5, cx=0.0, cy=35e3)
+    fusion = HeightMapFusion(context, camera, 0.1, (-1, 1, -1, 1))
+    down = se3.look_at(eye=(0.0, 0.0, 2.0), target=(0.0, 0.0, 0.0), up=(0, 1, 0))
+    for _ in range(7):
+        report = fusion.integrate(down, depth=np.full(camera.shape, 2.0, np.float32))
+    assert report.measured > 0
+    fusion.release()

@@ -269,7 +269,7 @@ def test_maps_that_say_nothing() -> None:
     for surface, message in (
         (nothing, "no cell has a height and a sigma"),
         (turned, "every value is NaN"),
-        (upside_down, "tilted by 180 degrees, expected less than 90"),
+        (upside_down, "tilted by 180 degrees, expected at most 60"),
         (unsure, "no cell has a height and a sigma"),
         (negative, "sigma: negative values"),
         (replace(unsure, local_sigma=local), "no cell has a height and a sigma"),

@@ -1,0 +1,40 @@
+"""What `glrender fuse` warns of: results that are there, and are probably wrong."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_STRAINED = 2.0
+"""Times what poses were taken to be off by: 0.1 to 1.4 where that is right, whatever the camera and its way."""
+_CONTRADICTED = 2 / 3
+"""Of the pixels whose depth another photograph denies: 0.06 to 0.42 where poses are good to a pixel."""
+
+
+def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
+    """In words, what the report of a finished map gives reason to doubt."""
+    refinement = report.get("pose_refinement", {})
+    strained = report.get("poses_from") == "refined" and refinement["strain"] > _STRAINED
+    if strained:
+        sigma = refinement["prior_sigma"]
+        yield (
+            f"photographs move the poses by {refinement['strain']:.0f} times what these were taken to be off by "
+            f"({1e3 * sigma['metres']:.1f} mm, {sigma['degrees']:.2f} degrees): the map may be wrong. Is the "
+            "trajectory this camera's (--T-base-camera of convert), and its clock right (--time-offset)? --pose-sigma "
+            "says how rough it is"
+        )
+    share = report.get("depth_from_motion", {}).get("shares", {}).get("inconsistent", 0.0)
+    if share > _CONTRADICTED:
+        hint = "" if refinement else ", and try --refine-poses"
+        yield (
+            f"{share:.0%} of the pixels have a depth that other photographs deny: the map is probably wrong. Check the "
+            f"poses, their clock and the camera{hint}"
+        )
+    found, camera = refinement.get("focal_length"), refinement.get("photographs", report)["camera"]
+    if found is not None and found["wrong"]:
+        missing, sigma = 100 * found["share_missing"], 100 * found["sigma"]
+        yield (
+            "the photographs and their poses agree best with a focal length that is "
+            f"{abs(missing):.1f} ± {sigma:.1f} % {'longer' if missing > 0 else 'shorter'} than "
+            f"fx {camera['fx']:.1f}; check camera.yaml, or calibrate the camera"
+            # Either makes up for some of what the other has wrong.
+            + (", unless it is the poses that are wrong" if strained else "")
+        )
