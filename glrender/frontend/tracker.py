@@ -38,6 +38,9 @@ class TrackerOptions:
     least_correlation: float = 0.45
     """Of its intensities with those of the keyframes: parallax leaves no more over ground that is rougher than it is
     taken to be, and another place has about 0."""
+    least_correlation_lost: float = 0.7
+    """The same of one by which a lost camera is found again: aligned with whatever is most like it, another place of
+    the same ground has up to 0.6."""
     least_inliers: float = 0.5
     """The share of the points that fit."""
     least_overlap: float = 0.3
@@ -251,12 +254,13 @@ class Tracker:
         assert self._last is not None
         return self._last[1] @ se3.exp(seconds * self._velocity)
 
-    def _doubt(self, alignment: Alignment) -> str:
+    def _doubt(self, alignment: Alignment, least_correlation: float | None = None) -> str:
         """Why an alignment is not to be believed; empty if it is."""
         options = self.options
+        alike = options.least_correlation if least_correlation is None else least_correlation
         for name, found, least in (
             ("overlap with the keyframes", alignment.overlap, options.least_overlap),
-            ("correlation with the keyframes", alignment.correlation, options.least_correlation),
+            ("correlation with the keyframes", alignment.correlation, alike),
             ("share of points that fit", alignment.inliers, options.least_inliers),
         ):
             if not found >= least:
@@ -305,16 +309,16 @@ class Tracker:
         return ""
 
     def _relocalise(self, time: float, pyramid: tuple[Level, ...], depth: Float32 | None) -> TrackedFrame:
-        best = None
+        best, least = None, self.options.least_correlation_lost
         for keyframe in self._keyframes.alike(pyramid, 3):
             alignment = align([self._keyframes.reference(keyframe)], pyramid, keyframe.T_world_camera, depth=depth)
-            if not self._doubt(alignment):
+            if not self._doubt(alignment, least):
                 self._lost = False
                 return self._found(time, "relocalised", pyramid, depth, alignment)
             if best is None or alignment.correlation > best.correlation:
                 best = alignment
         assert best is not None
-        return self._without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best)}", best)
+        return self._without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best, least)}", best)
 
     def _without_pose(self, time: float, state: str, reason: str, alignment: Alignment | None) -> TrackedFrame:
         return TrackedFrame(time, state, None, None, False, False, reason, alignment)

@@ -154,6 +154,20 @@ def test_a_lost_camera_says_so_and_is_found_again(context: Context, tracker: Tra
     assert tracker.track(8 / RATE, image_of(recorded, 3)).state == "tracking"
 
 
+def test_a_lost_camera_is_not_found_where_things_look_half_alike(
+    context: Context, tracker: Tracker, recorded: Recorded
+) -> None:
+    """A camera that is followed would go on there: little else than parallax makes it look otherwise."""
+    elsewhere = record(context, textured_ground(0.06), np.stack([se3.look_at((0.6, 0.45, 0.5), (0.7, 0.5, 0.0))]))
+    followed(tracker, recorded, range(5))
+    assert tracker.track(5 / RATE, image_of(elsewhere, 0)).state == "lost"
+    found = tracker.track(6 / RATE, 0.525 * image_of(recorded, 2) + 0.475 * image_of(elsewhere, 0))
+    assert found.state == "lost"
+    assert found.alignment is not None
+    assert found.alignment.correlation > TrackerOptions().least_correlation
+    assert found.reason.endswith("expected at least 0.7")
+
+
 def test_odometry_leads_where_prediction_would_lose(tracker: Tracker, recorded: Recorded) -> None:
     tracker.start(0.0, image_of(recorded, 0), recorded.poses[0])
     guess = recorded.poses[8] @ se3.exp((0.01, 0.0, 0.0, 0.0, 0.01, 0.0))
