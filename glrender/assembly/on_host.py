@@ -40,9 +40,8 @@ _EVERY = 4  # row and column that medians look at: 19,200 of 640 x 480 pixels, s
 class HostNormalEquations:
     """Makes normal equations from frames of one camera, in memory that it uses again."""
 
-    def __init__(self, camera: Camera, near: float = NEAR, jump: float = JUMP) -> None:
-        """`jump` is the part of their depth by which neighbouring pixels differ beside an occlusion edge."""
-        self.camera, self.jump = camera, check_positive("jump", jump)
+    def __init__(self, camera: Camera, near: float = NEAR) -> None:
+        self.camera = camera
         self.near = check_positive("near", near)
         self._scanner = ScanConverter()
         self._recycler = Recycler(alike=12)
@@ -76,7 +75,7 @@ class HostNormalEquations:
         kind, k = loss_parameters(depth_loss or Squared())
         color_kind, color_k = loss_parameters(color_loss or Squared())
         color_sigma = check_positive("color_sigma", frame.color_sigma)
-        screen = Screen(slope, self.jump, kind, k * scale, color_kind, color_k, color_sigma**-2)
+        screen = Screen(slope, JUMP, kind, k * scale, color_kind, color_k, color_sigma**-2)
         matrix, vector = self._room(rows * cols, 4), self._room(rows * cols, 1)
         painted, tinted = (self._room(rows * cols if channels else 0, size) for size in (4, channels))
         sums = run_parts(

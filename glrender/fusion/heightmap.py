@@ -202,9 +202,7 @@ class HeightMapFusion:
         frame = self._linearizer.hold(T, patch, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
             try:
-                # Until one has left, a map is made of what these have found, linearised again but once.
-                first = frame if left is None else self._linearizer.averaged(frame)
-                said = self._linearizer.prepare(first, self._heights, cells=starting)()
+                said = self._linearizer.prepare(frame, self._heights, cells=starting)()
                 again = left() if left is not None else None
             except BaseException:
                 self._linearizer.let_go(frame)

@@ -15,30 +15,20 @@ from glrender.assembly.residuals import Measurements
 from glrender.assembly.statistics import FrameStatistics
 from glrender.checks import check_choice
 from glrender.errors import GLError
-from glrender.fusion.averaging import BLOCK, average, averaged_camera, pixels_per_area
 from glrender.fusion.grid import Grid
 from glrender.fusion.photometry import PhotographReport
 from glrender.fusion.weighting import Weighting
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.path import equations_path
 from glrender.parallel import begin
-from glrender.recycle import Recycler
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.render.layouts import JUMP
 from glrender.solve.patch import LocalEquations, Patch
 from glrender.solve.stencil import OFFSETS, BlockStencil, neighbours
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-
-_BLOCKS_PER_CELL = 4.0
-"""Blocks of pixels that a cell is, at the least, where a new frame's depths are averaged in them: with two and a half,
-the error on steep ground (relief a quarter of its width) is 1.35 times the Cramer-Rao bound instead of 1.20."""
-_LEAST_PIXELS = 60_000
-"""Of an image: smaller ones take next to nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +43,6 @@ class MeasuredFrame:
     """Its depth, image or both, with their noise."""
     uploaded: GpuMeasurements | None
     """The same where the GPU makes the normal equations."""
-    averaged: bool = False
-    """Whether its pixels are blocks, see `glrender.fusion.averaging`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class FrameReport:
     """What one frame did to the map. Residuals are measured minus predicted depth before the frame was added."""
 
     measured: int
-    """Depth pixels that fall on the map's prediction; in fours where they were averaged in blocks."""
+    """Depth pixels that fall on the map's prediction."""
     used: int
     """Of these, pixels that went in with a robust weight of at least one half."""
     rejected: int
@@ -109,11 +97,6 @@ class FrameLinearizer:
         self._renderer = DerivativeRenderer(context, camera) if on_gpu else None
         self._gpu = GpuNormalEquations(context, camera) if on_gpu else None
         self._host = HostNormalEquations(camera)
-        self._averaged: HostNormalEquations | None = None
-        if not on_gpu and camera.width * camera.height >= _LEAST_PIXELS and min(camera.shape) >= BLOCK:
-            # Pixels that are wider apart differ by more where there is no edge.
-            self._averaged = HostNormalEquations(averaged_camera(camera), jump=BLOCK * JUMP)
-        self._recycler = Recycler()
         self._uploaded: set[GpuMeasurements] = set()
         self._released = False
 
@@ -130,23 +113,6 @@ class FrameLinearizer:
             uploaded = GpuMeasurements(self._context, self._camera, measurements)
             self._uploaded.add(uploaded)
         return MeasuredFrame(T_world_camera, patch, measurements, uploaded)
-
-    def averaged(self, frame: MeasuredFrame) -> MeasuredFrame:
-        """The depths of `frame` in blocks of pixels, where cells are large beside them; else the frame itself.
-
-        For its first linearisation, which the one that counts for good replaces. On a GPU always the frame itself:
-        pixels cost little there. Need not be `let_go`.
-        """
-        depth = frame.measurements.depth
-        if self._averaged is None or depth is None:
-            return frame
-        T_map_camera = se3.inverse(self._grid.T_world_map) @ frame.T_world_camera
-        blocks = pixels_per_area(self._camera, T_map_camera, depth) / BLOCK**2
-        if blocks * self._grid.spacing**2 < _BLOCKS_PER_CELL:
-            return frame
-        sigma = np.asarray(frame.measurements.depth_sigma, np.float32)
-        means, sigmas = average(depth, sigma, self._recycler)
-        return replace(frame, measurements=Measurements(means, sigmas), averaged=True)
 
     def let_go(self, frame: MeasuredFrame) -> None:
         """Release what a frame has in the context."""
@@ -175,8 +141,7 @@ class FrameLinearizer:
                 raise GLError("this fusion was released; make a new one")
             equations, statistics = self._said(surface, frame)
             said = LocalEquations(frame.patch, equations.heights)
-            pixels = BLOCK**2 if frame.averaged else 1
-            return Linearized(restricted(said, cells, surface.heights), equations.colors, _report(statistics, pixels))
+            return Linearized(restricted(said, cells, surface.heights), equations.colors, _report(statistics))
 
         return linearize
 
@@ -201,20 +166,17 @@ class FrameLinearizer:
             "color_loss": self._weighting.color_loss,
         }
         if frame.uploaded is None:
-            host = self._averaged if frame.averaged else self._host
-            assert host is not None
-            return host.screened(surface, frame.T_world_camera, frame.measurements, **losses)
+            return self._host.screened(surface, frame.T_world_camera, frame.measurements, **losses)
         assert self._gpu is not None
         assert self._renderer is not None
         return self._gpu.screened(self._renderer, surface, frame.T_world_camera, frame.uploaded, **losses)
 
 
-def _report(statistics: FrameStatistics, pixels: int) -> FrameReport:
-    """Of a frame each of whose depths is that of so many `pixels`."""
+def _report(statistics: FrameStatistics) -> FrameReport:
     return FrameReport(
-        measured=pixels * statistics.measured,
-        used=pixels * statistics.trusted,
-        rejected=pixels * (statistics.measured - statistics.trusted),
+        measured=statistics.measured,
+        used=statistics.trusted,
+        rejected=statistics.measured - statistics.trusted,
         seeded=0,
         median_residual=statistics.median_residual,
         median_abs_residual=statistics.median_abs_residual,

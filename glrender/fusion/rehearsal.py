@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from glrender.fusion.averaging import average
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
-from glrender.recycle import Recycler
 
 CAMERA = Camera(width=80, height=60, fx=70.0, fy=70.0, cx=39.5, cy=29.5)
 
@@ -26,6 +24,5 @@ def rehearse_fusion(context: Context, options: FusionOptions, channels: int) -> 
         for k in range(options.window + 2):
             pose = se3.look_at((0.02 * k, 0.0, 1.0), (0.02 * k, 0.0, 0.0))
             fusion.integrate(pose, image if channels else None, depth)
-        average(depth, options.depth_noise.sigma(depth), Recycler())  # which so small an image has no need of
     finally:
         fusion.release()

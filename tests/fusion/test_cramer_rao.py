@@ -61,19 +61,6 @@ def test_the_error_is_hardly_above_the_bound(context: Context, flight: Flight, f
     assert abs(np.mean(error / bound[judged])) < 0.1, "no bias"
 
 
-def test_nor_is_it_where_new_frames_are_averaged_in_blocks(context: Context) -> None:
-    flight = fly(context, rough_ground((1.0, 1.0), 0.1, 0.025), width=320, frames=16)
-    fusion = flight.fusion(context, equations="host")
-    found = fused(fusion, flight)
-    fusion.release()
-    bound = cramer_rao(context, flight)
-    observed = np.isfinite(found.heights)
-    assert observed.mean() > 0.995
-    error = ((found.heights - flight.truth.heights) / bound)[observed]
-    assert np.sqrt(np.mean(np.square(error))) < 1.1
-    assert abs(np.mean(error)) < 0.15
-
-
 def test_sigma_is_calibrated_in_every_quartile(flight: Flight, found: HeightMap) -> None:
     assert found.sigma is not None
     known = np.isfinite(found.sigma)

@@ -23,7 +23,7 @@ Dispatcher.compile = lambda self, signature: (loaded.append(self.py_func.__name_
 with Context() as context:
     rehearse_fusion(context, FusionOptions(), 3)
     before = len(loaded)
-    camera = Camera(320, 240, 280.0, 280.0, 159.5, 119.5)  # large enough for blocks of pixels
+    camera = Camera(320, 240, 280.0, 280.0, 159.5, 119.5)
     fusion = HeightMapFusion(context, camera, 0.03, (-0.7, 0.8, -0.6, 0.6))
     for k in range(9):
         image = np.full((*camera.shape, 3), 0.3, np.float32)
