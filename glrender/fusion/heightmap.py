@@ -27,10 +27,10 @@ from glrender.fusion.displacement import Displacement
 from glrender.fusion.frame_log import FrameLog, attenuation
 from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.height_memory import HeightMemory
-from glrender.fusion.linearization import FrameLinearizer, FrameReport, Linearized, MeasuredFrame
+from glrender.fusion.linearization import NOTHING, FrameLinearizer, FrameReport, Linearized, MeasuredFrame
 from glrender.fusion.photograph_memory import PhotographMemory
 from glrender.fusion.photometry import PhotographLinearizer, PhotographReport
-from glrender.fusion.posed_frame import copied_frame
+from glrender.fusion.posed_frame import PosedFrame, copied_frame
 from glrender.fusion.shared_errors import PoseSigma, SharedErrors, shared_errors
 from glrender.fusion.sightings import disputed
 from glrender.fusion.weighting import Weighting
@@ -112,7 +112,7 @@ class HeightMapFusion:
     `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from depth, and
     where `FusionOptions.heights_from` says so, from photographs; colours are estimated beside them. Memory and the cost
     of a frame do not depend on how many frames there were, nor the cost on how large the map is: what is improved is a
-    patch around what the last few frames see.
+    patch around what the last few frames see. (On a GPU, and where photographs tell heights, it is all of the map.)
     """
 
     def __init__(
@@ -183,44 +183,19 @@ class HeightMapFusion:
         depth, a `depth_sigma` without depth, or an image with other channels than the ones before.
         """
         given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma, self._recycler)
-        T, image, depth = given.T_world_camera, given.image, given.depth
-        assert depth is not None
-        if image is not None:
-            self._check_channels(image.shape[2])
+        assert given.depth is not None
+        if given.image is not None:
+            self._check_channels(given.image.shape[2])
         watch = Stopwatch()
         with watch.stage("seed"):
-            changed = [each.frame.patch for each in self._window]
-            left = self._leave() if len(self._window) > self.options.window else None
-            patch = self._linearizer.patch(T, depth)
-            alone, enough = self.options.heights_from == "color", self.options.observed_ratio
-            unsure = ~self._memory.exceeds_prior(patch, enough if alone else _SETTLED * enough)
-            starting = unsure if alone else None
-            sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
-            wanted = unsure | self._memory.is_new(patch)
-            seen = self.grid.part(patch).means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
-            seeded = self._seed(patch, seen, unsure)
-        frame = self._linearizer.hold(T, patch, Measurements(depth, sigma, image, self.options.color_noise))
-        with watch.stage("normal_equations"):
-            try:
-                said = self._linearizer.prepare(frame, self._heights, cells=starting)()
-                again = left() if left is not None else None
-            except BaseException:
-                self._linearizer.let_go(frame)
-                raise
-            if again is not None:
-                self._commit(again)
-        self._memory.add(said.heights)
-        self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
-        with watch.stage("solve"):
-            T_map_camera = se3.inverse(self.grid.T_world_map) @ T
-            before = self._heights[patch.slices].copy()
-            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation)
-            self._improve(Patch.hull([*changed, patch]), note)
+            patch = self._linearizer.patch(given.T_world_camera, given.depth, painted=given.image is not None)
+        # What does not see the map takes no place in the window either, and no time.
+        report = NOTHING if patch is None else self._take_in(given, given.depth, patch, watch)
         photographs = None
-        if self._photographs is not None and image is not None:
+        if self._photographs is not None and given.image is not None:
             with watch.stage("photographs"):
-                photographs = self._add_photograph(self._photographs, T, image)
-        report = replace(said.report, seeded=seeded, photographs=photographs, milliseconds=watch.milliseconds)
+                photographs = self._add_photograph(self._photographs, given.T_world_camera, given.image)
+        report = replace(report, photographs=photographs, milliseconds=watch.milliseconds)
         return replace(report, color_share=self.color_share)
 
     def map(self) -> HeightMap:
@@ -278,6 +253,38 @@ class HeightMapFusion:
         self._linearizer.release()
         if self._photographs is not None:
             self._photographs.release()
+
+    def _take_in(self, given: PosedFrame, depth: Float32, patch: Patch, watch: Stopwatch) -> FrameReport:
+        """Seed with a frame, hold it, and let the first one of the window go for good."""
+        T, image = given.T_world_camera, given.image
+        with watch.stage("seed"):
+            changed = [each.frame.patch for each in self._window]
+            left = self._leave() if len(self._window) > self.options.window else None
+            alone, enough = self.options.heights_from == "color", self.options.observed_ratio
+            unsure = ~self._memory.exceeds_prior(patch, enough if alone else _SETTLED * enough)
+            starting = unsure if alone else None
+            sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
+            wanted = unsure | self._memory.is_new(patch)
+            seen = self.grid.part(patch).means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
+            seeded = self._seed(patch, seen, unsure)
+        frame = self._linearizer.hold(T, patch, Measurements(depth, sigma, image, self.options.color_noise))
+        with watch.stage("normal_equations"):
+            try:
+                said = self._linearizer.prepare(frame, self._heights, cells=starting)()
+                again = left() if left is not None else None
+            except BaseException:
+                self._linearizer.let_go(frame)
+                raise
+            if again is not None:
+                self._commit(again)
+        self._memory.add(said.heights)
+        self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
+        with watch.stage("solve"):
+            T_map_camera = se3.inverse(self.grid.T_world_map) @ T
+            before = self._heights[patch.slices].copy()
+            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation)
+            self._improve(Patch.hull([*changed, patch]), note)
+        return replace(said.report, seeded=seeded)
 
     def _seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> int:
         """Take over what is finite of a patch's heights and colours (rows, cols, 1 + C); how many cells are seen first

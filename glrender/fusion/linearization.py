@@ -71,6 +71,10 @@ class FrameReport:
     """Part of the information about heights so far that photographs brought."""
 
 
+NOTHING = FrameReport(0, 0, 0, 0, np.nan, np.nan, 1.0, {})
+"""What a frame did that does not see the map."""
+
+
 @dataclass(frozen=True, eq=False)
 class Linearized:
     """What a frame says at an estimate."""
@@ -100,11 +104,15 @@ class FrameLinearizer:
         self._uploaded: set[GpuMeasurements] = set()
         self._released = False
 
-    def patch(self, T_world_camera: Float64, depth: Float32) -> Patch:
-        """The vertices that a frame with this depth image may say something about."""
-        # Without a depth it may paint any of them, and a GPU has textures and lists of triangles for one shape.
-        reached = None if self._gpu is not None else self._grid.reached(self._camera, T_world_camera, depth)
-        return reached or Patch.whole(self._grid.shape)
+    def patch(self, T_world_camera: Float64, depth: Float32, *, painted: bool) -> Patch | None:
+        """The vertices that a frame with this depth image may say something about, with an image (`painted`) or
+        without; None: it says nothing."""
+        reached = self._grid.reached(self._camera, T_world_camera, depth)
+        # Without any depth, an image may paint all of them.
+        if reached is None and (not painted or ((depth > 0) & np.isfinite(depth)).any()):
+            return None
+        # A GPU has textures and lists of triangles for one shape.
+        return Patch.whole(self._grid.shape) if reached is None or self._gpu is not None else reached
 
     def hold(self, T_world_camera: Float64, patch: Patch, measurements: Measurements) -> MeasuredFrame:
         """A frame that will be linearised, perhaps more than once, until it is `let_go`."""

@@ -217,5 +217,11 @@ class TestPatches:
         for pose, depth in zip(wide.poses, wide.depths, strict=True):
             fusion.integrate(pose, depth=depth)
         assert len(sizes) == len(wide.poses)
+        aside = np.eye(4)
+        aside[0, 3] = 1000.0
+        for depth in (wide.depths[0], np.zeros_like(wide.depths[0])):
+            assert fusion.integrate(aside @ wide.poses[0], depth=depth).measured == 0
+        assert len(sizes) == len(wide.poses), "what does not see the map costs nothing"
+        fusion.integrate(wide.poses[0], depth=wide.depths[0])
         assert max(sizes) < 0.1 * wide.truth.heights.size
         fusion.release()
