@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _STRAINED = 2.0
-"""Times what poses were taken to be off by: 0.1 to 1.4 where that is right, whatever the camera and its way."""
+"""Times what poses were taken to be off by: about 1 at most where that is right, so that more is another error."""
 _CONTRADICTED = 2 / 3
-"""Of the pixels whose depth another photograph denies: 0.06 to 0.42 where poses are good to a pixel."""
+"""Of the pixels, those whose depth another photograph denies: what lies behind edges is less than half of them."""
 
 
 def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:

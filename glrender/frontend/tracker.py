@@ -40,7 +40,7 @@ class TrackerOptions:
     taken to be, and another place has about 0."""
     least_correlation_lost: float = 0.7
     """The same of one by which a lost camera is found again: aligned with whatever is most like it, another place of
-    the same ground has up to 0.6."""
+    the same ground has more than about 0."""
     least_inliers: float = 0.5
     """The share of the points that fit."""
     least_overlap: float = 0.3

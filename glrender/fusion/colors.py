@@ -17,9 +17,8 @@ MEAN, SIGMA = 0.5, 0.5
 
 _CONVERGED, _MOST_SWEEPS = 1e-6, 1000
 _BEYOND = 1.5
-"""Of a step, how far sweeps to the solution go: where a cell has two pixels of all frames, 260 of these do what 730 do
-that stop there; where it has eight, 30 what 20 do (Young, *Iterative Methods for Solving Partial Difference Equations
-of Elliptic Type*, 1954)."""
+"""Of a step, how far sweeps to the solution go: many fewer are enough where a cell has few pixels, some more where it
+has many (Young, *Iterative Methods for Solving Partial Difference Equations of Elliptic Type*, 1954)."""
 
 
 class ColorMemory:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.frontend.bundle_adjustment import Adjusted
 from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.frontend.time_estimate import TimeEstimate
@@ -74,15 +75,16 @@ def refine_start(
     trajectory = sequence.trajectory
     assert trajectory is not None
 
-    prior = most
+    def prior_after(last: Adjusted) -> tuple[float, float]:
+        """What nobody has said, the round before has told: poses by a reconstruction are much better than most."""
+        if said is not None:
+            return most
+        along, about = (min(max(told, _LEAST * m), m) for told, m in zip(last.given_sigma, most, strict=True))
+        return along, about
 
     def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
-        nonlocal prior
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
-        if said is None and before is not None:
-            # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
-            told = before.rounds[-1].given_sigma
-            prior = np.clip(told[0], _LEAST * most[0], most[0]), np.clip(told[1], _LEAST * most[1], most[1])
+        prior = most if before is None else prior_after(before.rounds[-1])
         return refine_poses(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )
@@ -100,7 +102,9 @@ def refine_start(
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
-    description = {"poses_from": "refined"} | describe_refinement(settled, prior, unread(photographs, entries))
+    description = {"poses_from": "refined"} | describe_refinement(
+        settled, prior_after(refined.rounds[-2]), unread(photographs, entries)
+    )
     if has_clock:
         beyond = sum(not trajectory.covers(time + settled.clock.applied) for time in times)
         description |= _describe_clock(settled.clock, settled.asked_for, beyond)

@@ -26,6 +26,8 @@ def read_opensfm(path: Path, camera: str | None, size: Size | None) -> Calibrati
         raise InputError(f"{path}: no cameras; {EXPECTED}")
     name = choose_camera(str(path), camera, cameras)
     where, values = f"{path}: {name}", cameras[name]
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where}: received {values!r}, expected the camera's projection_type, width, height and lens")
     projection = values.get("projection_type", "perspective")
     if projection not in PROJECTIONS:
         raise InputError(
@@ -39,11 +41,14 @@ def read_opensfm(path: Path, camera: str | None, size: Size | None) -> Calibrati
             raise InputError(f"{where}: {key}: received {value!r}, expected a number")
         return float(value)
 
-    width, height = size or (int(number("width")), int(number("height")))
-    if abs(width * number("height") / (height * number("width")) - 1) > ASPECT:
+    own = number("width"), number("height")
+    if not min(own) > 0:
+        raise InputError(f"{where}: received {own[0]:g} x {own[1]:g} pixels, expected a width and a height above 0")
+    width, height = size or (int(own[0]), int(own[1]))
+    if abs(width * own[1] / (height * own[0]) - 1) > ASPECT:
         raise InputError(
-            f"{where}: is for {number('width'):g} x {number('height'):g} pixels, but the images have {width} x "
-            f"{height}: not the same, made larger or smaller"
+            f"{where}: is for {own[0]:g} x {own[1]:g} pixels, but the images have {width} x {height}: not the same, "
+            "made larger or smaller"
         )
     unit = max(width, height)
     single = projection == "perspective"

@@ -45,7 +45,7 @@ FORMATS = {
         "reconstruction.json of OpenSfM or OpenDroneMap",
         read_opensfm_poses,
         "metres east, north and up of its reference_lla where photographs told their places, else it is as wide and "
-        "lies as it happens",
+        "lies as it happens; of several reconstructions in the file, it is the one with most photographs",
     ),
 }
 

@@ -326,6 +326,11 @@ def test_opensfm_with_one_focal_length(tmp_path):
     [
         (opensfm(projection_type="fisheye_opencv"), "the projection 'fisheye_opencv' is not one that glrender has"),
         (opensfm(focal_x=None), "focal_x: received None, expected a number"),
+        (opensfm(width=0), "v2 brown: received 0 x 480 pixels, expected a width and a height above 0"),
+        (
+            [{"shots": {"a.jpg": {}}, "cameras": {"one": [800, 600]}}],
+            r"one: received \[800, 600\], expected the camera's",
+        ),
         ([{"shots": {"a.jpg": {}}}], "r.json: no cameras"),
     ],
 )
