@@ -48,6 +48,8 @@ def find_upright(camera: Camera, poses: Sequence[Float64], read: Callable[[int],
     except InputError as error:
         refusal = error
     least = ALIKE if best is None else best.ground.likeness + BETTER
+    if best is not None and least > 1:
+        return best  # no correlation is as much better
     for normal, words in _normals(centres - middle, np.mean([pose[:3, 2] for pose in poses], axis=0)):
         tilt = tilt_of(normal)
         if tilt <= LEVEL_DEGREES and best is not None:
