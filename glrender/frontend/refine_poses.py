@@ -36,6 +36,8 @@ class RefinedPoses:
 
     rounds: tuple[Adjusted, ...]
     """The last one's poses are the result."""
+    prior_sigma: Float64
+    """(N, 2) metres and radians: what the given poses were taken to be off by, in the last round."""
     matched: int
     """How many times a point was found again, in the last round."""
     pairs: int
@@ -124,7 +126,9 @@ def refine_poses(
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
     rates = camera_rates(adjusted.state.poses, times)
-    return RefinedPoses((*rounds, adjusted), sum(seen.values()), len(common), alone, rates, planes, tuple(depths))
+    return RefinedPoses(
+        (*rounds, adjusted), sigmas, sum(seen.values()), len(common), alone, rates, planes, tuple(depths)
+    )
 
 
 def _on_plane(rays: Float64, plane: Float64) -> Float64:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.bundle_adjustment import Adjusted
 from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.frontend.time_estimate import TimeEstimate
@@ -75,16 +74,12 @@ def refine_start(
     trajectory = sequence.trajectory
     assert trajectory is not None
 
-    def prior_after(last: Adjusted) -> tuple[float, float]:
-        """What nobody has said, the round before has told: poses by a reconstruction are much better than most."""
-        if said is not None:
-            return most
-        along, about = (min(max(told, _LEAST * m), m) for told, m in zip(last.given_sigma, most, strict=True))
-        return along, about
-
     def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
-        prior = most if before is None else prior_after(before.rounds[-1])
+        prior = np.array(most)
+        if said is None and before is not None:
+            # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
+            prior = np.clip(before.rounds[-1].given_sigma, _LEAST * prior, prior)
         return refine_poses(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )
@@ -102,9 +97,7 @@ def refine_start(
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
     axes = T_world_map[:3, :3]
     errors, shift = refined.rounds[-1].ground, axes.T @ refined.rounds[-1].shift @ axes
-    description = {"poses_from": "refined"} | describe_refinement(
-        settled, prior_after(refined.rounds[-2]), unread(photographs, entries)
-    )
+    description = {"poses_from": "refined"} | describe_refinement(settled, unread(photographs, entries))
     if has_clock:
         beyond = sum(not trajectory.covers(time + settled.clock.applied) for time in times)
         description |= _describe_clock(settled.clock, settled.asked_for, beyond)
@@ -149,14 +142,15 @@ def unread(photographs: tuple[FrameEntry, ...], entries: tuple[FrameEntry, ...])
     return tuple(entry.name for entry in photographs if entry not in entries)
 
 
-def describe_refinement(settled: Settled, prior: tuple[float, float], unread: tuple[str, ...]) -> dict[str, Any]:
+def describe_refinement(settled: Settled, unread: tuple[str, ...]) -> dict[str, Any]:
     """What became of the poses that were given, for `report.json`; `unread`: photographs that could not be read."""
     refined, last = settled.refined, settled.refined.rounds[-1]
     off = np.stack([se3.log(se3.inverse(T) @ G) for T, G in zip(refined.poses, settled.given, strict=True)])
     moved, turned = (float(np.sqrt(np.square(part).sum(axis=1).mean())) for part in (off[:, :3], off[:, 3:]))
+    along, about = refined.prior_sigma[0]  # alike for all
     return {
         "pose_refinement": {
-            "prior_sigma": {"metres": prior[0], "degrees": np.degrees(prior[1])},
+            "prior_sigma": {"metres": along, "degrees": np.degrees(about)},
             "moved_m_rms": moved,
             "turned_degrees_rms": np.degrees(turned),
             "strain": last.strain,

@@ -96,7 +96,7 @@ def refine_track(
     off = -np.concatenate([se3.log(se3.inverse(a) @ b) for a, b in zip(refined.poses, given, strict=True)])
     displaced = (errors.by_poses @ off).reshape(-1, 3) + (1 - scale.factor) * from_middle
     by_index = {entry.index: pose for entry, pose in zip(entries, scaled, strict=True)}
-    description = describe_refinement(settled, prior, unread(photographs, entries))
+    description = describe_refinement(settled, unread(photographs, entries))
     description["pose_refinement"] |= {"scaled_by": scale.factor, "scale_sigma": scale.sigma}
     return RefinedTrack(
         {**poses, **by_index},

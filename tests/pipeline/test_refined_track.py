@@ -101,7 +101,9 @@ class TestScale:
                 (1e-6, 1e-6),
                 True,
             )
-            return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
+            return RefinedPoses(
+                (said,), np.ones((count, 2)), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ()
+            )
 
         monkeypatch.setattr(refined_track, "refine_poses", refine)
         monkeypatch.setattr(refined_track, "read_photographs", lambda _, all_of_them, __: (all_of_them, []))

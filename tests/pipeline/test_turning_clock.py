@@ -110,7 +110,7 @@ def adjusted(poses: np.ndarray) -> RefinedPoses:
     said = Adjusted(
         state, ground, np.eye(3), 0.1, 1.0, FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), 0.0, (1e-6, 1e-6), True
     )
-    return RefinedPoses((said,), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
+    return RefinedPoses((said,), np.ones((count, 2)), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 
 
 class TestRefiningGivenPoses:
