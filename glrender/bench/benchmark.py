@@ -18,7 +18,6 @@ from glrender.bench.scene import reference_scene
 from glrender.bench.solver_benchmark import SolverReport, run_solver_benchmark
 from glrender.bench.stage_benchmark import SizeReport, time_stages
 from glrender.bench.stages import FirstCalls, Stages
-from glrender.bench.timing import NOISY
 from glrender.gl.context import Context
 
 PARTS = ("stages", "solvers", "fusion", "batch")
@@ -103,7 +102,7 @@ class Report:
         """How many medians exceed the minimum by far, of how many; frames differ among themselves and do not count."""
         timings = [timing for size in self.stages for timing in size.timings.values()]
         timings += [timing for size in (self.solvers.times if self.solvers else ()) for timing in size.timings.values()]
-        return sum(timing.median > NOISY * timing.minimum for timing in timings), len(timings)
+        return sum(timing.noisy for timing in timings), len(timings)
 
     def account(self) -> dict[str, Any]:
         """The report with medians, minima and ratios worked out, for a file."""

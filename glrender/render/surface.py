@@ -43,13 +43,13 @@ class SurfaceTexture:
         assert self._texture is not None, "upload a surface first"
         return self._texture
 
-    def upload(self, surface: HeightMap) -> bool:
-        """Put `surface` on the GPU; returns whether the list of triangles is another buffer than before.
+    def upload(self, surface: HeightMap) -> None:
+        """Put `surface` on the GPU.
 
         Raises LimitError if the map is larger than a texture can be, or than the GPU's memory.
         """
         if surface is self._surface:
-            return False
+            return
         rows, cols = surface.shape
         self.context.check_texture_size("height map", cols, rows)
         texels, self.height_origin = surface_texels(surface)
@@ -61,12 +61,10 @@ class SurfaceTexture:
         self.boxes = bounding_boxes(surface)
         unseen = np.isnan(surface.heights)
         mask = unseen.tobytes() if unseen.any() else b""
-        others = not same_shape or mask != self._unseen
-        if others:
+        if not same_shape or mask != self._unseen:
             self._unseen = mask
             self._replace_indices(unseen)
         self._surface = surface
-        return others
 
     def view(self, camera: Camera, T_world_camera: NDArray[np.float64], near: float) -> View:
         """The uploaded surface as `camera` sees it from a pose; nothing nearer than `near` metres."""

@@ -1,6 +1,5 @@
 """Linear systems Λ x = g, each hiding how its matrix is stored from the solvers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -11,7 +10,6 @@ from scipy.sparse import csr_array, diags_array
 
 from glrender.checks import check_array
 from glrender.errors import InputError
-from glrender.parallel import even_parts, run_parts
 from glrender.solve.stencil import BlockStencil
 
 Array = NDArray[np.float64]
@@ -59,16 +57,6 @@ class NormalEquations:
         """No measurement yet."""
         return NormalEquations(BlockStencil.zeros(rows, cols, channels), np.zeros((rows, cols, 1 + channels)), 0.0, 0)
 
-    @staticmethod
-    def sum(parts: Sequence["NormalEquations"]) -> "NormalEquations":
-        """Of at least one, all of the same shape."""
-        matrices, vectors = [part.stencil.matrix for part in parts], [part.vector for part in parts]
-        matrix, vector = np.empty_like(matrices[0]), np.empty_like(vectors[0])
-        run_parts(_add_up, even_parts(len(matrix)), matrices, matrix)
-        run_parts(_add_up, [(0, len(vector))], vectors, vector)
-        cost, count = (sum(getattr(part, name) for part in parts) for name in ("cost", "count"))
-        return NormalEquations(BlockStencil(matrix), vector, cost, count)
-
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
         return NormalEquations(
             self.stencil + other.stencil, self.vector + other.vector, self.cost + other.cost, self.count + other.count
@@ -94,14 +82,6 @@ class NormalEquations:
 
     def to_csr(self) -> csr_array:
         return self.stencil.to_csr()
-
-
-def _add_up(arrays: Sequence[Array], total: Array, first: int, last: int) -> None:
-    """Rows first … last - 1 of the sum of some arrays."""
-    rows = slice(first, last)
-    total[rows] = arrays[0][rows]
-    for array in arrays[1:]:
-        total[rows] += array[rows]
 
 
 @dataclass(frozen=True, eq=False)

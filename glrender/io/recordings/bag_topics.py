@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
 
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-CAMERA_TYPE = "sensor_msgs/msg/CameraInfo"
 POSE_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "geometry_msgs/msg/PoseStamped": lambda message: message.pose,
     "geometry_msgs/msg/PoseWithCovarianceStamped": lambda message: message.pose.pose,
