@@ -47,7 +47,7 @@ GROUP_SIDE = 8
 class GpuNormalEquations:
     """Makes normal equations from frames of one camera; owned by `context`, of OpenGL 4.3 or later.
 
-    Raises LimitError where the context is older; `glrender.gl.path` says where to use it.
+    Raises LimitError where the context is older; `glrender.gl.equations_path` says where to use it.
     """
 
     def __init__(self, context: Context, camera: Camera) -> None:
@@ -242,7 +242,7 @@ class GpuNormalEquations:
 
 
 def largest_buffer(camera: Camera, shape: tuple[int, int], channels: int, *, separate: bool = False) -> int:
-    """Bytes of the largest buffer for a map of (rows, cols) vertices; `glrender.gl.path` asks whether it fits.
+    """Bytes of the largest buffer for a map of (rows, cols) vertices; `equations_path` asks whether it fits.
 
     `separate` is for heights and colours apart, as `GpuNormalEquations.screened` has them.
     """

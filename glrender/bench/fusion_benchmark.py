@@ -22,7 +22,7 @@ from glrender.bench.work import Work, frame_work, load_of
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
 from glrender.gl.context import Context
-from glrender.gl.path import equations_path
+from glrender.gl.equations_path import equations_path
 from glrender.render.derivatives import DerivativeRenderer
 
 OURS = "glrender"

@@ -16,7 +16,7 @@ from glrender.assembly.stencil import normal_equations
 from glrender.bench.gradient import Gradient
 from glrender.bench.scene import DEPTH_TARGET, IMAGE_TARGET, Scene
 from glrender.gl.context import Context, Owned
-from glrender.gl.path import equations_path
+from glrender.gl.equations_path import equations_path
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.render.forward import ForwardRenderer

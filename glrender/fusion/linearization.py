@@ -21,7 +21,7 @@ from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.gl.path import equations_path
+from glrender.gl.equations_path import equations_path
 from glrender.parallel import begin
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.patch import LocalEquations, Patch
@@ -88,7 +88,7 @@ class Linearized:
 class FrameLinearizer:
     """Renders the map on `grid` into frames and compares them, where it is faster; owned by `context`.
 
-    `where` is "gpu" or "host"; None lets `glrender.gl.path` decide.
+    `where` is "gpu" or "host"; None lets `glrender.gl.equations_path` decide.
     """
 
     def __init__(

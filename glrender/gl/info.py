@@ -7,7 +7,7 @@ from importlib.metadata import version
 from glrender.errors import ContextError
 from glrender.gl.context import Context, Limits
 from glrender.gl.egl import INSTALL_ADVICE, INSTALL_COMMAND, Device, devices
-from glrender.gl.path import EquationsPath, equations_path
+from glrender.gl.equations_path import EquationsPath, equations_path
 from glrender.gl.program import COMPUTE_VERSION
 
 

@@ -18,7 +18,7 @@ from glrender.bench.stages import COMPACT, COMPUTED, FULL, PLAIN, READ, RESIDUAL
 from glrender.bench.stages import PARTS as TOTAL_PARTS
 from glrender.bench.timing import Timing
 from glrender.gl.context import Context
-from glrender.gl.path import EquationsPath
+from glrender.gl.equations_path import EquationsPath
 from glrender.gl.program import COMPUTE_VERSION
 from glrender.io.report import to_json
 

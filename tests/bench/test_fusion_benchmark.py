@@ -14,7 +14,7 @@ from glrender.bench.recording import SIDE, Recording, load_recording, simulate_f
 from glrender.bench.timing import Timing
 from glrender.errors import InputError
 from glrender.gl.context import Context
-from glrender.gl.path import equations_path
+from glrender.gl.equations_path import equations_path
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 

@@ -9,7 +9,7 @@ import pytest
 
 from glrender.cli.main import main
 from glrender.gl.context import Context
-from glrender.gl.path import equations_path
+from glrender.gl.equations_path import equations_path
 
 
 def test_it_names_the_renderer_and_the_paths(context, capsys):

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from glrender.gl.context import Context, Limits
-from glrender.gl.path import equations_path
+from glrender.gl.equations_path import equations_path
 
 LIMITS = Limits(8, 16384, (16384, 16384), 32, 1 << 27)
 

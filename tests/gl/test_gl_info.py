@@ -3,8 +3,8 @@
 import json
 
 from glrender.gl.egl import INSTALL_COMMAND
+from glrender.gl.equations_path import equations_path
 from glrender.gl.info import machine_info
-from glrender.gl.path import equations_path
 
 
 def test_it_reports_what_a_context_on_each_device_has(context):
