@@ -79,7 +79,7 @@ class GpuNormalEquations:
         larger than a shader's buffer, or pixels that weigh so much that float32 could not hold the sums.
         """
         self._compute(renderer, surface, T_world_camera, frame, depth_loss, color_loss)
-        (rows, cols), channels = surface.shape, surface.channels if surface.colors is not None else 0
+        (rows, cols), channels = surface.shape, surface.color_channels
         cost, sums = self._sums()
         matrix = self._read("Matrix", (rows, cols, 4, _entries(channels)), np.float32)
         vector = self._read("Vector", (rows, cols, 1 + channels), np.float32)
@@ -103,7 +103,7 @@ class GpuNormalEquations:
         """
         slope = check_positive("max_depth_slope", max_depth_slope)
         self._compute(renderer, surface, T_world_camera, frame, depth_loss, color_loss, slope)
-        channels = 0 if surface.colors is None else surface.channels
+        channels = surface.color_channels
         cost, sums = self._sums()
         matrix = self._read("Matrix", (_planes(channels), *surface.shape, 4), np.float32)
         vector = self._read("Vector", (1 + channels, *surface.shape), np.float32)
@@ -148,7 +148,7 @@ class GpuNormalEquations:
             "color_k": color_k,
             "color_sigma": frame.color_sigma,
         }
-        channels = 0 if surface.colors is None else surface.channels
+        channels = surface.color_channels
         buffers = self._storage(surface.shape, channels, separate=screened) | frame.buffers
         rendered = renderer.draw(surface, T).target
         textures = frame.textures | {"surface": renderer.surface_texture, "triangles": rendered.texture("geometry")}
@@ -178,7 +178,7 @@ class GpuNormalEquations:
                 f"normal equations: received a renderer of {renderer.camera.shape} and a frame of "
                 f"{frame.camera.shape} pixels, expected {self.camera.shape} of both"
             )
-        channels = 0 if surface.colors is None else surface.channels
+        channels = surface.color_channels
         if not frame.has_depth and not (frame.channels and channels):
             raise UsageError("measurements: received neither depth nor an image of a coloured map; give at least one")
         if channels and frame.channels not in (0, channels):

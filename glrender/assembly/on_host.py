@@ -102,7 +102,7 @@ class HostNormalEquations:
 
     def _measured(self, frame: Measurements, surface: HeightMap) -> tuple[Float32, Float32, Float32]:
         """Depth and sigma (height, width), and the image (height, width, C); C = 0 where there is nothing to paint."""
-        shape, channels = self.camera.shape, surface.channels if surface.colors is not None else 0
+        shape, channels = self.camera.shape, surface.color_channels
         if frame.depth is None and (frame.image is None or not channels):
             raise UsageError("measurements: received neither depth nor an image of a coloured map; give at least one")
         depth = np.zeros(shape, np.float32) if frame.depth is None else frame.depth

@@ -79,7 +79,12 @@ class HeightMap:
     @property
     def channels(self) -> int:
         """Colour channels of an image of this map: 1 or 3; a map without colours renders grey 0.5."""
-        return 1 if self.colors is None else self.colors.shape[2]
+        return self.color_channels or 1
+
+    @property
+    def color_channels(self) -> int:
+        """C, the colour channels of the map itself, of which images have derivatives: 3, 1, or 0 without colours."""
+        return 0 if self.colors is None else self.colors.shape[2]
 
     @property
     def pose(self) -> NDArray[np.float64]:

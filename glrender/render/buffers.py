@@ -54,7 +54,7 @@ class DerivativeBuffers(ABC):
     @property
     def channels(self) -> int:
         """Colour channels with derivatives: 3, 1, or 0 for a map without colours."""
-        return 0 if self.surface.colors is None else self.surface.channels
+        return self.surface.color_channels
 
     @cached_property
     def image(self) -> Float32:

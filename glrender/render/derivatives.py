@@ -100,7 +100,7 @@ class DerivativeRenderer:
         self._surface = self._surfaces.upload(surface)
         view = self._surface.view(self.camera, T_world_camera, self.near)
         self._view.write(view)
-        channels = _channels(surface)
+        channels = surface.color_channels
         if self.layout == "full":
             full = self._raster("full.frag", full_attachments(channels), {"CHANNELS": channels})
             full.draw(self._surface, view)
@@ -131,7 +131,7 @@ class DerivativeRenderer:
         self, surface: HeightMap, T_world_camera: NDArray[np.float64], *, pose: bool, edges: bool
     ) -> CompactBuffers:
         self._view.use()
-        channels, there = _channels(surface), self._surfaces.on_host(surface)
+        channels, there = surface.color_channels, self._surfaces.on_host(surface)
         eye = eye_over(surface, self.camera, T_world_camera, there.height_origin)
         attachments = self._host.evaluate(there, self.camera, eye, self.near, channels)
         return CompactBuffers(
@@ -150,7 +150,7 @@ class DerivativeRenderer:
         return edges.target.read("edge")[..., 0].astype(bool)
 
     def _differentiate_by_pose(self, finished: RasterPass | ScreenPass, surface: HeightMap) -> PoseDerivatives:
-        channels = _channels(surface)
+        channels = surface.color_channels
         by_pose = self._screen("pose.frag", pose_attachments(channels), {"CHANNELS": channels}, ("triangles",))
         by_pose.draw(self._surface, {"triangles": self._triangles(finished)})
         depth_wrt_pose = np.empty((*self.camera.shape, 6), np.float32)
@@ -180,7 +180,3 @@ class DerivativeRenderer:
         if key not in self._screens:
             self._screens[key] = ScreenPass(self.context, self.camera, fragment, attachments, defines, inputs=inputs)
         return self._screens[key]
-
-
-def _channels(surface: HeightMap) -> int:
-    return 0 if surface.colors is None else surface.channels

@@ -29,7 +29,7 @@ def names(channels: int) -> list[tuple[str, str]]:
 def test_shapes_and_types(scene: Scene, differentiate: Differentiate) -> None:
     buffers, surface, camera = differentiate(scene), scene.surface, scene.camera
     pixels, vertices = camera.width * camera.height, surface.heights.size
-    channels = 0 if surface.colors is None else surface.channels
+    channels = surface.color_channels
     columns = {"height": vertices, "color": vertices * channels, "pose": 6}
     for of, wrt in names(channels):
         J = buffers.jacobian(of, wrt)
