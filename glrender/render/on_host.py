@@ -30,6 +30,16 @@ Nine = tuple[float, float, float, float, float, float, float, float, float]
 _KEPT = 1024
 """Triangles whose planes are at hand, by their number: a row of pixels sees about 100 of a map of 65 x 65."""
 
+# Where a triangle's row of numbers has each plane: what it changes along u, along v, and what it is at (0, 0).
+# 1 / depth, and the colours over depth, which follow each other:
+_INVERSE_DEPTH, _RED, _GREEN, _BLUE = 0, 3, 6, 9
+_PLAIN = 12
+"""Numbers that the plain pass needs."""
+# m_u over depth, a single number; the weights along x and along y over depth; the colours' change along the ray:
+_M_U, _ALONG_X, _ALONG_Y, _RED_SLOPE, _GREEN_SLOPE, _BLUE_SLOPE = 12, 13, 16, 19, 22, 25
+_ALL = 28
+"""Numbers that the derivatives need."""
+
 
 class HostEvaluator:
     """Makes the arrays of the plain pass and of the compact layout, in memory that it uses again."""
@@ -54,8 +64,9 @@ class HostEvaluator:
             for name in compact_attachments(channels)
         }
         image, geometry = attachments["image"], attachments["geometry"]
-        slopes = attachments.get("image_wrt_height", image)
-        written = image, geometry, geometry.view(np.float32), slopes
+        # A grey map has w_u in a channel of `image`, which then stands in for the attachment that there is not.
+        w_u = attachments.get("image_wrt_height", image)
+        written = image, geometry, geometry.view(np.float32), w_u
         arguments = (triangles, surface.heights, surface.texels, eye, *written, channels == 3)
         run_parts(_evaluate_rows, even_parts(camera.height), *arguments)
         return attachments
@@ -86,7 +97,7 @@ def _plain_rows(
 ) -> None:
     # A row of pixels sees nearly the same triangles as the one before. Nothing asks where one gives way to the next:
     # no processor predicts that, and its wrong guesses took longer than all that the pixels of a triangle share.
-    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, 12))
+    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, _PLAIN))
     rays = _rays(eye)
     for v in range(first, last):
         y = float(v)
@@ -102,10 +113,10 @@ def _plain_rows(
                 t = triangle_of(heights, visible, eye)
                 _write_planes(planes, k, t, _colors(texels, t, eye.spacing), 3, rays)
             x = float(u)
-            depth = 1.0 / _at(planes, k, 0, x, y)
-            pixels[v, u, 0] = depth * _at(planes, k, 3, x, y)
-            pixels[v, u, 1] = depth * _at(planes, k, 6, x, y)
-            pixels[v, u, 2] = depth * _at(planes, k, 9, x, y)
+            depth = 1.0 / _at(planes, k, _INVERSE_DEPTH, x, y)
+            pixels[v, u, 0] = depth * _at(planes, k, _RED, x, y)
+            pixels[v, u, 1] = depth * _at(planes, k, _GREEN, x, y)
+            pixels[v, u, 2] = depth * _at(planes, k, _BLUE, x, y)
             pixels[v, u, 3] = depth
 
 
@@ -132,35 +143,37 @@ def _write_planes(planes: Float64, k: int, t: Triangle, colors: Nine, channels: 
     along_u = (zu - t.slope_x * xu - t.slope_y * yu) * per
     along_v = (zv - t.slope_x * xv - t.slope_y * yv) * per
     there = (z - t.slope_x * x - t.slope_y * y) * per
-    planes[k, 0], planes[k, 1], planes[k, 2] = along_u, along_v, there
+    planes[k, _INVERSE_DEPTH], planes[k, _INVERSE_DEPTH + 1], planes[k, _INVERSE_DEPTH + 2] = along_u, along_v, there
     for c in range(channels):
         color, by_x, by_y = colors[3 * c], colors[3 * c + 1], colors[3 * c + 2]
         at_eye = color + t.x * by_x + t.y * by_y
-        planes[k, 3 * c + 3] = at_eye * along_u + (by_x * xu + by_y * yu)
-        planes[k, 3 * c + 4] = at_eye * along_v + (by_x * xv + by_y * yv)
-        planes[k, 3 * c + 5] = at_eye * there + (by_x * x + by_y * y)
+        plane = _RED + 3 * c
+        planes[k, plane] = at_eye * along_u + (by_x * xu + by_y * yu)
+        planes[k, plane + 1] = at_eye * along_v + (by_x * xv + by_y * yv)
+        planes[k, plane + 2] = at_eye * there + (by_x * x + by_y * y)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
 def _write_factor_planes(
     planes: Float64, k: int, t: Triangle, colors: Nine, channels: int, spacing: float, rays: Nine
 ) -> None:
-    """Behind those of `_write_planes`, what the derivatives need.
-
-    m_u / depth, one number; planes of the weights along x and along y / depth; and of each colour's change along the
-    ray, which is linear itself.
-    """
+    """Behind those of `_write_planes`, what the derivatives need; a colour's change along the ray is linear itself."""
     xu, xv, x, yu, yv, y, _, _, _ = rays
     step = t.side * (1.0 / spacing)
-    planes[k, 12] = 1.0 / t.above
-    planes[k, 13], planes[k, 14] = (t.x * planes[k, 0] + xu) * step, (t.x * planes[k, 1] + xv) * step
-    planes[k, 15], planes[k, 16] = (t.x * planes[k, 2] + x) * step, (t.y * planes[k, 0] + yu) * step
-    planes[k, 17], planes[k, 18] = (t.y * planes[k, 1] + yv) * step, (t.y * planes[k, 2] + y) * step
+    along_u, along_v, there = planes[k, _INVERSE_DEPTH], planes[k, _INVERSE_DEPTH + 1], planes[k, _INVERSE_DEPTH + 2]
+    planes[k, _M_U] = 1.0 / t.above
+    planes[k, _ALONG_X] = (t.x * along_u + xu) * step
+    planes[k, _ALONG_X + 1] = (t.x * along_v + xv) * step
+    planes[k, _ALONG_X + 2] = (t.x * there + x) * step
+    planes[k, _ALONG_Y] = (t.y * along_u + yu) * step
+    planes[k, _ALONG_Y + 1] = (t.y * along_v + yv) * step
+    planes[k, _ALONG_Y + 2] = (t.y * there + y) * step
     for c in range(channels):
         by_x, by_y = colors[3 * c + 1], colors[3 * c + 2]
-        planes[k, 3 * c + 19] = by_x * xu + by_y * yu
-        planes[k, 3 * c + 20] = by_x * xv + by_y * yv
-        planes[k, 3 * c + 21] = by_x * x + by_y * y
+        plane = _RED_SLOPE + 3 * c
+        planes[k, plane] = by_x * xu + by_y * yu
+        planes[k, plane + 1] = by_x * xv + by_y * yv
+        planes[k, plane + 2] = by_x * x + by_y * y
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -177,20 +190,21 @@ def _evaluate_rows(
     eye: Eye,
     image: Float32,
     geometry: UInt32,
-    factors: Float32,
-    slopes: Float32,
+    geometry_floats: Float32,
+    w_u: Float32,
     in_color: bool,
     first: int,
     last: int,
 ) -> None:
-    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, 28))
+    """Fill rows first … last - 1 of the compact layout's attachments; `geometry_floats` is the memory of `geometry`."""
+    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, _ALL))
     rays, channels = _rays(eye), 3 if in_color else 1
     for v in range(first, last):
         y = float(v)
         for u in range(visibility.shape[1]):
             visible = visibility[v, u]
             if visible == 0:
-                _clear_pixel(image, geometry, slopes, v, u)
+                _clear_pixel(image, geometry, w_u, v, u)
                 continue
             k = int(visible) % _KEPT
             if kept[k] != visible:
@@ -200,31 +214,34 @@ def _evaluate_rows(
                 _write_planes(planes, k, t, colors, channels, rays)
                 _write_factor_planes(planes, k, t, colors, channels, eye.spacing, rays)
             x = float(u)
-            depth = 1.0 / _at(planes, k, 0, x, y)
-            m_u = depth * planes[k, 12]
-            along_x, along_y = depth * _at(planes, k, 13, x, y), depth * _at(planes, k, 16, x, y)
-            image[v, u, 0] = depth * _at(planes, k, 3, x, y)
+            depth = 1.0 / _at(planes, k, _INVERSE_DEPTH, x, y)
+            m_u = depth * planes[k, _M_U]
+            along_x, along_y = depth * _at(planes, k, _ALONG_X, x, y), depth * _at(planes, k, _ALONG_Y, x, y)
+            image[v, u, 0] = depth * _at(planes, k, _RED, x, y)
             if in_color:
-                image[v, u, 1], image[v, u, 2] = depth * _at(planes, k, 6, x, y), depth * _at(planes, k, 9, x, y)
-                slopes[v, u, 0], slopes[v, u, 1] = m_u * _at(planes, k, 19, x, y), m_u * _at(planes, k, 22, x, y)
-                slopes[v, u, 2], slopes[v, u, 3] = m_u * _at(planes, k, 25, x, y), 0
+                image[v, u, 1] = depth * _at(planes, k, _GREEN, x, y)
+                image[v, u, 2] = depth * _at(planes, k, _BLUE, x, y)
+                w_u[v, u, 0] = m_u * _at(planes, k, _RED_SLOPE, x, y)
+                w_u[v, u, 1] = m_u * _at(planes, k, _GREEN_SLOPE, x, y)
+                w_u[v, u, 2] = m_u * _at(planes, k, _BLUE_SLOPE, x, y)
+                w_u[v, u, 3] = 0
             else:
-                image[v, u, 1], image[v, u, 2] = m_u * _at(planes, k, 19, x, y), 0
+                image[v, u, 1], image[v, u, 2] = m_u * _at(planes, k, _RED_SLOPE, x, y), 0
             image[v, u, 3] = depth
             # Vertices in the triangle's order: (corner, x, y) or, of the other half, (y, corner, x).
             lower = (visible & 1) == 1
-            factors[v, u, 0] = along_x if lower else 1.0 - along_x - along_y
-            factors[v, u, 1] = along_y if lower else along_x
-            factors[v, u, 2] = m_u
+            geometry_floats[v, u, 0] = along_x if lower else 1.0 - along_x - along_y
+            geometry_floats[v, u, 1] = along_y if lower else along_x
+            geometry_floats[v, u, 2] = m_u
             geometry[v, u, 3] = visible
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _clear_pixel(image: Float32, geometry: UInt32, slopes: Float32, v: int, u: int) -> None:
+def _clear_pixel(image: Float32, geometry: UInt32, w_u: Float32, v: int, u: int) -> None:
     for c in range(4):
         image[v, u, c] = 0
         geometry[v, u, c] = 0
-        slopes[v, u, c] = 0
+        w_u[v, u, c] = 0
 
 
 @njit(cache=True, nogil=True, inline="always")
