@@ -137,22 +137,9 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     """
     robot = Robot() if robot is None else robot
     level = level_map(surface)
-    marginal = np.zeros(level.shape) if level.sigma is None else level.sigma
-    sigma = marginal if level.local_sigma is None else level.local_sigma
-    if ((marginal < 0) | (sigma < 0)).any():
-        raise InputError("sigma: negative values; expected standard deviations, NaN where unknown")
-    known = np.isfinite(level.heights) & np.isfinite(marginal) & np.isfinite(sigma)
-    if not known.any():
-        raise InputError("heights: no cell has a height and a sigma; expected some that have been seen")
-    heights, sigma = np.where(known, level.heights, np.nan), np.where(known, sigma, np.nan)
-
+    heights, sigma = _known_heights(level)
     spacing = level.spacing
-    area, stand = known.size * spacing**2, math.pi * robot.footprint_radius**2
-    if _LEAST_SHARE * stand > area:
-        raise InputError(
-            f"footprint_radius: received {robot.footprint_radius:g}, expected metres: half of that circle is larger "
-            f"than the map, which is {known.shape[1] * spacing:g} x {known.shape[0] * spacing:g} m"
-        )
+    _check_footprint(robot, level)
     footprint = max(robot.footprint_radius, 1.5 * spacing)
     wheel = max(robot.wheel_diameter / 2, spacing)
     white = own_share(heights, sigma, 1)
@@ -162,21 +149,21 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     planes = fit_planes(heights, variances, spacing, footprint, _LEAST_SHARE)
     differences = largest_differences(heights, variances, planes, spacing, wheel)
 
-    steepness = np.hypot(planes[..., 0], planes[..., 1])
-    roughness = np.sqrt(np.maximum(planes[..., 2] - as_white * planes[..., 3], 0))
-    difference, variance, mean_variance, count = np.moveaxis(differences, -1, 0)
+    steepness = np.hypot(planes.slope_x, planes.slope_y)
+    roughness = np.sqrt(np.maximum(planes.residual_variance - as_white * planes.mean_variance, 0))
     whole = int(np.sum(2 * disk_half_widths(wheel / spacing) + 1))
-    mean_range = np.array([_mean_range(n) for n in range(whole + 1)])[np.nan_to_num(count).astype(np.int64)]
-    noise = mean_range * np.sqrt(as_white * mean_variance)
-    step = np.maximum(difference - _NOISE_IN_STEP * noise, 0)
+    mean_range = np.array([_mean_range(n) for n in range(whole + 1)])[np.nan_to_num(differences.known).astype(np.int64)]
+    noise = mean_range * np.sqrt(as_white * differences.mean_variance)
+    step = np.maximum(differences.height - _NOISE_IN_STEP * noise, 0)
 
     limit = math.tan(math.radians(robot.max_slope))
-    too_steep = _probability(steepness, np.sqrt(planes[..., 3] * planes[..., 4]), limit)
-    too_high, surely = (_probability(h, np.sqrt(variance), robot.max_step) for h in (step, difference - noise))
+    too_steep = _probability(steepness, np.sqrt(planes.mean_variance * planes.slope_variance_ratio), limit)
+    deviation = np.sqrt(differences.variance)
+    too_high, surely = (_probability(h, deviation, robot.max_step) for h in (step, differences.height - noise))
     probability = 1 - (1 - too_high) * (1 - too_steep)
     slope = np.degrees(np.arctan(steepness))
     occupancy = np.full(level.shape, np.nan)
-    occupancy[(probability <= 1 - CONFIDENCE) & (count == whole)] = FREE
+    occupancy[(probability <= 1 - CONFIDENCE) & (differences.known == whole)] = FREE
     occupancy[np.maximum(surely, too_steep) >= CONFIDENCE] = OBSTACLE
     return TerrainLayers(
         surface=level,
@@ -190,6 +177,29 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
         traversability=_traversability(slope, step, roughness, robot),
         occupancy=occupancy,
     )
+
+
+def _known_heights(level: HeightMap) -> tuple[Float64, Float64]:
+    """(rows, cols) heights, and the sigma that counts for differences between them; both NaN where one is unknown."""
+    marginal = np.zeros(level.shape) if level.sigma is None else level.sigma
+    sigma = marginal if level.local_sigma is None else level.local_sigma
+    if ((marginal < 0) | (sigma < 0)).any():
+        raise InputError("sigma: negative values; expected standard deviations, NaN where unknown")
+    known = np.isfinite(level.heights) & np.isfinite(marginal) & np.isfinite(sigma)
+    if not known.any():
+        raise InputError("heights: no cell has a height and a sigma; expected some that have been seen")
+    return np.where(known, level.heights, np.nan), np.where(known, sigma, np.nan)
+
+
+def _check_footprint(robot: Robot, level: HeightMap) -> None:
+    """InputError for a footprint of which the map could nowhere know enough."""
+    rows, cols = level.shape
+    spacing = level.spacing
+    if _LEAST_SHARE * math.pi * robot.footprint_radius**2 > rows * cols * spacing**2:
+        raise InputError(
+            f"footprint_radius: received {robot.footprint_radius:g}, expected metres: half of that circle is larger "
+            f"than the map, which is {cols * spacing:g} x {rows * spacing:g} m"
+        )
 
 
 def own_share(heights: Float64, sigma: Float64, lag: int) -> float:

@@ -3,6 +3,8 @@
 Cells that are not known, or lie beyond the grid, are left out.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -14,6 +16,34 @@ Float64 = NDArray[np.float64]
 _SUMS = 8  # 1, x, x², z, x z, z², σ², and the row's own padding to eight doubles, a cache line
 
 
+class Planes(NamedTuple):
+    """The planes that fit the disks around cells best; each (rows, cols), NaN where there is none."""
+
+    slope_x: Float64
+    """Metres a metre along x."""
+    slope_y: Float64
+    """Metres a metre along y."""
+    residual_variance: Float64
+    """m²: sum of the squared residuals over n - 3, with n cells in the disk."""
+    mean_variance: Float64
+    """m²: the mean of the heights' variances in the disk."""
+    slope_variance_ratio: Float64
+    """1/m²: the variance of the slope along the gradient, over that of each height if all had the same."""
+
+
+class Differences(NamedTuple):
+    """The largest differences of height within disks around cells; each (rows, cols), NaN where there is no plane."""
+
+    height: Float64
+    """Metres, between the highest and the lowest cell once the plane's slope is taken off."""
+    variance: Float64
+    """m²: the sum of the variances of these two."""
+    mean_variance: Float64
+    """m²: the mean of the variances in the disk."""
+    known: Float64
+    """How many cells of the disk are known."""
+
+
 def disk_half_widths(radius: float) -> NDArray[np.int64]:
     """(2 r + 1,) cells to each side that a disk of `radius` cells has in rows -r … r, by where their centres are."""
     reach = int(np.floor(radius + 1e-9))
@@ -21,12 +51,11 @@ def disk_half_widths(radius: float) -> NDArray[np.int64]:
     return np.floor(np.sqrt(np.maximum(radius**2 - rows**2, 0)) + 1e-9).astype(np.int64)
 
 
-def fit_planes(heights: Float64, variances: Float64, spacing: float, radius: float, least_share: float) -> Float64:
-    """(rows, cols, 5): the plane that fits the disk of `radius` metres around each cell best, in least squares.
+def fit_planes(heights: Float64, variances: Float64, spacing: float, radius: float, least_share: float) -> Planes:
+    """The plane that fits the disk of `radius` metres around each cell best, in least squares.
 
-    Its slopes along x and y; the mean square of the residuals over n - 3; the mean variance in the disk; the variance
-    of the slope along the gradient per unit of that. `heights` and `variances` (rows, cols) have NaN at the same cells.
-    NaN where the cell is not known, and where less than `least_share` of the disk is.
+    `heights` (m) and `variances` (m²), both (rows, cols), have NaN at the same cells. There is no plane where the cell
+    is not known, or less than `least_share` of the disk is.
     """
     rows, cols = heights.shape
     known = np.isfinite(heights)
@@ -40,24 +69,24 @@ def fit_planes(heights: Float64, variances: Float64, spacing: float, radius: flo
         np.cumsum(field, axis=1, out=sums[:, 1:, k])
     widths = disk_half_widths(radius / spacing)
     least = max(3.0, least_share * float(np.sum(2 * widths + 1)))
-    planes = np.full((rows, cols, 5), np.nan)
+    planes = np.full((len(Planes._fields), rows, cols), np.nan)
     run_parts(_fit_rows, even_parts(rows), known, sums, widths, spacing, least, planes)
-    return planes
+    return Planes(*planes)
 
 
 def largest_differences(
-    heights: Float64, variances: Float64, planes: Float64, spacing: float, radius: float
-) -> Float64:
-    """(rows, cols, 4): the largest difference of height in the disk of `radius` metres around each cell.
+    heights: Float64, variances: Float64, planes: Planes, spacing: float, radius: float
+) -> Differences:
+    """The largest difference of height in the disk of `radius` metres around each cell.
 
-    Heights count from the slopes that `planes` (see `fit_planes`) have at the cell. The difference; the sum of the two
-    variances; the mean variance in the disk; and how many of its cells are known. NaN where there is no plane.
+    Heights are taken as they lie above the slope that `planes` have at the cell.
     """
     rows, cols = heights.shape
-    differences = np.full((rows, cols, 4), np.nan)
+    differences = np.full((len(Differences._fields), rows, cols), np.nan)
     widths = disk_half_widths(radius / spacing)
-    run_parts(_compare_rows, even_parts(rows), heights, variances, planes, widths, spacing, differences)
-    return differences
+    slopes = planes.slope_x, planes.slope_y
+    run_parts(_compare_rows, even_parts(rows), heights, variances, *slopes, widths, spacing, differences)
+    return Differences(*differences)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -109,20 +138,21 @@ def _fit_rows(known, sums, widths, spacing, least, planes, first, last):  # type
                 per_variance = along / (steepness * determinant)
             else:
                 per_variance = 0.5 * (xx + yy) / determinant
-            planes[i, j, 0] = slope_x
-            planes[i, j, 1] = slope_y
-            planes[i, j, 2] = squares / max(n - 3, 1.0)
-            planes[i, j, 3] = variance / n
-            planes[i, j, 4] = per_variance
+            # In the order of `Planes`.
+            planes[0, i, j] = slope_x
+            planes[1, i, j] = slope_y
+            planes[2, i, j] = squares / max(n - 3, 1.0)
+            planes[3, i, j] = variance / n
+            planes[4, i, j] = per_variance
 
 
 @njit(cache=True, nogil=True)
-def _compare_rows(heights, variances, planes, widths, spacing, differences, first, last):  # type: ignore[no-untyped-def]
+def _compare_rows(heights, variances, slopes_x, slopes_y, widths, spacing, differences, first, last):  # type: ignore[no-untyped-def]
     rows, cols = heights.shape
     reach = len(widths) // 2
     for i in range(first, last):
         for j in range(cols):
-            slope_x, slope_y = spacing * planes[i, j, 0], spacing * planes[i, j, 1]
+            slope_x, slope_y = spacing * slopes_x[i, j], spacing * slopes_y[i, j]
             if np.isnan(slope_x):
                 continue
             lowest, highest = np.inf, -np.inf
@@ -142,7 +172,8 @@ def _compare_rows(heights, variances, planes, widths, spacing, differences, firs
                         lowest, low_variance = height, variance
                     if height > highest:
                         highest, high_variance = height, variance
-            differences[i, j, 0] = highest - lowest
-            differences[i, j, 1] = low_variance + high_variance
-            differences[i, j, 2] = total / count
-            differences[i, j, 3] = count
+            # In the order of `Differences`.
+            differences[0, i, j] = highest - lowest
+            differences[1, i, j] = low_variance + high_variance
+            differences[2, i, j] = total / count
+            differences[3, i, j] = count
