@@ -75,15 +75,12 @@ def _fields(measurements: Measurements, shape: tuple[int, int]) -> dict[str, NDA
     depth = NOTHING
     if measurements.depth is not None:
         depth = check_array("depth", measurements.depth, shape, np.float32)[..., None]
-    sigma = np.asarray(measurements.depth_sigma, np.float32, order="C")
-    if sigma.shape not in ((), shape):
-        raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
     mask = np.ones((1, 1), bool)
     if measurements.mask is not None:
         mask = check_array("mask", measurements.mask, shape, np.bool_)
     return {
         "measured_depth": depth.view(np.uint32),
-        "measured_sigma": np.atleast_2d(sigma)[..., None].view(np.uint32),
+        "measured_sigma": np.atleast_2d(measurements.sigma_for(shape))[..., None].view(np.uint32),
         "measured_mask": mask[..., None].view(np.uint8),
     }
 

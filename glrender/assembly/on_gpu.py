@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
+from glrender.assembly.residuals import check_sigmas
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
 from glrender.checks import check_pose, check_positive
@@ -188,10 +189,7 @@ class GpuNormalEquations:
         """The cost, and what else weigh.comp says of all tiles together."""
         tiles = self._read("Tiles", (self._tiles[0] * self._tiles[1],), TILE)
         sums = {name: int(tiles[name].sum()) for name in TILE.names or () if name != "cost"}
-        if sums["senseless"]:
-            raise InputError(
-                f"depth_sigma: {sums['senseless']} measured pixels have a value that is not greater than 0"
-            )
+        check_sigmas(sums["senseless"])
         if sums["excessive"]:
             raise LimitError(
                 f"normal equations: {sums['excessive']} pixels would add more than 1e30, of which float32 may not hold "

@@ -10,13 +10,13 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
-from glrender.assembly.residuals import Measurements
+from glrender.assembly.residuals import Measurements, check_sigmas
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
 from glrender.assembly.stencil import shares
 from glrender.assembly.sweep import Screen, sweep
 from glrender.checks import check_array, check_pose, check_positive
-from glrender.errors import InputError, UsageError
+from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.parallel import run_parts
@@ -77,22 +77,22 @@ class HostNormalEquations:
         color_sigma = check_positive("color_sigma", frame.color_sigma)
         screen = Screen(slope, JUMP, kind, k * scale, color_kind, color_k, color_sigma**-2)
         matrix, vector = self._room(rows * cols, 4), self._room(rows * cols, 1)
-        painted, tinted = (self._room(rows * cols if channels else 0, size) for size in (4, channels))
+        color_matrix, color_vector = (self._room(rows * cols if channels else 0, size) for size in (4, channels))
         sums = run_parts(
             sweep,
             shares(triangles, rows, cols),
             *(triangles, nearness, there.heights, there.height_origin, there.texels[..., 1:], eye),
-            *(depth, sigma, image, screen, matrix, vector, painted, tinted, tuple(range(channels))),
+            *(depth, sigma, image, screen, matrix, vector, color_matrix, color_vector, tuple(range(channels))),
         )
         cost, count, measured, trusted, senseless = map(sum, zip(*sums, strict=True))
-        if senseless:
-            raise InputError(f"depth_sigma: {senseless} measured pixels have a value that is not greater than 0")
+        check_sigmas(senseless)
         heights = BlockStencil(matrix.reshape(rows, cols, 4, 1))
+        colors = None
+        if channels:
+            stencil = BlockStencil(color_matrix.reshape(rows, cols, 4, 1))
+            colors = ColorEquations(stencil, color_vector.reshape(rows, cols, channels))
         equations = AbsoluteEquations(
-            NormalEquations(heights, vector.reshape(rows, cols, 1), float(cost), int(count)),
-            ColorEquations(BlockStencil(painted.reshape(rows, cols, 4, 1)), tinted.reshape(rows, cols, channels))
-            if channels
-            else None,
+            NormalEquations(heights, vector.reshape(rows, cols, 1), float(cost), int(count)), colors
         )
         return equations, FrameStatistics(int(measured), int(trusted), median, median_abs, scale)
 
@@ -107,11 +107,9 @@ class HostNormalEquations:
             raise UsageError("measurements: received neither depth nor an image of a coloured map; give at least one")
         depth = np.zeros(shape, np.float32) if frame.depth is None else frame.depth
         depth = check_array("depth", depth, shape, np.float32)
-        sigma = np.asarray(frame.depth_sigma, np.float32)
-        if sigma.shape not in ((), shape):
-            raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
+        sigma = frame.sigma_for(shape)
         # Broadcast to its own shape it would become read-only: another type, for which the sweep is compiled anew.
-        sigma = np.ascontiguousarray(sigma) if sigma.shape == shape else np.full(shape, sigma)
+        sigma = sigma if sigma.shape == shape else np.full(shape, sigma)
         image = np.zeros((*shape, 0), np.float32)
         if frame.image is not None and channels:
             image = check_array("image", frame.image, (*shape, channels), np.float32)

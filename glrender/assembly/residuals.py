@@ -30,6 +30,19 @@ class Measurements:
     mask: NDArray[np.bool_] | None = None
     """(height, width): which pixels may be used; None: all."""
 
+    def sigma_for(self, shape: tuple[int, int]) -> Float32:
+        """`depth_sigma` of images of this shape (height, width), as an array of it or of (); InputError for another."""
+        sigma = np.asarray(self.depth_sigma, np.float32, order="C")
+        if sigma.shape not in ((), shape):
+            raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
+        return sigma
+
+
+def check_sigmas(wrong: int) -> None:
+    """InputError if there are pixels, `wrong` of them, that were measured with a sigma of 0, below 0 or NaN."""
+    if wrong:
+        raise InputError(f"depth_sigma: {wrong} measured pixels have a value that is not greater than 0")
+
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
@@ -74,14 +87,10 @@ def weigh(
     cost, count = 0.0, 0
     if measurements.depth is not None:
         measured = check_array("depth", measurements.depth, shape, np.float32)
-        sigma = np.asarray(measurements.depth_sigma, np.float32)
-        if sigma.shape not in ((), shape):
-            raise InputError(f"depth_sigma: received shape {sigma.shape}, expected a number or {shape}")
+        sigma = np.array(np.broadcast_to(measurements.sigma_for(shape), shape))
         kind, k = loss_parameters(depth_loss or Squared())
-        sigma = np.array(np.broadcast_to(sigma, shape))
-        cost, count, bad = weigh_depth(rendered, measured, sigma, mask, kind, k, depth, depth_weight)
-        if bad:
-            raise InputError(f"depth_sigma: {bad} measured pixels have a value that is not greater than 0")
+        cost, count, wrong = weigh_depth(rendered, measured, sigma, mask, kind, k, depth, depth_weight)
+        check_sigmas(wrong)
     if measurements.image is not None and buffers.channels:
         measured = check_array("image", measurements.image, (*shape, buffers.channels), np.float32)
         color_sigma = check_positive("color_sigma", measurements.color_sigma)

@@ -94,10 +94,10 @@ def sweep(
     likelihood = 1.0  # product of Cauchy's weights, whose logarithm is asked for once in a while
     for v in range(height):
         row = np.uintp(v)  # without a sign, or each place would be checked for being counted from the end
-        ry = (v - eye.cy) * per_fy
-        x0 = R[0, 1] * ry + R[0, 2] - eye.cx * dx
-        y0 = R[1, 1] * ry + R[1, 2] - eye.cx * dy
-        z0 = R[2, 1] * ry + R[2, 2] - eye.cx * dz
+        ray_y = (v - eye.cy) * per_fy
+        x0 = R[0, 1] * ray_y + R[0, 2] - eye.cx * dx
+        y0 = R[1, 1] * ray_y + R[1, 2] - eye.cx * dy
+        z0 = R[2, 1] * ray_y + R[2, 2] - eye.cx * dz
         _find_level(nearness[v], nearness[max(v - 1, 0)], nearness[min(v + 1, height - 1)], jump, level)
         u = int(np.int64(0))  # a literal 0 is a type of its own: what is called with it would be compiled twice
         while u < width:
@@ -108,9 +108,11 @@ def sweep(
             t = triangle_of(heights, visible, eye)
             step = t.side * per_spacing
             counts = (t.row - (1 - t.side) // 2) >= first
+            # Moments of the run, by 1, x, y, x², x y, y² of where it sees the triangle: of the information about
+            # heights (a) and its right side (p); of that about colours (b), right sides of red, green, blue (q, r, s).
             a1 = ax = ay = axx = axy = ayy = p1 = px = py = 0.0
             b1 = bx = by = bxx = bxy = byy = 0.0
-            q1 = qx = qy = r1 = rx = ry_ = s1 = sx = sy = 0.0
+            q1 = qx = qy = r1 = rx = ry = s1 = sx = sy = 0.0
             c0, c0x, c0y = _color(colors, t, 0, len(channels) > 0)
             c1, c1x, c1y = _color(colors, t, 1, len(channels) > 1)
             c2, c2x, c2y = _color(colors, t, 2, len(channels) > 1)
@@ -184,7 +186,7 @@ def sweep(
                         bxx, bxy, byy = bxx + bu * along_x, bxy + bu * along_y, byy + bv * along_y
                         q1, qx, qy = q1 + b * i0, qx + bu * i0, qy + bv * i0
                         if len(channels) > 1:
-                            r1, rx, ry_ = r1 + b * i1, rx + bu * i1, ry_ + bv * i1
+                            r1, rx, ry = r1 + b * i1, rx + bu * i1, ry + bv * i1
                             s1, sx, sy = s1 + b * i2, sx + bu * i2, sy + bv * i2
                 u += 1
             places = _places(t, cols, first, last)
@@ -195,7 +197,7 @@ def sweep(
                 _add_pairs(color_matrix, places, b1, bx, by, bxx, bxy, byy)
                 _add_pull(color_vector, places, 0, q1, qx, qy)
                 if len(channels) > 1:
-                    _add_pull(color_vector, places, 1, r1, rx, ry_)
+                    _add_pull(color_vector, places, 1, r1, rx, ry)
                     _add_pull(color_vector, places, 2, s1, sx, sy)
     return cost - np.log(likelihood) / (2.0 * per_k2), used, measured, trusted, senseless
 
@@ -225,6 +227,7 @@ def _find_level(own: Float32, above: Float32, below: Float32, jump: np.float32, 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _at_edge(triangles: UInt32, nearness: Float32, heights: Float32, eye: Eye, v: int, u: int, jump: float) -> bool:
+    """Whether a pixel is beside an occlusion boundary; where the map simply ends, nothing is occluded."""
     height, width = triangles.shape
     for side in range(4):
         other_v = min(max(v + (side == 0) - (side == 1), 0), height - 1)
@@ -282,6 +285,7 @@ def _add_pairs(matrix: Float64, at: Places, m: float, x: float, y: float, xx: fl
 
 @njit(cache=True, nogil=True)
 def _add_pull(vector: Float64, at: Places, k: int, one: float, x: float, y: float) -> None:
+    """Add a run's moments of a right side to entry `k` of the vector, as `_add_pairs` does."""
     if at.has_own:
         vector[at.own, k] += one - x - y
         vector[at.along_x, k] += x
