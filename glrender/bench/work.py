@@ -50,6 +50,8 @@ class Load:
     """Of neighbouring pixels in a row that see the same triangle."""
     drawn: int
     """Vertices that the image sees."""
+    patch: int
+    """Vertices of the smallest rectangle of the map that holds those: what fusion solves for."""
     vertices: int
     """Of the whole map."""
 
@@ -61,8 +63,16 @@ def load_of(scene: Scene, triangles: NDArray[np.int32]) -> Load:
     camera, (height, width) = scene.camera, scene.camera.shape
     u, v = camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
     seen = (z > 0) & (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+    seen = seen.reshape(scene.surface.shape)
     runs = height + int(np.count_nonzero(np.diff(triangles.astype(np.int64), axis=1)))
-    return Load(triangles.size, runs, int(np.count_nonzero(seen)), scene.surface.heights.size)
+    patch = _extent(seen.any(axis=1)) * _extent(seen.any(axis=0))
+    return Load(triangles.size, runs, int(np.count_nonzero(seen)), patch, seen.size)
+
+
+def _extent(seen: NDArray[np.bool_]) -> int:
+    """From the first to the last that is seen of a row or column (n,), both counted."""
+    places = np.flatnonzero(seen)
+    return int(places[-1] - places[0] + 1) if places.size else 0
 
 
 DEPTH_BUFFER = 4
@@ -147,34 +157,42 @@ def _scanned(load: Load) -> Work:
 
 
 def frame_work(load: Load) -> dict[str, Work]:
-    """Of fusing a frame of depth and colour on the host, by stage; of the map and of seeding only what is solved for.
+    """Of fusing a frame of depth and colour on the host, by stage; of the map only the patch that the image sees.
 
     A frame is linearised twice: for its depths as it comes, and for depths and colours as it leaves the window.
     """
-    pixels, runs, vertices = load.pixels, load.runs, load.vertices
+    pixels, runs, vertices = load.pixels, load.runs, load.patch
     seen = (_VISIBLE + 4) * pixels  # ids and 1 / depth
     depths = Work(
         seen + 8 * pixels + 4 * load.drawn + 8 * 5 * vertices, _SWEPT_PIXEL * pixels + _SWEPT_RUN * runs
     )  # depth and sigma; four couplings and a right side
     colors = Work(12 * pixels + 12 * load.drawn + 8 * 7 * vertices, _PAINTED_PIXEL * pixels + _PAINTED_RUN * runs)
-    # Memory, prior and the six frames that are held, summed up; the residual of the equations.
-    total = Work(8 * 5 * (8 + 1) * vertices + 8 * 7 * vertices, (5 * 7 + 15) * vertices)
-    # Colours: what the frame says is added, and a sweep of Gauss-Seidel goes down and up.
+    # The memory of the patch is copied; the residual of its equations.
+    total = Work(8 * 5 * 2 * vertices + 8 * 7 * vertices, 15 * vertices)
+    # Colours: what the frame says is added, and there are two sweeps of Gauss-Seidel.
     relaxed = Work(8 * (3 * 7 + 2 * 10) * vertices, (7 + 2 * 3 * 14) * vertices)
     return {
         "normal_equations": 2 * (_scanned(load) + depths) + colors,
-        "solve": total + multigrid_solve(vertices, FEW_CYCLES) + relaxed,
+        "solve": total + multigrid_solve(vertices, FRAME_CYCLES, FRAME_SWEEPS) + relaxed,
     }
 
 
-FEW_CYCLES = 2
-"""Of multigrid that a frame takes at most."""
+FRAME_CYCLES, FRAME_SWEEPS = 2, 2
+"""Cycles of multigrid that a frame takes at most, and sweeps each way in these."""
+SWEEPS = 4
+"""Each way, where nothing else is said."""
 
 
-# Multigrid for heights alone, a vertex; grids of a quarter of the vertices each add a third. A cycle's way down (29
-# bytes, 70 operations) and up (33, 71) by solve/relaxation.py, with four sweeps each; the conjugate gradients around
-# it by solve/krylov.py: multiply 56 and 16, project 20 and 4, turn 20 and 2, advance 48 and 4, hand_over 20 and 3.
-_ITERATION = (4 / 3) * Work(62, 141) + Work(164, 29)
+# Multigrid for heights alone, a vertex; grids of a quarter of the vertices each add a third.
+
+
+def _iteration(sweeps: int) -> Work:
+    """A cycle, and the conjugate gradients around it."""
+    # With n sweeps the way down (29 bytes, 17 n + 2 operations) and up (33, 17 n + 3) by solve/relaxation.py. By
+    # solve/krylov.py: multiply 56 and 16, project 20 and 4, turn 20 and 2, advance 48 and 4, hand_over 20 and 3.
+    return (4 / 3) * Work(62, 34 * sweeps + 5) + Work(164, 29)
+
+
 # To begin with: residual 56 and 14, hand_over twice.
 _START = Work(96, 20)
 # solve/coarsening.py: the matrix laid out (96), searched (40 and 6), and on each grid halved in precision (52 and 1)
@@ -187,6 +205,6 @@ def multigrid_setup(vertices: int) -> Work:
     return vertices * _SETUP
 
 
-def multigrid_solve(vertices: int, iterations: int) -> Work:
-    """Set-up and so many iterations."""
-    return vertices * (_SETUP + _START + iterations * _ITERATION)
+def multigrid_solve(vertices: int, iterations: int, sweeps: int = SWEEPS) -> Work:
+    """Set-up and so many iterations with so many sweeps each way."""
+    return vertices * (_SETUP + _START + iterations * _iteration(sweeps))

@@ -37,6 +37,8 @@ def test_a_scene_is_counted(context: Context, scene: Scene) -> None:
     # About as many vertices as quads.
     seen = len(np.unique(triangles // 2))
     assert 0.75 * seen < load.drawn < 1.25 * seen
+    rows, cols = (np.ptp(quads[triangles >= 0]) + 1 for quads in divmod(triangles // 2, VERTICES - 1))
+    assert (rows - 1) * (cols - 1) <= load.patch <= (rows + 1) * (cols + 1)
 
 
 def test_bytes_are_those_of_the_arrays(context: Context, scene: Scene) -> None:
@@ -59,7 +61,7 @@ def test_bytes_are_those_of_the_arrays(context: Context, scene: Scene) -> None:
 
 
 def test_the_total_is_the_sum_of_its_parts() -> None:
-    load = Load(pixels=1000, runs=300, drawn=50, vertices=80)
+    load = Load(pixels=1000, runs=300, drawn=50, patch=60, vertices=80)
     host, gpu = (stage_work(load, on_host=on_host) for on_host in (True, False))
     assert host[TOTAL] == host[COMPACT] + host[RESIDUALS] + host[STENCIL]
     assert gpu[TOTAL] == gpu[COMPACT] + gpu[READ] + gpu[RESIDUALS] + gpu[STENCIL]
@@ -71,13 +73,13 @@ def test_the_total_is_the_sum_of_its_parts() -> None:
 
 
 def test_a_frame_of_fusion_is_two_linearisations_and_a_solution() -> None:
-    load, twice = (Load(pixels=1000 * k, runs=300 * k, drawn=50 * k, vertices=80 * k) for k in (1, 2))
+    load, twice = (Load(1000 * k, 300 * k, drawn=50 * k, patch=60 * k, vertices=80) for k in (1, 2))
     work = frame_work(load)
     assert frame_work(twice) == {stage: 2 * each for stage, each in work.items()}
     equations, solve = work["normal_equations"], work["solve"]
     # Depth, sigma and colour, ids and 1 / depth written and read twice, and what is summed up.
-    assert equations.bytes == (2 * (8 + 8 + 8) + 12) * 1000 + (4 * 4 + 12) * 50 + 8 * (2 * 5 + 7) * 80
-    assert solve.bytes > multigrid_solve(80, 3).bytes
+    assert equations.bytes == (2 * (8 + 8 + 8) + 12) * 1000 + (4 * 4 + 12) * 50 + 8 * (2 * 5 + 7) * 60
+    assert solve.bytes > multigrid_solve(60, 2, sweeps=2).bytes
     assert equations.flops > 2 * 53 * 1000
 
 
@@ -86,6 +88,10 @@ def test_multigrid_costs_the_same_a_vertex_and_an_iteration() -> None:
     few, more = multigrid_solve(1000, 3), multigrid_solve(1000, 6)
     assert more.bytes - few.bytes == pytest.approx(few.bytes - multigrid_solve(1000, 0).bytes)
     assert few.flops > multigrid_setup(1000).flops
+    # Twice as many sweeps are twice the operations, but for those around them, and read the matrix just as often.
+    rough = multigrid_solve(1000, 3, sweeps=2)
+    assert rough.bytes == few.bytes
+    assert few.flops - rough.flops == pytest.approx(3 * (4 / 3) * 2 * 2 * 17 * 1000)
 
 
 def test_shares_are_of_the_copy_in_the_same_round() -> None:
