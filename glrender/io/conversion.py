@@ -26,7 +26,9 @@ class LeftOut:
     """A picture that is not taken over."""
 
     name: str
+    """As the recording has it."""
     reason: str
+    """In words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,9 @@ class Conversion:
     """What was written."""
 
     photographs: int
+    """How many were taken over."""
     depth_images: int
+    """How many were taken over."""
     first: float
     """Seconds: the earliest picture."""
     last: float
@@ -44,7 +48,9 @@ class Conversion:
     posed: int
     """Frames whose time the trajectory covers."""
     cameras: CameraFile
+    """As written."""
     left_out: tuple[LeftOut, ...]
+    """Pictures that were not taken over, in the order of the recording."""
     problems: tuple[str, ...]
     """What else was found wrong, in words."""
     partial: bool

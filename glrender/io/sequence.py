@@ -41,7 +41,9 @@ class FrameEntry:
     color_time: float | None
     """Seconds; None: no photograph within 20 ms."""
     color_path: Path | None
+    """The photograph; None: none belongs to it."""
     depth_path: Path | None
+    """The depth image; None: the sequence has none."""
 
     @property
     def name(self) -> str:
@@ -59,6 +61,7 @@ class Skipped:
     name: str
     """The file as the list names it."""
     reason: str
+    """In words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +69,11 @@ class Frame:
     """One frame as `Sequence.camera` sees it."""
 
     index: int
+    """As in `FrameEntry`, like the times."""
     time: float
+    """Seconds."""
     color_time: float | None
+    """Seconds; None: it has no photograph."""
     image: NDArray[np.float32] | None
     """(height, width, 3) linear colour; NaN where the lens saw nothing of this pixel's ray."""
     depth: NDArray[np.float32] | None
@@ -81,7 +87,7 @@ class Sequence:
     folder: Path
     camera: Camera
     """The pinhole camera of the frames that `read` gives: the depth camera where there is depth."""
-    colour_camera: Camera
+    color_camera: Camera
     """The camera of the photographs on file, with its lens."""
     depth_scale: float
     """Counts of a depth image per metre."""
@@ -90,6 +96,7 @@ class Sequence:
     frames: tuple[FrameEntry, ...]
     """In the order of the list."""
     trajectory: Trajectory | None
+    """The poses; None: not given."""
     T_world_map: NDArray[np.float64] | None
     """(4, 4) from `T_world_map.txt`; None: not given."""
     problems: tuple[Skipped, ...]
@@ -150,7 +157,7 @@ class Sequence:
             self,
             camera=camera,
             depth_scale=self.depth_scale if depth_scale is None else depth_scale,
-            color_resampling=Resampling.between(self.colour_camera, camera) if own else self.color_resampling,
+            color_resampling=Resampling.between(self.color_camera, camera) if own else self.color_resampling,
         )
 
     def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
@@ -213,7 +220,7 @@ def open_sequence(
     return Sequence(
         folder=folder,
         camera=camera,
-        colour_camera=cameras.color,
+        color_camera=cameras.color,
         depth_scale=cameras.depth_scale,
         line_count=len(listed["depth" if "depth" in listed else "rgb"]),
         frames=_frames(folder, present),
@@ -246,7 +253,9 @@ class ListedImage:
     time: float
     """Seconds."""
     name: str
+    """The file as the list names it."""
     path: Path
+    """Where it is."""
 
 
 def read_list(path: Path) -> list[ListedImage]:

@@ -63,7 +63,7 @@ def test_a_folder_with_a_rate_becomes_a_sequence(
     assert "camera 32 x 24: fx 30.00, fy 31.00, cx 15.50, cy 11.50, lens 0.1 -0.2 0.001 0.002" in printed
     assert "no poses" in printed
     sequence = open_sequence(out)
-    assert sequence.colour_camera == CAMERA
+    assert sequence.color_camera == CAMERA
     assert sequence.trajectory is None
     assert [entry.time for entry in sequence.frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert sequence.frames[3].color_path.read_bytes() == (images / "3.png").read_bytes()
@@ -174,7 +174,7 @@ def test_a_colmap_model_and_a_rate(images: Path, tmp_path: Path) -> None:
     (model / "images.txt").write_text("".join(f"{k} 1 0 0 0 {-k} 0 0 1 {k}.png\n\n" for k in range(5)))
     assert convert(images, "--rate", "4", "--poses", tmp_path, "--out", tmp_path / "out") == 0
     sequence = open_sequence(tmp_path / "out")
-    assert sequence.colour_camera == Camera(*SIZE, 30, 30, *CENTRE, (0.1, 0, 0, 0))
+    assert sequence.color_camera == Camera(*SIZE, 30, 30, *CENTRE, (0.1, 0, 0, 0))
     np.testing.assert_array_equal(sequence.trajectory.times, [0, 0.25, 0.5, 0.75, 1])
     np.testing.assert_allclose(sequence.trajectory.poses[:, 0, 3], range(5))
 

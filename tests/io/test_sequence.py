@@ -11,7 +11,7 @@ from glrender.io.sequence import open_sequence
 
 def test_a_frame_holds_what_was_written(small_sequence, small_camera):
     sequence = open_sequence(small_sequence)
-    assert sequence.camera == sequence.colour_camera == small_camera
+    assert sequence.camera == sequence.color_camera == small_camera
     assert sequence.problems == ()
     assert [entry.index for entry in sequence.frames] == list(range(6))
     frame = sequence.read(sequence.frames[3])
@@ -120,7 +120,7 @@ def test_depth_with_its_own_intrinsics_fits_the_photograph_pixel_by_pixel(small_
     _set_camera(small_sequence, "distortion", "[0.3, 0, 0, 0]")
     sequence = open_sequence(small_sequence)
     assert sequence.camera == OWN
-    assert sequence.colour_camera.distortion == (0.3, 0, 0, 0)
+    assert sequence.color_camera.distortion == (0.3, 0, 0, 0)
     image = sequence.read(sequence.frames[0]).image
     np.testing.assert_array_equal(linear_to_bytes(image), linear_to_bytes(pixels))
 

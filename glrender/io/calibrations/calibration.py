@@ -29,6 +29,7 @@ class Calibration:
     """The cameras, and where the colour camera sits."""
 
     cameras: CameraFile
+    """As a `camera.yaml` would say it."""
     T_base_camera: NDArray[np.float64] | None = None
     """(4, 4) from the camera to the body that carries it; None: the file does not say."""
 

@@ -29,6 +29,7 @@ class PoseFormat:
     what: str
     """In words, for messages."""
     read: Callable[[Path], Poses]
+    """Reads a file of this format; raises InputError where it is malformed."""
     caveat: str = ""
     """What to mind about the world of such poses."""
 

@@ -1,6 +1,7 @@
 """The topics of a ROS bag: which are photographs, depth images, their cameras, and poses."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def messages(reader: "AnyReader", *topics: str | None) -> Iterator[tuple[str, in
 
 
 def choose_images(
-    reader: "AnyReader", path: Any, color: str | None, depth: str | None
+    reader: "AnyReader", path: Path, color: str | None, depth: str | None
 ) -> tuple[str | None, str | None]:
     """The topics of the photographs and of the depth images, as they are said or as the only ones; None: there is none.
 
@@ -68,7 +69,7 @@ def choose_images(
     return chosen
 
 
-def find_camera(reader: "AnyReader", path: Any, image_topic: str) -> Camera | None:
+def find_camera(reader: "AnyReader", path: Path, image_topic: str) -> Camera | None:
     """The camera that the CameraInfo beside an image topic describes; None: there is none, or it is not calibrated.
 
     InputError if its lens is not one that glrender has. Rectified images have the projection matrix and no lens.
@@ -89,7 +90,7 @@ def find_camera(reader: "AnyReader", path: Any, image_topic: str) -> Camera | No
     return make_camera(where, size, matrix_intrinsics(where, K, 3), D)
 
 
-def read_pose_topic(reader: "AnyReader", path: Any, topic: str) -> Trajectory:
+def read_pose_topic(reader: "AnyReader", path: Path, topic: str) -> Trajectory:
     """The poses of a topic as they are, of the camera or of what carries it; InputError lists the topics with poses."""
     info = reader.topics.get(topic)
     if info is None or info.msgtype is None or info.msgtype not in POSE_TYPES or not info.msgcount:
@@ -108,7 +109,7 @@ def pose_topics(reader: "AnyReader") -> list[str]:
     return [topic for topic, info in reader.topics.items() if info.msgtype in POSE_TYPES and info.msgcount]
 
 
-def describe_topics(reader: "AnyReader", types: Any = None) -> str:
+def describe_topics(reader: "AnyReader", types: Container[str] | None = None) -> str:
     """What topics there are, of some `types` or of all."""
     found = [
         f"{topic} ({info.msgtype}, {info.msgcount})"
@@ -118,7 +119,7 @@ def describe_topics(reader: "AnyReader", types: Any = None) -> str:
     return f"the topics are {', '.join(found)}" if found else "there is no such topic"
 
 
-def _only(path: Any, said: str | None, topics: list[str], what: str, option: str) -> str | None:
+def _only(path: Path, said: str | None, topics: list[str], what: str, option: str) -> str | None:
     if said is not None:
         return None if said == NONE else said
     raw = [topic for topic in topics if not any(topic == other + end for other in topics for end in TRANSPORTS)]

@@ -27,6 +27,7 @@ class ImageFile:
     """An image as a file holds it."""
 
     data: bytes
+    """The whole file."""
     suffix: str
     """.png or .jpg."""
     size: tuple[int, int]
@@ -40,6 +41,7 @@ class Picture:
     index: int
     """Its place among the pictures of its kind, from 0."""
     kind: Kind
+    """A photograph or a depth image."""
     time: float
     """Seconds."""
     name: str
