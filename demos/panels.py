@@ -13,7 +13,16 @@ from scipy.sparse import csr_array
 
 import glrender as gr
 from glrender.io.color import linear_to_srgb
-from glrender.io.figure import TEXT, UNSEEN, add_color_bar, color_picture, extend_of, finish_axes, save_figure, show_map
+from glrender.io.figure import (
+    TEXT,
+    UNSEEN_GREY,
+    add_color_bar,
+    color_picture,
+    extend_of,
+    finish_axes,
+    save_figure,
+    show_map,
+)
 from glrender.io.files import output_folder
 
 
@@ -71,7 +80,7 @@ def show_values(
 
 def show_image(axes: Axes, image: NDArray[np.floating], title: str, *, surface: gr.HeightMap | None = None) -> None:
     """Draw linear colours (rows, cols, 3), light grey where they are NaN; see `show_values` for `surface`."""
-    _show(axes, np.where(np.isnan(image), UNSEEN, linear_to_srgb(image)), title, surface)
+    _show(axes, np.where(np.isnan(image), UNSEEN_GREY, linear_to_srgb(image)), title, surface)
 
 
 def show_pattern(axes: Axes, matrix: csr_array, title: str, of_rows: str, of_columns: str) -> None:

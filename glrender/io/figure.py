@@ -21,8 +21,8 @@ DPI = 120
 TEXT = "0.25"
 """Grey of titles and labels."""
 
-UNSEEN = 0.88
-"""Grey of cells that nobody has seen."""
+UNSEEN_GREY = 0.88
+"""Of cells that nobody has seen, 1 being white."""
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
@@ -73,7 +73,7 @@ def finish_axes(axes: Axes, title: str) -> None:
 def color_picture(values: NDArray[np.floating], scale: Normalize, colormap: Colormap) -> NDArray[np.float64]:
     """(rows, cols, 3) sRGB of `values` (rows, cols); NaN is light grey."""
     colors = colormap(scale(np.nan_to_num(values)))[..., :3]
-    return np.where(np.isnan(values)[..., None], UNSEEN, colors)
+    return np.where(np.isnan(values)[..., None], UNSEEN_GREY, colors)
 
 
 def add_color_bar(axes: Axes, scale: Normalize, colormap: Colormap, label: str, extend: str) -> None:

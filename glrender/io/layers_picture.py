@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, TerrainLayers
 from glrender.io.figure import (
-    UNSEEN,
+    UNSEEN_GREY,
     add_class_bar,
     add_color_bar,
     color_picture,
@@ -59,10 +59,10 @@ def draw_occupancy(axes: Axes, layers: TerrainLayers) -> None:
         "obstacle": (occupancy == OBSTACLE, OBSTACLE_COLOR),
         "free": (occupancy == FREE, FREE_COLOR),
     }
-    colors = np.full((*surface.shape, 3), UNSEEN)
+    colors = np.full((*surface.shape, 3), UNSEEN_GREY)
     for cells, color in classes.values():
         colors[cells] = color
-    picture = np.where(seen[..., None], relief(surface.heights, surface.spacing, colors), UNSEEN)
+    picture = np.where(seen[..., None], relief(surface.heights, surface.spacing, colors), UNSEEN_GREY)
     show_map(axes, surface, picture, f"where to drive\n{in_words(layers.robot)}")
     labels = [f"{name}\n{cells.sum() / seen.sum():.0%}" for name, (cells, _) in classes.items()]
     add_class_bar(axes, labels, [color for _, color in classes.values()])

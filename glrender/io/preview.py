@@ -13,7 +13,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import terrain_layers
 from glrender.io.color import linear_to_bytes
 from glrender.io.figure import (
-    UNSEEN,
+    UNSEEN_GREY,
     add_color_bar,
     color_picture,
     extend_of,
@@ -82,7 +82,7 @@ def _draw_height(axes: Axes, surface: HeightMap) -> None:
 
 def _draw_sigma(axes: Axes, surface: HeightMap) -> None:
     if surface.sigma is None:
-        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "no uncertainty in this map")
+        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN_GREY), "no uncertainty in this map")
         return
     sigma = 1000 * surface.sigma
     low, high = robust_range(sigma, 0, 98)
@@ -94,7 +94,7 @@ def _draw_sigma(axes: Axes, surface: HeightMap) -> None:
 
 def _draw_color(axes: Axes, surface: HeightMap) -> None:
     if surface.colors is None:
-        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "no colour in this map")
+        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN_GREY), "no colour in this map")
     else:
         show_map(axes, surface, _srgb(surface.colors), "colour")
 
@@ -103,7 +103,7 @@ def _draw_free_ground(axes: Axes, surface: HeightMap) -> None:
     try:
         layers = terrain_layers(surface)
     except InputError:
-        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN), "where to drive: not known")
+        show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN_GREY), "where to drive: not known")
     else:
         draw_occupancy(axes, layers)
 
@@ -112,4 +112,4 @@ def _srgb(linear: Image) -> NDArray[np.uint8]:
     """(height, width, 3) bytes of one or three linear channels; NaN is light grey."""
     unknown = np.isnan(linear).any(axis=-1, keepdims=True)
     colors = np.broadcast_to(linear_to_bytes(np.nan_to_num(linear)), (*linear.shape[:2], 3))
-    return np.where(unknown, np.uint8(255 * UNSEEN), colors)
+    return np.where(unknown, np.uint8(255 * UNSEEN_GREY), colors)
