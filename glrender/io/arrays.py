@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
+from glrender.io.optional import require
 
 EXACT = 2**24
 """Largest integer up to which float32 holds all."""
@@ -44,10 +45,7 @@ def exr_bytes(channels: Mapping[str, NDArray[Any]]) -> bytes:
     for name, plane in channels.items():
         if plane.dtype.kind in "iu" and plane.max(initial=0) > EXACT:
             raise InputError(f"{name}: received {plane.max()}, but a float of an .exr is exact up to {EXACT}; use npz")
-    try:
-        import OpenEXR
-    except ImportError:
-        raise InputError("writing .exr needs OpenEXR, which is not installed; pip install OpenEXR") from None
+    OpenEXR = require("OpenEXR", "exr", "an .exr image")
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     content = {name: np.ascontiguousarray(plane, np.float32) for name, plane in channels.items()}
     with tempfile.TemporaryDirectory(prefix="glrender-") as folder:

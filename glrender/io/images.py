@@ -73,7 +73,10 @@ def write_depth(path: Path, counts: NDArray[np.uint16]) -> None:
 
 
 def encode_png(pixels: NDArray[Any]) -> bytes:
-    """A PNG of sRGB bytes (height, width, 1 or 3), red first, or of 16-bit counts (height, width)."""
+    """A PNG of sRGB bytes (height, width, 1 or 3), red first, or of grey bytes or 16-bit counts (height, width).
+
+    By OpenCV, for which nothing is compiled; `glrender.io.png`, for images by the thousand, is quicker once it is.
+    """
     bgr = np.ascontiguousarray(pixels[..., ::-1]) if pixels.ndim == 3 else pixels
     return cv2.imencode(".png", bgr)[1].tobytes()
 

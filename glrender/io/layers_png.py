@@ -8,13 +8,13 @@ c > 0 means `offset + scale * c` and 0 unknown; `layers.yaml` has scale, offset 
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, UNITS, TerrainLayers
 from glrender.io.files import write_bytes
+from glrender.io.images import encode_png
 
 FREE_GREY, OBSTACLE_GREY, UNKNOWN_GREY = 254, 0, 205
 MAX_COUNT = 65535
@@ -62,7 +62,8 @@ def _counts(values: NDArray[np.float64]) -> tuple[NDArray[np.uint16], float, flo
 
 
 def _write_png(path: Path, pixels: NDArray[Any]) -> None:
-    write_bytes(path, cv2.imencode(".png", np.ascontiguousarray(pixels[::-1]))[1].tobytes())
+    """Row 0, in the south, becomes the last."""
+    write_bytes(path, encode_png(np.ascontiguousarray(pixels[::-1])))
 
 
 def _write_yaml(path: Path, content: dict[str, Any]) -> None:

@@ -8,14 +8,14 @@ from types import ModuleType
 from glrender.errors import InputError
 
 
-def require(module: str, extra: str, path: str | Path) -> ModuleType:
-    """Import `module`, which the extra `extra` installs; InputError says that `path` needs it where it is missing."""
+def require(module: str, extra: str, what: str | Path) -> ModuleType:
+    """Import `module`, which the extra `extra` installs; InputError says that `what`, such as a file, needs it."""
     try:
         return import_module(module)
     except ImportError:
         package = module.split(".")[0]
         raise InputError(
-            f"{path}: needs {package}, which is not installed; pip install 'glrender[{extra}]' or {package}"
+            f"{what}: needs {package}, which is not installed; pip install 'glrender[{extra}]' or {package}"
         ) from None
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from glrender.errors import InputError
+from glrender.io.optional import require
 
 
 def is_remote(source: str) -> bool:
@@ -31,10 +32,7 @@ def local_file(source: str) -> Iterator[Path]:
 
 
 def _fetch(url: str) -> bytes:
-    try:
-        import fsspec
-    except ImportError:
-        raise InputError(f"{url}: reading a URL needs fsspec, which is not installed; pip install fsspec") from None
+    fsspec = require("fsspec", "cluster", url)
     try:
         with fsspec.open(url, "rb") as file:
             content: bytes = file.read()

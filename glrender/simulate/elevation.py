@@ -15,6 +15,7 @@ from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.mapfile import DAMAGE
 from glrender.geometry.mapfile import SHAPES as MAP_KEYS
+from glrender.io.optional import require
 
 BUILTIN = "builtin"
 GEO_SUFFIXES = (".tif", ".tiff", ".hgt", ".asc", ".dem")
@@ -127,13 +128,7 @@ def _from_png(path: Path) -> Elevation:
 
 
 def _from_geo(path: Path) -> Elevation:
-    try:
-        import rasterio
-    except ImportError:
-        raise InputError(
-            f"{path}: reading this kind of file needs rasterio, which is not installed; "
-            "pip install rasterio, or convert it to .npy or a 16-bit .png"
-        ) from None
+    rasterio = require("rasterio", "dem", path)
     with warnings.catch_warnings():
         # A raster without coordinates is fine: its samples are then taken as equally far apart.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
