@@ -16,15 +16,13 @@ uniform vec2 scale;
 
 layout(location = 0) out vec4 screen;   // sRGB
 
-const float UNSEEN = 1e30;
-
 void main() {
     vec2 at = vec2(gl_FragCoord.x, screen_height - gl_FragCoord.y) - rectangle.xy;
     if (any(lessThan(at, vec2(0.0))) || any(greaterThanEqual(at, rectangle.zw)))
         discard;
     vec4 pixel = texelFetch(picture, ivec2(at / rectangle.zw * vec2(textureSize(picture, 0))), 0);
 #if FALSE_COLORS
-    if (pixel.y == 0.0 || pixel.x > 0.5 * UNSEEN)
+    if (pixel.y == 0.0 || !has_value(pixel.x))
         discard;
     gl_FragDepth = screen_depth(pixel.y);
     screen = vec4(false_color(pixel.x, scale), 1.0);

@@ -21,7 +21,7 @@
 
 uniform sampler2D image;        // r, g, b, depth
 uniform usampler2D geometry;    // bits of b1, b2; …; triangle id + 1
-uniform sampler2D details;      // one texel a vertex: slope along x, along y, value (UNSEEN where there is none)
+uniform sampler2D details;      // one texel a vertex: slope along x, along y, value (see has_value)
 #if FALSE_COLORS
 uniform vec2 scale;
 uniform vec3 no_value;          // linear colour of a surface without a value
@@ -60,7 +60,7 @@ void main() {
     vec4 color = texelFetch(image, pixel, 0);
     gl_FragDepth = screen_depth(color.w);
 #if FALSE_COLORS
-    vec3 shown = detail.z < 1e-6 * UNSEEN ? to_linear(false_color(detail.z, scale)) : no_value;
+    vec3 shown = has_value(detail.z) ? to_linear(false_color(detail.z, scale)) : no_value;
 #elif GREY
     vec3 shown = color.rrr;
 #else

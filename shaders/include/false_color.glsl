@@ -1,4 +1,4 @@
-// Provides: place_on_scale(), false_color(), to_srgb(), to_linear().
+// Provides: has_value(), place_on_scale(), false_color(), to_srgb(), to_linear().
 // How values become colours: as glrender/viewer/colors.py has it on the host.
 
 // SCALE is 0 linear, 1 logarithmic, 2 logarithmic on both sides of zero. Options, not uniforms: processors evaluate
@@ -11,6 +11,12 @@
 uniform sampler2D colormap;     // one row, from low to high, sRGB
 
 const float LOG_REACH = 1e3;
+
+// What has no value is 1e30, since OpenGL 3.3 promises nothing about NaN; where it is interpolated with what has one, a
+// millionth of that is left at least.
+bool has_value(float value) {
+    return value < 1e24;
+}
 
 // `scale`: values at the low and at the high end.
 float place_on_scale(float value, vec2 scale) {
