@@ -6,7 +6,7 @@ saw from where it had moved on to: a point X of the camera's axes is seen as
     X + s (v + omega × X),   s = (row - cy) / height
 
 with the twist (v, omega) by which T_camera_world goes on from the first row to the last, to first order. Rows are those
-of the pinhole's image: a lens that bends them by 15 of 480 mistakes when they were exposed by 3 % of the readout.
+of the pinhole's image: where a lens bends them by 15 of 480 pixels, the time of a row is wrong by 3 % of the readout.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _ROUNDS = 2
-"""Each leaves of what a row is off by the share by which the image is stretched: 3 % of 6 pixels, and 3 % of that."""
+"""Steps of a fixed-point iteration for the rows. Each leaves the share of their error by which the motion stretches the
+image: of 6 pixels 3 %, and then 3 % of that."""
 _FAR = 0.02  # of the typical inverse depth: no pixel shows what is farther away
 
 
@@ -28,14 +29,15 @@ _FAR = 0.02  # of the typical inverse depth: no pixel shows what is farther away
 class RowMotion:
     """How a camera moved while one image was exposed, and what it looked at."""
 
-    way: Float64
-    """(6,) twist (v, omega) of its own axes by which T_camera_world goes on from the first row to the last."""
+    twist: Float64
+    """(6,) (v, omega) in the camera's axes, metres and radians: how T_camera_world goes on from the first row to the
+    last."""
     plane: Float64
     """(3,) p with p·r = 1/depth on a pixel's ray r: roughly where what it saw lies."""
 
     def scaled(self, factor: float) -> "RowMotion":
         """The same with all lengths multiplied by `factor`."""
-        return RowMotion(self.way * np.repeat([factor, 1.0], 3), self.plane / factor)
+        return RowMotion(self.twist * np.repeat([factor, 1.0], 3), self.plane / factor)
 
     def pixels(self, camera: Camera) -> tuple[Float32, Float32]:
         """(height, width) columns and rows at which the image shows what each pixel would show, had all rows been
@@ -43,7 +45,7 @@ class RowMotion:
         width, height = camera.width, camera.height
         x = ((np.arange(width) - camera.cx) / camera.fx).astype(np.float32)
         y = ((np.arange(height)[:, None] - camera.cy) / camera.fy).astype(np.float32)
-        (vx, vy, vz), (wx, wy, wz) = self.way.astype(np.float32).reshape(2, 3)
+        (vx, vy, vz), (wx, wy, wz) = self.twist.astype(np.float32).reshape(2, 3)
         px, py, pz = self.plane.astype(np.float32)
         inverse_depth = px * x + (py * y + pz)
         inverse_depth = np.maximum(inverse_depth, np.float32(_FAR) * np.median(inverse_depth))

@@ -20,15 +20,15 @@ class TrajectoryAlignment:
     scale: float
     """That estimated lengths were multiplied by; 1 where scale was not free."""
     free_scale: float
-    """That would fit best: how much too small the estimate is, whether it was multiplied by it or not."""
+    """The scale that fits best, whether it was applied or not: above 1 where the estimate is too small."""
     true: Float64
     """(N, 3) the true positions, metres."""
     errors: Float64
     """(N,) metres between aligned and true positions."""
 
     @property
-    def way(self) -> Float64:
-        """(N,) metres that the camera had truly gone."""
+    def distances(self) -> Float64:
+        """(N,) metres that the camera had truly gone at each position."""
         return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(self.true, axis=0), axis=1))])
 
     @property

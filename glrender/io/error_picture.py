@@ -81,8 +81,8 @@ def write_error_picture(
 
 
 def _draw_trajectory_error(axes: Axes, trajectory: TrajectoryAlignment) -> None:
-    axes.plot(trajectory.way, 1000 * trajectory.errors, color=TEXT, lw=1)
-    axes.set_xlim(0, trajectory.way[-1])
+    axes.plot(trajectory.distances, 1000 * trajectory.errors, color=TEXT, lw=1)
+    axes.set_xlim(0, trajectory.distances[-1])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("the camera's way [m]", color=TEXT)
     axes.set_ylabel("position error [mm]", color=TEXT)

@@ -43,7 +43,7 @@ def evaluate_trajectory(
     evaluation = TrajectoryEvaluation(
         trajectory_poses=len(shared),
         trajectory_rmse_mm=1000 * alignment.rmse,
-        trajectory_length_m=float(alignment.way[-1]),
+        trajectory_length_m=float(alignment.distances[-1]),
         trajectory_scale=alignment.free_scale,
     )
     return evaluation, alignment

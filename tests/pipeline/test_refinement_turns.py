@@ -33,7 +33,7 @@ class Photographs:
     """first, next, or anew."""
 
     def with_row_motions(self, motions: dict[int, RowMotion]) -> "Photographs":
-        self.undone.append(float(motions[0].way[0]) if motions else 0.0)
+        self.undone.append(float(motions[0].twist[0]) if motions else 0.0)
         return self
 
     def given_by(self, clock: TimeEstimate) -> np.ndarray:
