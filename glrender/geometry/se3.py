@@ -35,10 +35,10 @@ def exp(twist: ArrayLike) -> Matrix:
     xi = check_array("twist", twist, (6,), finite=True)
     W, angle = hat(xi[3:]), _length(xi[3:])
     WW = W @ W
-    along, across, beyond = _series(angle)
+    a, b, c = _coefficients(angle)
     T = np.eye(4)
-    T[:3, :3] += along * W + across * WW
-    T[:3, 3] = xi[:3] + (across * W + beyond * WW) @ xi[:3]
+    T[:3, :3] += a * W + b * WW
+    T[:3, 3] = xi[:3] + (b * W + c * WW) @ xi[:3]
     return T
 
 
@@ -52,8 +52,8 @@ def log(transform: ArrayLike) -> NDArray[np.float64]:
     else:  # towards half a turn, what is skew in a rotation says ever less of its axis
         omega = _rotations().from_matrix(T[:3, :3]).as_rotvec()
     W = hat(omega)
-    _, across, beyond = _series(_length(omega))
-    V = np.eye(3) + across * W + beyond * W @ W
+    _, b, c = _coefficients(_length(omega))
+    V = np.eye(3) + b * W + c * W @ W
     return np.concatenate([np.linalg.solve(V, T[:3, 3]), omega])
 
 
@@ -102,10 +102,14 @@ def _length(vector: Matrix) -> float:
     return math.sqrt(float(vector @ vector))
 
 
-def _series(angle: float) -> tuple[float, float, float]:
-    """sin(a) / a, (1 - cos(a)) / a² and (a - sin(a)) / a³: rotations are I + first W + second W², their integral over
-    the way from nothing, which moves translations, I + second W + third W²."""
-    # Series below 1e-5 rad: their next terms are under 1e-11, times a² at least, while a - sin(a) would cancel.
+def _coefficients(angle: float) -> tuple[float, float, float]:
+    """Of the exponential map, a = sin θ / θ, b = (1 - cos θ) / θ² and c = (θ - sin θ) / θ³ of an angle θ.
+
+    With W = hat(omega) the rotation is R = I + a W + b W² (Rodrigues' formula), and the translation V v with the left
+    Jacobian V = I + b W + c W², the mean of the rotations on the way to R (Barfoot, *State Estimation for Robotics*,
+    2017, section 7.1).
+    """
+    # Taylor series below 1e-5 rad, where θ - sin θ would cancel: what is left out is below 1e-11 of each.
     if angle < 1e-5:
         return 1.0 - angle * angle / 6, 0.5, 1 / 6
     return (
