@@ -1,7 +1,7 @@
 """Compiled loops on all cores, by threads that sleep when they have nothing to do.
 
-Numba's own parallel loops run on OpenMP, whose threads go on spinning after a loop. On a machine whose cores are
-wanted by others too (Mesa draws on them) they took a frame from 24 to 45 ms, and to 110 ms beside another process.
+Numba's own parallel loops run on OpenMP, whose threads go on spinning after a loop. Where others want the cores too,
+such as Mesa, which draws on them, a frame then takes several times as long (bench/NOTES.md, "On the host").
 """
 
 import os
@@ -19,26 +19,27 @@ Result = TypeVar("Result")
 
 
 def run_parts(loop: Callable[..., Any], parts: Sequence[tuple[int, int]], *arguments: object) -> list[Any]:
-    """loop(*arguments, first, last) for each part at the same time, and what each returned.
+    """Call loop(*arguments, first, last) for each part (first, last), all at the same time; the results, in order.
 
-    `loop` is compiled with nogil=True, and no two parts write to the same place.
+    `loop` must be compiled with nogil=True, and no two parts may write to the same place.
     """
     return _run([partial(loop, *arguments, *part) for part in parts])
 
 
 def run_together(*tasks: Callable[[], Any]) -> list[Any]:
-    """Whole pieces of work at the same time, and what each returned; they may call `run_parts` themselves.
+    """Do whole pieces of work at the same time; the results, in order. Tasks may call `run_parts` themselves.
 
-    They spend their time in compiled loops, and none changes what another reads. An error is passed on when all are
-    done.
+    It pays where tasks spend their time in compiled loops. None may change what another reads. If one fails, its error
+    is raised once all have ended.
     """
     return _run(tasks)
 
 
 def begin(task: Callable[[], Result]) -> Callable[[], Result]:
-    """A piece of work beside what comes next, if a thread is free for it; what is returned waits for it to end.
+    """Start a piece of work beside whatever the caller does next; returns a function that waits for its result.
 
-    As for `run_together`. Its error is passed on by what is returned, and by nothing else.
+    If no thread is free until then, that function does the work itself. It also raises the task's error, which nothing
+    else does. Tasks are as for `run_together`.
     """
     future = _pool(os.getpid()).submit(task)
 
@@ -49,7 +50,7 @@ def begin(task: Callable[[], Result]) -> Callable[[], Result]:
 
 
 def share_cores(processes: int) -> None:
-    """Cut loops for this process's share of the cores from now on, where it is one of so many that do the same."""
+    """From now on, cut loops for this process's share of the cores, where `processes` like it work side by side."""
     global _used
     _used = max(1, CORES // processes)
 

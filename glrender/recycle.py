@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-_UNHELD = (
-    3  # references to an array that only the recycler knows: its list, the loop's variable, getrefcount's argument
-)
+_UNHELD = 3
+"""References to an array that only the recycler knows: its list, the loop's variable, getrefcount's argument."""
+
+_MOST = 32
+"""Arrays of all kinds that are kept."""
 
 
 class Recycler:
-    """Gives out arrays like numpy.empty, of the memory of earlier ones that have been let go.
+    """Gives out arrays like numpy.empty, in the memory of earlier ones that nobody holds any more.
 
-    The system takes back what a process frees of some megabytes, and a frame's buffers come to 20 MB: fetching them
-    again page by page took 5 of the 23 ms of a frame. A view keeps the array that it looks at in use. At most `alike`
-    arrays of a shape and type are kept, and 32 in all.
+    Pieces of memory of some megabytes, as a frame's buffers are, go back to the system as soon as they are freed, and
+    fetching them again page by page takes a good part of a frame (bench/NOTES.md, "On the host"). A view keeps the
+    array that it looks at in use. At most `alike` arrays of a shape and type are kept, and 32 in all.
     """
 
     def __init__(self, alike: int = 4) -> None:
@@ -44,6 +46,3 @@ class Recycler:
         array = self.empty(shape, dtype)
         array.fill(0)
         return array
-
-
-_MOST = 32

@@ -4,13 +4,9 @@ The matrix is eliminated region by region of a nested dissection (a multifrontal
 from the last region to the first, the covariance of a region's unknowns follows from that of its border: these are
 Takahashi's recursions on dense blocks, which need no more of the inverse than the pattern of the factor.
 
-Chosen by measurement, on one core of two: heights at 257² and 513² vertices take 0.35 s and 1.9 s, with 50 and 200 MB
-for the factor. SuperLU needs 0.5 s and 3.7 s, and twice the memory, for its factor alone, which would still have to be
-walked entry by entry. Regions of 32 to 128 vertices differ by less than 20 %; larger ones cost memory.
-
-On large maps the elimination's memory becomes the limit: 1.2 GB and 13 s at 1025². But what is measured is held where
-it is by what was measured close by, so there the map is cut into tiles, each inverted with its surroundings: 10 s, and
-40 MB at any size.
+SuperLU takes longer for its factor alone, which would still have to be walked entry by entry (bench/NOTES.md, "The
+solver", has the figures). On large maps the elimination's memory becomes the limit. But what is measured is held where
+it is by what was measured close by, so there the map is cut into tiles, each inverted with its surroundings.
 
 The blocks are too small for the threads of BLAS: on two shared cores they made the same work 10 times slower, so it
 runs on one.
