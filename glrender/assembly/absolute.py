@@ -1,4 +1,4 @@
-"""What a frame says about heights and colours themselves, where neither tells the other anything."""
+"""A frame's normal equations in heights and colours themselves, not increments, without couplings between the two."""
 
 from dataclasses import dataclass
 

@@ -133,7 +133,7 @@ class GpuNormalEquations:
         color_loss: Loss | None,
         max_depth_slope: float | None = None,
     ) -> None:
-        """Fill the buffers; with a slope from usable pixels alone, heights and colours apart."""
+        """Fill the buffers; with `max_depth_slope` from usable pixels alone, and heights and colours apart."""
         T = check_pose("T_world_camera", T_world_camera)
         self._check(renderer, surface, frame)
         depth_kind, depth_k = loss_parameters(depth_loss or Squared())

@@ -30,28 +30,36 @@ class Screen(NamedTuple):
     jump: float
     """Of depth, see `glrender.render.layouts.JUMP`."""
     depth_loss: int
-    """Numbers and k as in `glrender.assembly.robust.loss_parameters`."""
+    """The number of the loss, as `glrender.assembly.robust.loss_parameters` gives it."""
     depth_k: float
+    """Its k."""
     color_loss: int
+    """The same of colours."""
     color_k: float
+    """The same of colours."""
     color_information: float
     """1 / sigma² of a colour channel."""
 
 
 class Places(NamedTuple):
-    """Where a triangle adds to a stencil: numbers of vertices, row by row."""
+    """Where a triangle adds to a stencil: numbers of vertices, row by row. Of two vertices, one has their coupling."""
 
     own: np.uintp
     """The corner."""
     along_x: np.uintp
+    """The vertex one step along x."""
     along_y: np.uintp
+    """The vertex one step along y."""
     left: np.uintp
-    """Of the corner and the vertex along x, the one that has their coupling; and so on."""
+    """Which one has the coupling of the corner and the vertex along x."""
     top: np.uintp
+    """Which one has that of the corner and the vertex along y."""
     diagonal: np.uintp
+    """Which one has that of the vertices along x and along y."""
     has_own: bool
-    """Whether the corner's row belongs to this core, and the other one."""
+    """Whether the corner's row belongs to this core."""
     has_other: bool
+    """Whether the row of the vertex along y does."""
     upwards: bool
     """Whether the corner is in the quad's upper row."""
 

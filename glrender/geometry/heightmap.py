@@ -34,8 +34,8 @@ class HeightMap:
     sigma: NDArray[np.float64] | None = None
     """(rows, cols) marginal standard deviation of each height, metres; NaN where unknown."""
     local_sigma: NDArray[np.float64] | None = None
-    """(rows, cols) metres: the same without what displaces a height together with those around it, which makes no slope
-    and no step; None where that is not known apart."""
+    """(rows, cols) metres: the part of sigma that a height does not share with those around it. What displaces them all
+    together makes no slope and no step. None where the two parts are not known apart."""
 
     def __post_init__(self) -> None:
         heights = check_array("heights", self.heights, (None, None))

@@ -19,7 +19,8 @@ _ON_EDGE = 1e-9
 """Cells by which a place may lie outside of a triangle and count as on its edge."""
 
 _MOST_GROWTH = 16
-"""Cells for each that the map has: turning makes it twice as many, and a tilt more as far as heights move sideways."""
+"""Cells of the new grid for each of the map's, at most: turning makes twice as many, and a tilt more, the farther it
+moves heights sideways."""
 
 
 def level_map(surface: HeightMap) -> HeightMap:

@@ -15,9 +15,10 @@ Errors that neighbours share make no obstacle. Where a map knows apart what disp
 around them, its `local_sigma` counts; what else neighbours share sigma does not tell from a cell's own, but the map
 itself does (`own_share`). What a cell does not share with those a footprint away makes differences uncertain: from it
 follows the probability that the robot's limits are exceeded, and from that what is an obstacle, what is free, and what
-is not known well enough to say. What it does not even share with its neighbours makes a roughness and steps where
-there are none. Its variance is taken off the roughness. Off a step is taken half of the range that noise alone has in
-a wheel, which is about what noise adds to a step of the ground; for an obstacle all of it, so that no noise is one.
+is not known well enough to say. What a cell does not even share with its neighbours, white noise, looks like roughness
+and like steps. So its variance is subtracted from the roughness, and from a step half of the range that noise alone has
+within a wheel, which is about what it adds to a step of the ground. Before a step counts as an obstacle the whole range
+is subtracted, so that noise alone makes none.
 """
 
 import math

@@ -22,7 +22,7 @@ class EquationsPath:
 
 
 def equations_path(context: Context, largest_buffer: int = 0) -> EquationsPath:
-    """The path for the normal equations of a map that needs no larger a buffer on the GPU than so many bytes."""
+    """Where to make the normal equations of a map whose largest buffer on the GPU would take so many bytes."""
     if context.is_software:
         return EquationsPath("host", f"{context.renderer} draws on the processor, where a compiled loop is faster")
     if context.version_code < COMPUTE_VERSION:

@@ -78,7 +78,7 @@ def read_trajectory(path: str | Path) -> Trajectory:
 
 
 def collect_poses(entries: Iterable[tuple[str, float, NDArray[np.float64]]]) -> Trajectory | None:
-    """The trajectory of (where it stands, seconds, T_world_camera) in any order; None of nothing.
+    """The trajectory of entries (where it stands in a file, seconds, T_world_camera), in any order; None without any.
 
     A pose may be repeated; InputError, which begins with `where`, for two different poses of the same time.
     """

@@ -22,7 +22,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 
-_SAMPLE = 1.0  # work that the 32 triangles around a sampled vertex are, in rows of pixels
+_SAMPLE = 1.0  # how long the 32 triangles around a sampled vertex take, beside a row of pixels
 _MARGIN = 1e-6  # pixels: an edge may pass through a pixel's centre, and its ends be rounded to this side of it
 
 

@@ -22,7 +22,7 @@ VIEW_BLOCK = np.dtype(
 
 
 DEPTH_RATIO = 1e-3
-"""Nearest over farthest depth from which on 24 bits will do: even the farthest depths are told apart at 6e-5."""
+"""Of nearest to farthest depth: from this ratio on 24 bits will do, which tell the farthest depths apart at 6e-5."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _visible_depths(
 
 
 def clearance(surface: HeightMap, eye: NDArray[np.float64], reach: float) -> float:
-    """What the upper side of the surface is at least away from `eye` (3,), map coordinates; at most `reach`. Metres."""
+    """A lower bound of the metres from `eye` (3,), map coordinates, to the surface's upper side; at most `reach`."""
     columns, rows = (
         _cells_within(reach, float(eye[axis] - surface.origin[axis]), surface.spacing, count)
         for axis, count in ((0, surface.shape[1]), (1, surface.shape[0]))

@@ -67,7 +67,7 @@ class LocalEquations:
 
 
 def given_around(equations: NormalEquations, patch: Patch, heights: Array) -> NormalEquations:
-    """Those of the heights of a patch, all others of the grid being as `heights` (rows, cols) has them."""
+    """The equations of a patch's heights alone, all others of the grid being held at `heights` (rows, cols)."""
     matrix, vector = equations.stencil.matrix[patch.slices], equations.vector[patch.slices].copy()
     if patch != Patch.whole(equations.stencil.shape):
         place = patch.top, patch.bottom, patch.left, patch.right
