@@ -2,18 +2,16 @@
 
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from glrender.cli.fuse_summary import print_summary
 from glrender.cli.fuse_warnings import warnings_of
 from glrender.cli.options import (
     check_grid,
-    describe_camera,
-    describe_time_offset,
     option,
     read_calibration,
     read_depth_noise,
@@ -32,7 +30,6 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, write_outputs
 from glrender.pipeline.photographs import fuse_photographs
-from glrender.pipeline.placement import CLIPPED
 from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.pipeline.tracked_depth import fuse_tracked_depth
 from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
@@ -147,7 +144,7 @@ def run(options: FuseOptions) -> int:
             write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
 
         finished = _FUSE[from_photographs, poses](context, sequence, chosen, advance, keep)
-    _print_summary(folder, finished)
+    print_summary(folder, finished)
     for warning in warnings_of(finished.report):
         print(f"glrender: warning: {warning}", file=sys.stderr)
     if finished.report["failure"]:
@@ -230,128 +227,3 @@ def _read_pose_sigma(pose: tuple[float, float] | None, offset: float | None) -> 
         return PoseSigma(*pose, offset or 0.0)
     except InputError as error:
         raise UsageError(f"--pose-sigma, --offset-sigma: {error}") from None
-
-
-def _why_partial(finished: FinishedMap) -> str:
-    if not finished.partial:
-        return ""
-    return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
-
-
-def _describe_clipping(bounds_from: str) -> str:
-    """A line where the map leaves out some of what the frames see."""
-    return f"\n  bounds: {bounds_from}; give --bounds, or a larger --spacing" if CLIPPED in bounds_from else ""
-
-
-def _describe_sigma(report: Mapping[str, Any]) -> str:
-    """The median of sigma, and of what neighbouring cells do not share of it where that is known apart."""
-    if not report["median_sigma"]:
-        return ""
-    local = report["median_local_sigma"]
-    apart = "" if local is None else f", {1e3 * local:.2f} mm without what displaces neighbouring cells together"
-    return f", median sigma {1e3 * report['median_sigma']:.2f} mm{apart}"
-
-
-def _describe_shared(shared: Mapping[str, Any] | None) -> str:
-    """What sigma takes whole frames to have wrong, as a line."""
-    if shared is None:
-        return ""
-    given = shared["pose_sigma"]
-    if given is not None:
-        along, about = given.translation, given.rotation
-    else:
-        along, about = shared["shift"].sigma, math.degrees(shared["tilt"].sigma)
-    camera = "" if shared["intrinsics_sigma"] is None else ", and by the camera's intrinsics"
-    if along == about == 0 and not camera:
-        return f"  sigma: frames agree as wholes within their noise ({shared['source']})\n"
-    off = f"{1e3 * along:.1f} mm, {about:.2f} degrees{camera}"
-    return f"  sigma: frames are off as wholes by {off} ({shared['source']})\n"
-
-
-def _describe_shares(report: Mapping[str, Any]) -> str:
-    """What photographs brought for heights, as a line; nothing where they were not asked."""
-    if report["options"]["fusion"].heights_from == "depth":
-        return ""
-    return f"  photographs brought {report['color_share']:.1%} of the information about heights\n"
-
-
-def _describe_poses(report: Mapping[str, Any]) -> str:
-    """Where estimated poses and their scale are from, as lines; nothing where poses were given."""
-    source = report.get("poses_from", "given")
-    if source == "given":
-        return ""
-    states = report.get("tracking", {}).get("states", {})
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    scale = ""
-    if "scale_from" in report:
-        scale = "; of unknown scale" if report["up_to_scale"] else f"; scale from {report['scale_from']}"
-    refinement = report.get("pose_refinement", {})
-    failed = refinement.get("failed")
-    unknown = f"  sigma does not know what the poses are off by: {failed}\n" if failed else ""
-    shutter, rows = refinement.get("shutter_readout"), ""
-    if shutter is not None and shutter["undone"]:
-        took = f"{1e3 * shutter['undone']:.1f} ± {1e3 * shutter['sigma']:.1f} ms"
-        rows = f"  shutter: {took} from the first row to the last, undone in the photographs\n"
-    if not refinement.get("settled", True):
-        rows += "  shutter and clock: had not settled when given up, see pose_refinement in report.json\n"
-    moved = ""
-    if "moved_m_rms" in refinement:
-        moved = f": moved by {1e3 * refinement['moved_m_rms']:.1f} mm, {refinement['turned_degrees_rms']:.2f} degrees"
-        if refinement["alone"]:
-            moved += f"; {refinement['alone']} photographs share no points with others, and keep theirs"
-        if refinement["unread"]:
-            moved += f"; {len(refinement['unread'])} photographs cannot be read, the first is {refinement['unread'][0]}"
-    photographs = refinement.get("photographs", {})
-    if "time_offset" in photographs:
-        rows += f"  photographs' {describe_time_offset(photographs)}\n"
-    return f"  poses {source}{f' ({counts})' if counts else ''}{moved}{scale}\n{rows}{unknown}"
-
-
-def _describe_rate(report: Mapping[str, Any]) -> str:
-    """How long following a camera by its photographs took, as lines; nothing where it was not followed."""
-    stages = report["stages"]
-    if "track_ms" not in stages:
-        return ""
-    line = f"  tracking {stages['track_ms']:.0f} ms a frame"
-    if "track_keyframe_ms" in stages:
-        line += f", {stages['track_keyframe_ms']:.0f} where it becomes a keyframe"
-    if "depth_ms" in stages and "fuse_ms" in stages:  # not where the last frames alone got a depth
-        line += f"; depth {stages['depth_ms']:.0f} and fusion {stages['fuse_ms']:.0f} ms a fused frame"
-    live = report.get("live")
-    if live is None:
-        return f"{line} (medians)\n"
-    dropped = sum(frame.reason.startswith("dropped to keep up") for frame in report["frames_skipped"])
-    size = "full resolution" if live["pixels"] == 1 else f"1/{live['pixels']} of the resolution"
-    return (
-        f"{line} (medians)\n"
-        f"  live: {report['frames']} frames followed, {dropped} dropped to keep up, {live['behind_s']:.1f} s behind at "
-        f"last; {live['keyframes'] - live['keyframes_without_depth']} of {live['keyframes']} keyframes had time for a "
-        f"depth, at {size}\n"
-    )
-
-
-def _print_summary(folder: Path, finished: FinishedMap) -> None:
-    report, surface = finished.report, finished.surface
-    rows, cols = surface.shape
-    skipped = report["frames_skipped"]
-    print(
-        f"{folder}: {report['frames_used']} frames fused{_why_partial(finished)}, "
-        f"{report['frames_per_second']:.1f} a second\n"
-        f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
-        + _describe_sigma(report)
-        + f"\n  {describe_camera(report)}\n"
-        f"  {describe_time_offset(report)}\n"
-        + _describe_shares(report)
-        + _describe_shared(report["shared_errors"])
-        + _describe_poses(report)
-        + _describe_rate(report)
-        + f"  frame: {report['placement']['T_world_map_from']}"
-        + _describe_clipping(report["placement"]["bounds_from"])
-    )
-    for frame in skipped[:5]:
-        print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")
-    if len(skipped) > 5:
-        print(f"  … and {len(skipped) - 5} more, see report.json")
-    if report["photographs_missing"]:
-        print(f"  {len(report['photographs_missing'])} photographs that rgb.txt names are not there")
-    print("  wrote " + ", ".join(finished.files) + ": look at " + str(folder / "preview.png"))

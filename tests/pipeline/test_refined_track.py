@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.sparse import csr_array
 
-from glrender.cli.fuse import _describe_poses
+from glrender.cli.fuse_summary import describe_poses
 from glrender.errors import InputError
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
@@ -150,5 +150,5 @@ def test_a_live_map_whose_poses_cannot_be_judged_stays_and_it_is_said(monkeypatc
     fusion = SimpleNamespace(added={}, displaced_by=told.append)
     report = tracked_photographs._judge(SimpleNamespace(), SimpleNamespace(), (), fusion)
     assert told == []
-    lines = _describe_poses({"poses_from": "tracked"} | report)
+    lines = describe_poses({"poses_from": "tracked"} | report)
     assert lines.splitlines()[-1].endswith("what the poses are off by: none of 3 photographs shows a point of another")
