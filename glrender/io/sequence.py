@@ -22,7 +22,7 @@ from glrender.io.camera_file import CameraFile, read_camera
 from glrender.io.color import bytes_to_linear
 from glrender.io.files import data_lines
 from glrender.io.images import SATURATED, FrameError, read_color, read_depth
-from glrender.io.rectify import Resampling
+from glrender.io.resampling import Resampling
 from glrender.io.selection import selected_lines
 from glrender.io.trajectory import Trajectory, read_pose, read_trajectory
 

@@ -5,7 +5,7 @@ import pytest
 
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
-from glrender.io.rectify import Resampling
+from glrender.io.resampling import Resampling
 
 LENS = (0.26, -0.6, -0.005, 0.003, 0.3)
 DISTORTED = Camera(160, 120, 130.0, 128.0, 78.0, 63.0, LENS)

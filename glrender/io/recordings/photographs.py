@@ -7,7 +7,7 @@ from glrender.geometry.camera import Camera
 from glrender.io.color import bytes_to_linear
 from glrender.io.images import FrameError
 from glrender.io.recordings.recording import Recording
-from glrender.io.rectify import Resampling
+from glrender.io.resampling import Resampling
 from glrender.io.sequence import Frame
 
 
