@@ -7,7 +7,7 @@ from rich.console import Console
 from glrender.bench.batch_tables import batch_tables
 from glrender.bench.benchmark import Report
 from glrender.bench.fusion_tables import aging_lines, fusion_tables, unusable_lines
-from glrender.bench.solver_benchmark import print_solver_report
+from glrender.bench.solver_tables import solver_lines, solver_tables
 from glrender.bench.stage_tables import roofline_tables, stage_tables
 from glrender.bench.timing import NOISY
 
@@ -19,7 +19,10 @@ def print_report(report: Report, console: Console) -> None:
     for table in stage_tables(report.stages, report.stage_peers):
         console.print(table)
     if report.solvers is not None:
-        print_solver_report(report.solvers, console)
+        for line in solver_lines(report.solvers):
+            console.print(line, highlight=False, markup=False)
+        for table in solver_tables(report.solvers):
+            console.print(table)
     if report.fusion:
         for table in fusion_tables(report.fusion):
             console.print(table)

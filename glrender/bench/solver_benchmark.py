@@ -1,15 +1,12 @@
-"""The measurement of the solvers alone, up to large maps, and its tables."""
+"""The measurement of the solvers alone, up to large maps."""
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from rich.console import Console
-
 from glrender.bench.peers import SOLVERS, load_peers
-from glrender.bench.solvers import TOLERANCE, SolverTimes, iteration_counts, time_solvers
-from glrender.bench.tables import plain_table, solver_table
+from glrender.bench.solvers import SolverTimes, iteration_counts, time_solvers
 from glrender.gl.context import Context
 
 
@@ -63,19 +60,3 @@ def run_solver_benchmark(
         times=tuple(times),
         counts=counts,
     )
-
-
-def print_solver_report(report: SolverReport, console: Console) -> None:
-    """Print both tables of a report."""
-    before, after = report.load
-    console.print(f"{report.cores} cores, load {before:.1f} before and {after:.1f} after, {report.rounds} rounds")
-    for peer, version in report.peers.items():
-        console.print(f"{peer}: {version}", highlight=False, markup=False)
-    console.print(solver_table(report.times))
-    table = plain_table(f"iterations of multigrid down to a residual of {TOLERANCE:.0e}")
-    table.add_column("vertices", justify="left")
-    for n in report.counts:
-        table.add_column(str(n), justify="right")
-    for kind in dict.fromkeys(kind for counts in report.counts.values() for kind in counts):
-        table.add_row(kind, *(str(counts.get(kind, "")) for counts in report.counts.values()))
-    console.print(table)

@@ -1,10 +1,8 @@
-"""What the benchmark's tables have in common, and the solvers' table."""
+"""What the benchmark's tables have in common."""
 
 from rich import box
 from rich.table import Table
 
-from glrender.bench.ceilings import HOST_COPY
-from glrender.bench.solvers import SolverTimes
 from glrender.bench.timing import Timing
 
 
@@ -19,19 +17,3 @@ def plain_table(title: str, *headings: str) -> Table:
 def milliseconds(timing: Timing) -> tuple[str, str]:
     """Median and minimum."""
     return f"{timing.median:.2f}", f"{timing.minimum:.2f}"
-
-
-def solver_table(solvers: tuple[SolverTimes, ...]) -> Table:
-    """Times, iterations, and how many times as long as a peer multigrid takes, by size of map."""
-    table = plain_table("solvers, heights after one frame of depth and a weak prior")
-    for heading in ("vertices", "solver", "median", "min", "ns/unknown", "steps", "ours x"):
-        table.add_column(heading, justify="left" if heading == "solver" else "right")
-    for size in solvers:
-        for name, timing in size.timings.items():
-            if name == HOST_COPY:
-                continue
-            ratio = f"{size.ratios[name]:.2f}" if name in size.ratios else ""
-            steps = str(size.iterations.get(name) or "")
-            unknown = f"{size.per_unknown(name):.0f}"
-            table.add_row(str(size.vertices), name, *milliseconds(timing), unknown, steps, ratio)
-    return table

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from glrender.bench import peers
 from glrender.bench.peers import SOLVERS, PeerMissing, SolverPeer, load_peer
-from glrender.bench.solver_benchmark import print_solver_report, run_solver_benchmark
+from glrender.bench.solver_benchmark import run_solver_benchmark
+from glrender.bench.solver_tables import solver_tables
 from glrender.bench.solvers import MULTIGRID, SETUP, SolverTimes, fusion_system
 from glrender.bench.timing import Timing
 from glrender.gl.context import Context
@@ -25,7 +26,7 @@ def test_a_small_run() -> None:
     assert report.counts[65]["heights"] == size.iterations[MULTIGRID]
     assert all(0 < count <= 15 for count in report.counts[65].values())
     out = StringIO()
-    print_solver_report(report, Console(file=out, width=100))
+    Console(file=out, width=100).print(*solver_tables(report))
     assert "with three colours" in out.getvalue()
     account = json.loads(json.dumps(to_json(report.account()), allow_nan=False))
     assert account["times"][0]["milliseconds"][MULTIGRID]["median"] > 0
