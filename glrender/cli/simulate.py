@@ -18,7 +18,7 @@ from glrender.io.staged_folder import SIMULATION, StagedFolder
 from glrender.simulate.elevation import BUILTIN, read_elevation
 from glrender.simulate.noise import NoiseModel
 from glrender.simulate.path import make_path
-from glrender.simulate.recording import Recording, record
+from glrender.simulate.recording import RecordingSummary, record
 from glrender.simulate.scene import Scene, with_texture
 from glrender.simulate.terrain import make_terrain
 
@@ -139,7 +139,9 @@ def _check(options: SimulateOptions) -> None:
                 raise UsageError(f"--{name.replace('_', '-')}: received {received}, expected {condition}")
 
 
-def _account(options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: Recording) -> dict[str, object]:
+def _account(
+    options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: RecordingSummary
+) -> dict[str, object]:
     """What `simulation.json` tells beside the list of files."""
     truth = scene.truth
     return {
@@ -152,7 +154,7 @@ def _account(options: SimulateOptions, scene: Scene, noise: NoiseModel, recordin
     }
 
 
-def _print_summary(options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: Recording) -> None:
+def _print_summary(options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: RecordingSummary) -> None:
     truth, out = scene.truth, options.out
     x, y = truth.axes()
     relief = np.nanmax(truth.heights) - np.nanmin(truth.heights)

@@ -16,8 +16,8 @@ from glrender.simulate.scene import Scene
 
 
 @dataclass(frozen=True)
-class Recording:
-    """What was written."""
+class RecordingSummary:
+    """What was written of a scene."""
 
     frames: int
     """Frames in the sequence; fewer than the scene has if it was interrupted."""
@@ -34,7 +34,7 @@ def record(
     seed: np.random.SeedSequence,
     folder: Path,
     advance: Callable[[int, int], None] = lambda done, total: None,
-) -> Recording:
+) -> RecordingSummary:
     """Write `scene` into `folder`: a sequence, `truth.npz` and `truth_trajectory.txt`.
 
     Images come from the true poses, the sequence's trajectory is the one with noise. `advance` is called with
@@ -64,4 +64,4 @@ def record(
     writer.finish(Trajectory(scene.times[:done], np.stack(measured)))
     write_trajectory(folder / "truth_trajectory.txt", Trajectory(scene.times[:done], scene.poses[:done]))
     scene.truth.save(folder / "truth.npz")
-    return Recording(done, depth_scale, seen / done)
+    return RecordingSummary(done, depth_scale, seen / done)

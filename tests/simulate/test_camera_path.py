@@ -64,7 +64,7 @@ def test_frames_are_equally_far_apart(kind: str) -> None:
 @pytest.mark.parametrize("size", [(2.0, 2.0), (6.0, 3.0)])
 def test_a_fly_over_sees_all_of_the_ground(size: tuple[float, float]) -> None:
     terrain = make_terrain(read_elevation("builtin"), size)
-    vertices = terrain.vertices()
+    vertices = terrain.vertices()[::7]
     seen = np.zeros(len(vertices), dtype=bool)
     for pose in make_path("flyover", terrain, CAMERA, 60, altitude=1.0):
         u, v = CAMERA.project((vertices - pose[:3, 3]) @ pose[:3, :3]).T

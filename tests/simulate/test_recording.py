@@ -14,7 +14,7 @@ from glrender.io.trajectory import read_trajectory
 from glrender.simulate.elevation import read_elevation
 from glrender.simulate.noise import NoiseModel
 from glrender.simulate.path import make_path
-from glrender.simulate.recording import Recording, record
+from glrender.simulate.recording import RecordingSummary, record
 from glrender.simulate.scene import Scene, with_texture
 from glrender.simulate.terrain import make_terrain, refine
 
@@ -35,7 +35,7 @@ def scene() -> Scene:
 
 def recorded(
     context: Context, scene: Scene, folder: Path, noise: NoiseModel | None = None, seed: int = 1, **options: object
-) -> tuple[Recording, Sequence]:
+) -> tuple[RecordingSummary, Sequence]:
     recording = record(context, scene, noise or NoiseModel(), np.random.SeedSequence(seed), folder, **options)
     return recording, open_sequence(folder)
 
