@@ -9,7 +9,7 @@ from typing import Any
 
 import moderngl
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
@@ -204,7 +204,7 @@ class GpuNormalEquations:
         scaled, residual, size = map(float, _from_order(order))
         return FrameStatistics(sums["measured"], sums["trusted"], residual, size, max(1.0, 1.4826 * scaled))
 
-    def _read(self, name: str, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    def _read(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         array = self._recycler.empty(shape, dtype)
         self._read_back.read(self._buffers[name], array)
         return array

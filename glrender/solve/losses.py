@@ -5,8 +5,9 @@ one that a reweighted step descends. All agree with r²/2 for small r, where the
 larger residuals; the defaults keep 95 % of the efficiency of least squares on Gaussian noise.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ class Tukey:
         return np.square(1 - np.minimum(np.square(r / self.k), 1))
 
 
-_LOSSES: dict[str, Any] = {"squared": Squared, "huber": Huber, "cauchy": Cauchy, "tukey": Tukey}
+_LOSSES: dict[str, Callable[..., Loss]] = {"squared": Squared, "huber": Huber, "cauchy": Cauchy, "tukey": Tukey}
 
 
 def make_loss(name: str, k: float | None = None) -> Loss:
@@ -105,5 +106,5 @@ def make_loss(name: str, k: float | None = None) -> Loss:
     return kind(k)
 
 
-def _check_k(loss: Any) -> None:
+def _check_k(loss: Huber | Cauchy | Tukey) -> None:
     object.__setattr__(loss, "k", check_positive(f"{type(loss).__name__} k", loss.k))
