@@ -21,7 +21,12 @@ from glrender.render.forward import NEAR
 
 Poses = NDArray[np.float64]
 Point = tuple[float, float, float]
-Range = float | tuple[float, float]
+
+MOST = 10_000_000
+"""Views that are worked out at once, at most: their poses take 1.3 GB."""
+
+SMALLEST_FOV = 1e-3
+"""Degrees: at less, a focal length would be more pixels than float32 counts."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class CameraSpec:
     def __post_init__(self) -> None:
         if (self.fov is None) == (self.fx is None):
             raise InputError("fov, fx: expected one of them")
-        if self.fov is not None and not 0 < self.fov < 180:
-            raise InputError(f"fov: received {self.fov:g}, expected more than 0 and less than 180 degrees")
+        if self.fov is not None and not SMALLEST_FOV <= self.fov < 180:
+            raise InputError(f"fov: received {self.fov:g}, expected {SMALLEST_FOV:g} to less than 180 degrees")
         check_positive("near", self.near)
         self.camera()
 
@@ -230,6 +235,7 @@ class Grid(_Computed):
 
     def __post_init__(self) -> None:
         _check_counts(rows=self.rows, columns=self.columns)
+        _check_counts(**{"rows x columns": self.rows * self.columns})
         check_positive("altitude", self.altitude)
         if not 0 < self.pitch <= 90:
             raise InputError(f"pitch: received {self.pitch:g}, expected more than 0 and at most 90 degrees")
@@ -268,6 +274,9 @@ class Random(_Computed):
     def __post_init__(self) -> None:
         _check_counts(count=self.count)
         _check_elevations(*self.elevation)
+        _check_range("elevation", *self.elevation)
+        if self.radius is not None:
+            _check_range("radius", *self.radius)
         if self.seed < 0 or self.spread < 0:
             raise InputError(f"seed, spread: received {self.seed}, {self.spread:g}, expected 0 or more")
 
@@ -334,8 +343,13 @@ def _spread(low: float, high: float, count: int) -> NDArray[np.float64]:
 
 def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name}: received {count}, expected at least 1 view")
+        if not 1 <= count <= MOST:
+            raise InputError(f"{name}: received {count}, expected 1 to {MOST:,} views")
+
+
+def _check_range(name: str, low: float, high: float) -> None:
+    if low > high:
+        raise InputError(f"{name}: received {low:g} to {high:g}, expected the lesser first")
 
 
 def _check_elevations(*elevations: float) -> None:

@@ -5,7 +5,6 @@ and the docstrings under them are the help. Only the module of the verb that is 
 """
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -69,6 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report("interrupted", FAILED, debug)
     except GlrenderError as error:
         return _report(str(error), error.exit_status, debug)
+    except MemoryError as error:
+        said = str(error) or "no room for another array"
+        return _report(f"out of memory: {said}; smaller images or a coarser map take less", FAILED, debug)
+    except OSError as error:  # of a file that readers and writers do not speak of themselves
+        place = "" if error.filename is None else f"{error.filename}: "
+        return _report(f"{place}{error.strerror or error}", FAILED, debug)
     except Exception as error:  # whatever a verb did not foresee still ends in one line, not in a traceback
         name = type(error).__name__
         return _report(f"unexpected {name}: {error} (run again with --debug for the traceback)", FAILED, debug)
@@ -114,6 +119,8 @@ def _read_options(options_type: Any, verb: str, arguments: list[str]) -> Any | N
     import tyro
     from tyro.conf import DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName
 
+    from glrender.cli.complaints import told_in_one_line
+
     config = (DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName)
     complaint = StringIO()
     try:
@@ -122,29 +129,7 @@ def _read_options(options_type: Any, verb: str, arguments: list[str]) -> Any | N
     except SystemExit as end:
         if not end.code:
             return None
-        raise UsageError(f"{_unbox(complaint.getvalue())} (see glrender {verb} -h)") from None
-
-
-_NO_VALUE = re.compile(r"Error parsing (\S+): no type matching (.+) could be instantiated from \[(.*?)\]\.")
-"""How tyro begins to tell of a value that is none; what follows are the types of our own options."""
-
-
-def _unbox(text: str) -> str:
-    """What tyro says in a framed box of several paragraphs, as one line without its own pointer to the help."""
-    text = re.sub(r"\x1b\[[0-9;]*m|\[/?bold\]", "", text)
-    paragraphs: list[list[str]] = [[]]
-    for line in text.splitlines()[1:]:  # the first is the frame, with a title that the text repeats
-        words = line.strip("│ ")
-        if set(words) <= set("─-╰╯"):
-            paragraphs.append([])
-        else:
-            paragraphs[-1].append(words)
-    said = (" ".join(paragraph) for paragraph in paragraphs)
-    line = "; ".join(part for part in said if part and not part.startswith(("For full helptext", "Argument helptext")))
-    if (value := _NO_VALUE.match(line)) is not None:
-        option, expected, received = value.groups()
-        return f"{option}: received {received}, expected {re.sub('[{}]', '', expected)}"
-    return line
+        raise UsageError(f"{told_in_one_line(complaint.getvalue())} (see glrender {verb} -h)") from None
 
 
 def _report(message: str, status: int, debug: bool) -> int:

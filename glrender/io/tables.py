@@ -17,6 +17,12 @@ from glrender.errors import InputError
 
 Kind = TypeVar("Kind")
 
+_SHOWN = 120
+"""Characters of a value that a message shows: a table in the place of a list may hold ten thousand poses."""
+
+_LARGEST = {int: 1e18, float: 1e100}
+"""What numbers stay below: what counts has 64 bits, and a square or a product of three lengths is still a number."""
+
 
 def load_table(path: Path) -> dict[str, Any]:
     """The content of a .toml or .json file; InputError if it is missing, malformed or no table."""
@@ -40,7 +46,7 @@ def load_table(path: Path) -> dict[str, Any]:
 def read_table(where: str, table: Any, kind: type[Kind]) -> Kind:
     """A `kind`, a frozen dataclass, of a table; InputError names the keys that are unknown, missing or unusable."""
     if not isinstance(table, Mapping):
-        raise InputError(f"{where}: received {table!r}, expected a table of {_keys(kind)}")
+        raise InputError(f"{where}: received {_shown(table)}, expected a table of {_keys(kind)}")
     check_keys(where, table, [field.name for field in fields(kind)])  # type: ignore[arg-type]
     hints = get_type_hints(kind)
     values = {}
@@ -58,7 +64,7 @@ def read_table(where: str, table: Any, kind: type[Kind]) -> Kind:
 def read_typed_tables(where: str, tables: Any, kinds: Mapping[str, type[Kind]]) -> tuple[Kind, ...]:
     """A list of tables, each of the kind that its key `type` names; at least one."""
     if not isinstance(tables, list) or not tables:
-        raise InputError(f"{where}: received {tables!r}, expected a list of one or more tables")
+        raise InputError(f"{where}: received {_shown(tables)}, expected a list of one or more tables")
     return tuple(_read_typed(f"{where}[{k}]", table, kinds) for k, table in enumerate(tables))
 
 
@@ -71,11 +77,13 @@ def check_keys(where: str, table: Mapping[str, Any], valid: list[str]) -> None:
 
 def _read_typed(where: str, table: Any, kinds: Mapping[str, type[Kind]]) -> Kind:
     if not isinstance(table, Mapping) or "type" not in table:
-        raise InputError(f"{where}: received {table!r}, expected a table whose key 'type' is one of {', '.join(kinds)}")
+        raise InputError(
+            f"{where}: received {_shown(table)}, expected a table whose key 'type' is one of {', '.join(kinds)}"
+        )
     name = table["type"]
-    if name not in kinds:
+    if not isinstance(name, str) or name not in kinds:
         meant = _meant(str(name), list(kinds))
-        raise InputError(f"{where}: type: received {name!r};{meant} expected one of {', '.join(kinds)}")
+        raise InputError(f"{where}: type: received {_shown(name)};{meant} expected one of {', '.join(kinds)}")
     return read_table(f"{where} ({name})", {key: value for key, value in table.items() if key != "type"}, kinds[name])
 
 
@@ -90,14 +98,19 @@ def _read(where: str, value: Any, hint: Any) -> Any:
         return _read(where, value, inner[-1])
     if origin is Literal:
         if value not in arguments:
-            raise InputError(f"{where}: received {value!r}, expected one of {', '.join(map(repr, arguments))}")
+            raise InputError(f"{where}: received {_shown(value)}, expected one of {', '.join(map(repr, arguments))}")
         return value
     if origin is tuple:
         return _read_tuple(where, value, arguments)
     if is_dataclass(hint):
         return read_table(where, value, hint)  # type: ignore[arg-type]
     if not _fits(value, hint):
-        raise InputError(f"{where}: received {value!r}, expected {_EXPECTED[hint]}")
+        raise InputError(f"{where}: received {_shown(value)}, expected {_EXPECTED[hint]}")
+    # Both kinds of files know nan and inf, and whole numbers of any length.
+    if hint in (int, float) and not abs(value) < _LARGEST[hint]:
+        raise InputError(
+            f"{where}: received {_shown(value)}, expected {_EXPECTED[hint]} less than {_LARGEST[hint]:.0e}"
+        )
     return hint(value)
 
 
@@ -105,7 +118,7 @@ def _read_tuple(where: str, value: Any, arguments: tuple[Any, ...]) -> tuple[Any
     variable = arguments[-1] is Ellipsis
     if not isinstance(value, list) or (not variable and len(value) != len(arguments)):
         count = "a list" if variable else f"a list of {len(arguments)}"
-        raise InputError(f"{where}: received {value!r}, expected {count}")
+        raise InputError(f"{where}: received {_shown(value)}, expected {count}")
     kinds = [arguments[0]] * len(value) if variable else arguments
     return tuple(_read(f"{where}[{k}]", item, kind) for k, (item, kind) in enumerate(zip(value, kinds, strict=True)))
 
@@ -126,6 +139,12 @@ def _keys(kind: type) -> str:
 def _meant(received: str, valid: list[str]) -> str:
     guess = get_close_matches(received, valid, n=1)
     return f" did you mean {guess[0]!r}?" if guess else ""
+
+
+def _shown(value: Any) -> str:
+    """`value` as a message has it, cut off where it is long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _name(content: Any) -> str:

@@ -47,6 +47,8 @@ class HeightMapObject:
     def __post_init__(self) -> None:
         if self.color is not None and self.texture:
             raise InputError("color, texture: received both, expected one of them")
+        if self.color is not None and not all(0 <= value <= 1 for value in self.color):
+            raise InputError(f"color: received {', '.join(f'{value:g}' for value in self.color)}, expected 0 to 1 each")
         if self.T_world_map is not None:
             check_pose("T_world_map", self.T_world_map)
 
@@ -171,6 +173,8 @@ def file_digest(source: str) -> str:
             raise InputError(f"{source}: no such file") from None
         except OSError as error:
             raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
+        except ValueError as error:  # of what no file system takes for a name, such as a zero byte
+            raise InputError(f"{source!r}: names no file: {error}") from None
 
 
 def _beside(folder: Path, source: str) -> str:

@@ -46,13 +46,13 @@ def make_terrain(
     spacing = check_positive(
         "spacing", spacing if spacing is not None else own.spacing if own else short * DEFAULT_SPACING
     )
-    cols, rows = (math.floor(length / spacing + 1e-6) + 1 for length in size)
+    cols, rows = (math.floor(min(length / spacing, MAX_VERTICES) + 1e-6) + 1 for length in size)
     if min(rows, cols) < 2:
         raise InputError(f"spacing: received {spacing:g} m, expected at most the terrain's shorter side, {short:g} m")
     if rows * cols > MAX_VERTICES:
         raise InputError(
-            f"spacing: {spacing:g} m on {size[0]:g} x {size[1]:g} m makes {rows} x {cols} vertices, "
-            f"expected at most {MAX_VERTICES:,}; choose a larger spacing or a smaller size"
+            f"spacing: {spacing:g} m on {size[0]:g} x {size[1]:g} m makes more than {MAX_VERTICES:,} vertices; "
+            "choose a larger spacing or a smaller size"
         )
     if origin is None:
         origin = own.origin if own else (-spacing * ((cols - 1) // 2), -spacing * ((rows - 1) // 2))

@@ -1,5 +1,6 @@
 """Job files: what they may say, what views come of it, and what is refused by name."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,17 +128,32 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"sceen": []}, "unknown key 'sceen'; did you mean 'scene'? the keys are scene, camera, views, outputs"),
     ({"camera": {"width": 3, "height": 2, "fow": 5}}, "camera: unknown key 'fow'; did you mean 'fov'?"),
     ({"camera": {"width": 3, "height": 2}}, "camera: fov, fx: expected one of them"),
-    ({"camera": {"width": 3, "height": 2, "fov": 180}}, "fov: received 180, expected more than 0 and less than 180"),
+    ({"camera": {"width": 3, "height": 2, "fov": 180}}, "fov: received 180, expected 0.001 to less than 180 degrees"),
+    ({"camera": {"width": 3, "height": 2, "fov": 1e-320}}, "fov: received 9.99989e-321, expected 0.001 to less than"),
     ({"camera": {"width": 0, "height": 2, "fov": 90}}, "camera width: received 0"),
     ({"camera": None}, "no key 'camera'"),
     ({"views": []}, "views: received [], expected a list of one or more tables"),
-    ({"views": [{"type": "orbit", "count": 0}]}, "count: received 0, expected at least 1 view"),
+    ({"views": [{"type": "orbit", "count": 0}]}, "count: received 0, expected 1 to 10,000,000 views"),
+    ({"views": [{"type": "orbit", "count": 10**8}]}, "count: received 100000000, expected 1 to 10,000,000 views"),
+    ({"views": [{"type": "orbit", "count": 1, "start": math.nan}]}, "start: received nan, expected a number less than"),
     ({"views": [{"type": "orbitt"}]}, "type: received 'orbitt'; did you mean 'orbit'? expected one of poses, look_at"),
     ({"views": [{"type": "orbit", "count": 1, "radius": -1}]}, "radius: received -1, expected more than 0"),
     ({"views": [{"type": "orbit", "count": 1, "elevation": 91}]}, "elevation: received 91"),
     ({"views": [{"type": "poses", "T_world_camera": []}]}, "views: there are none, expected at least one"),
     ({"views": [{"type": "trajectory", "source": "no.txt"}]}, "no.txt: no such file"),
     ({"views": [{"type": "grid", "rows": 1, "columns": 1, "altitude": 0}]}, "altitude: received 0.0"),
+    (
+        {"views": [{"type": "grid", "rows": 4000, "columns": 4000, "altitude": 1}]},
+        "rows x columns: received 16000000, expected 1 to 10,000,000 views",
+    ),
+    (
+        {"views": [{"type": "random", "count": 1, "seed": 1, "elevation": [80, 20]}]},
+        "elevation: received 80 to 20, expected the lesser first",
+    ),
+    (
+        {"views": [{"type": "random", "count": 1, "seed": 1, "radius": [3, 2]}]},
+        "radius: received 3 to 2, expected the lesser first",
+    ),
     ({"views": [{"type": "look_at", "eyes": [[0, 0, 1]], "targets": []}]}, "targets: received 0 for 1 eyes"),
     ({"views": [{"type": "random", "count": 1, "seed": -1}]}, "seed, spread: received -1, 0, expected 0 or more"),
     ({"outputs": [{"type": "image"}, {"type": "image"}]}, "outputs: two have the name 'image'"),
@@ -148,6 +164,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"outputs": [{"type": "jacobian", "of": "depth", "wrt": "color"}]}, "wrt: received 'color', but depth depends on"),
     ({"outputs": [{"type": "video", "rate": 0}]}, "rate, quality: received 0, 20"),
     ({"scene": [{"type": "heightmap", "source": "none.npz"}]}, "none.npz: no such file"),
+    ({"scene": [{"type": "heightmap", "source": "a\0b.npz"}]}, "names no file: embedded null byte"),
+    ({"scene": [{"type": [], "source": "map.npz"}]}, "type: received []; expected one of heightmap"),
+    (
+        {"scene": [{"type": "heightmap", "source": "map.npz", "color": [128, 64, 32]}]},
+        "color: received 128, 64, 32, expected 0 to 1 each",
+    ),
 ]
 
 

@@ -36,6 +36,14 @@ class Options:
     """Seconds."""
     size: tuple[float, float] | None = None
     """Metres."""
+    noise: tuple[float, float] = (0.0, 0.0)
+    """Metres and degrees."""
+    frames: int = 1
+    """How many."""
+    rate: float = 1.0
+    """A second."""
+    kind: Literal["round", "flat"] | None = None
+    """Of what kind."""
     strict: bool = False
     """Fail at the first."""
     do: str = "nothing"
@@ -50,6 +58,10 @@ def run(options: Options) -> int:
         raise UsageError("--bounds: wrong way round")
     if options.do == "bug":
         raise ZeroDivisionError("division by zero")
+    if options.do == "memory":
+        raise MemoryError("Unable to allocate 37 GiB")
+    if options.do == "file":
+        raise PermissionError(13, "Permission denied", "secret.txt")
     if options.do == "interrupt":
         raise KeyboardInterrupt
     if options.do == "three":
@@ -177,10 +189,25 @@ class TestOptions:
             (["folder", "--stict"], "Unrecognized options: --stict; Perhaps you meant: --strict"),
             (["folder", "--time-offset", "soon"], "--time-offset: received 'soon', expected FLOAT|auto (see"),
             (["folder", "--size", "1"], "--size: received '1', expected FLOAT FLOAT (see"),
+            (["folder", "--noise", "a", "b"], "--noise: received 'a', 'b', expected FLOAT FLOAT (see"),
+            (["folder", "--frames", "1.5"], "--frames: received '1.5', expected INT (see"),
+            (["folder", "--rate", ""], "--rate: received '', expected FLOAT (see"),
+            (["folder", "--kind", "oval"], "--kind: received 'oval', expected one of flat, round (see"),
             (["folder", "more"], "Unrecognized options: more"),
             (["folder", "--T-world-map"], "Missing value for argument '--T-world-map'"),
         ],
-        ids=["missing", "misspelt", "not a number", "too few", "too many", "no value"],
+        ids=[
+            "missing",
+            "misspelt",
+            "not a number",
+            "too few",
+            "no pair",
+            "no whole number",
+            "nothing",
+            "no choice",
+            "too many",
+            "no value",
+        ],
     )
     def test_wrong_ones_are_refused_in_one_line(
         self, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
@@ -200,6 +227,13 @@ class TestEnd:
             ("input", 1, "glrender: error: camera.yaml: no fx; expected a number\n"),
             ("usage", 2, "glrender: error: --bounds: wrong way round\n"),
             ("interrupt", 1, "glrender: error: interrupted\n"),
+            (
+                "memory",
+                1,
+                "glrender: error: out of memory: Unable to allocate 37 GiB; "
+                "smaller images or a coarser map take less\n",
+            ),
+            ("file", 1, "glrender: error: secret.txt: Permission denied\n"),
             (
                 "bug",
                 1,

@@ -1,5 +1,6 @@
 """Tables become dataclasses, and what is wrong with them is said by name."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -54,12 +55,26 @@ def test_values_are_read_by_type() -> None:
         ({"name": "x", "inner": 1}, "t: inner: received 1, expected a table of size"),
         ({"name": "x", "range": [1, 2, 3]}, "t: range: received [1, 2, 3], expected a list of 2"),
         ([], "t: received [], expected a table of name, count"),
+        ({"name": "x", "ratio": math.nan}, "t: ratio: received nan, expected a number less than 1e+100"),
+        ({"name": "x", "ratio": 10**400}, "t: ratio: received 1000000"),
+        (
+            {"name": "x", "count": 10**18},
+            "t: count: received 1000000000000000000, expected a whole number less than 1e+18",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(table: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read_table("t", table, Example)
     assert str(caught.value).startswith(message)
+
+
+def test_of_a_long_value_the_beginning_is_shown() -> None:
+    with pytest.raises(InputError) as caught:
+        read_typed_tables("t", {"poses": [[0.0] * 16] * 10_000}, {"example": Example})
+    assert str(caught.value).startswith("t: received {'poses': [[0.0, 0.0,")
+    assert str(caught.value).endswith("…, expected a list of one or more tables")
+    assert len(str(caught.value)) < 200
 
 
 def test_a_list_holds_kinds_by_their_type() -> None:
