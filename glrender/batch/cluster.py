@@ -6,6 +6,7 @@ comes back to the client, which keeps the manifest. The scheduler gives a task t
 
 import math
 import os
+import re
 import threading
 import time
 import zlib
@@ -22,7 +23,7 @@ from glrender.batch.maker import ViewMaker, limit_threads, write_view
 from glrender.batch.messages import Done, Failed
 from glrender.batch.rendered_view import RenderedView
 from glrender.batch.worker import OF_ONE_VIEW
-from glrender.errors import ContextError, InputError
+from glrender.errors import ContextError, InputError, UsageError
 from glrender.io.files import DiskFullError
 from glrender.parallel import CORES
 
@@ -41,14 +42,19 @@ RECOUNT = 1.0
 PATIENCE = 10
 """Seconds to wait for the scheduler's answer."""
 
+_ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?([^\s:/\[\]]+|\[[^\s/\]]+\]):\d+")
+"""What dask connects to; of anything else, it leaves a client that complains when the process ends."""
+
 
 def run_on_cluster(
     plan: Plan, folder: Path, ledger: Ledger, scheduler: str, devices: Sequence[int], chunk: int = CHUNK
 ) -> None:
     """Render what is missing by the cluster's workers, so many views a task, telling a ledger what becomes of each.
 
-    InputError where there is no scheduler or no worker.
+    UsageError for what is no address of a scheduler; InputError where there is none, or no worker.
     """
+    if _ADDRESS.fullmatch(scheduler) is None:
+        raise UsageError(f"scheduler: received {scheduler!r}, expected its address, such as tcp://host:8786")
     try:
         from distributed import Client
     except ImportError:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 from glrender.batch.job import Plan
 from glrender.batch.outputs import folder_of
 from glrender.errors import InputError, UsageError
-from glrender.io.files import write_bytes, write_error, writing_into
+from glrender.io.files import sole_writer, write_bytes, write_error, writing_into
 from glrender.parallel import CORES
 
 NAME = "manifest.jsonl"
@@ -51,11 +51,13 @@ class Manifest:
         """Open the folder for a job, taking over what an earlier run of it has left.
 
         UsageError if the folder holds anything else, unless `force`: then files of the other job are removed and
-        what does not belong to any job is left alone. InputError if it cannot be written to.
+        what does not belong to any job is left alone. UsageError, too, if another run is writing into it; InputError if
+        it cannot be written to.
         """
         self._plan = plan
         with ExitStack() as stack:
             self.folder = stack.enter_context(writing_into(folder))
+            stack.enter_context(sole_writer(self.folder))
             self._open(force)
             self._stack = stack.pop_all()
 
@@ -153,10 +155,27 @@ def _read(path: Path) -> list[dict[str, Any]]:
     for line in data.split(b"\n")[:-1]:
         try:
             content = json.loads(line)
+            whole = _is_line(content)
         except ValueError:
-            raise InputError(f"{path}: is damaged at {line[:40]!r}; remove it to begin anew") from None
+            whole = False
+        if not whole:
+            raise InputError(f"{path}: is damaged at {line[:40]!r}; remove it to begin anew")
         lines.append(content)
     return lines
+
+
+def _is_line(content: Any) -> bool:
+    """Whether it is what a manifest has in a line, and speaks of files in its own folder only."""
+    if not isinstance(content, dict) or not isinstance(content.get("view", 0), int):
+        return False
+    files = content.get("files", None if "view" in content else {})
+    return isinstance(files, dict) and all(
+        isinstance(record, dict)
+        and record.keys() == {"bytes", "sha256"}
+        and not Path(name).is_absolute()
+        and ".." not in Path(name).parts
+        for name, record in files.items()
+    )
 
 
 def _whole(folder: Path, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

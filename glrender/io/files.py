@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 
 
 class DiskFullError(InputError):
@@ -54,6 +54,31 @@ def writing_into(path: str | Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # from the first on that holds something
             for each in made:
                 each.rmdir()
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Be the only process within such a block for this folder; UsageError if another one is.
+
+    The lock ends with the process, however that ends. File systems that know none, as some that machines share, keep
+    nobody out.
+    """
+    import fcntl  # which not every system has
+
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(opened)
+        raise UsageError(
+            f"{folder}: another run is writing into it; wait until it is done, or choose another folder"
+        ) from None
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(opened)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

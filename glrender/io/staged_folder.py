@@ -7,11 +7,13 @@ to it; a later run of the same verb replaces exactly those files and touches not
 import json
 import os
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from glrender.errors import InputError
 from glrender.interrupt import interruptible_after
+from glrender.io.files import sole_writer
 from glrender.io.report import write_json
 
 STAGE = ".in-the-making"
@@ -43,21 +45,25 @@ class StagedFolder:
     """
 
     def __init__(self, path: Path, origin: Origin) -> None:
-        """Raises InputError if `path` is no folder, holds anything of another origin, or cannot be written."""
+        """Raises InputError if `path` is no folder, holds anything of another origin, or cannot be written, and
+        UsageError if another run is writing into it."""
         self.path = path
         self._origin = origin
         self._made: list[Path] = []
+        self._lock = ExitStack()
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is a file, expected a folder for the {origin.noun}")
         self._old_files = _files_of_earlier(path, origin)
         try:
             self._make_folders(path)
+            self._lock.enter_context(sole_writer(path))
             self.stage = path / STAGE
             if self.stage.exists():  # what a killed run has left
                 shutil.rmtree(self.stage)
             self.stage.mkdir()
         except OSError as error:
             self._remove_made()
+            self._lock.close()
             raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
 
     @property
@@ -71,6 +77,7 @@ class StagedFolder:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.stage, ignore_errors=True)
         self._remove_made()
+        self._lock.close()
 
     def publish(self, record: dict[str, object]) -> None:
         """Put what is in the stage into the folder, in place of the earlier sequence, with `record` beside it.

@@ -23,6 +23,7 @@ from glrender.batch.job import Job, make_plan, read_job
 from glrender.batch.manifest import FileRecord, Manifest
 from glrender.batch.pool import Pool
 from glrender.cli.main import main
+from glrender.errors import InputError, UsageError
 from glrender.gl.egl import devices
 from glrender.io.files import DiskFullError
 
@@ -169,6 +170,41 @@ def test_a_damaged_manifest_is_told_and_a_line_that_was_cut_off_is_no_line(
     manifest.write_bytes(whole.replace(b'{"view"', b'{"vi', 1).replace(b'"bytes"', b"bytes", 1))
     assert batch(job, "--out", out, "--workers", 1) == 1
     assert "manifest.jsonl: is damaged at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [1, 2],
+        {"view": 0},
+        {"view": "0", "files": {}},
+        {"view": 0, "files": {"depth/0.png": {"bytes": 1}}},
+        {"view": 0, "files": {"../mine.txt": {"bytes": 1, "sha256": ""}}},
+        {"files": {"/etc/mine.txt": {"bytes": 1, "sha256": ""}}},
+    ],
+)
+def test_a_manifest_that_speaks_of_other_things_removes_nothing(read: Callable[..., Job], out: Path, line: Any) -> None:
+    mine = out.parent / "mine.txt"
+    mine.write_text("mine")
+    plan = make_plan(read())
+    with Manifest(out, plan) as manifest:
+        manifest.add_view(0, [])
+    with (out / "manifest.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    for force in (False, True):
+        with pytest.raises(InputError, match=r"manifest\.jsonl: is damaged at"):
+            Manifest(out, plan, force=force)
+    assert mine.read_text() == "mine"
+
+
+def test_two_runs_do_not_write_into_one_folder(read: Callable[..., Job], out: Path) -> None:
+    plan = make_plan(read())
+    with Manifest(out, plan) as manifest:
+        with pytest.raises(UsageError, match="out: another run is writing into it; wait until it is done"):
+            Manifest(out, plan, force=True)
+        manifest.add_view(0, [])
+    with Manifest(out, plan) as manifest:
+        assert manifest.done == {0}
 
 
 def test_a_line_that_there_is_half_a_room_for_is_no_line(read: Callable[..., Job], out: Path) -> None:

@@ -16,7 +16,7 @@ from glrender.batch import cluster
 from glrender.batch.job import Job, make_plan
 from glrender.batch.manifest import read_manifest
 from glrender.batch.run import Workers, run_job
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 
 distributed = pytest.importorskip("distributed", reason="an extra that is not installed here")
 
@@ -111,6 +111,12 @@ def test_a_scheduler_that_does_not_answer_is_told(
     with pytest.raises(InputError, match="scheduler: no answer from tcp://127.0.0.1:1"):
         run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler="tcp://127.0.0.1:1")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("address", ["host", "tcp://host", "host:port", "http://host:8786", "tcp://:8786", ""])
+def test_what_is_no_address_is_refused(tmp_path: Path, read: ReadJob, address: str) -> None:
+    with pytest.raises(UsageError, match=f"scheduler: received '{address}', expected its address, such as tcp://host"):
+        run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler=address)
 
 
 def test_a_scheduler_without_workers_is_told(tmp_path: Path, read: ReadJob) -> None:

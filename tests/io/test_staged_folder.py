@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 from glrender.io.staged_folder import CONVERSION, SIMULATION, STAGE, StagedFolder
 
 RECORD = SIMULATION.record
@@ -54,6 +54,16 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.tex").read_text() == "mine"
     with pytest.raises(InputError, match="is a file"):
         StagedFolder(tmp_path / "thesis.tex", SIMULATION)
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    with StagedFolder(tmp_path, SIMULATION) as folder:
+        (folder.stage / "rgb.txt").write_text("mine")
+        with pytest.raises(UsageError, match="another run is writing into it; wait until it is done"):
+            StagedFolder(tmp_path, SIMULATION)
+        folder.publish({})
+    assert (tmp_path / "rgb.txt").read_text() == "mine"
+    simulate(tmp_path, "rgb.txt")
 
 
 def test_a_simulation_and_a_conversion_do_not_replace_each_other(tmp_path: Path) -> None:
