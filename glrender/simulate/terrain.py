@@ -35,9 +35,9 @@ def make_terrain(
     samples runs a bicubic spline, and where the grid is coarser than they are they are smoothed first.
     The lowest height is 0. `origin` is the map x and y of vertex (0, 0); left out, a vertex at the middle
     of the terrain is (0, 0). For what is left out size is 2 x 2, relief and spacing are 1/8 and 1/200 of the
-    shorter side; but a `map.npz` keeps its own size, heights, spacing and origin as far as they are not given
-    here, and its colours, and its frame becomes the world. The heights are numbers that float32 holds exactly,
-    as files and renderings do.
+    shorter side, and where all is flat the relief is 0; but a `map.npz` keeps its own size, heights, spacing
+    and origin as far as they are not given here, and its colours, and its frame becomes the world. The heights
+    are numbers that float32 holds exactly, as files and renderings do.
     """
     own = elevation.map if size is None else None
     extent = _extent(elevation)
@@ -62,7 +62,8 @@ def make_terrain(
     if np.isnan(heights).all():
         raise InputError("terrain: no height is known in the part of the elevations that is used")
     if own is None or relief is not None:
-        heights = _with_relief(heights, short * DEFAULT_RELIEF if relief is None else relief)
+        usual = 0.0 if _is_flat(heights) else short * DEFAULT_RELIEF
+        heights = _with_relief(heights, usual if relief is None else relief)
     colors = None
     if elevation.map is not None and elevation.map.colors is not None:
         channels = np.moveaxis(elevation.map.colors, -1, 0)
@@ -161,9 +162,14 @@ def _with_relief(heights: Grid, relief: float) -> Grid:
     if relief == 0:
         return heights * 0
     check_positive("relief", relief)
-    if high - low <= 1e-10 * max(abs(high), abs(low)):  # the spline's rounding is no relief
+    if _is_flat(heights):
         raise InputError(f"relief: a flat terrain cannot be given a relief of {relief:g} m; ask for a relief of 0")
     return (heights - low) * (relief / (high - low))
+
+
+def _is_flat(heights: Grid) -> bool:
+    low, high = np.nanmin(heights), np.nanmax(heights)
+    return bool(high - low <= 1e-10 * max(abs(high), abs(low)))  # the spline's rounding is no relief
 
 
 def _subdivide(values: Grid, factor: int) -> Grid:

@@ -24,6 +24,8 @@ ZOOM_PER_STEP = 0.88
 """Factor on the distance of one step of the wheel towards the target."""
 FOV_RANGE = (5.0, 120.0)
 """Degrees of vertical field of view."""
+_MARGIN_TALL, _MARGIN_WIDE = 0.12, 0.06
+"""Of the image, what the first view leaves free around a map: above and below, where text is written, and beside it."""
 _STEEPEST = 90.0
 _NEAREST = 1e-4  # metres between camera and target
 
@@ -44,15 +46,30 @@ class Rig:
     """Vertical field of view, degrees."""
 
     @classmethod
-    def looking_at(cls, *surfaces: HeightMap) -> Self:
-        """All of the surfaces that has been seen, from the south-south-west and above."""
-        corners = np.concatenate([_seen_points(surface) for surface in surfaces])
-        low, high = corners.min(axis=0), corners.max(axis=0)
+    def looking_at(cls, *surfaces: HeightMap, aspect: float = 1.5) -> Self:
+        """All of the surfaces that has been seen, from the south-south-west and above, however it is then turned.
+
+        What turns about its middle stays within an upright cylinder: it fills an image of this `aspect`, width by
+        height, but for a margin. The target lies on the cylinder's axis, below the middle, because what is nearer
+        takes more of the image.
+        """
+        points = np.concatenate([_seen_points(surface) for surface in surfaces])
+        low, high = points.min(axis=0), points.max(axis=0)
+        middle, half = (low + high) / 2, (high[2] - low[2]) / 2
+        radius = float(np.hypot(*(points - middle)[:, :2].T).max()) or surfaces[0].spacing
         rig = cls((0.0, 0.0, 0.0), 1.0)
-        radius = max(0.5 * float(np.linalg.norm(high - low)), surfaces[0].spacing)
-        # 0.85: a map is flat, and its bounding sphere larger than what is seen of it aslant.
-        distance = 0.85 * radius / math.sin(math.radians(rig.fov / 2))
-        return replace(rig, target=_point((low + high) / 2), distance=distance)
+        turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+        rim = [np.column_stack([radius * np.cos(turn), radius * np.sin(turn), 0 * turn + z]) for z in (-half, half)]
+        x, y, z = (np.concatenate(rim) @ rig.T_world_camera[:3, :3]).T
+        up = math.tan(math.radians(rig.fov / 2))
+        tall, wide = (1 - _MARGIN_TALL) * up, (1 - _MARGIN_WIDE) * aspect * up
+        # The camera is at (0, aside, ahead) where all lies between the planes through it and the borders of the image.
+        below, above = (y - tall * z).max(), (-y - tall * z).max()
+        aside = (below - above) / 2
+        ahead = min(-(below + above) / (2 * tall), -(x - wide * z).max() / wide)
+        lowered = aside / math.cos(math.radians(rig.elevation))
+        distance = lowered * math.sin(math.radians(rig.elevation)) - ahead
+        return replace(rig, target=_point(middle - [0, 0, lowered]), distance=distance)
 
     @property
     def orientation(self) -> pyrr.Quaternion:

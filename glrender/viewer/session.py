@@ -75,7 +75,7 @@ class Session:
         """Look at another source, as `state` has it or else at all of it."""
         self.source = source
         self._unframed = state is None and not np.isfinite(source.scene.surface.heights).any()
-        self.state = ViewState(Rig.looking_at(*source.scene.surfaces)) if state is None else state
+        self.state = ViewState(self._first_view()) if state is None else state
         self.home = self.state
         self.forget_pick()
 
@@ -106,7 +106,7 @@ class Session:
         if self._unframed and np.isfinite(self.source.scene.surface.heights).any():
             # Of a map that grows, the first view is that of its first frame.
             self._unframed = False
-            self.home = replace(self.home, rig=Rig.looking_at(self.source.scene.surface))
+            self.home = replace(self.home, rig=self._first_view())
             self.state = replace(self.state, rig=self.home.rig)
 
     def press_key(self, key: str, *, control: bool, repeated: bool = False) -> None:
@@ -237,6 +237,10 @@ class Session:
                 lines += more
         notes = Annotations(self.pick, scene.name, lines, self.message or status, self.help)
         self.painter.paint(scene, self.state, self.nudge, notes)
+
+    def _first_view(self) -> Rig:
+        width, height = self.painter.size
+        return Rig.looking_at(*self.source.scene.surfaces, aspect=width / height)
 
     def _here(self) -> tuple[Layer, ...]:
         return layers_here(self.source.scene.surface, self.source.scene.comparison)

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from glrender.errors import InputError
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.recordings.video import SUFFIXES as VIDEO_SUFFIXES
 from glrender.io.sequence import open_sequence
@@ -45,8 +48,7 @@ class StillSource:
         """Look at another of the surfaces."""
         self._number = number % len(self._objects)
         chosen = self._objects[self._number]
-        rows, cols = chosen.surface.shape
-        line = f"{rows} × {cols} vertices, {1e3 * chosen.surface.spacing:.4g} mm apart"
+        line = _describe(chosen.surface)
         if len(self._objects) > 1:
             line = f"{chosen.name}, {self._number + 1} of {len(self._objects)}: {line}"
         others = tuple(each.surface for each in self._objects if each is not chosen)
@@ -65,6 +67,15 @@ class StillSource:
 
     def release(self) -> None:
         """There is nothing to."""
+
+
+def _describe(surface: HeightMap) -> str:
+    rows, cols = surface.shape
+    metres = surface.spacing
+    apart = f"{metres:.4g} m" if metres >= 1 else f"{1e3 * metres:.4g} mm"
+    seen = np.isfinite(surface.heights).mean()
+    some = "" if seen == 1 else f", {seen:.1%} of them seen"
+    return f"{rows} × {cols} vertices, {apart} apart{some}"
 
 
 def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:

@@ -103,13 +103,17 @@ def test_what_makes_no_terrain() -> None:
         make_terrain(elevation, spacing=3)
     with pytest.raises(InputError, match="makes more than 50,000,000 vertices; choose"):
         make_terrain(elevation, spacing=1e-6)
-    with pytest.raises(InputError, match="ask for a relief of 0"):
-        make_terrain(Elevation(np.ones((5, 5))))
-    assert not make_terrain(Elevation(np.ones((5, 5))), relief=0).heights.any()
     corner = np.full((9, 99), np.nan)
     corner[0, 0] = 1
     with pytest.raises(InputError, match="no height is known in the part"):
         make_terrain(Elevation(corner))
+
+
+def test_flat_ground_is_flat_unless_it_is_asked_to_have_relief() -> None:
+    flat = Elevation(np.full((5, 6), 3.0))
+    assert np.ptp(make_terrain(flat).heights) == 0
+    with pytest.raises(InputError, match="a flat terrain cannot be given a relief of 0.5 m"):
+        make_terrain(flat, relief=0.5)
 
 
 def test_refined_ground_has_no_sigma() -> None:

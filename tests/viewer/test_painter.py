@@ -48,7 +48,7 @@ def painter(context):
 
 @pytest.fixture(scope="module")
 def state(hills: HeightMap) -> ViewState:
-    return ViewState(Rig.looking_at(hills).zoom(1.5))
+    return ViewState(Rig.looking_at(hills))
 
 
 def painted(painter: Painter, surface: HeightMap, state: ViewState, nudge: Nudge | None = None) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_all_layers_can_be_painted_on_any_map(painter, hills, state) -> None:
     tilted = replace(hills, T_world_map=se3.exp([0, 0, 0, 0.3, 0.2, 1.0]))
     for surface, count in ((grey, 25), (bare, 17), (tilted, len(LAYERS) - 5)):
         here = layers_here(surface, None)
-        own = replace(state, rig=Rig.looking_at(surface).zoom(1.5))
+        own = replace(state, rig=Rig.looking_at(surface))
         for layer in here:
             pixels = painted(painter, surface, replace(own, layer=layer.name))
             assert len(np.unique(pixels[60:140, 100:].reshape(-1, 3), axis=0)) > 1, layer.name

@@ -1,5 +1,7 @@
 """The free camera moves as a hand expects it to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,7 +83,27 @@ def test_the_first_view_shows_all_that_was_seen() -> None:
     surface = HeightMap(heights, 0.5, (3.0, 4.0), T_world_map=T_world_map)
     rig = Rig.looking_at(surface)
     points = surface.vertices()[np.isfinite(heights).ravel()] @ T_world_map[:3, :3].T + T_world_map[:3, 3]
-    uv = np.array([seen_at(rig, point) for point in points])
-    assert (uv > 0).all()
-    assert (uv < [300, 200]).all()
-    assert np.ptp(uv[:, 1]) > 60, "and not as a speck"
+    for azimuth in (rig.azimuth, 110.0, -130.0):
+        uv = np.array([seen_at(replace(rig, azimuth=azimuth), point) for point in points])
+        assert (uv > [0, 12]).all(), "and neither title nor status are in front of it"
+        assert (uv < [300, 188]).all()
+        assert np.ptp(uv[:, 1]) > 90, "and not as a speck"
+
+
+@pytest.mark.parametrize("aspect", [0.4, 1.0, 1.5, 4.0])
+def test_the_first_view_fills_windows_of_any_shape(aspect: float) -> None:
+    surface = HeightMap(np.zeros((21, 21)), 0.1, (-1.0, -1.0))
+    size = round(200 * aspect), 200
+    rig = Rig.looking_at(surface, aspect=size[0] / size[1])
+    uv = np.array([seen_at(rig, point, size) for point in surface.vertices()])
+    assert (uv > [0, 12]).all()
+    assert (uv < [size[0], 188]).all()
+    assert np.ptp(uv[:, 0]) > 0.75 * size[0] or np.ptp(uv[:, 1]) > 0.65 * size[1]
+
+
+def test_a_map_of_which_one_vertex_was_seen_has_a_first_view() -> None:
+    heights = np.full((3, 3), np.nan)
+    heights[1, 1] = 2.0
+    rig = Rig.looking_at(HeightMap(heights, 0.5))
+    assert 0.5 < rig.distance < 5
+    assert rig.target[2] == pytest.approx(2.0, abs=0.5)

@@ -192,12 +192,17 @@ def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills:
     session.release_button(Button.LEFT, 170, 90)
     assert source.scene.surface is beside
     assert source.scene.others == (hills,)
-    assert source.scene.lines == ("map 1, 2 of 2: 33 × 41 vertices, 50 mm apart",)
+    assert source.scene.lines == ("map 1, 2 of 2: 33 × 41 vertices, 50 mm apart, 94.7% of them seen",)
     assert session.pick is not None
     keys(session, "O")
     assert source.scene.surface is hills
     assert session.pick is None
     np.testing.assert_array_equal(picture(session), before)
+
+
+def test_what_lies_far_apart_is_told_in_metres() -> None:
+    content = Scene.of(HeightMap(np.zeros((3, 4)), 1000.0))
+    assert StillSource("alps", content).scene.lines == ("3 × 4 vertices, 1000 m apart",)
 
 
 def test_the_nearer_object_hides_the_other(painter, hills: HeightMap) -> None:
