@@ -9,6 +9,9 @@
 #ifndef ROUND
 #define ROUND 0
 #endif
+#ifndef LEAST_DEPTH_SLOPE
+#define LEAST_DEPTH_SLOPE 0.3
+#endif
 #ifndef TILE_WIDTH
 #define TILE_WIDTH 64
 #endif
@@ -19,6 +22,7 @@
 layout(local_size_x = TILE_WIDTH, local_size_y = TILE_HEIGHT) in;
 
 uniform sampler2D image;        // predicted depth in its fourth channel
+uniform usampler2D triangles;   // by how much that depends on the height in its third, as bits
 
 void main() {
     ivec2 pixel = ivec2(gl_GlobalInvocationID.xy);
@@ -26,7 +30,8 @@ void main() {
         return;
     }
     DepthReading depth = read_depth(pixel, texelFetch(image, pixel, 0).w);
-    if (!depth.valid || !(depth.sigma > 0.0 && depth.sigma < UNSURE)) {
+    float m_u = uintBitsToFloat(texelFetch(triangles, pixel, 0).z);
+    if (!depth.valid || !(depth.sigma > 0.0 && depth.sigma < UNSURE) || abs(m_u) < LEAST_DEPTH_SLOPE) {
         return;
     }
     float values[KINDS] = float[](abs(depth.residual) / depth.sigma, depth.residual, abs(depth.residual));

@@ -16,6 +16,7 @@ from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.residuals import check_sigmas
 from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
+from glrender.assembly.usable import LEAST_DEPTH_SLOPE
 from glrender.checks import check_pose, check_positive
 from glrender.errors import GLError, InputError, LimitError, UsageError
 from glrender.geometry.camera import Camera
@@ -154,7 +155,11 @@ class GpuNormalEquations:
         rendered = renderer.draw(surface, T).target
         textures = frame.textures | {"surface": renderer.surface_texture, "triangles": rendered.texture("geometry")}
         textures |= {name: rendered.texture(name) for name in rendered.names if name != "geometry"}
-        tile: dict[str, Define] = {"TILE_WIDTH": TILE_WIDTH, "TILE_HEIGHT": TILE_HEIGHT}
+        tile: dict[str, Define] = {
+            "TILE_WIDTH": TILE_WIDTH,
+            "TILE_HEIGHT": TILE_HEIGHT,
+            "LEAST_DEPTH_SLOPE": LEAST_DEPTH_SLOPE,
+        }
         if screened and frame.has_depth:
             for part in (0, 1):
                 histogram = self._pass("histogram.comp", tile | {"ROUND": part})

@@ -15,6 +15,7 @@ from glrender.assembly.robust import loss_parameters
 from glrender.assembly.statistics import FrameStatistics
 from glrender.assembly.stencil import shares
 from glrender.assembly.sweep import Screen, sweep
+from glrender.assembly.usable import LEAST_DEPTH_SLOPE
 from glrender.checks import check_array, check_pose, check_positive
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
@@ -23,7 +24,7 @@ from glrender.parallel import run_parts
 from glrender.recycle import Recycler
 from glrender.render.forward import NEAR
 from glrender.render.layouts import JUMP
-from glrender.render.ray import eye_over
+from glrender.render.ray import Eye, eye_over, hit, to_grid, triangle_of
 from glrender.render.scan import ScanConverter
 from glrender.render.surface import HostSurface
 from glrender.solve.losses import Loss, Squared
@@ -59,10 +60,10 @@ class HostNormalEquations:
         """The equations of a frame at `surface` from a pose (4, 4), camera to world, and what its depths are like.
 
         Colours are estimated beside the heights without telling them anything. Occlusion edges are left out, but for
-        the map's own outline, and pixels whose depth changes by more than `max_depth_slope` metres a metre of height.
-        The loss of depths is widened by the frame's robust scale. Raises InputError for arrays of another shape than
-        the camera's, an image of other channels than the map, or sigmas that are not greater than 0; UsageError where
-        there is nothing to compare.
+        the map's own outline, pixels whose depth changes by more than `max_depth_slope` metres a metre of height, and
+        depths of what is seen from beside (`glrender.assembly.usable.LEAST_DEPTH_SLOPE`). The loss of depths is widened
+        by the frame's robust scale. Raises InputError for arrays of another shape than the camera's, an image of other
+        channels than the map, or sigmas that are not greater than 0; UsageError where there is nothing to compare.
         """
         rows, cols = surface.shape
         slope = check_positive("max_depth_slope", max_depth_slope)
@@ -71,7 +72,7 @@ class HostNormalEquations:
         there = HostSurface.of(surface)
         eye = eye_over(surface, self.camera, check_pose("T_world_camera", T_world_camera), there.height_origin)
         triangles, nearness = self._scanner.scan(there.heights, self.camera, eye, self.near)
-        median, median_abs, scale = _scatter(nearness, depth, sigma)
+        median, median_abs, scale = _scatter(triangles, nearness, there.heights, eye, depth, sigma)
         kind, k = loss_parameters(depth_loss or Squared())
         color_kind, color_k = loss_parameters(color_loss or Squared())
         color_sigma = check_positive("color_sigma", frame.color_sigma)
@@ -119,10 +120,12 @@ class HostNormalEquations:
         return depth, sigma, image
 
 
-def _scatter(nearness: Float32, depth: Float32, sigma: Float32) -> tuple[float, float, float]:
+def _scatter(
+    triangles: UInt32, nearness: Float32, heights: Float32, eye: Eye, depth: Float32, sigma: Float32
+) -> tuple[float, float, float]:
     """The medians and the robust scale of `FrameStatistics`."""
     residual, size = np.empty((2, -(-depth.shape[0] // _EVERY) * -(-depth.shape[1] // _EVERY)), np.float32)
-    count = _compare(nearness, depth, sigma, residual, size)
+    count = _compare(triangles, nearness, heights, eye, depth, sigma, residual, size)
     if not count:
         return np.nan, np.nan, 1.0
     residual, size = residual[:count], size[:count]
@@ -139,14 +142,36 @@ def _median(values: Float32) -> float:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _compare(nearness: Float32, depth: Float32, sigma: Float32, residual: Float32, size: Float32) -> int:
+def _compare(
+    triangles: UInt32,
+    nearness: Float32,
+    heights: Float32,
+    eye: Eye,
+    depth: Float32,
+    sigma: Float32,
+    residual: Float32,
+    size: Float32,
+) -> int:
     """Fill in what the looked-at depths are off, and the size of that over sigma; how many there are."""
     count = 0
     for v in range(0, depth.shape[0], _EVERY):
         for u in range(0, depth.shape[1], _EVERY):
             seen, z, s = nearness[v, u], depth[v, u], sigma[v, u]
-            if seen > 0 and z > 0 and z < np.inf and s < np.inf:
+            if (
+                seen > 0
+                and z > 0
+                and z < np.inf
+                and s < np.inf
+                and abs(_depth_slope(heights, triangles[v, u], eye, u, v)) >= LEAST_DEPTH_SLOPE
+            ):
                 residual[count] = z - 1 / seen
                 size[count] = abs(residual[count]) / s
                 count += 1
     return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _depth_slope(heights: Float32, visible: np.uint32, eye: Eye, u: int, v: int) -> float:
+    """By how much the depth of a pixel grows with the height of the triangle, an id + 1, that it sees."""
+    x, y, z = to_grid(eye.R_grid_camera, (u - eye.cx) / eye.fx, (v - eye.cy) / eye.fy)
+    return hit(triangle_of(heights, visible, eye), eye.spacing, x, y, z).m_u

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 class FrameStatistics:
     """A frame's depths against the rendered map.
 
-    On the GPU medians are over all that were measured, the lower of the two values in the middle; on the host they are
-    over every fourth row and column.
+    On the GPU medians are over all that were measured but for what is seen from beside
+    (`glrender.assembly.usable.LEAST_DEPTH_SLOPE`), the lower of the two values in the middle; on the host they are over
+    every fourth row and column of these.
     """
 
     measured: int
@@ -16,7 +17,7 @@ class FrameStatistics:
     trusted: int
     """Of these, those that were used with a robust weight of at least one half."""
     median_residual: float
-    """Measured minus predicted depth of all measured, metres; NaN where nothing was measured."""
+    """Measured minus predicted depth, metres; NaN where nothing was measured."""
     median_abs_residual: float
     """Its size, metres; NaN where nothing was measured."""
     robust_scale: float

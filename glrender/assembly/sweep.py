@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.assembly.robust import rho_and_weight
-from glrender.assembly.usable import beside_outline
+from glrender.assembly.usable import LEAST_DEPTH_SLOPE, beside_outline
 from glrender.render.on_host import jumps
 from glrender.render.ray import Eye, Triangle, triangle_of
 
@@ -142,6 +142,7 @@ def sweep(
                 ):
                     u += 1
                     continue
+                has_depth = has_depth and abs(m_u) >= LEAST_DEPTH_SLOPE
                 seen = t.above * m_u
                 along_x, along_y = (t.x + seen * x) * step, (t.y + seen * y) * step
                 if has_depth:

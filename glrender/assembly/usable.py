@@ -7,6 +7,15 @@ from numpy.typing import NDArray
 from glrender.parallel import even_parts, run_parts
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 
+LEAST_DEPTH_SLOPE = 0.3
+"""Metres of depth a metre of height: what depends on its height by less is the side of something, seen from beside.
+
+Such a depth says where the side stands, not how high it is, and where a table's edge has nothing below it, or a side
+leans back by less than a cell, no height fits. Taken for what they say to first order, these depths threw heights
+beside the table of `tests/fusion/test_overhangs.py` about by up to 3 m, and with them what other depths were compared
+with.
+"""
+
 
 def usable_pixels(buffers: DerivativeBuffers, max_depth_slope: float) -> NDArray[np.bool_]:
     """(height, width): pixels that see the map, but for its occlusion edges and grazing views.
@@ -22,6 +31,12 @@ def usable_pixels(buffers: DerivativeBuffers, max_depth_slope: float) -> NDArray
     arguments = (triangles, buffers.depth_factor, buffers.edges, buffers.surface.shape, max_depth_slope, usable)
     run_parts(_usable_rows, even_parts(len(usable)), *arguments)
     return usable
+
+
+def seen_from_above(buffers: DerivativeBuffers) -> NDArray[np.bool_]:
+    """(height, width): pixels whose depth says something about a height, see `LEAST_DEPTH_SLOPE`."""
+    assert isinstance(buffers, CompactBuffers)
+    return np.asarray(np.abs(buffers.depth_factor) >= LEAST_DEPTH_SLOPE)
 
 
 @njit(cache=True, nogil=True)

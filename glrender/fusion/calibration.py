@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from glrender.assembly.residuals import Measurements, weigh
-from glrender.assembly.usable import usable_pixels
+from glrender.assembly.usable import seen_from_above, usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.fusion.grid import Grid
@@ -344,7 +344,7 @@ class CalibrationProblem:
         return Measurements(
             depth=(depth / np.float32(depth_scale)).astype(np.float32),
             depth_sigma=self.noise.sigma(depth),
-            mask=usable_pixels(buffers, Weighting.max_depth_slope),
+            mask=usable_pixels(buffers, Weighting.max_depth_slope) & seen_from_above(buffers),
         )
 
 

@@ -15,7 +15,7 @@ from glrender.assembly.on_host import AbsoluteEquations, HostNormalEquations
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.assembly.statistics import FrameStatistics
 from glrender.assembly.stencil import normal_equations
-from glrender.assembly.usable import usable_pixels
+from glrender.assembly.usable import seen_from_above, usable_pixels
 from glrender.errors import InputError, UsageError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -57,7 +57,9 @@ def one_by_one(
         mask &= measurements.mask
     if not isinstance(depth_loss, Squared):
         depth_loss = replace(depth_loss, k=depth_loss.k * scale)
-    residuals = weigh(buffers, replace(measurements, mask=mask), depth_loss=depth_loss, color_loss=Huber())
+    assert measurements.depth is not None
+    depth = np.where(seen_from_above(buffers), measurements.depth, np.float32(0))
+    residuals = weigh(buffers, replace(measurements, depth=depth, mask=mask), depth_loss=depth_loss, color_loss=Huber())
     return normal_equations(buffers, residuals, heights_from_color=False)
 
 
