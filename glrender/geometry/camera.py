@@ -14,17 +14,23 @@ class Camera:
     """Intrinsics in pixels; the centre of pixel (column u, row v) is at (u, v), row 0 on top.
 
     Camera frame as in OpenCV: x right, y down, z forward. A point (X, Y, Z) is seen at
-    (fx X/Z + cx, fy Y/Z + cy). `distortion` describes the lens of images on file
-    (OpenCV's k1, k2, p1, p2, k3); rendering is always pinhole with the same K.
+    (fx X/Z + cx, fy Y/Z + cy). Rendering is always pinhole with the same K, whatever the lens.
     """
 
     width: int
+    """Columns of the image."""
     height: int
+    """Rows of the image."""
     fx: float
+    """Focal length along the rows."""
     fy: float
+    """Focal length along the columns."""
     cx: float
+    """Column of the principal point."""
     cy: float
+    """Row of the principal point."""
     distortion: tuple[float, ...] | None = None
+    """The lens of images on file: OpenCV's k1, k2, p1, p2, then k3, then k4, k5, k6, as far as given; None: none."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):

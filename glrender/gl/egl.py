@@ -31,7 +31,7 @@ class Device:
 
 
 def create_context(device_index: int, versions: tuple[int, ...]) -> moderngl.Context:
-    """A headless context of the first of the OpenGL `versions` (430) that an EGL device has, current in this thread."""
+    """A headless context, current in this thread, of the first of `versions` (430: OpenGL 4.3) that the device has."""
     settings: dict[str, Any] = {"backend": "egl", "device_index": device_index, "libegl": LIBEGL, "libgl": LIBGL}
     reason = ""
     for version in versions:

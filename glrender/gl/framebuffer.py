@@ -17,6 +17,7 @@ class PixelFormat(NamedTuple):
     """A texture format that every OpenGL 3.3 can render to."""
 
     channels: int
+    """Numbers a pixel."""
     dtype: str
     """moderngl's name of the type of one channel, numpy's too."""
 

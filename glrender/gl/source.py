@@ -52,7 +52,7 @@ class ShaderSource:
     """A shader with its includes put in."""
 
     lines: tuple[Line, ...]
-    """In order; flat line k of the compiler, counted from 1, is lines[k - 1]."""
+    """In order: what the compiler calls line k, from 1, is lines[k - 1]."""
     options: Mapping[str, str]
     """Each option with its default, as the source declares it."""
 

@@ -22,6 +22,8 @@ DENSE = 4000
 
 @dataclass(frozen=True)
 class PathDefaults:
+    """How a path runs where nothing else is said."""
+
     altitude: float
     """Height above the ground, as a share of the terrain's shorter side."""
     pitch: float
