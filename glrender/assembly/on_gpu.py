@@ -15,7 +15,7 @@ from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.gpu_measurements import GpuMeasurements
 from glrender.assembly.residuals import check_sigmas
 from glrender.assembly.robust import loss_parameters
-from glrender.assembly.statistics import FrameStatistics
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN, FrameStatistics
 from glrender.assembly.usable import LEAST_DEPTH_SLOPE
 from glrender.checks import check_pose, check_positive
 from glrender.errors import GLError, InputError, LimitError, UsageError
@@ -207,7 +207,7 @@ class GpuNormalEquations:
             return FrameStatistics(sums["measured"], sums["trusted"], np.nan, np.nan, 1.0)
         order = self._read("Medians", (KINDS,), np.uint32)
         scaled, residual, size = map(float, _from_order(order))
-        return FrameStatistics(sums["measured"], sums["trusted"], residual, size, max(1.0, 1.4826 * scaled))
+        return FrameStatistics(sums["measured"], sums["trusted"], residual, size, max(1.0, SIGMA_PER_MEDIAN * scaled))
 
     def _read(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         array = self._recycler.empty(shape, dtype)
@@ -279,17 +279,17 @@ def _tiles(camera: Camera) -> tuple[int, int]:
 
 
 def _planes(channels: int) -> int:
-    """Stencils of one number a pair of vertices: of the heights, and of all colours alike."""
+    """How many stencils of one number a pair of vertices: one of the heights, and one that all colours share."""
     return 2 if channels else 1
 
 
 def _entries(channels: int) -> int:
-    """Of the last axis of `BlockStencil.matrix`."""
+    """Numbers on the last axis of `BlockStencil.matrix`."""
     return 2 + channels if channels else 1
 
 
 def _lanes(pixels_per_vertex: float) -> int:
-    """Along each side of the block of threads that share a vertex: as many as leave each some dozens of pixels.
+    """Threads along each side of the block that shares a vertex: as many as leave some dozens of pixels to each.
 
     A vertex looks at the pixels of about four cells. A coarse map under a fine image would otherwise keep a few
     hundred threads busy for long on a GPU that has tens of thousands.

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SIGMA_PER_MEDIAN = 1.4826
+"""The standard deviation of a normal distribution of mean 0, over the median of its absolute values."""
+
 
 @dataclass(frozen=True)
 class FrameStatistics:
@@ -21,4 +24,4 @@ class FrameStatistics:
     median_abs_residual: float
     """Its size, metres; NaN where nothing was measured."""
     robust_scale: float
-    """max(1, 1.4826 median |residual| / sigma): how many times its noise the frame scatters about the map."""
+    """max(1, SIGMA_PER_MEDIAN · median |residual| / sigma): how many times its noise a frame scatters about it."""
