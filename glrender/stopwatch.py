@@ -10,7 +10,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
-        """By stage, in the order in which they first came."""
+        """Of each stage, in the order in which they first came."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

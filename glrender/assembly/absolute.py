@@ -16,7 +16,7 @@ class ColorEquations:
     """What is said about the colours themselves, not about increments: they are linear."""
 
     information: BlockStencil
-    """Of each colour channel, the same for all: (rows, cols, 4, 1)."""
+    """(rows, cols, 4, 1): the matrix of one colour channel; all channels have the same."""
     vector: Float64
     """(rows, cols, C)."""
 
@@ -26,6 +26,6 @@ class AbsoluteEquations:
     """What a frame says about heights and colours, not about increments, each as if the others were known."""
 
     heights: NormalEquations
-    """Of the heights, map z; its cost and count are those of depths and colours together."""
+    """Those of the heights, map z; their cost and count are those of depths and colours together."""
     colors: ColorEquations | None
-    """None without colours."""
+    """Those of the colours; None without any."""

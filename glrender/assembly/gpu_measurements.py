@@ -54,14 +54,14 @@ class GpuMeasurements:
 
     @property
     def textures(self) -> dict[str, moderngl.Texture]:
-        """By the names that shaders/include/measured.glsl has."""
+        """Textures, by the names that shaders/include/measured.glsl has for them."""
         if not self._textures:
             raise GLError("these measurements were released; upload them again")
         return self._textures
 
     @property
     def buffers(self) -> dict[str, moderngl.Buffer]:
-        """By the names that shaders/include/measured.glsl has; empty once released."""
+        """Buffers, by the names that shaders/include/measured.glsl has for them; empty once released."""
         return self._buffers
 
     def release(self) -> None:

@@ -32,9 +32,11 @@ class Aging:
     shape: tuple[int, int]
     """Rows and columns of the maps."""
     frames: tuple[int, int]
-    """That the young and the old map had before."""
+    """How many the young and the old map had before."""
     young: Timing
+    """Of a frame in the young map."""
     old: Timing
+    """Of the same frame in the old one."""
     growth: float
     """Bytes of this process's resident memory a frame: the slope of a line through it, from SETTLED frames on."""
 
@@ -44,7 +46,7 @@ class Aging:
         return self.old.ratio(self.young)
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         timings = numbers({"young": self.young, "old": self.old})
         return plain | timings | {"ratio": self.ratio}
@@ -87,7 +89,7 @@ def age(
 
 
 def slope(values: NDArray[np.float64]) -> float:
-    """Of the line that fits best through two or more values at 0, 1, 2, …"""
+    """The slope of the line that fits best through two or more values at 0, 1, 2, …"""
     return float(np.polyfit(np.arange(len(values)), values, 1)[0])
 
 

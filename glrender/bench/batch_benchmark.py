@@ -33,11 +33,11 @@ class BatchReport:
     """Views of the reference scene, 65 x 65 vertices in 640 x 480 pixels."""
 
     timings: dict[str, Timing]
-    """In one process, by what is done; a peer's image and depth under its name."""
+    """Times in one process by what is done; a peer's, of image and depth, under its name."""
     agreement: dict[str, float]
     """By peer: median difference of its depth to ours, metres."""
     rates: dict[int, Rates]
-    """By how many workers."""
+    """Rates by how many workers there were."""
     cluster: ClusterRates | None
     """None where dask.distributed is not installed."""
 
@@ -54,7 +54,7 @@ class BatchReport:
         return ratios
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         return {
             "milliseconds": numbers(self.timings),
             "ratios": self.ratios,

@@ -66,10 +66,10 @@ class ClusterRates:
     views: dict[int, NDArray[np.float64]]
     """By views a task: (rounds,) views a second."""
     report_bytes: float
-    """That come back to the scheduler for a view."""
+    """Bytes that come back to the scheduler for a view."""
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         rates = {f"{size} views a task": views for size, views in self.views.items()}
         return {"rates": rates, "report_bytes": self.report_bytes}
 

@@ -38,15 +38,17 @@ class Plan:
     """What to measure."""
 
     parts: tuple[str, ...] = USUAL_PARTS
+    """Of PARTS, what is measured."""
     sizes: tuple[int, ...] = SMALLER_SIZES
     """Vertices along each side of the maps."""
     images: tuple[tuple[int, int], ...] = SMALLER_IMAGES
     """Width and height, pixels; solvers know no image."""
     rounds: int = 20
-    """Of stages and frames."""
+    """How often stages and frames are timed."""
     solver_rounds: int = 5
+    """How often solvers are timed."""
     batch_rounds: int = 5
-    """Of runs of worker processes."""
+    """How often worker processes run."""
     peers: bool = False
     """Whether to time others beside ours."""
     sequence: Path | None = None
@@ -72,20 +74,23 @@ class Report:
     stage_peers: dict[str, str] = field(default_factory=dict)
     """By differentiable renderer: its version, or why it is missing; empty unless asked for."""
     fusion_peers: dict[str, str] = field(default_factory=dict)
-    """The same of what integrates frames into volumes."""
+    """The same for peers that integrate frames into volumes."""
     batch_peers: dict[str, str] = field(default_factory=dict)
-    """The same of what renders without derivatives."""
+    """The same for peers that render without derivatives."""
     first_calls: FirstCalls | None = None
     """What the timings of stages leave out."""
     stages: tuple[SizeReport, ...] = ()
-    """By size of image and map."""
+    """One for each size of image and map."""
     solvers: SolverReport | None = None
+    """None unless asked for, as what follows."""
     fusion: tuple[FusionTimes, ...] = ()
-    """By size of image and map."""
+    """One for each size of image and map."""
     first_frames: float | None = None
     """Milliseconds of fusion's first frames in this process, which its timings leave out."""
     aging: Aging | None = None
+    """What a frame costs in a map that has had many."""
     batch: BatchReport | None = None
+    """What views of a batch cost."""
     ceilings: Ceilings | None = None
     """None where nothing was copied."""
 

@@ -35,6 +35,7 @@ class FusionTimes:
     """One recording into one map."""
 
     recording: str
+    """Its name."""
     image: tuple[int, int]
     """Width and height, pixels."""
     shape: tuple[int, int]
@@ -42,7 +43,7 @@ class FusionTimes:
     spacing: float
     """Metres between vertices; a peer's voxels are as large."""
     timings: dict[str, Timing]
-    """Of a frame, for OURS and for each "<peer>, <volume>"."""
+    """Times of a frame, for OURS and for each "<peer>, <volume>"."""
     stages: dict[str, Timing]
     """What OURS is made of."""
     agreement: dict[str, float]
@@ -52,7 +53,7 @@ class FusionTimes:
     work: dict[str, Work]
     """What the stages that the host does have to do, for the last frame."""
     copies: Timing
-    """Of copying on the host, in the same rounds."""
+    """Times of copying on the host, in the same rounds."""
 
     def points(self) -> list[Point]:
         """What the stages achieve of the ceilings."""
@@ -73,7 +74,7 @@ class FusionTimes:
         return min(self.agreement, key=lambda name: self.timings[name].median, default=None)
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         return plain | {
             "timings": numbers(self.timings),
@@ -121,7 +122,7 @@ def time_fusion(
 
 
 def _work(context: Context, fusion: HeightMapFusion, recording: Recording) -> dict[str, Work]:
-    """Of the last frame, by the stages that the host does."""
+    """The work of the last frame, by the stages that the host does."""
     camera, surface = recording.camera, fusion.surface
     T_world_camera = recording.frames[-1].T_world_camera
     renderer = DerivativeRenderer(context, camera)
@@ -170,7 +171,7 @@ def first_frames(context: Context, recording: Recording) -> float:
 
 
 def stage_times(reports: Sequence[FrameReport]) -> dict[str, Timing]:
-    """By stage, over the frames; 0 in a frame that had no use for it."""
+    """Times by stage, over the frames; 0 in a frame that had no use for it."""
     names = dict.fromkeys(name for report in reports for name in report.milliseconds)
     return {name: Timing(np.array([report.milliseconds.get(name, 0.0) for report in reports])) for name in names}
 

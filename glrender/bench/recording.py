@@ -32,7 +32,9 @@ class Recording:
     """Frames with their poses, and the ground that they see."""
 
     name: str
+    """As tables tell it."""
     camera: Camera
+    """The pinhole camera of all frames."""
     frames: tuple[PosedFrame, ...]
     """In the order in which they were taken."""
     bounds: Bounds
@@ -51,7 +53,7 @@ class Recording:
         return max(2 * len(self.frames) - 2, 1)
 
     def index(self, k: int) -> int:
-        """Of the k-th frame on the way through all of them, there and back again and again, so that nothing jumps."""
+        """Which frame is the k-th on the way through all of them, there and back again and again: nothing jumps."""
         k %= self.period
         return min(k, self.period - k)
 

@@ -16,6 +16,7 @@ class Point:
     """One stage on one map."""
 
     stage: str
+    """Its name."""
     image: tuple[int, int] | None
     """Width and height, pixels; None where no image plays a part."""
     vertices: int
@@ -23,10 +24,11 @@ class Point:
     where: str
     """"host" or "GPU": whose bandwidth it is compared with."""
     work: Work
+    """What it has to move and to compute."""
     milliseconds: float
     """Median over the rounds."""
     share: float
-    """Of the bandwidth of copying, which took its turn in every round: the median over the rounds."""
+    """Of the bandwidth of copying, which took its turn in every round, what the stage reached: the median."""
 
     @property
     def bandwidth(self) -> float:
@@ -44,7 +46,7 @@ class Point:
         return self.work.flops / self.work.bytes
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         return {
             "stage": self.stage,
             "image": self.image,

@@ -58,7 +58,7 @@ class SolverTimes:
         return 1e6 * self.timings[solver].median / self.vertices**2
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "timings"}
         return plain | {"milliseconds": numbers(self.timings), "ratios": self.ratios}
 

@@ -59,7 +59,7 @@ class SizeReport:
         return ratios
 
     def account(self) -> dict[str, Any]:
-        """The same for a file."""
+        """What a JSON file keeps of it, with what follows worked out."""
         return {
             "image": self.image,
             "vertices": self.vertices,

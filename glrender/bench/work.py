@@ -45,15 +45,15 @@ class Load:
     """How much there is of what work is counted by."""
 
     pixels: int
-    """Of the image; all see the map."""
+    """Pixels of the image, all of which see the map."""
     runs: int
-    """Of neighbouring pixels in a row that see the same triangle."""
+    """Runs of neighbouring pixels in a row that see the same triangle."""
     drawn: int
     """Vertices that the image sees."""
     patch: int
     """Vertices of the smallest rectangle of the map that holds those: what fusion solves for."""
     vertices: int
-    """Of the whole map."""
+    """Vertices of the whole map."""
 
 
 def load_of(scene: Scene, triangles: NDArray[np.int32]) -> Load:
@@ -83,7 +83,7 @@ INDICES = 24
 
 
 def _bytes(attachments: Mapping[str, str]) -> int:
-    """Of a pixel of a target."""
+    """Bytes of a pixel of a target."""
     formats = [FORMATS[name] for name in attachments.values()]
     return sum(each.channels * np.dtype(each.dtype).itemsize for each in formats)
 
@@ -118,7 +118,7 @@ _PAINTED_PIXEL, _PAINTED_RUN = 53, 39
 
 
 def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
-    """By stage, for a coloured map; `on_host` says where the compact layout is evaluated. UPLOAD moves it all."""
+    """By stage, the work on a coloured map; `on_host`: where the compact layout is evaluated. UPLOAD moves all of it."""
     pixels, runs, drawn = load.pixels, load.runs, load.drawn
     placed = Work((TEXEL + INDICES) * drawn, _VERTEX * drawn)
     visible = placed + Work((_VISIBLE + DEPTH_BUFFER) * pixels, 0)
@@ -157,7 +157,7 @@ def _scanned(load: Load) -> Work:
 
 
 def frame_work(load: Load) -> dict[str, Work]:
-    """Of fusing a frame of depth and colour on the host, by stage; of the map only the patch that the image sees.
+    """The work of fusing a frame of depth and colour on the host, by stage; of the map only the patch that it sees.
 
     A frame is linearised twice: for its depths as it comes, and for depths and colours as it leaves the window.
     """
@@ -187,7 +187,7 @@ SWEEPS = 4
 
 
 def _iteration(sweeps: int) -> Work:
-    """A cycle, and the conjugate gradients around it."""
+    """The work a vertex of a cycle and of the conjugate gradients around it."""
     # With n sweeps the way down (29 bytes, 17 n + 2 operations) and up (33, 17 n + 3) by solve/relaxation.py. By
     # solve/krylov.py: multiply 56 and 16, project 20 and 4, turn 20 and 2, advance 48 and 4, hand_over 20 and 3.
     return (4 / 3) * Work(62, 34 * sweeps + 5) + Work(164, 29)

@@ -99,7 +99,7 @@ class TerrainLayers:
     step: Float64
     """Metres: the largest difference of height within a wheel, off that plane's slope; NaN where slope is."""
     obstacle_probability: Float64
-    """That the step or the slope exceeds its limit, from 0 to 1, as if they were independent; NaN where slope is."""
+    """The probability that the step or the slope exceeds its limit, as if they were independent; NaN where slope is."""
     traversability: Float64
     """1 on level, smooth ground; 1 - (slope / max_slope + step / max_step + roughness / (max_step / 2)) / 3; 0 where
     slope or step reach their limit (Wermelinger et al., 2016); NaN where slope is. Ground that goes up and down by
@@ -224,7 +224,7 @@ def own_share(heights: Float64, sigma: Float64, lag: int) -> float:
 
 
 def _probability(value: Float64, deviation: Float64, limit: float) -> Float64:
-    """That a quantity measured as `value`, with a normal error of `deviation`, exceeds `limit`."""
+    """The probability that a quantity measured as `value`, with a normal error of `deviation`, exceeds `limit`."""
     excess = value - limit
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(deviation > 0, ndtr(excess / deviation), np.where(np.isnan(excess), np.nan, excess > 0))

@@ -18,7 +18,7 @@ class TrajectoryAlignment:
     T_true_estimated: Float64
     """(4, 4) rigid: from the estimate's world, after scaling, to the true one."""
     scale: float
-    """That estimated lengths were multiplied by; 1 where scale was not free."""
+    """What estimated lengths were multiplied by; 1 where scale was not free."""
     free_scale: float
     """The scale that fits best, whether it was applied or not: above 1 where the estimate is too small."""
     true: Float64

@@ -44,7 +44,7 @@ class Conversion:
     last: float
     """Seconds: the latest picture."""
     poses: int
-    """Of the trajectory; 0: there is none."""
+    """How many the trajectory has; 0: there is none."""
     posed: int
     """Frames whose time the trajectory covers."""
     cameras: CameraFile

@@ -99,7 +99,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def replacement(path: Path) -> Iterator[Path]:
-    """The same name in a new folder beside `path`; what is made there, file or folder, then takes the place of `path`.
+    """A path of the same name in a new folder; what the block makes there, file or folder, takes the place of `path`.
 
     Where making it fails, what was at `path` stays and nothing else does. InputError if the place cannot be written.
     """

@@ -76,7 +76,7 @@ def in_words(robot: Robot) -> str:
 def _draw_quantity(
     axes: Axes, layers: TerrainLayers, values: NDArray[np.float64], name: str, unit: str, limit: float
 ) -> None:
-    """A quantity from 0 to twice the robot's limit."""
+    """Draw a quantity from 0 to twice the robot's limit."""
     scale = Normalize(0, 2 * limit, clip=True)
     _draw(axes, layers, values, f"{name} (limit {limit:g} {unit})", f"{name} [{unit}]", scale, LIMIT_COLORS)
 

@@ -102,7 +102,7 @@ class Sequence:
     problems: tuple[Skipped, ...]
     """Files that the lists name and that are not there."""
     missing_photographs: tuple[Skipped, ...]
-    """Of these, the photographs; a depth image is then a frame without one."""
+    """Those of `problems` that are photographs; a depth image is then a frame without one."""
     color_resampling: Resampling | None
     """From the photographs on file to `camera`; None: they fit pixel by pixel."""
     depth_resampling: Resampling | None
@@ -249,7 +249,7 @@ class ListedImage:
     """A line of `rgb.txt` or `depth.txt`."""
 
     index: int
-    """Of the data lines, from 0."""
+    """Its place among the data lines, from 0."""
     time: float
     """Seconds."""
     name: str

@@ -44,7 +44,7 @@ def load_table(path: Path) -> dict[str, Any]:
 
 
 def read_table(where: str, table: Any, kind: type[Kind]) -> Kind:
-    """A `kind`, a frozen dataclass, of a table; InputError names the keys that are unknown, missing or unusable."""
+    """Read a table as a `kind`, a frozen dataclass; InputError names the keys that are unknown, missing or unusable."""
     if not isinstance(table, Mapping):
         raise InputError(f"{where}: received {_shown(table)}, expected a table of {_keys(kind)}")
     check_keys(where, table, [field.name for field in fields(kind)])  # type: ignore[arg-type]
@@ -62,7 +62,7 @@ def read_table(where: str, table: Any, kind: type[Kind]) -> Kind:
 
 
 def read_typed_tables(where: str, tables: Any, kinds: Mapping[str, type[Kind]]) -> tuple[Kind, ...]:
-    """A list of tables, each of the kind that its key `type` names; at least one."""
+    """Read a list of one or more tables, each as the kind that its key `type` names."""
     if not isinstance(tables, list) or not tables:
         raise InputError(f"{where}: received {_shown(tables)}, expected a list of one or more tables")
     return tuple(_read_typed(f"{where}[{k}]", table, kinds) for k, table in enumerate(tables))

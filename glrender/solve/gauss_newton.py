@@ -147,7 +147,7 @@ class LevenbergMarquardt:
 
 
 def _predicted_decrease(system: LinearSystem, step: Array) -> float:
-    """Of the cost, by its quadratic model."""
+    """How much the step lowers the cost by its quadratic model."""
     return float(np.sum(step * (system.rhs - 0.5 * system.matvec(step))))
 
 

@@ -241,7 +241,7 @@ class MultigridSolver:
     truncated: bool = False
     """Return the last iterate at `max_iterations` instead of raising SolverError."""
     sweeps: int | None = None
-    """Of relaxation on each grid, each way; None: as many as converge fastest. Fewer make a cycle cheaper."""
+    """Sweeps of relaxation on each grid, each way; None: as many as converge fastest. Fewer make a cycle cheaper."""
 
     def solve(self, system: LinearSystem, guess: Array | None = None) -> LinearSolution:
         """Iterate from `guess` (zero unless given); raises UsageError for a system that is not a height map's."""

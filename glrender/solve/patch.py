@@ -63,7 +63,7 @@ class LocalEquations:
 
     patch: Patch
     equations: NormalEquations
-    """Of the heights themselves, not of increments."""
+    """In the heights themselves, not in increments."""
 
 
 def given_around(equations: NormalEquations, patch: Patch, heights: Array) -> NormalEquations:

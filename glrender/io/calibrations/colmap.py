@@ -26,9 +26,9 @@ class Model:
     """One of COLMAP's camera models."""
 
     number: int
-    """In `cameras.bin`."""
+    """What `cameras.bin` has for it."""
     count: int
-    """Of its parameters."""
+    """How many parameters it has."""
     split: Callable[[Sequence[float]], tuple[Sequence[float], Sequence[float]]] | None
     """Parameters to (fx, fy, cx, cy) and OpenCV's coefficients; None: a lens that glrender does not have."""
 

@@ -28,13 +28,13 @@ class RecordingOptions:
     rate: float | None = None
     """Images a second of an image folder, or of a video without times."""
     default_rate: float | None = None
-    """The same for an image folder that nothing tells the times of."""
+    """Images a second of an image folder whose times nothing else tells."""
     topic: str | None = None
-    """Of a bag: the photographs."""
+    """Of a bag: the topic of the photographs."""
     depth_topic: str | None = None
-    """Of a bag: the depth images; 'none' for none."""
+    """Of a bag: the topic of the depth images; 'none' for none."""
     pose_topic: str | None = None
-    """Of a bag: the poses."""
+    """Of a bag: the topic of the poses."""
 
 
 APPLIES = {

@@ -19,7 +19,7 @@ class PictureSelection:
     start: float = -math.inf
     """Seconds after the first picture that the recording gives, which need not be the earliest."""
     end: float = math.inf
-    """The same."""
+    """Seconds after that picture, too: the last that is taken."""
     every: int = 1
     """1: all; n: every n-th photograph, with the depth images within 20 ms of it, or every n-th depth image where there
     are no photographs."""
