@@ -9,9 +9,6 @@
 #ifndef ROUND
 #define ROUND 0
 #endif
-#ifndef LEAST_DEPTH_SLOPE
-#define LEAST_DEPTH_SLOPE 0.3
-#endif
 #ifndef TILE_WIDTH
 #define TILE_WIDTH 64
 #endif
@@ -31,7 +28,7 @@ void main() {
     }
     DepthReading depth = read_depth(pixel, texelFetch(image, pixel, 0).w);
     float m_u = uintBitsToFloat(texelFetch(triangles, pixel, 0).z);
-    if (!depth.valid || !(depth.sigma > 0.0 && depth.sigma < UNSURE) || abs(m_u) < LEAST_DEPTH_SLOPE) {
+    if (!depth.valid || !(depth.sigma > 0.0 && depth.sigma < UNSURE) || !seen_from_above(m_u)) {
         return;
     }
     float values[KINDS] = float[](abs(depth.residual) / depth.sigma, depth.residual, abs(depth.residual));

@@ -18,9 +18,6 @@
 #ifndef SEPARATE
 #define SEPARATE 0
 #endif
-#ifndef LEAST_DEPTH_SLOPE
-#define LEAST_DEPTH_SLOPE 0.3
-#endif
 #ifndef TILE_WIDTH
 #define TILE_WIDTH 64
 #endif
@@ -122,7 +119,7 @@ void weigh(ivec2 pixel, ivec2 size, inout Tile strip) {
         DepthReading depth = read_depth(pixel, rendered.w);
         bool measured = depth.valid && depth.sigma < UNSURE;
         strip.measured += uint(measured);
-        if (depth.valid && use && (screened == 0 || abs(m_u) >= LEAST_DEPTH_SLOPE)) {
+        if (depth.valid && use && (screened == 0 || seen_from_above(m_u))) {
             if (depth.sigma > 0.0) {
                 float scale = screened == 1 ? max(1.0, 1.4826 * from_order(medians[0])) : 1.0;
                 vec2 loss = rho_and_weight(depth_loss, depth_k * scale, abs(depth.residual) / depth.sigma);

@@ -1,4 +1,4 @@
-// Provides: DepthReading, read_depth(), read_color(), and the samplers of a measured frame.
+// Provides: DepthReading, read_depth(), read_color(), seen_from_above(), and the samplers of a measured frame.
 //
 // Measurements come as the bits of their floats, because OpenGL promises nothing about NaN: what is not finite
 // is told by its exponent. A texture of a single texel stands for one that has the same value everywhere. Colours are
@@ -31,6 +31,15 @@ struct DepthReading {
 };
 
 const float UNSURE = 3e38;
+
+#ifndef LEAST_DEPTH_SLOPE
+#define LEAST_DEPTH_SLOPE 0.3
+#endif
+
+// Whether a depth that changes by m_u a metre of height says something about the height: glrender/assembly/usable.py.
+bool seen_from_above(float m_u) {
+    return abs(m_u) >= LEAST_DEPTH_SLOPE;
+}
 
 DepthReading read_depth(ivec2 pixel, float predicted) {
     uint bits = measured(measured_depth, pixel).x;
