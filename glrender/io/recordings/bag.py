@@ -39,8 +39,9 @@ class Bag:
     """The images of one or two topics; made by `open_bag`."""
 
     path: Path
+    """The bag's file or folder."""
     topics: dict[str, Kind]
-    """The topics that pictures come from."""
+    """The topics that pictures come from. What follows is as in `Recording`."""
     count: int
     depth_scale: float | None
     poses: Trajectory | None

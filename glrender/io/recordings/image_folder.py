@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError, UsageError
 from glrender.io.files import data_lines
 from glrender.io.images import read_file
-from glrender.io.recordings.recording import Kind, Picture
+from glrender.io.recordings.recording import PhotographsAlone, Picture
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 LISTS = ("times.txt", "timestamps.txt", "data.csv")
@@ -24,20 +24,17 @@ WHOLE_UNITS = {13: 1e-3, 16: 1e-6, 19: 1e-9}
 
 
 @dataclass(eq=False)
-class ImageFolder:
+class ImageFolder(PhotographsAlone):
     """Photographs of one camera, in the order of their names; made by `open_image_folder`."""
 
     folder: Path
+    """Where they lie."""
     files: tuple[Path, ...]
+    """(N) the images."""
     times: NDArray[np.float64]
     """(N,) seconds."""
     times_from: str
-    """In words."""
-    kinds: tuple[Kind, ...] = ("rgb",)
-    cameras: None = None
-    depth_scale: None = None
-    poses: None = None
-    problems: list[str] = field(default_factory=list)
+    """What told the times, in words."""
 
     @property
     def description(self) -> str:

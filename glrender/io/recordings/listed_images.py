@@ -19,6 +19,7 @@ class ListedImages:
     """The images of rgb.txt and depth.txt, and what stands beside them; made by `open_listed_images`."""
 
     lists: dict[Kind, list[Picture]]
+    """The pictures of each kind, by time. What follows is as in `Recording`."""
     cameras: CameraFile | None
     poses: Poses | None
     problems: list[str] = field(default_factory=list)

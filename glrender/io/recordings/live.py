@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.io.calibrations.calibration import Size
-from glrender.io.recordings.recording import Kind, Picture
+from glrender.io.recordings.recording import PhotographsAlone, Picture
 
 
 class Capture(Protocol):
@@ -29,19 +29,17 @@ class Capture(Protocol):
 
 
 @dataclass(eq=False)
-class LiveCamera:
+class LiveCamera(PhotographsAlone):
     """Photographs as they come, until the camera stops or whoever reads does; use as a context manager."""
 
     capture: Capture
+    """The camera, opened."""
     name: str
+    """As messages have it."""
     clock: Callable[[], float] = time.time
     """Seconds; read when an image arrives."""
-    kinds: tuple[Kind, ...] = ("rgb",)
     count: None = None
-    cameras: None = None
-    depth_scale: None = None
-    poses: None = None
-    problems: list[str] = field(default_factory=list)
+    """Nobody knows."""
 
     @property
     def description(self) -> str:

@@ -1,7 +1,7 @@
 """What every recording gives, whatever holds it: pictures one by one, and what is known beside them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import cv2
@@ -106,6 +106,17 @@ class Recording(Protocol):
 
     def pictures(self) -> Iterator[Picture]:
         """The pictures, photographs and depth images mixed, each kind nearly in the order of its times."""
+
+
+@dataclass(eq=False, kw_only=True)
+class PhotographsAlone:
+    """What a recording that holds photographs and knows nothing else has of `Recording`."""
+
+    kinds: tuple[Kind, ...] = ("rgb",)
+    cameras: None = None
+    depth_scale: None = None
+    poses: None = None
+    problems: list[str] = field(default_factory=list)
 
 
 def _decode_other(name: str, data: bytes) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.io.optional import require
-from glrender.io.recordings.recording import Kind, Picture
+from glrender.io.recordings.recording import PhotographsAlone, Picture
 
 if TYPE_CHECKING:
     import av
@@ -32,19 +32,15 @@ SOUND_SHORTFALL = 1.0
 
 
 @dataclass(eq=False)
-class Video:
+class Video(PhotographsAlone):
     """The first video stream of a file; made by `open_video`."""
 
     path: Path
+    """The file."""
     count: int | None
     """Frames by the head of the file, where it counts them (MP4); None: it does not."""
     rate: float | None
     """Frames a second where the file has no times; None: it has its own."""
-    kinds: tuple[Kind, ...] = ("rgb",)
-    cameras: None = None
-    depth_scale: None = None
-    poses: None = None
-    problems: list[str] = field(default_factory=list)
 
     @property
     def description(self) -> str:
