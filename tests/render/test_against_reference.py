@@ -143,7 +143,7 @@ def test_full_and_compact_layouts_agree(scene: Scene, differentiate: Differentia
 
 
 @each_scene
-def test_the_forward_pass_draws_the_derivative_passs_image(
+def test_the_forward_pass_draws_the_image_of_the_derivative_pass(
     scene: Scene, context: Context, twin: Twin, differentiate: Differentiate, draw: Callable[..., Rendering]
 ) -> None:
     buffers, rendering = differentiate(scene), draw(scene, "gpu")
@@ -168,7 +168,7 @@ def change_per_pixel(scene: Scene, twin: Twin) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scene", [*SEEING_SCENES, *UNSEEN_SCENES], ids=str)
-def test_on_the_host_the_forward_pass_has_the_derivative_passs_pixels(
+def test_on_the_host_the_forward_pass_has_the_pixels_of_the_derivative_pass(
     scene: Scene, differentiate: Differentiate, draw: Callable[..., Rendering]
 ) -> None:
     buffers, rendering = differentiate(scene, "host"), draw(scene, "host")
