@@ -118,7 +118,7 @@ _PAINTED_PIXEL, _PAINTED_RUN = 53, 39
 
 
 def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
-    """By stage, the work on a coloured map; `on_host`: where the compact layout is evaluated. UPLOAD moves all of it."""
+    """By stage, the work on a coloured map; `on_host`: the compact layout is evaluated there. UPLOAD moves it all."""
     pixels, runs, drawn = load.pixels, load.runs, load.drawn
     placed = Work((TEXEL + INDICES) * drawn, _VERTEX * drawn)
     visible = placed + Work((_VISIBLE + DEPTH_BUFFER) * pixels, 0)
