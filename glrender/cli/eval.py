@@ -21,6 +21,7 @@ from glrender.io.error_picture import write_error_picture
 from glrender.io.files import writing_into
 from glrender.io.report import read_report, to_json
 from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.surface_model import read_surface
 from glrender.io.trajectory import read_trajectory
 from glrender.pipeline.evaluate import (
     Evaluation,
@@ -58,7 +59,8 @@ class Options:
     map: Positional[Path]
     """The map.npz to judge."""
     truth: Path | None = None
-    """The true height map, on any grid whose vertical is the map's, such as a simulation's truth.npz."""
+    """The true heights, on any grid whose vertical is the map's: a map.npz, or a surface model as GeoTIFF, of which what
+    lies within the map's bounds is judged; it must be in the reference system of the map's poses."""
     remove_offset: bool = False
     """Take the median error off first: where the camera's height is not known as well as the ground's form."""
     relief: Annotated[float | None, arg(metavar="M")] = None
@@ -99,8 +101,7 @@ def run(options: Options) -> int:
     evaluation: Evaluation
     with writing_into(options.out or options.map.parent) as folder:
         if options.truth is not None:
-            truth = HeightMap.load(options.truth)
-            estimate, evaluation, alignment, account = _judge_by_truth(options, estimate, truth)
+            estimate, evaluation, alignment, account = _judge_by_truth(options, estimate, options.truth)
             against, reference, kind = options.truth, "truth", "truth"
         else:
             assert options.sequence is not None
@@ -120,19 +121,23 @@ def run(options: Options) -> int:
 
 
 def _judge_by_truth(
-    options: Options, estimate: HeightMap, truth: HeightMap
+    options: Options, estimate: HeightMap, path: Path
 ) -> tuple[HeightMap, TruthEvaluation, TrajectoryAlignment | None, dict[str, Any]]:
     """The map where it was judged, the evaluation, the poses' part in it, and an account of what was judged how."""
-    account: dict[str, Any] = {"truth": options.truth, "error": "height of the map minus true height"}
+    account: dict[str, Any] = {"truth": path, "error": "height of the map minus true height"}
+    made = _read_report(options.map.parent / REPORT)
     alignment = None
     if options.truth_trajectory is not None:
-        path = options.trajectory or options.map.parent / TRAJECTORY
-        scale = _is_up_to_scale(options.map.parent / REPORT)
         found, alignment = evaluate_trajectory(
-            read_trajectory(path), read_trajectory(options.truth_trajectory), scale=scale
+            read_trajectory(options.trajectory or options.map.parent / TRAJECTORY),
+            read_trajectory(options.truth_trajectory),
+            scale=bool(made.get("up_to_scale", False)),
         )
         estimate = moved_map(estimate, alignment)
         account |= asdict(found)
+    placement = made.get("placement")
+    crs = placement.get("crs") if isinstance(placement, Mapping) and alignment is None else None
+    truth = read_surface(path, estimate, crs)
     evaluation = evaluate_against_truth(estimate, truth, remove_offset=options.remove_offset)
     if options.remove_offset:
         account["error"] += ", less the median"
@@ -141,9 +146,9 @@ def _judge_by_truth(
     return estimate, evaluation, alignment, account | {"cells": int(np.isfinite(estimate.heights).sum())}
 
 
-def _is_up_to_scale(path: Path) -> bool:
-    """Whether the report of the map, if there is one, says that nobody knows its scale."""
-    return path.exists() and bool(read_report(path).get("up_to_scale", False))
+def _read_report(path: Path) -> Mapping[str, Any]:
+    """What is told of the map; nothing where there is no report."""
+    return read_report(path) if path.exists() else {}
 
 
 def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tuple[FrameEvaluation, dict[str, Any]]:

@@ -50,6 +50,7 @@ def _numbers(result: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     yield "mean |error|", mm("mae")
     yield "RMSE", mm("rmse")
     yield "RMSE of errors < 5 cm", mm("rmse_5cm_band"), f"{_percent(result['within_5cm_band'])} of all"
+    yield "1.4826 MAD", mm("robust_sigma"), f"{_percent(result['within_25cm_band'])} of errors < 25 cm"
     yield "mean error (offset)", mm("offset"), f"RMSE without it {mm('rmse_without_offset')}"
     if result.get("removed_offset_mm"):
         yield "median error, taken off", mm("removed_offset")

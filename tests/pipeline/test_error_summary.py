@@ -14,7 +14,8 @@ def test_known_numbers() -> None:
     assert summary.mae_mm == pytest.approx(52)
     assert summary.rmse_mm == pytest.approx(np.sqrt(40026 / 4))
     assert summary.rmse_5cm_band_mm == pytest.approx(np.sqrt(26 / 3))
-    assert summary.within_5cm_band == 0.75
+    assert (summary.within_5cm_band, summary.within_25cm_band) == (0.75, 1)
+    assert summary.robust_sigma_mm == pytest.approx(1.4826 * 3.5)  # about 2.5 mm: 1.5, 5.5, 1.5, 197.5
     assert summary.offset_mm == pytest.approx(50.5)
     assert summary.rmse_without_offset_mm == pytest.approx(1000 * np.std(errors))
     assert summary.sigma_median_mm == pytest.approx(1)
