@@ -21,7 +21,7 @@ from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import FORMATS as POSE_FORMATS
 from glrender.io.poses.reading import Poses, carried, pose_format, read_poses
 from glrender.io.recordings.opening import RecordingOptions, open_recording
-from glrender.io.recordings.recording import Recording
+from glrender.io.recordings.recording import Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection
 from glrender.io.sequence import read_crs
 from glrender.io.staged_folder import CONVERSION, StagedFolder
@@ -87,8 +87,9 @@ class ConvertOptions:
         option("FORMAT", "by content"),
     ] = None
     """camera, kalibr, opencv, ros, euroc, colmap, transforms or opensfm."""
-    camera: Annotated[str | None, option("NAME", "the only one")] = None
-    """Which of several cameras in the calibration: cam0, COLMAP's CAMERA_ID, or OpenSfM's name."""
+    camera: Annotated[str | None, option("NAME", "the only one, or each image's as its pose tells")] = None
+    """Which of several cameras in the calibration: cam0, COLMAP's CAMERA_ID, or OpenSfM's name. Of a reconstruction, its
+    images alone are taken."""
     depth_scale: Annotated[float | None, option("COUNTS", "the recording's own, else the calibration's")] = None
     """Counts of a depth image per metre."""
     times: Annotated[Path | None, option("FILE", "a list beside the images, else their names")] = None
@@ -129,7 +130,8 @@ def run(options: ConvertOptions) -> int:
         poses, carrier = _carried(options, poses or recording.poses)
         selection = PictureSelection(*_span(options), options.every, options.time_offset)
         with progress("converting") as advance:
-            conversion = convert(recording, folder.stage, _cameras(options, recording), poses, selection, advance)
+            cameras_for, camera_of = _cameras(options, recording, poses)
+            conversion = convert(recording, folder.stage, cameras_for, poses, selection, advance, camera_of)
         if conversion.partial and folder.replaces:
             print(f"interrupted: the earlier conversion in {options.out} is left as it was")
             return 1
@@ -169,7 +171,8 @@ def _span(options: ConvertOptions) -> tuple[float, float]:
 
 
 def _read_poses(options: ConvertOptions) -> Poses | None:
-    return None if options.poses is None else read_poses(options.poses, options.pose_format)
+    poses = None if options.poses is None else read_poses(options.poses, options.pose_format)
+    return poses.taken_by(options.camera) if isinstance(poses, ImagePoses) and options.camera is not None else poses
 
 
 def _carried(options: ConvertOptions, poses: Poses | None) -> tuple[Poses | None, Path | None]:
@@ -196,8 +199,10 @@ def _carried(options: ConvertOptions, poses: Poses | None) -> tuple[Poses | None
     return carried(poses, base), options.calibration
 
 
-def _cameras(options: ConvertOptions, recording: Recording) -> Callable[[Size], CameraFile]:
-    """What gives the cameras once the size of the images is known."""
+def _cameras(
+    options: ConvertOptions, recording: Recording, poses: Poses | None
+) -> tuple[Callable[[Size, str | None], CameraFile], Callable[[Picture], str | None]]:
+    """What gives the cameras once the size of the images is known, and what names the one of several that took one."""
     path: Path | None = options.calibration
     format: str | None = options.calibration_format
     # What the recording says is not looked at where nothing of it is needed: its lens may be one that is refused.
@@ -206,13 +211,18 @@ def _cameras(options: ConvertOptions, recording: Recording) -> Callable[[Size], 
         format = pose_format(options.poses, options.pose_format)
         path = options.poses if format in calibrations.FORMATS else None
 
-    def cameras_for(size: Size) -> CameraFile:
+    def camera_of(picture: Picture) -> str | None:
+        if isinstance(poses, ImagePoses) and path is not None and path == options.poses:
+            return poses.camera_of(picture.index, picture.name)
+        return picture.name if own is not None and picture.name in own.photographs else None
+
+    def cameras_for(size: Size, name: str | None) -> CameraFile:
         if path is not None:
-            cameras = calibrations.read_calibration(path, format, camera=options.camera, size=size).cameras
+            cameras = calibrations.read_calibration(path, format, camera=options.camera or name, size=size).cameras
             if own is not None and own.depth is not None and cameras.depth is None:
                 cameras = replace(cameras, depth=own.depth, registered=own.registered)
         elif own is not None:
-            cameras = own
+            cameras = own if name is None else replace(own, color=own.photographs[name])
         else:
             known = "; ".join(calibrations.FORMATS.values())
             raise InputError(
@@ -221,7 +231,7 @@ def _cameras(options: ConvertOptions, recording: Recording) -> Callable[[Size], 
             )
         return replace(cameras, depth_scale=options.depth_scale or recording.depth_scale or cameras.depth_scale)
 
-    return cameras_for
+    return cameras_for, camera_of
 
 
 def _account(options: ConvertOptions, recording: Recording, conversion: Conversion) -> dict[str, object]:
@@ -252,6 +262,9 @@ def _print_summary(options: ConvertOptions, recording: Recording, conversion: Co
         f"cy {camera.cy:.2f}, {lens}\n"
         f"  {poses}"
     )
+    others = conversion.cameras.photographs
+    if others:
+        print(f"  {len(others)} photographs of other cameras, or other zoom, keep theirs: they are read as that one sees")
     if options.poses is not None:
         format = pose_format(options.poses, options.pose_format)
         if POSE_FORMATS[format].caveat:

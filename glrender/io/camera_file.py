@@ -9,6 +9,8 @@
     distortion: [k1, k2, p1, p2, k3]                        optional: the lens, as OpenCV has it
     depth_scale: 5000                                       optional: counts per metre
     depth: {fx: 525, fy: 525, cx: 319.5, cy: 239.5}         optional: a depth image made with other intrinsics
+    photographs:                                            optional: those that another camera, or zoom, took
+      rgb/7.jpg: {width: 640, height: 480, fx: 720, fy: 719, cx: 319, cy: 255, distortion: [k1, k2, p1, p2, k3]}
 
 Depth images are registered to the photographs: pixel (u, v) of both shows the same point, also where
 depth has intrinsics of its own. Where it does not, `registered: false` inside `depth` says that each
@@ -16,7 +18,7 @@ image follows its own intrinsics, from the same centre.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from glrender.io.files import write_bytes
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
 REQUIRED = ("width", "height", *INTRINSICS)
-OPTIONAL = ("distortion", "depth_scale", "depth")
+OPTIONAL = ("distortion", "depth_scale", "depth", "photographs")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class CameraFile:
     """Whether pixel (u, v) of a depth image and of its photograph show the same point."""
     depth_scale: float = 5000.0
     """Counts of a depth image per metre."""
+    photographs: Mapping[str, Camera] = field(default_factory=dict)
+    """Photographs of other cameras than `color`, by their names in `rgb.txt`."""
 
 
 def read_camera(path: str | Path) -> CameraFile:
@@ -53,27 +57,46 @@ def read_camera(path: str | Path) -> CameraFile:
     _check_keys(f"{path}", content, REQUIRED, OPTIONAL)
     color = _camera(f"{path}", {key: content[key] for key in REQUIRED} | {"distortion": content.get("distortion")})
     scale = check_positive(f"{path}: depth_scale", content.get("depth_scale", CameraFile.depth_scale))
+    photographs = _photographs(path, content.get("photographs", {}))
     own = content.get("depth")
     if own is None:
-        return CameraFile(color, depth_scale=scale)
+        return CameraFile(color, depth_scale=scale, photographs=photographs)
     _check_keys(f"{path}: depth", own, INTRINSICS, ("registered",))
     registered = own.get("registered", True)
     if not isinstance(registered, bool):
         raise InputError(f"{path}: depth: registered: received {registered!r}, expected true or false")
     size = {"width": color.width, "height": color.height}
     depth = _camera(f"{path}: depth", size | {key: own[key] for key in INTRINSICS})
-    return CameraFile(color, depth, registered, scale)
+    return CameraFile(color, depth, registered, scale, photographs)
 
 
 def write_camera(path: Path, cameras: CameraFile) -> None:
     """Write the `camera.yaml` that `read_camera` reads."""
-    content: dict[str, Any] = {key: getattr(cameras.color, key) for key in REQUIRED}
-    if cameras.color.distortion is not None:
-        content["distortion"] = list(cameras.color.distortion)
+    content = _content(cameras.color)
     content["depth_scale"] = float(cameras.depth_scale)
     if cameras.depth is not None:
         content["depth"] = {key: getattr(cameras.depth, key) for key in INTRINSICS} | {"registered": cameras.registered}
+    if cameras.photographs:
+        content["photographs"] = {name: _content(camera) for name, camera in cameras.photographs.items()}
     write_bytes(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=False).encode())
+
+
+def _content(camera: Camera) -> dict[str, Any]:
+    content: dict[str, Any] = {key: getattr(camera, key) for key in REQUIRED}
+    if camera.distortion is not None:
+        content["distortion"] = list(camera.distortion)
+    return content
+
+
+def _photographs(path: Path, content: Any) -> dict[str, Camera]:
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path}: photographs: received {content!r}, expected a camera for each name of a file")
+    cameras = {}
+    for name, values in content.items():
+        where = f"{path}: photographs: {name}"
+        _check_keys(where, values, REQUIRED, ("distortion",))
+        cameras[str(name)] = _camera(where, {"distortion": None, **values})
+    return cameras
 
 
 def _load(path: Path) -> Any:

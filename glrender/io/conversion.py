@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -65,21 +66,23 @@ class Conversion:
 def convert(
     recording: Recording,
     folder: Path,
-    cameras_for: Callable[[Size], CameraFile],
+    cameras_for: Callable[[Size, str | None], CameraFile],
     poses: Poses | None,
     selection: PictureSelection,
     advance: Callable[[int, int | None], None] = lambda done, total: None,
+    camera_of: Callable[[Picture], str | None] = lambda picture: None,
 ) -> Conversion:
     """Write `recording` into `folder` as a sequence; PNG and JPEG stay what they are, all else becomes PNG.
 
-    `cameras_for` gives the cameras of images of a size; it is called once, with that of the first whole picture.
+    `cameras_for` gives the cameras of images of a size that a camera took, which `camera_of` names if there are several.
+    That of the first picture is the sequence's; photographs of others keep theirs beside them (`camera.yaml`).
     Damaged pictures, those of another size, a second one of a kind at the same microsecond, and photographs without a
     pose where poses belong to images are left out, and told. `advance` is called with (pictures read, in all).
     KeyboardInterrupt ends the sequence after the pictures that are done; before the first one it is passed on.
     InputError if no picture is left, or `poses` belong to none of them.
     """
     posed_kind: Kind = "rgb" if "rgb" in recording.kinds else "depth"
-    writing = _Writing(folder, cameras_for, poses, posed_kind)
+    writing = _Writing(folder, cache(cameras_for), camera_of, poses, posed_kind)
     partial = False
     try:
         for picture in selected(_counted(recording, advance), selection, "rgb" in recording.kinds):
@@ -102,15 +105,21 @@ class _Writing:
     """A sequence that grows picture by picture."""
 
     def __init__(
-        self, folder: Path, cameras_for: Callable[[Size], CameraFile], poses: Poses | None, posed_kind: Kind
+        self,
+        folder: Path,
+        cameras_for: Callable[[Size, str | None], CameraFile],
+        camera_of: Callable[[Picture], str | None],
+        poses: Poses | None,
+        posed_kind: Kind,
     ) -> None:
         self._folder = folder
-        self._cameras_for = cameras_for
+        self._cameras_for, self._camera_of = cameras_for, camera_of
         self._poses = poses
         self._posed_kind = posed_kind
         self._found_poses: list[tuple[str, float, NDArray[np.float64]]] = []
         self._writer: SequenceWriter | None = None
         self._cameras: CameraFile | None = None
+        self._first_camera: str | None = None
         self._left_out: list[LeftOut] = []
         self._times: dict[Kind, dict[float, None]] = {"rgb": {}, "depth": {}}  # dicts as ordered sets
 
@@ -125,11 +134,20 @@ class _Writing:
         except FrameError as error:
             self._leave_out(picture, str(error).removeprefix(f"{picture.name}: "))
             return
+        pose = None
+        if isinstance(self._poses, ImagePoses) and picture.kind == self._posed_kind:
+            pose = self._poses.of(picture.index, picture.name)
+            if pose is None:
+                self._leave_out(picture, "no pose belongs to it")
+                return
+        name = self._camera_of(picture)
         if self._writer is None or self._cameras is None:
-            self._cameras = self._cameras_for(image.size)
+            self._cameras, self._first_camera = self._cameras_for(image.size, name), name
             self._writer = SequenceWriter(self._folder, self._cameras)
         times = self._times[picture.kind]
-        expected = self._cameras.color.width, self._cameras.color.height
+        other = name is not None and name != self._first_camera
+        camera = (self._cameras_for(image.size, name) if other else self._cameras).color
+        expected = camera.width, camera.height
         if image.size != expected:
             reason = f"{image.size[0]} x {image.size[1]} pixels, but the camera has {expected[0]} x {expected[1]}"
             if not times:
@@ -140,11 +158,13 @@ class _Writing:
             self._leave_out(picture, reason)
         elif picture.time in times:
             self._leave_out(picture, f"there is another one of {picture.time:.6f} s")
-        elif not self._find_pose(picture):
-            self._leave_out(picture, "no pose belongs to it")
         else:
-            self._writer.add_file(picture.kind, picture.time, image.data, image.suffix)
+            self._writer.add_file(
+                picture.kind, picture.time, image.data, image.suffix, camera if camera != self._cameras.color else None
+            )
             times[picture.time] = None
+            if pose is not None:
+                self._found_poses.append((picture.name, picture.time, pose))
 
     def finish(self, recording: Recording, partial: bool) -> Conversion:
         """Write the poses and what makes it a sequence; InputError if nothing is left of the pictures or the poses."""
@@ -178,7 +198,7 @@ class _Writing:
             last=max(everything),
             poses=0 if trajectory is None else len(trajectory.times),
             posed=posed,
-            cameras=self._cameras,
+            cameras=self._writer.cameras,
             left_out=tuple(self._left_out),
             problems=tuple(problems),
             partial=partial,
@@ -186,15 +206,6 @@ class _Writing:
 
     def _leave_out(self, picture: Picture, reason: str) -> None:
         self._left_out.append(LeftOut(picture.name, reason))
-
-    def _find_pose(self, picture: Picture) -> bool:
-        """Keep the pose of a picture; False: poses belong to images, and none to this one."""
-        if not isinstance(self._poses, ImagePoses) or picture.kind != self._posed_kind:
-            return True
-        pose = self._poses.of(picture.index, picture.name)
-        if pose is not None:
-            self._found_poses.append((picture.name, picture.time, pose))
-        return pose is not None
 
     def _trajectory(self) -> Trajectory | None:
         """The poses at times as files hold them; of poses closer than that, the first."""

@@ -109,6 +109,8 @@ class Sequence:
     """From the depth images on file to `camera`; None: they fit pixel by pixel."""
     crs: str | None = None
     """The reference system of the poses, from `crs.txt`; None: not given."""
+    own_cameras: Mapping[int, Camera] = field(default_factory=dict)
+    """Those of the photographs that another camera than `colour_camera` took, by the index of their frame."""
     row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
     """How the camera moved while the rows of a photograph were exposed, by the index of its frame: it is read as it
     would look had all been at once, and as it is where nothing is said."""
@@ -174,8 +176,11 @@ class Sequence:
             if self.depth_resampling is not None:
                 depth = self.depth_resampling.depth(depth)
         if entry.color_path is not None:
-            image = bytes_to_linear(_sized(entry.color_path, read_color(entry.color_path), self.camera))
+            taken_by = self.own_cameras.get(entry.index)
+            image = bytes_to_linear(_sized(entry.color_path, read_color(entry.color_path), taken_by or self.camera))
             resampling = self.color_resampling
+            if taken_by is not None:
+                resampling = Resampling.between(taken_by, self.camera)
             if entry.index in self.row_motions:
                 resampling = Resampling.unrolled(self.camera, self.row_motions[entry.index], resampling)
             if resampling is not None:
@@ -213,7 +218,17 @@ def open_sequence(
     for kind, lines in present.items():
         if not lines:
             raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
-        _check_size(kind, lines, cameras.color)
+        _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras.color)
+    own_cameras = {
+        line.index: cameras.photographs[line.name]
+        for line in present.get("rgb", ())
+        if line.name in cameras.photographs
+    }
+    if own_cameras and "depth" in listed:
+        raise InputError(
+            f"{folder}: camera.yaml has photographs of other cameras, and there is a depth.txt; expected depth images "
+            "beside photographs of one camera"
+        )
     camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
     poses = folder / "groundtruth.txt" if trajectory is None else Path(trajectory)
     placement = folder / "T_world_map.txt"
@@ -231,6 +246,7 @@ def open_sequence(
         color_resampling=color_resampling,
         depth_resampling=depth_resampling,
         crs=read_crs(folder / "crs.txt"),
+        own_cameras=own_cameras,
     )
 
 

@@ -1,5 +1,6 @@
 """Writing a sequence folder that `open_sequence` reads."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ class SequenceWriter:
         scale = check_positive("depth_scale", depth_scale)
         self._cameras = camera if isinstance(camera, CameraFile) else CameraFile(camera, depth_scale=scale)
         self._names: dict[str, dict[str, str]] = {"rgb": {}, "depth": {}}  # of each kind: time to file
+        self._photographs: dict[str, Camera] = {}
         self._folder = output_folder(folder)
         for kind in self._names:
             _remove_images(self._folder / f"{kind}.txt")
@@ -51,25 +53,33 @@ class SequenceWriter:
         if counts is not None:
             write_depth(self._path("depth", name, ".png"), counts)
 
-    def add_file(self, kind: str, time: float, data: bytes, suffix: str) -> None:
+    def add_file(self, kind: str, time: float, data: bytes, suffix: str, taken_by: Camera | None = None) -> None:
         """Write one image, `kind` rgb or depth, as the PNG or JPEG that it is already, of the size of the camera.
 
-        InputError if there is one of this kind and time.
+        `taken_by` is another camera than the sequence's, whose photograph it is. InputError if there is one of this
+        kind and time.
         """
         name = f"{time:.6f}"
         if name in self._names[kind]:
             raise InputError(f"{kind} image at {name} s: there is one already")
         write_bytes(self._path(kind, name, suffix), data)
+        if taken_by is not None:
+            self._photographs[self._names[kind][name]] = taken_by
 
     def finish(self, trajectory: Trajectory | None) -> None:
         """Write the poses, if there are any, the camera and the lists: from now on the folder is a sequence."""
         if trajectory is not None:
             write_trajectory(self._folder / "groundtruth.txt", trajectory)
-        write_camera(self._folder / "camera.yaml", self._cameras)
+        write_camera(self._folder / "camera.yaml", self.cameras)
         for kind, names in self._names.items():
             if names:
                 lines = "".join(f"{name} {names[name]}\n" for name in sorted(names, key=float))
                 write_bytes(self._folder / f"{kind}.txt", f"{SIGNATURE}# timestamp filename\n{lines}".encode())
+
+    @property
+    def cameras(self) -> CameraFile:
+        """That of the sequence, and those of the photographs so far that others took."""
+        return replace(self._cameras, photographs=self._photographs)
 
     def _path(self, kind: str, name: str, suffix: str) -> Path:
         (self._folder / kind).mkdir(exist_ok=True)

@@ -40,11 +40,15 @@ def read_colmap_poses(path: Path) -> ImagePoses:
     entries = _read_binary(file) if file.suffix == ".bin" else _read_text(file)
     if not entries:
         raise InputError(f"{file}: holds no image")
-    names, poses = zip(*entries, strict=True)
-    return ImagePoses(np.stack(poses), names)
+    names, poses, cameras = zip(*entries, strict=True)
+    return ImagePoses(np.stack(poses), names, cameras)
 
 
-def _read_text(path: Path) -> list[tuple[str, NDArray[np.float64]]]:
+_Entry = tuple[str, NDArray[np.float64], str]
+"""An image's name, its pose and the id of its camera."""
+
+
+def _read_text(path: Path) -> list[_Entry]:
     """Two lines an image, the second its points: it may be empty, so blank lines count."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -60,24 +64,24 @@ def _read_text(path: Path) -> list[tuple[str, NDArray[np.float64]]]:
         if len(words) < 10:
             raise InputError(f"{where}: received {line!r}, expected {COLUMNS}")
         values = read_numbers(where, words[1:8], 7, COLUMNS)
-        entries.append((words[9].strip(), _pose(where, values)))
+        entries.append((words[9].strip(), _pose(where, values), words[8]))
         next(numbered, None)
     return entries
 
 
-def _read_binary(path: Path) -> list[tuple[str, NDArray[np.float64]]]:
+def _read_binary(path: Path) -> list[_Entry]:
     data = path.read_bytes()
     entries = []
     try:
         (count,) = struct.unpack_from("<Q", data)
         position = 8
         for k in range(count):
-            _, *values, _ = HEADER.unpack_from(data, position)
+            _, *values, camera = HEADER.unpack_from(data, position)
             end = data.index(b"\0", position + HEADER.size)
             name = data[position + HEADER.size : end].decode("utf-8")
             (points,) = struct.unpack_from("<Q", data, end + 1)
             position = end + 9 + POINT_SIZE * points
-            entries.append((name, _pose(f"{path}: image {k}", values)))
+            entries.append((name, _pose(f"{path}: image {k}", values), str(camera)))
     except (struct.error, ValueError) as error:
         if isinstance(error, InputError):
             raise

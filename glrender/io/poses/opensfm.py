@@ -32,7 +32,9 @@ def read_opensfm_poses(path: Path) -> ImagePoses:
     told their places. Of several reconstructions, which are in worlds of their own, the one with most photographs.
     """
     shots = load_reconstruction(path)["shots"]
-    return ImagePoses(np.stack([_pose(f"{path}: {name}", shot) for name, shot in shots.items()]), tuple(shots))
+    poses = np.stack([_pose(f"{path}: {name}", shot) for name, shot in shots.items()])
+    cameras = tuple(str(shot["camera"]) for shot in shots.values() if "camera" in shot)
+    return ImagePoses(poses, tuple(shots), cameras if len(cameras) == len(shots) else None)
 
 
 def load_reconstruction(path: Path) -> Mapping[str, Any]:

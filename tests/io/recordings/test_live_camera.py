@@ -68,7 +68,7 @@ def test_a_camera_that_is_not_there(tmp_path):
 def test_photographs_out_of_a_recording_are_those_of_its_conversion(tmp_path):
     path = write_video(tmp_path / "a.mkv", [0, 100, 200])
     frames = list(photographs(open_video(path), CAMERA))
-    convert(open_video(path), tmp_path / "out", lambda size: CameraFile(CAMERA), None, PictureSelection())
+    convert(open_video(path), tmp_path / "out", lambda size, name: CameraFile(CAMERA), None, PictureSelection())
     sequence = open_sequence(tmp_path / "out", only="rgb")
     assert len(frames) == len(sequence.frames) == 3
     for frame, entry in zip(frames, sequence.frames, strict=True):
