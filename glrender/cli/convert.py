@@ -264,7 +264,9 @@ def _print_summary(options: ConvertOptions, recording: Recording, conversion: Co
     )
     others = conversion.cameras.photographs
     if others:
-        print(f"  {len(others)} photographs of other cameras, or other zoom, keep theirs: they are read as that one sees")
+        print(
+            f"  {len(others)} photographs of other cameras, or other zoom, keep theirs: they are read as that one sees"
+        )
     if options.poses is not None:
         format = pose_format(options.poses, options.pose_format)
         if POSE_FORMATS[format].caveat:

@@ -38,7 +38,11 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
             own = None if raster.crs is None else raster.crs.to_string()
             if own is not None:
                 _check_system(rasterio, path, own, crs)
-            spacing, row_step, turned = raster.transform.a, -raster.transform.e, (raster.transform.b, raster.transform.d)
+            spacing, row_step, turned = (
+                raster.transform.a,
+                -raster.transform.e,
+                (raster.transform.b, raster.transform.d),
+            )
             if any(turned) or not spacing > 0 or abs(row_step / spacing - 1) > _SQUARE:
                 raise InputError(
                     f"{path}: has pixels of {spacing:g} x {row_step:g} m, turned by {turned}; expected square ones with "
