@@ -88,8 +88,8 @@ class ConvertOptions:
     ] = None
     """camera, kalibr, opencv, ros, euroc, colmap, transforms or opensfm."""
     camera: Annotated[str | None, option("NAME", "the only one, or each image's as its pose tells")] = None
-    """Which of several cameras in the calibration: cam0, COLMAP's CAMERA_ID, or OpenSfM's name. Of a reconstruction, its
-    images alone are taken."""
+    """Which of several cameras in the calibration: cam0, COLMAP's CAMERA_ID, or OpenSfM's name. Of a reconstruction,
+    its images alone are taken."""
     depth_scale: Annotated[float | None, option("COUNTS", "the recording's own, else the calibration's")] = None
     """Counts of a depth image per metre."""
     times: Annotated[Path | None, option("FILE", "a list beside the images, else their names")] = None

@@ -59,8 +59,8 @@ class Options:
     map: Positional[Path]
     """The map.npz to judge."""
     truth: Path | None = None
-    """The true heights, on any grid whose vertical is the map's: a map.npz, or a surface model as GeoTIFF, of which what
-    lies within the map's bounds is judged; it must be in the reference system of the map's poses."""
+    """The true heights, on any grid whose vertical is the map's: a map.npz, or a surface model as GeoTIFF, of which
+    what lies within the map's bounds is judged; it must be in the reference system of the map's poses."""
     remove_offset: bool = False
     """Take the median error off first: where the camera's height is not known as well as the ground's form."""
     relief: Annotated[float | None, arg(metavar="M")] = None

@@ -98,8 +98,11 @@ def describe_poses(report: Mapping[str, Any]) -> str:
     if shutter is not None and shutter["undone"]:
         took = f"{1e3 * shutter['undone']:.1f} ± {1e3 * shutter['sigma']:.1f} ms"
         rows = f"  shutter: {took} from the first row to the last, undone in the photographs\n"
+    lens = refinement.get("lens_k1")
+    if lens is not None and lens["undone"]:
+        rows += f"  lens: k1 larger by {lens['undone']:.4f} ± {lens['sigma']:.4f}, undone in the photographs\n"
     if not refinement.get("settled", True):
-        rows += "  shutter and clock: had not settled when given up, see pose_refinement in report.json\n"
+        rows += "  shutter, lens and clock: had not settled when given up, see pose_refinement in report.json\n"
     moved = ""
     if "moved_m_rms" in refinement:
         moved = f": moved by {1e3 * refinement['moved_m_rms']:.1f} mm, {refinement['turned_degrees_rms']:.2f} degrees"

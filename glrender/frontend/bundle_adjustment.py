@@ -20,8 +20,9 @@ from scipy.sparse.linalg import SuperLU
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors, ground_errors
 from glrender.frontend.point_matches import Matches
-from glrender.frontend.point_term import LOSS, PointTerm, Views, point_term, rho
+from glrender.frontend.point_term import LOSS, SHARED, PointTerm, Views, point_term, rho
 from glrender.frontend.pose_blocks import assembled, factored
+from glrender.frontend.radial_error import RadialError
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -33,6 +34,7 @@ LEAST_SIGMA = 0.05
 """Pixels: no corner is found again better."""
 MOST_STEPS = 30
 _READOUT = 0.03  # seconds that a shutter may take from the first row to the last, unless photographs tell better
+_RADIAL = 0.03  # of k1, the same
 _SETTLED = 1e-4  # of the cost: a smaller gain is none
 _DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that from which nothing leads on
 
@@ -113,6 +115,8 @@ class Adjusted:
     """What all of them say of the camera's focal length, whatever the shutter does."""
     readout: TimeEstimate
     """From the exposure of an image's first row to that of its last, to first order, whatever the focal length is."""
+    radial_error: RadialError
+    """What they say of the lens, whatever the focal length is and the shutter does."""
     strain: float
     """How well the given poses were said to be known, see `PosePrior.strain`."""
     given_sigma: tuple[float, float]
@@ -229,7 +233,7 @@ class _Bundle:
         pull = np.einsum("nij,nj->ni", self._prior.information, self._prior.off(state))
         vector = np.vstack([-pull, pull.sum(axis=0) - self._prior.mount @ state.mount])
         for term in terms:
-            vector[list(term.who)] += term.vector[:-2].reshape(-1, 6)
+            vector[list(term.who)] += term.vector[:-SHARED].reshape(-1, 6)
         return vector.ravel()
 
     def shift(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> Float64:
@@ -242,7 +246,7 @@ class _Bundle:
             weight = term.own * w**4
             weight /= weight.sum()
             by = np.zeros((3, len(state.poses) + 1, 6))
-            by[:, list(term.who)] = ((weight / w**2 * each.rays.T) @ term.following[:, :-2]).reshape(3, -1, 6)
+            by[:, list(term.who)] = ((weight / w**2 * each.rays.T) @ term.following[:, :-SHARED]).reshape(3, -1, 6)
             by[:, each.anchor] -= np.hstack([np.eye(3), -se3.hat((weight / w) @ each.rays)])
             by = (state.poses[each.anchor, :3, :3] @ by.reshape(3, -1)).T
             found.append(by.T @ factor.solve(by))
@@ -250,32 +254,46 @@ class _Bundle:
 
     def camera_errors(
         self, terms: list[PointTerm], factor: SuperLU, state: BundleState
-    ) -> tuple[FocalError, TimeEstimate]:
-        """The focal length and the readout as two more unknowns, to first order.
+    ) -> tuple[FocalError, TimeEstimate, RadialError]:
+        """The focal length and the readout as two more unknowns, and k1 as a third, to first order.
 
         Matches with one anchor are off alike where its image is noisy, or where its windows are seen aslant, so sigma
         is at least what the anchors' scores scatter by (White, *A Heteroskedasticity-Consistent Covariance Matrix
         Estimator*, 1980).
         """
-        by_pose = np.zeros((len(state.poses) + 1, 6, 2))
+        by_pose = np.zeros((len(state.poses) + 1, 6, SHARED))
         for term in terms:
-            by_pose[list(term.who)] += term.matrix[:-2, -2:].reshape(-1, 6, 2)
-        across = by_pose.reshape(-1, 2)
-        own = np.sum([term.matrix[-2:, -2:] for term in terms], axis=0)
+            by_pose[list(term.who)] += term.matrix[:-SHARED, -SHARED:].reshape(-1, 6, SHARED)
+        across = by_pose.reshape(-1, SHARED)
+        own = np.sum([term.matrix[-SHARED:, -SHARED:] for term in terms], axis=0)
         explained = factor.solve(across)
         told = own - across.T @ explained
         if not told[0, 0] > 1e-6 * own[0, 0]:
-            return FocalError(0.0, np.inf), TimeEstimate(0.0, _READOUT)
-        covariance = np.linalg.inv(told + np.diag([0.0, 1 / _READOUT**2]))
+            return FocalError(0.0, np.inf), TimeEstimate(0.0, _READOUT), RadialError(0.0, _RADIAL)
+        told += np.diag([0.0, 1 / _READOUT**2, 1 / _RADIAL**2])
         vector = self.vector(terms, state)
-        found = covariance @ (np.sum([term.vector[-2:] for term in terms], axis=0) - explained.T @ vector)
-        steps = (factor.solve(vector) - explained @ found).reshape(-1, 6)
-        scatter = np.zeros((2, 2))
-        for term in terms:
-            who = list(term.who)
-            left = term.vector - term.matrix @ np.r_[steps[who].ravel(), found]
-            score = left[-2:] - explained.reshape(-1, 6, 2)[who].reshape(-1, 2).T @ left[:-2]
-            scatter += np.outer(score, score)
-        variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
-        (share, readout), (share_sigma, readout_sigma) = found, np.sqrt(variances)
-        return FocalError(float(share), float(share_sigma)), TimeEstimate(float(readout), float(readout_sigma))
+        pull = np.sum([term.vector[-SHARED:] for term in terms], axis=0) - explained.T @ vector
+
+        def found(count: int) -> tuple[Float64, Float64]:
+            """(count,) each: the first so many unknowns, the others held, and their standard deviations."""
+            covariance, some = np.linalg.inv(told[:count, :count]), np.arange(count) - SHARED
+            values = covariance @ pull[:count]
+            steps = (factor.solve(vector) - explained[:, :count] @ values).reshape(-1, 6)
+            scatter = np.zeros((count, count))
+            for term in terms:
+                who, held = list(term.who), np.zeros(SHARED)
+                held[:count] = values
+                left = term.vector - term.matrix @ np.r_[steps[who].ravel(), held]
+                by = explained.reshape(-1, 6, SHARED)[who].reshape(-1, SHARED)[:, :count]
+                score = left[some] - by.T @ left[:-SHARED]
+                scatter += np.outer(score, score)
+            variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
+            return values, np.sqrt(variances)
+
+        (share, readout), (share_sigma, readout_sigma) = found(2)
+        (_, _, radial), (_, _, radial_sigma) = found(3)
+        return (
+            FocalError(float(share), float(share_sigma)),
+            TimeEstimate(float(readout), float(readout_sigma)),
+            RadialError(float(radial), float(radial_sigma)),
+        )

@@ -28,7 +28,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import SuperLU
 
 from glrender.frontend.point_matches import Matches
-from glrender.frontend.point_term import PointTerm
+from glrender.frontend.point_term import SHARED, PointTerm
 from glrender.geometry import se3
 
 Float64 = NDArray[np.float64]
@@ -133,7 +133,7 @@ class _Ground:
             R, t = poses[each.anchor, :3, :3], poses[each.anchor, :3, 3]
             X = each.rays / w[:, None]
             weight = np.where(term.own * w**2 > 1 / _TOLD**2, term.own * w**4, 0.0)
-            by = (weight / w**2)[:, None, None] * each.rays[:, :, None] * term.following[:, None, :-2]
+            by = (weight / w**2)[:, None, None] * each.rays[:, :, None] * term.following[:, None, :-SHARED]
             by[:, :, :6] -= weight[:, None, None] * _moved_with(X)
             by = R @ by
             points = X @ R.T + t
@@ -143,7 +143,7 @@ class _Ground:
             at = np.array([numbers.setdefault(tuple(cell), len(numbers)) for cell in cells.tolist()], np.int64)
             twists = (6 * np.array(term.who)[:, None] + np.arange(6)).ravel()
             moved.add(np.tensordot(member, by, axes=1), 3 * at[:, None] + np.arange(3), twists)
-            scores.add(member @ term.scores[:, :-2], at, twists)
+            scores.add(member @ term.scores[:, :-SHARED], at, twists)
             sums.append(np.column_stack([at, member @ of_points]))
         all_sums = np.concatenate(sums)
         totals = np.zeros((len(numbers), 5))

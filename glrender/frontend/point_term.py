@@ -12,6 +12,9 @@ harm. With a focal length that is too short by a share s, rays turn and pixels m
 Where rows are exposed one after the other, a row's camera has moved on by (v - cy) / height of the way that it goes
 from the first row to the last, and both the anchor's ray and the frame's pixel are of such a row.
 
+A lens that bends rays more than is said, by k of OpenCV's k1, is a focal length whose share grows with the square of a
+ray's distance from the axis:  ds = |(x, y)|² dk,  of the anchor's ray and of the frame's.
+
 Each point has one unknown of its own, which its few rows know and no others: it goes by the Schur complement.
 """
 
@@ -29,36 +32,37 @@ from glrender.solve.losses import Cauchy
 Float64 = NDArray[np.float64]
 
 LOSS = Cauchy()
+SHARED = 3
+"""Unknowns of the camera, after the twists: the focal length's share, the seconds from first row to last, and k1."""
 _NEAREST = 1e-3  # of Y along the axis: what lies behind a camera or beside it has no pixel
 _TOLD = 1e-6  # of what others tell of their depths: a point that is told less stays where it is
 
 
 @dataclass(frozen=True, eq=False)
 class PointTerm:
-    """Normal equations over the twists of P photographs, the anchor first, the focal length's share and
-    the seconds from the first row to the last."""
+    """Normal equations over the twists of P photographs, the anchor first, and what is `SHARED`."""
 
     who: tuple[int, ...]
     """Indices of the P photographs."""
     matrix: Float64
-    """(6 P + 2, 6 P + 2), inverse depths eliminated."""
+    """(6 P + 3, 6 P + 3), inverse depths eliminated."""
     scores: Float64
-    """(n, 6 P + 2): what each point adds to the right-hand side."""
+    """(n, 6 P + 3): what each point adds to the right-hand side."""
     alone: Float64
     """(n,) step of each inverse depth where nothing else moves, 1/m."""
     following: Float64
-    """(n, 6 P + 2): by how much it is less for steps of the others."""
+    """(n, 6 P + 3): by how much it is less for steps of the others."""
     own: Float64
     """(n,) information of each inverse depth where nothing else moves, m²."""
 
     @cached_property
     def vector(self) -> Float64:
-        """(6 P + 2,)."""
+        """(6 P + 3,)."""
         return np.asarray(self.scores.sum(axis=0))
 
     def steps(self, twists: Float64) -> Float64:
         """(n,) steps of the inverse depths beside twists (N, 6) of all photographs."""
-        return self.alone - self.following[:, :-2] @ twists[list(self.who)].ravel()
+        return self.alone - self.following[:, :-SHARED] @ twists[list(self.who)].ravel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,7 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
     J, by_depth = derivatives(camera, matches, views, inverse_depths)
     weight = np.where(matches.found, LOSS.weight(np.linalg.norm(views.off, axis=2) / sigma), 0.0)
     F, n = matches.found.shape
-    count = 6 * F + 8
+    count = 6 * F + 6 + SHARED
     matrix, scores, across = np.zeros((count, count)), np.zeros((n, count)), np.zeros((n, count))
     own, pull = np.zeros(n), np.zeros(n)
     _sum_up(J, by_depth, views.off, weight / sigma**2, matrix, scores, across, own, pull)
@@ -116,9 +120,9 @@ def point_term(camera: Camera, matches: Matches, views: Views, inverse_depths: F
 
 
 def derivatives(camera: Camera, matches: Matches, views: Views, inverse_depths: Float64) -> tuple[Float64, Float64]:
-    """Of the pixels: (F, n, 2, 14) by the twists of the anchor and of the frame that they are in, the focal length and
-    the seconds from row to row; and (F, n, 2) by the inverse depths."""
-    J, by_depth = np.empty((*matches.found.shape, 2, 14)), np.empty((*matches.found.shape, 2))
+    """Of the pixels: (F, n, 2, 15) by the twists of the anchor and of the frame that they are in, and what is `SHARED`;
+    and (F, n, 2) by the inverse depths."""
+    J, by_depth = np.empty((*matches.found.shape, 2, 12 + SHARED)), np.empty((*matches.found.shape, 2))
     lens = float(camera.fx), float(camera.fy), camera.fy / camera.height
     _differentiate(lens, matches.rays, views.T, views.Y, inverse_depths, views.rates, J, by_depth)
     return J, by_depth
@@ -140,6 +144,8 @@ def _differentiate(
     for f in range(Y.shape[0]):
         for k in range(Y.shape[1]):
             r, w, z = rays[k], inverse_depths[k], max(Y[f, k, 2], _NEAREST)
+            off_axis = r[0] ** 2 + r[1] ** 2
+            seen_off_axis = (Y[f, k, 0] / z) ** 2 + (Y[f, k, 1] / z) ** 2
             for axis in range(2):
                 over = Y[f, k, axis] / z
                 by_Y[0] = by_Y[1] = 0.0
@@ -155,7 +161,9 @@ def _differentiate(
                     row[3 + c] = by_ray[d] * r[e] - by_ray[e] * r[d]
                     row[6 + c] = w * by_Y[c]
                     row[9 + c] = by_Y[e] * Y[f, k, d] - by_Y[d] * Y[f, k, e]
-                row[12] = lens[axis] * over - by_ray[0] * r[0] - by_ray[1] * r[1]
+                by_own, by_seen = by_ray[0] * r[0] + by_ray[1] * r[1], lens[axis] * over
+                row[12] = by_seen - by_own
+                row[14] = seen_off_axis * by_seen - off_axis * by_own
                 by_way = by_own_way = 0.0
                 for c in range(6):
                     by_way += row[c] * rates[0, c]
@@ -178,15 +186,16 @@ def _sum_up(
 ) -> None:
     """Add what F frames say of n points, with `information` (F, n) 1/pixel², before the depths are eliminated.
 
-    `matrix` and `scores` are as in `PointTerm`, `across` (n, 6 P + 2) couples each depth with all else, and `own` and
+    `matrix` and `scores` are as in `PointTerm`, `across` (n, 6 P + 3) couples each depth with all else, and `own` and
     `pull` (n,) are its own equation.
     """
     F, n = information.shape
-    at, block = np.empty(14, np.intp), np.empty((14, 14))
+    at, block = np.empty(12 + SHARED, np.intp), np.empty((12 + SHARED, 12 + SHARED))
     for f in range(F):
         for c in range(6):
             at[c], at[6 + c] = c, 6 + 6 * f + c
-        at[12], at[13] = 6 * F + 6, 6 * F + 7
+        for c in range(SHARED):
+            at[12 + c] = 6 * F + 6 + c
         block[:] = 0.0
         for k in range(n):
             a = information[f, k]
@@ -197,13 +206,13 @@ def _sum_up(
                 d, e = a * by_depth[f, k, axis], a * off[f, k, axis]
                 own[k] += d * by_depth[f, k, axis]
                 pull[k] += d * off[f, k, axis]
-                for c in range(14):
+                for c in range(12 + SHARED):
                     scores[k, at[c]] += e * row[c]
                     across[k, at[c]] += d * row[c]
                     for other in range(c + 1):
                         block[c, other] += a * row[c] * row[other]
-        for c in range(14):
-            for other in range(14):
+        for c in range(12 + SHARED):
+            for other in range(12 + SHARED):
                 matrix[at[c], at[other]] += block[max(c, other), min(c, other)]
 
 

@@ -74,8 +74,8 @@ def convert(
 ) -> Conversion:
     """Write `recording` into `folder` as a sequence; PNG and JPEG stay what they are, all else becomes PNG.
 
-    `cameras_for` gives the cameras of images of a size that a camera took, which `camera_of` names if there are several.
-    That of the first picture is the sequence's; photographs of others keep theirs beside them (`camera.yaml`).
+    `cameras_for` gives the cameras of images of a size that a camera took, which `camera_of` names if there are
+    several. That of the first picture is the sequence's; photographs of others keep theirs beside them (`camera.yaml`).
     Damaged pictures, those of another size, a second one of a kind at the same microsecond, and photographs without a
     pose where poses belong to images are left out, and told. `advance` is called with (pictures read, in all).
     KeyboardInterrupt ends the sequence after the pictures that are done; before the first one it is passed on.

@@ -162,6 +162,12 @@ class Sequence:
             color_resampling=Resampling.between(self.color_camera, camera) if own else self.color_resampling,
         )
 
+    def with_lens(self, k1: float) -> "Sequence":
+        """The same photographs, of a lens whose OpenCV coefficient k1 is larger by so much."""
+        coefficients = self.colour_camera.distortion or (0.0, 0.0, 0.0, 0.0)
+        bent = replace(self.colour_camera, distortion=(coefficients[0] + k1, *coefficients[1:]))
+        return replace(self, colour_camera=bent, color_resampling=Resampling.between(bent, self.camera))
+
     def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
         """The same, with photographs as they would look had all their rows been exposed at once."""
         return replace(self, row_motions=row_motions)

@@ -1,10 +1,11 @@
 """A surface model, by a laser scanner or photogrammetry, to judge a map by: a `map.npz`, or a raster such as a GeoTIFF.
 
-A raster's pixel is taken for the height at its centre, which becomes a vertex; heights are float64 metres in the raster's
-own projected reference system. Rasters need rasterio (the extra `dem`).
+A raster's pixel is taken for the height at its centre, which becomes a vertex; the world is the raster's own projected
+reference system, in metres. Rasters need rasterio (the extra `dem`).
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,12 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
             own = None if raster.crs is None else raster.crs.to_string()
             if own is not None:
                 _check_system(rasterio, path, own, crs)
-            spacing, row_step, turned = (
-                raster.transform.a,
-                -raster.transform.e,
-                (raster.transform.b, raster.transform.d),
-            )
-            if any(turned) or not spacing > 0 or abs(row_step / spacing - 1) > _SQUARE:
+            spacing, row_step = raster.transform.a, -raster.transform.e
+            turned = raster.transform.b or raster.transform.d
+            if turned or not spacing > 0 or abs(row_step / spacing - 1) > _SQUARE:
                 raise InputError(
-                    f"{path}: has pixels of {spacing:g} x {row_step:g} m, turned by {turned}; expected square ones with "
-                    "north on top: resample it (gdalwarp -tr 0.25 0.25)"
+                    f"{path}: pixels of {spacing:g} x {row_step:g} m{', turned' if turned else ''}; expected square "
+                    "ones with north on top: resample it (gdalwarp -tr 0.25 0.25)"
                 )
             west, north = raster.xy(0, 0)
             low, high = _bounds(within)
@@ -56,11 +54,10 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
             first, top = max(first, 0), max(top, 0)
             last, bottom = min(last, raster.width - 1), min(bottom, raster.height - 1)
             if last - first < 1 or bottom - top < 1:
-                covered = raster.bounds
+                covered = _rectangle(raster.bounds[:2], raster.bounds[2:])
                 raise InputError(
-                    f"{path}: covers x {covered.left:.2f} to {covered.right:.2f}, y {covered.bottom:.2f} to "
-                    f"{covered.top:.2f} m, and the map x {low[0]:.2f} to {high[0]:.2f}, y {low[1]:.2f} to {high[1]:.2f} m "
-                    "of its world: they share no place. The map's poses must be in the surface model's reference system"
+                    f"{path}: covers {covered}, and the map {_rectangle(low, high)} of its world: they share no place. "
+                    "The map's poses must be in the surface model's reference system"
                 )
             window = rasterio.windows.Window(first, top, last - first + 1, bottom - top + 1)
             heights = raster.read(1, window=window, masked=True).astype(np.float64).filled(np.nan)
@@ -78,12 +75,15 @@ def _check_system(rasterio, path: Path, own: str, crs: str | None) -> None:  # t
     check_crs(own)
     if crs is None:
         return
-    same = rasterio.crs.CRS.from_user_input(crs) == rasterio.crs.CRS.from_user_input(own)
-    if not same:
+    if rasterio.crs.CRS.from_user_input(crs) != rasterio.crs.CRS.from_user_input(own):
         raise InputError(
             f"{path}: is in {own}, and the map in {crs}; expected one reference system: reproject it "
             f"(gdalwarp -t_srs {crs})"
         )
+
+
+def _rectangle(low: Iterable[float], high: Iterable[float]) -> str:
+    return ", ".join(f"{axis} {a:.2f} to {b:.2f} m" for axis, a, b in zip("xy", low, high, strict=True))
 
 
 def _bounds(surface: HeightMap) -> tuple[np.ndarray, np.ndarray]:

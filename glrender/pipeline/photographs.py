@@ -22,6 +22,7 @@ from glrender.pipeline.keyframes import choose_keyframes, with_ends
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.refined_start import refine_start
+from glrender.pipeline.refinement_turns import undone
 from glrender.pipeline.upright import find_upright
 
 Float64 = NDArray[np.float64]
@@ -117,7 +118,7 @@ def fuse_keyframes(
         options = replace(options, fusion=replace(options.fusion, pose_sigma=None))
         poses, trajectory, displacement = refined.poses, refined.trajectory, refined.displacement
         description = description | refined.description
-        sequence = sequence.with_row_motions(refined.shutter.row_motions)
+        sequence = undone(sequence, refined.shutter, refined.lens)
         keyframes = choose_keyframes(start.posed, poses, frame, start.ground)
     fusion = KeyframeFusion(context, sequence, options, start.placement, start.ground)
     fusion.displaced_by(displacement)

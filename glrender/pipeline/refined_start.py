@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.point_matches import Corners
+from glrender.frontend.radial_error import RadialError
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.displacement import Displacement
@@ -16,7 +17,7 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
-from glrender.pipeline.refinement_turns import Settled, read_photographs, refine_in_turns
+from glrender.pipeline.refinement_turns import AS_SAID, Settled, read_photographs, refine_in_turns
 from glrender.pipeline.shutter import Shutter
 from glrender.pipeline.turning_clock import UNKNOWN, compare_turns
 
@@ -43,6 +44,8 @@ class RefinedStart:
     """For `report.json`."""
     shutter: Shutter
     """That of the photographs at these poses, which are those of the principal point's row."""
+    lens: RadialError
+    """Theirs, as told."""
 
 
 def refine_start(
@@ -70,7 +73,10 @@ def refine_start(
         most = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
     times = np.array([entry.time for entry in entries])
     mounted = said is None
-    has_clock = mounted and options.time_offset is None and all(entry.depth_path is None for entry in entries)
+    alone = all(entry.depth_path is None for entry in entries)
+    has_clock = mounted and options.time_offset is None and alone
+    # Depth images may share the photographs' lens, and several cameras have one each.
+    has_lens = alone and not sequence.own_cameras
     trajectory = sequence.trajectory
     assert trajectory is not None
 
@@ -92,6 +98,7 @@ def refine_start(
         refine,
         lambda clock: _looked_up(trajectory, times, raw, clock),
         lambda refined: compare_turns(trajectory, times, refined.poses) if has_clock else UNKNOWN,
+        lambda refined: refined.rounds[-1].radial_error if has_lens else AS_SAID,
     )
     refined = settled.refined
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
@@ -106,7 +113,12 @@ def refine_start(
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
     return RefinedStart(
-        {**poses, **by_index}, trajectory_of(entries, by_index), displacement, description, settled.shutter
+        {**poses, **by_index},
+        trajectory_of(entries, by_index),
+        displacement,
+        description,
+        settled.shutter,
+        settled.lens,
     )
 
 
@@ -170,6 +182,11 @@ def describe_refinement(settled: Settled, unread: tuple[str, ...]) -> dict[str, 
             "inliers": [each.inliers for each in refined.rounds],
             "converged": [each.converged for each in refined.rounds],
             "shutter_readout": settled.shutter.description(settled.told),
+            "lens_k1": {
+                "missing": settled.lens_told.k1,
+                "sigma": settled.lens_told.sigma,
+                "undone": settled.lens.applied,
+            },
             "settled": settled.confirmed,
         }
     }

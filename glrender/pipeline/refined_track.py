@@ -104,6 +104,7 @@ def refine_track(
         Displacement.in_frame(np.eye(4), places, covariances),
         {"poses_from": "tracked and refined"} | description,
         settled.shutter.scaled(scale.factor),
+        settled.lens,
         Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
     )
 

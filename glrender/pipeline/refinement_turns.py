@@ -1,4 +1,4 @@
-"""Poses, a shutter and a clock, told in turns until what photographs tell is what was undone, and looked up by, before.
+"""Poses, shutter, lens and clock, told in turns until photographs tell what was undone, and looked up by, before.
 
 Each is told once the others are known, so all of them settle together. The first turn looks for the points of the
 photographs twice, since over a plane, from poses as they were given, a shutter is told badly. The next ones begin where
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
+from glrender.frontend.radial_error import RadialError
 from glrender.frontend.refine_poses import RefinedPoses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry.intensity import intensity
@@ -22,6 +23,9 @@ from glrender.pipeline.shutter import Shutter
 from glrender.pipeline.turning_clock import UNKNOWN
 
 Float64 = NDArray[np.float64]
+
+AS_SAID = RadialError(0.0, float("inf"))
+"""Of a lens that nothing is told about."""
 
 MOST_TURNS = 6
 """One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
@@ -41,12 +45,16 @@ class Settled:
     """As undone in the photographs."""
     told: Shutter
     """As they tell then."""
+    lens: RadialError
+    """As undone in them."""
+    lens_told: RadialError
+    """As they tell then."""
     clock: TimeEstimate
     """By which poses were looked up."""
     asked_for: TimeEstimate
     """As the poses ask for then."""
     confirmed: bool
-    """Whether both are the same, as far as can be told."""
+    """Whether each is the same, as far as can be told."""
 
 
 def refine_in_turns(
@@ -57,29 +65,41 @@ def refine_in_turns(
     refine: Refine,
     given_by: Callable[[TimeEstimate], Float64],
     clock_of: Callable[[RefinedPoses], TimeEstimate] = lambda refined: UNKNOWN,
+    lens_of: Callable[[RefinedPoses], RadialError] = lambda refined: AS_SAID,
 ) -> Settled:
     """Refine the poses of photographs, `prepared` from `entries` as they are on file, see `read_photographs`.
 
-    `given_by` looks their poses (N, 4, 4) up by a clock, `clock_of` says which clock refined ones ask for. InputError
-    if a photograph can no longer be read, and what `refine` raises.
+    `given_by` looks their poses (N, 4, 4) up by a clock, `clock_of` says which clock refined ones ask for, and
+    `lens_of` by how much more the lens bends rays than it was taken to. InputError if a photograph can no longer be
+    read, and what `refine` raises.
     """
-    shutter, clock, given = Shutter(), UNKNOWN, given_by(UNKNOWN)
+    shutter, lens, clock, given = Shutter(), AS_SAID, UNKNOWN, given_by(UNKNOWN)
 
     def heard(refined: RefinedPoses) -> Settled:
-        told, asked_for = shutter.told(entries, refined), clock_of(refined)
-        confirmed = shutter.is_confirmed_by(told) and clock.is_confirmed_by(asked_for)
-        return Settled(refined, given, shutter, told, clock, asked_for, confirmed)
+        told, left, asked_for = shutter.told(entries, refined), lens_of(refined), clock_of(refined)
+        lens_told = RadialError(lens.applied + left.k1, left.sigma)
+        confirmed = (
+            shutter.is_confirmed_by(told) and lens.is_confirmed_by(lens_told) and clock.is_confirmed_by(asked_for)
+        )
+        return Settled(refined, given, shutter, told, lens, lens_told, clock, asked_for, confirmed)
 
     turn, found = 1, heard(refine(prepared, given, refine(prepared, given, None)))
     while not found.confirmed and turn < MOST_TURNS:
-        if shutter.row_motions or found.told.row_motions:
-            prepared = read_again(sequence.with_row_motions(found.told.row_motions), entries, keyframes)
-        shutter, clock = found.told, found.asked_for
+        if shutter.row_motions or found.told.row_motions or lens.applied or found.lens_told.applied:
+            seen = undone(sequence, found.told, found.lens_told)
+            prepared = read_again(seen, entries, keyframes)
+        shutter, lens, clock = found.told, found.lens_told, found.asked_for
         given, turn = given_by(clock), turn + 1
         found = heard(refine(prepared, given, found.refined.over_planes(prepared)))
         if found.confirmed or turn == MOST_TURNS:
             found = heard(refine(prepared, given, found.refined))
     return found
+
+
+def undone(sequence: Sequence, shutter: Shutter, lens: RadialError) -> Sequence:
+    """The same photographs as they would look through the lens that was told, all rows exposed at once."""
+    through = sequence.with_lens(lens.applied) if lens.applied else sequence
+    return through.with_row_motions(shutter.row_motions)
 
 
 def read_photographs(

@@ -197,10 +197,13 @@ def test_photographs_of_several_cameras_keep_the_one_that_took_them(
     larger = Camera(64, 48, 60, 60, 31.5, 23.5)
     assert sequence.own_cameras == {2: Camera(*SIZE, 60, 60, *CENTRE, (0.1, 0, 0, 0)), 3: larger}
     wide, tele, fine = (sequence.read(sequence.frames[k]).image for k in (1, 2, 3))
-    assert wide is not None and tele is not None and fine is not None
+    assert wide is not None
+    assert tele is not None
+    assert fine is not None
     assert np.isfinite(wide).all()
     # Half of the angle: the border shows what the longer lens did not see.
-    assert np.isnan(tele[:5]).all() and np.isnan(tele[:, :7]).all()
+    assert np.isnan(tele[:5]).all()
+    assert np.isnan(tele[:, :7]).all()
     assert np.isfinite(tele[8:16, 10:22]).all()
     assert np.isfinite(fine).all()
     # What was converted is converted again as it is.

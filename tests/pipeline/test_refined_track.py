@@ -23,6 +23,7 @@ from glrender.io.sequence import FrameEntry
 from glrender.pipeline import refined_track, tracked_photographs
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.refined_track import RefinedTrack, above_ground
+from glrender.pipeline.refinement_turns import AS_SAID
 
 CAMERA = Camera(160, 120, 138.6, 138.6, 79.5, 59.5)
 HEIGHT = 0.8
@@ -97,6 +98,7 @@ class TestScale:
                 1.0,
                 FocalError(0.0, np.inf),
                 TimeEstimate(0.0, np.inf),
+                AS_SAID,
                 0.0,
                 (1e-6, 1e-6),
                 True,
