@@ -110,7 +110,7 @@ class Sequence:
     crs: str | None = None
     """The reference system of the poses, from `crs.txt`; None: not given."""
     own_cameras: Mapping[int, Camera] = field(default_factory=dict)
-    """Those of the photographs that another camera than `colour_camera` took, by the index of their frame."""
+    """Those of the photographs that another camera than `color_camera` took, by the index of their frame."""
     row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
     """How the camera moved while the rows of a photograph were exposed, by the index of its frame: it is read as it
     would look had all been at once, and as it is where nothing is said."""
@@ -164,9 +164,9 @@ class Sequence:
 
     def with_lens(self, k1: float) -> "Sequence":
         """The same photographs, of a lens whose OpenCV coefficient k1 is larger by so much."""
-        coefficients = self.colour_camera.distortion or (0.0, 0.0, 0.0, 0.0)
-        bent = replace(self.colour_camera, distortion=(coefficients[0] + k1, *coefficients[1:]))
-        return replace(self, colour_camera=bent, color_resampling=Resampling.between(bent, self.camera))
+        coefficients = self.color_camera.distortion or (0.0, 0.0, 0.0, 0.0)
+        bent = replace(self.color_camera, distortion=(coefficients[0] + k1, *coefficients[1:]))
+        return replace(self, color_camera=bent, color_resampling=Resampling.between(bent, self.camera))
 
     def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
         """The same, with photographs as they would look had all their rows been exposed at once."""
