@@ -136,6 +136,18 @@ def _project(heights: Float32, i: int, corner: Float64, steps: Float64, vertices
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _narrowed(left: float, right: float, slope: float, across: float, per: float) -> tuple[float, float]:
+    """What is left of the columns from `left` to `right` where slope u + across is not below 0; `per` is -1 / slope."""
+    if slope > 0.0:
+        left = max(left, across * per)
+    elif slope < 0.0:
+        right = min(right, across * per)
+    elif across < 0.0:
+        right = -np.inf
+    return left, right
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _edge(p0: float, p1: float, p2: float, q0: float, q1: float, q2: float) -> tuple[float, float, float]:
     """q x p: its product with (u, v, 1) is positive on one side of the edge, and its opposite is exactly p x q."""
     return q1 * p2 - q2 * p1, q2 * p0 - q0 * p2, q0 * p1 - q1 * p0
@@ -160,27 +172,9 @@ def _draw(
     width = triangles.shape[1]
     for v in range(top, bottom + 1):
         left, right = -0.5, width - 0.5
-        across = e1 * v + e2
-        if e0 > 0.0:
-            left = max(left, across * e_per)
-        elif e0 < 0.0:
-            right = min(right, across * e_per)
-        elif across < 0.0:
-            continue
-        across = f1 * v + f2
-        if f0 > 0.0:
-            left = max(left, across * f_per)
-        elif f0 < 0.0:
-            right = min(right, across * f_per)
-        elif across < 0.0:
-            continue
-        across = g1 * v + g2
-        if g0 > 0.0:
-            left = max(left, across * g_per)
-        elif g0 < 0.0:
-            right = min(right, across * g_per)
-        elif across < 0.0:
-            continue
+        left, right = _narrowed(left, right, e0, e1 * v + e2, e_per)
+        left, right = _narrowed(left, right, f0, f1 * v + f2, f_per)
+        left, right = _narrowed(left, right, g0, g1 * v + g2, g_per)
         start = n1 * v + n2
         # Not by a range, which LLVM would unroll: there are two or three pixels. Without signs, see `sweep`.
         u = np.ceil(left)
