@@ -11,7 +11,8 @@ from passes import derivative_renderer
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene
 
 from glrender.assembly import on_host
-from glrender.assembly.on_host import AbsoluteEquations, HostNormalEquations
+from glrender.assembly.absolute import AbsoluteEquations
+from glrender.assembly.on_host import HostNormalEquations
 from glrender.assembly.residuals import Measurements, weigh
 from glrender.assembly.statistics import FrameStatistics
 from glrender.assembly.stencil import normal_equations

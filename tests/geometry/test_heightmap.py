@@ -1,3 +1,5 @@
+"""Where vertices and triangles of a height map are, and what a map refuses."""
+
 import numpy as np
 import pytest
 
@@ -37,10 +39,11 @@ def test_no_triangle_has_no_vertices() -> None:
     np.testing.assert_array_equal(triangle_vertices(ids, cols=4), [[[-1] * 3, [0, 1, 4]], [[2, 6, 5], [-1] * 3]])
 
 
-def test_a_map_without_colors_has_one_channel() -> None:
-    assert HeightMap(HEIGHTS, 1.0).channels == 1
-    assert HeightMap(HEIGHTS, 1.0, colors=np.zeros((3, 4, 1))).channels == 1
-    assert HeightMap(HEIGHTS, 1.0, colors=np.zeros((3, 4, 3))).channels == 3
+def test_a_map_without_colors_has_one_channel_and_none_of_its_own() -> None:
+    bare = HeightMap(HEIGHTS, 1.0)
+    grey, rgb = (HeightMap(HEIGHTS, 1.0, colors=np.zeros((3, 4, channels))) for channels in (1, 3))
+    assert [surface.channels for surface in (bare, grey, rgb)] == [1, 1, 3]
+    assert [surface.color_channels for surface in (bare, grey, rgb)] == [0, 1, 3]
 
 
 def test_a_map_without_pose_is_at_the_origin_of_the_world() -> None:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from grid_examples import stencil_of
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from glrender.errors import InputError, SolverError
 from glrender.solve.bordered import BorderedSystem
@@ -37,18 +39,11 @@ def random_problem() -> tuple[BorderedSystem, NDArray[np.float64], NDArray[np.fl
     prior = SmoothnessPrior(3.0).add_to(NormalEquations.zeros(ROWS, COLS, 0), np.zeros((ROWS, COLS, 1)))
     matrix[:MAP, :MAP] += prior.to_csr().toarray()
     rhs = groups.sum(axis=0)
-    equations = NormalEquations(stencil_of(matrix[:MAP, :MAP]), rhs[:MAP].reshape(ROWS, COLS, 1), 0.0, len(J))
+    equations = NormalEquations(
+        stencil_of(csr_array(matrix[:MAP, :MAP]), (ROWS, COLS, 1)), rhs[:MAP].reshape(ROWS, COLS, 1), 0.0, len(J)
+    )
     border = matrix[MAP:, :MAP].reshape(SHARED, ROWS, COLS, 1)
     return BorderedSystem(equations, border, matrix[MAP:, MAP:], rhs[MAP:]), matrix, rhs, groups
-
-
-def stencil_of(matrix: NDArray[np.float64]) -> BlockStencil:
-    entries = np.zeros((ROWS, COLS, 4, 1))
-    for k, (down, right) in enumerate([(0, 0), (0, 1), (1, 0), (1, -1)]):
-        for i in range(ROWS - down):
-            for j in range(max(-right, 0), COLS - max(right, 0)):
-                entries[i, j, k, 0] = matrix[i * COLS + j, (i + down) * COLS + j + right]
-    return BlockStencil(entries)
 
 
 def test_the_solution_is_that_of_the_whole() -> None:
