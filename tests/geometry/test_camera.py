@@ -1,3 +1,5 @@
+"""Projection, rays and what a camera refuses."""
+
 import dataclasses
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Maps on file: they come back as they were, and what is damaged is refused."""
+
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Rigid transformations against the matrix exponential."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""A small sequence on file, and its camera."""
+
 from pathlib import Path
 
 import numpy as np

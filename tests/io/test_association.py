@@ -1,3 +1,5 @@
+"""Pairs of images by their times."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""`camera.yaml`: what it says, and what it may not."""
+
 import pytest
 
 from glrender.errors import InputError

@@ -1,3 +1,5 @@
+"""Which frames a selection names."""
+
 import pytest
 
 from glrender.errors import UsageError

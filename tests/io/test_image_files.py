@@ -1,3 +1,5 @@
+"""Images on file: their colours, and files that are damaged."""
+
 import cv2
 import numpy as np
 import pytest

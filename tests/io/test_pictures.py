@@ -1,3 +1,5 @@
+"""Previews and pictures of errors."""
+
 from itertools import pairwise
 
 import matplotlib as mpl

@@ -1,3 +1,5 @@
+"""Maps as meshes."""
+
 import numpy as np
 import pytest
 import trimesh

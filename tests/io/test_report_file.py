@@ -1,3 +1,5 @@
+"""Reports: what they must have, and values that JSON has no form for."""
+
 import json
 from pathlib import Path
 

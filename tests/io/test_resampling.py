@@ -1,3 +1,5 @@
+"""Images of one camera on the pixels of another."""
+
 from dataclasses import replace
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A sequence folder and its frames."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""What is wrong with a sequence is told, and the rest is read."""
+
 import re
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A sequence that is written comes back when it is read."""
+
 import numpy as np
 import pytest
 

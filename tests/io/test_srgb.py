@@ -1,3 +1,5 @@
+"""Between sRGB and linear colour."""
+
 import numpy as np
 import pytest
 

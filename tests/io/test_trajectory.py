@@ -1,3 +1,5 @@
+"""Poses on file, and between two of them."""
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp

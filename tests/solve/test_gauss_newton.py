@@ -1,3 +1,5 @@
+"""Both optimisers on robust problems of maps and of a curve."""
+
 from dataclasses import dataclass
 from itertools import pairwise
 

@@ -1,3 +1,5 @@
+"""The linear solvers against dense solutions, and what they refuse."""
+
 from dataclasses import replace
 
 import numpy as np

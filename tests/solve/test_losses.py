@@ -1,3 +1,5 @@
+"""Each loss against its own differences."""
+
 import numpy as np
 import pytest
 

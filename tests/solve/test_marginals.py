@@ -1,3 +1,5 @@
+"""Marginal variances against inverses."""
+
 import numpy as np
 import pytest
 from grid_examples import grid_example

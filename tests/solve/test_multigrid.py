@@ -1,3 +1,5 @@
+"""Multigrid: how it converges, and on what."""
+
 from dataclasses import replace
 from itertools import pairwise
 

@@ -1,3 +1,5 @@
+"""Priors' equations against their costs."""
+
 import numpy as np
 import pytest
 from grid_examples import grid_example

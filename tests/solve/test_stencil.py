@@ -1,3 +1,5 @@
+"""The block stencil against the matrix that it stands for."""
+
 import numpy as np
 import pytest
 from grid_examples import grid_example

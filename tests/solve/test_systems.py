@@ -1,3 +1,5 @@
+"""Every view of a linear system shows the same matrix."""
+
 import numpy as np
 import pytest
 from grid_examples import grid_example

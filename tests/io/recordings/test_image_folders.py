@@ -1,3 +1,5 @@
+"""Folders of photographs: their order, and where their times come from."""
+
 import cv2
 import numpy as np
 import pytest

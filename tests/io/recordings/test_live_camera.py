@@ -1,3 +1,5 @@
+"""Photographs of a camera that is plugged in, by a camera that is not."""
+
 import itertools
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Which pictures of a recording are taken."""
+
 import itertools
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Videos: frames with their times, and what is said of those that are damaged."""
+
 import sys
 
 import numpy as np
