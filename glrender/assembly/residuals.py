@@ -41,7 +41,9 @@ class Measurements:
 def check_sigmas(wrong: int) -> None:
     """InputError if there are pixels, `wrong` of them, that were measured with a sigma of 0, below 0 or NaN."""
     if wrong:
-        raise InputError(f"depth_sigma: {wrong} measured pixels have a value that is not greater than 0")
+        raise InputError(
+            f"depth_sigma: {wrong} measured pixels have a value that is not greater than 0; give them one, or mask them"
+        )
 
 
 @dataclass(frozen=True, eq=False)

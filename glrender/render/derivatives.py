@@ -61,7 +61,10 @@ class DerivativeRenderer:
             evaluation = "host" if context.is_software and layout == "compact" else "gpu"
         self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
         if (self.layout, self.evaluation) == ("full", "host"):
-            raise UsageError("evaluation: received 'host' with the full layout, which is evaluated while it is drawn")
+            raise UsageError(
+                "evaluation: received 'host' with the full layout, which is evaluated while it is drawn; take "
+                "'gpu', or layout='compact'"
+            )
         self._view = ViewBuffer(context)
         self._shared = surfaces is not None
         self._surfaces = SurfaceStore(context) if surfaces is None else surfaces
