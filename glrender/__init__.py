@@ -1,6 +1,16 @@
 """A differentiable OpenGL renderer: images with their derivatives, and height maps fused from them.
 
 Each public name is imported when it is first asked for, so `import glrender` is quick and touches no OpenGL.
+
+The parts, from the ground up; a file imports only from parts below its own, which tests/test_layers.py sees to:
+
+- `geometry` and `solve`: height maps, cameras, robust least squares; no OpenGL;
+- `gl` and `io`: contexts and shaders; files of every kind;
+- `render`: image, depth and their derivatives; `assembly`: normal equations of what was rendered and measured;
+- `fusion`: many frames become one map; `frontend`: poses and depths from photographs; `simulate`: recordings whose
+  truth is known;
+- `pipeline`: from a sequence to its outputs;
+- `batch`, `viewer`, `bench` and `cli`: how people and programs use all this.
 """
 
 from importlib import import_module

@@ -1,0 +1,1 @@
+"""The command line: a verb a file, all of them reached by `main`."""
