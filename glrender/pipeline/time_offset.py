@@ -14,7 +14,11 @@ Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
 _STEP, _NEAR, _FAR = 0.01, 10, 50  # seconds; steps to each side that are tried, and as far as it gets better
-_LEAST_GAIN = 0.02  # of the spread; see below
+_LEVEL, _STEEP = (
+    0.2,
+    6.0,
+)  # the fifth of the cells that scatter least; times its scatter that any cell counts for at most
+_LEAST_GAIN = 0.03  # of the spread; see below
 _FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
 _TOO_FEW = "kept at 0: too few frames have a pose, or see the same ground, to compare them"
 
@@ -28,7 +32,7 @@ class TimeOffset:
     estimate: float
     """What was found, seconds; NaN where nothing could be."""
     spread_at_zero: float
-    """Metres: how far the depth points of one cell scatter about their median (mean distance), at offset 0."""
+    """Metres: how far the depth points of a cell of level ground scatter about their median (mean distance), at 0."""
     spread: float
     """The same at the estimate."""
     reason: str
@@ -39,30 +43,39 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     """The offset at which the frames' depth points agree best on one height a cell.
 
     With the right offset the points that fall into one cell of the map scatter least, so the mean distance to
-    the cell's median is minimised over offsets, by search. It needs a motion in which a shift in time moves
-    points across the slope of the ground or up and down; where the spread hardly depends on the offset, the
-    offset is left at 0 and the reason says so. Offsets up to 0.1 s are tried, and larger ones, up to 0.5 s,
-    as long as the agreement gets better.
+    the cell's median is minimised over offsets, by search. Cells that hold something upright scatter by all of its
+    height, whatever the offset: none counts for more than six times what a cell of the most level fifth does. It
+    needs a motion in which a shift in time moves points across the slope of the ground or up and down; where the
+    spread hardly depends on the offset, the offset is left at 0 and the reason says so. Offsets up to 0.1 s are
+    tried, and larger ones, up to 0.5 s, as long as the agreement gets better.
     """
     sight = _look(sequence, entries)
-    steps = {k: _spread(sight, k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
-    if not np.isfinite(list(steps.values())).any():
+    tried = {k: _cells(sight, k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
+    level = [float(np.quantile(cells.distances, _LEVEL)) for cells in tried.values() if cells is not None]
+    if not level:
         return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
-    nearest = _follow(steps, lambda k: _spread(sight, k * _STEP, T_world_map))
+    most = _STEEP * min(level)
+    steps = {k: _spread(cells, most) for k, cells in tried.items()}
+    nearest = _follow(steps, lambda k: _spread(_cells(sight, k * _STEP, T_world_map), most))
     if abs(nearest) == _FAR:
         reason = f"kept at 0: the depth points agree ever better up to {nearest * _STEP:+g} s, where the search ends"
         return TimeOffset(0.0, nearest * _STEP, steps[0], steps[nearest], reason)
     around = nearest * _STEP + _FINE
     # Compared over the same frames: to lose the first or last one for lack of a pose is no gain.
     inside = _with_poses(sight, around[0], around[-1])
-    fine = np.array([_spread(inside, offset, T_world_map) for offset in around])
+    fine = np.array([_spread(_cells(inside, offset, T_world_map), most) for offset in around])
     if not np.isfinite(fine).all():
         return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
     a, b, _ = np.polyfit(around, fine, 2)
     best = float(np.clip(-b / (2 * a), around[0], around[-1])) if a > 0 else float(around[int(np.argmin(fine))])
     both = _with_poses(sight, min(best, 0.0), max(best, 0.0))
-    at_zero = _spread(both, 0.0, T_world_map)
-    at_best = _spread(both if np.isfinite(at_zero) else inside, best, T_world_map)
+    at_zero = _spread(_cells(both, 0.0, T_world_map), most)
+    cells = _cells(both if np.isfinite(at_zero) else inside, best, T_world_map)
+    share = 0.0 if cells is None else cells.share_below(most)
+    if not share:
+        return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
+    # What cells with something upright count for is the same at both: of the others alone.
+    at_zero, at_best = ((spread - (1 - share) * most) / share for spread in (at_zero, _spread(cells, most)))
     found = TimeOffset(best, best, at_zero, at_best, f"the depth points agree best, within {1e3 * at_best:.2f} mm")
     # Independent noise alone moves the minimum about; only a gain that shows is an offset.
     if np.isfinite(at_zero) and at_best > (1 - _LEAST_GAIN) * at_zero:
@@ -136,8 +149,27 @@ def _with_poses(sight: _Sight, first: float, last: float) -> _Sight:
     return replace(sight, times=[sight.times[k] for k in covered], points=[sight.points[k] for k in covered])
 
 
-def _spread(sight: _Sight, offset: float, T_world_map: Float64) -> float:
-    """Mean distance, metres, of points to the median of their cell; NaN if half of the frames have no pose."""
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """How the points of each cell scatter, where there are a few."""
+
+    distances: Float64
+    """(n,) metres: mean distance from the cell's median."""
+    counts: NDArray[np.int64]
+    """(n,): points."""
+
+    def share_below(self, most: float) -> float:
+        """Part of the points that are in cells which scatter by less than `most` metres."""
+        return float(self.counts[self.distances < most].sum() / self.counts.sum())
+
+
+def _spread(cells: _Cells | None, most: float) -> float:
+    """Mean over the points of how their cells scatter, metres, none by more than `most`; NaN without cells."""
+    return float("nan") if cells is None else float(np.average(np.minimum(cells.distances, most), weights=cells.counts))
+
+
+def _cells(sight: _Sight, offset: float, T_world_map: Float64) -> _Cells | None:
+    """The cells of five points or more; None if half of the frames have no pose, or there is none."""
     trajectory = sight.sequence.trajectory
     assert trajectory is not None
     T_map_world = np.linalg.inv(T_world_map)
@@ -147,7 +179,7 @@ def _spread(sight: _Sight, offset: float, T_world_map: Float64) -> float:
             T = T_map_world @ trajectory.at(time + offset)
             world.append(points @ T[:3, :3].T + T[:3, 3])
     if len(world) < max(2, len(sight.times) / 2):
-        return float("nan")
+        return None
     x, y, z = np.concatenate(world).T
     cells = np.stack([np.floor(x / sight.cell), np.floor(y / sight.cell)]).astype(np.int64)
     cells -= cells.min(axis=1, keepdims=True)
@@ -158,5 +190,7 @@ def _spread(sight: _Sight, offset: float, T_world_map: Float64) -> float:
     count = np.diff(first, append=len(cell))
     median = z[first + count // 2]
     enough = count >= 5
-    distance = np.abs(z - np.repeat(median, count))
-    return float(distance[np.repeat(enough, count)].mean()) if enough.any() else float("nan")
+    if not enough.any():
+        return None
+    distance = np.add.reduceat(np.abs(z - np.repeat(median, count)), first) / count
+    return _Cells(distance[enough], count[enough])

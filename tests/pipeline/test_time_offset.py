@@ -42,6 +42,19 @@ def test_in_the_frame_of_a_tilted_map(context: Context, tmp_path: Path) -> None:
     assert estimate_time_offset(tilted, tilted.frames, T_world_map).estimate == pytest.approx(0.03, abs=0.002)
 
 
+def test_beside_walls(context: Context, tmp_path: Path) -> None:
+    """Cells with something upright scatter by its height at any offset, and most points may lie in such cells."""
+
+    def looking_ahead(t: float) -> np.ndarray:
+        eye = bobbing(t)[:3, 3] + [0.0, -0.6, 0.1]
+        return se3.look_at(eye, eye + np.array([0.1 * np.sin(1.3 * t), 1.0, -0.7]))
+
+    walls = np.zeros(ROUGH.shape)
+    walls[3::10] = 0.4
+    found = estimate(record(context, tmp_path, looking_ahead, replace(ROUGH, heights=ROUGH.heights + walls), 0.03))
+    assert found.seconds == pytest.approx(0.03, abs=0.01)
+
+
 def test_an_offset_of_nothing_stays_so(context: Context, tmp_path: Path) -> None:
     found = estimate(record(context, tmp_path, bobbing, ROUGH, 0.0))
     assert found.seconds == 0
@@ -58,7 +71,7 @@ def test_a_motion_that_does_not_tell(context: Context, tmp_path: Path, motion: M
     found = estimate(record(context, tmp_path, motion, ground, 0.03))
     assert found.seconds == 0
     assert "% less spread" in found.reason
-    assert found.spread > 0.98 * found.spread_at_zero
+    assert found.spread > 0.97 * found.spread_at_zero
 
 
 def test_where_the_search_ends(context: Context, tmp_path: Path) -> None:
