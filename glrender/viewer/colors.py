@@ -62,7 +62,7 @@ def lookup_table(name: str) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Scale:
-    """How values are placed between the ends of a colour map; shaders/false_colors.frag does the same."""
+    """How values are placed between the ends of a colour map; shaders/include/false_color.glsl does the same."""
 
     low: float
     """Value at the low end."""
