@@ -41,7 +41,7 @@ def normal_equations(
     rows, cols = buffers.surface.shape
     matrix = _recycler.zeros((rows, cols, 4, 2 + channels if channels else 1), np.float64)
     vector = np.zeros((rows, cols, 1 + channels))
-    triangles = buffers.attachments["geometry"][..., 3]
+    triangles = buffers.triangle_numbers
     with_color = channels > 0 and residuals.color.shape[2] == channels
     run_parts(
         _accumulate,

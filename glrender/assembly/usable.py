@@ -27,7 +27,7 @@ def usable_pixels(buffers: DerivativeBuffers, max_depth_slope: float) -> NDArray
     assert isinstance(buffers, CompactBuffers)
     assert buffers.edges is not None
     usable = np.empty(buffers.camera.shape, np.bool_)
-    triangles = buffers.attachments["geometry"][..., 3]
+    triangles = buffers.triangle_numbers
     arguments = (triangles, buffers.depth_factor, buffers.edges, buffers.surface.shape, max_depth_slope, usable)
     run_parts(_usable_rows, even_parts(len(usable)), *arguments)
     return usable

@@ -125,6 +125,11 @@ class CompactBuffers(DerivativeBuffers):
         return self.attachments["geometry"].view(np.float32)[..., :3]
 
     @property
+    def triangle_numbers(self) -> NDArray[np.uint32]:
+        """(height, width) triangle id + 1, 0 for nothing, as the pass wrote it: for loops that look at every pixel."""
+        return self.attachments["geometry"][..., 3]
+
+    @property
     def depth_factor(self) -> Float32:
         """(height, width) m_u: d depth / d height of the point seen, m/m; times b_k it is that of vertex k."""
         return self.geometry[..., 2]
@@ -138,7 +143,7 @@ class CompactBuffers(DerivativeBuffers):
 
     @cached_property
     def triangle_ids(self) -> NDArray[np.int32]:
-        return self.attachments["geometry"][..., 3].astype(np.int32) - 1
+        return self.triangle_numbers.astype(np.int32) - 1
 
     @cached_property
     def vertex_ids(self) -> NDArray[np.int32]:
