@@ -21,11 +21,11 @@ layout(local_size_x = 8, local_size_y = 8) in;
 uniform usampler2D triangles;   // bits of b1, b2; triangle id + 1 in its fourth channel
 
 layout(std430) readonly buffer ByHeight {
-    vec4 by_height[];   // of each pixel, row by row: hh, right side of the height, cc, 0
+    vec4 by_height[];   // of each pixel, row by row: hh, right-hand side of the height, cc, 0
 };
 #if CHANNELS > 0
 layout(std430) readonly buffer ByColor {
-    vec4 by_color[];    // right sides of the colours, 0
+    vec4 by_color[];    // right-hand sides of the colours, 0
 };
 #endif
 #if CHANNELS > 0 && SEPARATE == 0
@@ -40,7 +40,7 @@ layout(std430) readonly buffer Couplings {
 layout(std430) readonly buffer Boxes {
     uint boxes[];   // of each quad W - u, u + 1, H - v, v + 1, each the largest of its pixels; 0 without any
 };
-// hh, cc, hc_0 ... of the couplings to the vertex and its neighbours, and right sides of the height and the colours.
+// hh, cc, hc_0 ... of the couplings to the vertex and its neighbours; right-hand sides of the height and the colours.
 layout(std430) writeonly buffer Matrix {
 #if SEPARATE
     vec4 matrix[];      // (ENTRIES, rows, cols)

@@ -42,11 +42,11 @@ uniform float color_sigma;
 #define COUPLED (CHANNELS > 0 && SEPARATE == 0)
 
 layout(std430) writeonly buffer ByHeight {
-    vec4 by_height[];   // of each pixel, row by row: hh, right side of the height, cc, 0
+    vec4 by_height[];   // of each pixel, row by row: hh, right-hand side of the height, cc, 0
 };
 #if CHANNELS > 0
 layout(std430) writeonly buffer ByColor {
-    vec4 by_color[];    // right sides of the colours, 0; where they are apart, of colours themselves, not increments
+    vec4 by_color[];    // right-hand sides of the colours, 0; where they are apart, of colours, not increments
 };
 #endif
 #if COUPLED

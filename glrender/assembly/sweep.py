@@ -117,7 +117,7 @@ def sweep(
             step = t.side * per_spacing
             counts = (t.row - (1 - t.side) // 2) >= first
             # Moments of the run, by 1, x, y, x², x y, y² of where it sees the triangle: of the information about
-            # heights (a) and its right side (p); of that about colours (b), right sides of red, green, blue (q, r, s).
+            # heights (a) and the right-hand side (p); of that about colours (b), and of red, green and blue (q, r, s).
             a1 = ax = ay = axx = axy = ayy = p1 = px = py = 0.0
             b1 = bx = by = bxx = bxy = byy = 0.0
             q1 = qx = qy = r1 = rx = ry = s1 = sx = sy = 0.0
@@ -294,7 +294,7 @@ def _add_pairs(matrix: Float64, at: Places, m: float, x: float, y: float, xx: fl
 
 @njit(cache=True, nogil=True)
 def _add_pull(vector: Float64, at: Places, k: int, one: float, x: float, y: float) -> None:
-    """Add a run's moments of a right side to entry `k` of the vector, as `_add_pairs` does."""
+    """Add a run's moments of a right-hand side to entry `k` of the vector, as `_add_pairs` does."""
     if at.has_own:
         vector[at.own, k] += one - x - y
         vector[at.along_x, k] += x

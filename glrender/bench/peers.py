@@ -1,7 +1,7 @@
 """Others beside ours, each doing the same the fastest way that we found in its own functions.
 
 Differentiable renderers give the gradient of the loss, a number a vertex; our stages give the Jacobian's normal
-equations, of which the gradient is the right side. Solvers solve the same system, and volumes integrate the same
+equations, of which the gradient is the right-hand side. Solvers solve the same system, and volumes integrate the same
 frames. What they make is compared with ours, so that the same thing is timed.
 """
 

@@ -119,7 +119,7 @@ class Stages:
         return normal_equations(buffers, weigh(buffers, self._measurements))
 
     def gradient(self) -> Gradient:
-        """The loss's gradient, from the right side of the normal equations."""
+        """The loss's gradient, from the right-hand side of the normal equations."""
         vector = -2 * self.total().vector
         return Gradient(vector[..., 0], vector[..., 1:])
 

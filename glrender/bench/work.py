@@ -130,7 +130,7 @@ def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
     )
     # Prediction, measurement with sigma and mask; residuals and weights of depth and colours.
     weighed = (_IMAGE + 4 + 4 + 1 + 12) + (4 + 4 + 12 + 4)
-    # Geometry, slopes, residuals and weights; four blocks of five numbers and four right sides a vertex.
+    # Geometry, slopes, residuals and weights; four blocks of five numbers and four right-hand sides a vertex.
     summed, sums = 16 + 16 + 24, 8 * (4 * 5 + 4)
     work = {
         PLAIN: placed + Work((_IMAGE + DEPTH_BUFFER) * pixels, _FORWARD_PIXEL * pixels),
@@ -165,7 +165,7 @@ def frame_work(load: Load) -> dict[str, Work]:
     seen = (_VISIBLE + 4) * pixels  # ids and 1 / depth
     depths = Work(
         seen + 8 * pixels + 4 * load.drawn + 8 * 5 * vertices, _SWEPT_PIXEL * pixels + _SWEPT_RUN * runs
-    )  # depth and sigma; four couplings and a right side
+    )  # depth and sigma; four couplings and a right-hand side
     colors = Work(12 * pixels + 12 * load.drawn + 8 * 7 * vertices, _PAINTED_PIXEL * pixels + _PAINTED_RUN * runs)
     # The memory of the patch is copied; the residual of its equations.
     total = Work(8 * 5 * 2 * vertices + 8 * 7 * vertices, 15 * vertices)

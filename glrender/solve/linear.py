@@ -21,7 +21,7 @@ class LinearSolution:
     """What a linear solver found."""
 
     x: Array
-    """The unknowns, in the shape of the system's right side."""
+    """The unknowns, in the shape of the system's right-hand side."""
     iterations: int
     """Products with the matrix; 0 for a direct solver."""
     residual: float
@@ -69,7 +69,7 @@ class ConjugateGradient:
     """Conjugate gradients, preconditioned by the inverse of the block of each vertex with itself."""
 
     tolerance: float = 1e-8
-    """Stops where the residual, in the preconditioner's norm, is below this fraction of the right side's."""
+    """Stops where the residual, in the preconditioner's norm, is below this fraction of the right-hand side's."""
     max_iterations: int = 5000
     """Bound on the products with the matrix."""
     truncated: bool = False
@@ -143,10 +143,10 @@ def _solution(system: LinearSystem, x: Array, iterations: int) -> LinearSolution
 
 
 def check_definite(system: LinearSystem) -> None:
-    """SolverError where the right side or the diagonal shows that there is no solution."""
+    """SolverError where the right-hand side or the diagonal shows that there is no solution."""
     diagonal = system.diagonal()
     if not np.isfinite(system.rhs).all():
-        refuse(system, "the right side is not finite")
+        refuse(system, "the right-hand side is not finite")
     if not np.isfinite(diagonal).all():
         refuse(system, "the matrix is not finite")
     if not (diagonal > 0).all():

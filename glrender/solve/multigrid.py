@@ -1,7 +1,7 @@
 """Geometric multigrid for the 7-point block stencil of a height map, alone and in front of conjugate gradients.
 
 A V-cycle relaxes the error that is rough on each grid (`relaxation`) and leaves the smooth rest to a grid with every
-other vertex (`coarsening`). What it does to a right side is symmetric and positive definite, so it makes a
+other vertex (`coarsening`). What it does to a right-hand side is symmetric and positive definite, so it makes a
 preconditioner; it runs in single precision, and the conjugate gradients around it (`krylov`) in double.
 """
 
@@ -58,7 +58,7 @@ class _Vectors:
     """What a cycle keeps on a level, each (rows', 1 + C, cols') lines."""
 
     b: Float32
-    """The right side."""
+    """The right-hand side."""
     x: Float32
     """The solution on the way down."""
     y: Float32
@@ -68,8 +68,8 @@ class _Vectors:
 class Multigrid:
     """The hierarchy of grids of one matrix, which must be positive definite.
 
-    Made once, it serves any number of right sides. A cycle relaxes by so many `sweeps` on each grid, going down and
-    again going up; None: by as many as converge fastest.
+    Made once, it serves any number of right-hand sides. A cycle relaxes by so many `sweeps` on each grid, going down
+    and again going up; None: by as many as converge fastest.
     """
 
     def __init__(self, stencil: BlockStencil, sweeps: int | None = None) -> None:
@@ -125,7 +125,7 @@ class Multigrid:
     ) -> LinearSolution:
         """Solve Λx = rhs, (rows, cols, 1 + C), by conjugate gradients with one V-cycle an iteration.
 
-        Stop where the residual, each entry divided by √Λ_ii, is below `tolerance` times the right side's; at
+        Stop where the residual, each entry divided by √Λ_ii, is below `tolerance` times the right-hand side's; at
         `max_iterations` it returns what it has if `truncated`, and raises SolverError if not. SolverError also where
         the matrix is not positive definite.
         """
@@ -135,7 +135,7 @@ class Multigrid:
         return self._conjugate(system, start, tolerance, max_iterations, truncated, threads=True)
 
     def solve_all(self, rhs: ArrayLike, *, tolerance: float = 1e-6, max_iterations: int = 100) -> Array:
-        """The solutions of several right sides, (count, rows, cols, 1 + C), as by `solve` one by one, but faster."""
+        """The solutions of several right-hand sides, (count, rows, cols, 1 + C), as by `solve`, but faster."""
         columns = check_array("rhs", rhs, (None, *self._shape), finite=True)
         solutions = np.empty_like(columns)
         check_definite(NormalEquations(self.stencil, np.zeros(self._shape), 0.0, 0))
@@ -156,7 +156,7 @@ class Multigrid:
         return check_array(name, values, self._shape)
 
     def _split(self, rhs: Array) -> tuple[Array, Array]:
-        """The right side of what takes part, and the solution of what does not, as lines with zeros elsewhere."""
+        """The right-hand side of what takes part, and the solution of what does not, as lines with zeros elsewhere."""
         g = to_lines(rhs)
         return g * self._coupled, np.divide(g, self._alone, out=np.zeros_like(g), where=~self._coupled)
 

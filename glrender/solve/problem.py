@@ -20,7 +20,7 @@ class Problem(Protocol):
         """Sum of rho over all measurements and priors; not finite where x is no valid estimate."""
 
     def linearize(self, x: Array) -> LinearSystem:
-        """The normal equations JᵀWJ dx = JᵀWr at x; the right side is minus the gradient of the cost."""
+        """The normal equations JᵀWJ dx = JᵀWr at x; the right-hand side is minus the gradient of the cost."""
 
 
 class GridProblem(Problem, Protocol):

@@ -154,7 +154,7 @@ def _add_solved(inverse: Float32, i: int, weight: np.float32, r: int, x: Float32
 
 @njit(cache=True, nogil=True)
 def _restrict_row(r: Float32, above: int, here: int, below: int, coarse: Float32, out: int) -> None:
-    """Row `out` of the coarser grid's right side from three rows of the residual."""
+    """Row `out` of the coarser grid's right-hand side from three rows of the residual."""
     half = np.float32(0.5)
     for k in range(r.shape[1]):
         for j in range(1, r.shape[2] // 2 + 1):

@@ -15,10 +15,10 @@ SMOOTHNESS = 1.0
 def measured_map(
     size: int, channels: int = 0, *, per_vertex: float = 5, depth: float = 25.0, part: float = 1.0, seed: int = 0
 ) -> NormalEquations:
-    """Equations of a size x size map with a smoothness prior, and one for each colour, and a random right side.
+    """Equations of a size x size map with a smoothness prior, and one for each colour, and a random right-hand side.
 
     There are `per_vertex` pixels a vertex, of information `depth` about depth and 400 about each colour, in a corner
-    that is `part` of the map. The right side has the scatter that the matrix says.
+    that is `part` of the map. The right-hand side has the scatter that the matrix says.
     """
     rng = np.random.default_rng(seed)
     side = max(2, round(size * part**0.5))
@@ -46,7 +46,7 @@ def measured_map(
 
 
 def with_random_vector(equations: NormalEquations, rng: np.random.Generator) -> NormalEquations:
-    """The same matrix, and a right side that scatters as its diagonal says."""
+    """The same matrix, and a right-hand side that scatters as its diagonal says."""
     vector = np.sqrt(equations.diagonal()) * rng.normal(size=equations.rhs.shape)
     return NormalEquations(equations.stencil, vector, 0.0, equations.count)
 

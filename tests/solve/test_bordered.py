@@ -17,9 +17,9 @@ MAP = ROWS * COLS
 
 
 def random_problem() -> tuple[BorderedSystem, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """A system of measurements of three neighbours and of the shared unknowns, its dense matrix and right side.
+    """A system of measurements of three neighbours and of the shared unknowns, its dense matrix and right-hand side.
 
-    Also the right side of each group of measurements, (GROUPS, MAP + SHARED).
+    Also the right-hand side of each group of measurements, (GROUPS, MAP + SHARED).
     """
     rng = np.random.default_rng(3)
     rows_of_J = []

@@ -74,7 +74,7 @@ def test_values_that_are_not_finite_are_refused(solver: LinearSolver, bad: float
     equations = grid_example(4, 4, 0).equations
     vector = equations.vector.copy()
     vector[1, 2] = bad
-    with pytest.raises(SolverError, match="right side is not finite"):
+    with pytest.raises(SolverError, match="right-hand side is not finite"):
         solver.solve(replace(equations, vector=vector))
     equations.stencil.matrix[1, 2, 0] = bad
     with pytest.raises(SolverError, match="matrix is not finite"):

@@ -25,7 +25,7 @@ MOST_ITERATIONS = 15
 
 
 def smooth_map(rows: int, cols: int, channels: int, sigma: float = 10.0) -> NormalEquations:
-    """A random right side, smoothness, and a prior that hardly holds the whole."""
+    """A random right-hand side, smoothness, and a prior that hardly holds the whole."""
     zero = np.zeros((rows, cols, 1 + channels))
     equations = SmoothnessPrior(1.0, 1.0).add_to(NormalEquations.zeros(rows, cols, channels), zero)
     equations = GaussianPrior(zero, sigma, sigma).add_to(equations, zero)
@@ -224,7 +224,7 @@ def test_values_that_are_not_finite_are_refused(bad: float) -> None:
     equations = measured_map(12)
     vector = equations.vector.copy()
     vector[1, 2] = bad
-    with pytest.raises(SolverError, match="right side is not finite"):
+    with pytest.raises(SolverError, match="right-hand side is not finite"):
         MultigridSolver().solve(replace(equations, vector=vector))
     for axis in (0, 1):  # on the diagonal, and beside it
         matrix = equations.stencil.matrix.copy()
