@@ -1,6 +1,7 @@
 """`glrender view`: a window on a map and its derivatives, or on a sequence that becomes one."""
 
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,9 @@ from glrender.errors import InputError, UsageError
 if TYPE_CHECKING:
     from glrender.viewer.state import ViewState
 
+LARGEST = 8192
+"""Pixels along a window's side: of far more, an X server ends the process."""
+
 
 @dataclass(frozen=True)
 class ViewOptions:
@@ -23,7 +27,7 @@ class ViewOptions:
     """
 
     path: Positional[Path]
-    """A map.npz, a file of elevations, a batch job (its scene), or the folder of a sequence."""
+    """A map.npz or its folder, a file of elevations, a batch job (its scene), or the folder of a sequence."""
     size: Annotated[tuple[int, int], arg(metavar="W H")] = (900, 600)
     """Of the window."""
     view: Annotated[Path | None, option("FILE", "all of the map")] = None
@@ -57,15 +61,15 @@ def run(options: ViewOptions) -> int:
     window = Window("glrender", options.size)
     try:
         viewer = Viewer(window, lambda path: open_source(window.context, path, fusing), options.path, state)
-        if options.screenshot is None and options.record is None:
-            if viewer.overlay is None:
-                print(f"glrender: {INSTALL}", file=sys.stderr)
-            viewer.run()
-        else:
-            shown = viewer.play(Script(options.frames, options.screenshot, options.record))
-            rate = f", {shown.rate:.1f} a second" if shown.frames > 1 else ""
-            print(f"{shown.frames} frames{rate}, {window.context.renderer}")
-        viewer.close()
+        with closing(viewer):
+            if options.screenshot is None and options.record is None:
+                if viewer.overlay is None:
+                    print(f"glrender: {INSTALL}", file=sys.stderr)
+                viewer.run()
+            else:
+                shown = viewer.play(Script(options.frames, options.screenshot, options.record))
+                rate = f", {shown.rate:.1f} a second" if shown.frames > 1 else ""
+                print(f"{shown.frames} frames{rate}, {window.context.renderer}")
     finally:
         window.close()
     return 0
@@ -73,16 +77,21 @@ def run(options: ViewOptions) -> int:
 
 def _check(options: ViewOptions) -> None:
     check_grid(options.spacing, None)
-    if min(options.size) < 64:
-        raise UsageError(f"--size: received {options.size[0]} {options.size[1]}, expected at least 64 64")
+    if not all(64 <= side <= LARGEST for side in options.size):
+        raise UsageError(
+            f"--size: received {options.size[0]} {options.size[1]}, expected 64 64 to {LARGEST} {LARGEST} pixels"
+        )
     if options.frames is not None:
         if options.frames < 1:
             raise UsageError(f"--frames: received {options.frames}, expected at least 1")
         if options.screenshot is None and options.record is None:
             raise UsageError("--frames: received without --screenshot or --record, whose pictures it counts")
-    if options.screenshot is not None and not options.screenshot.absolute().parent.is_dir():
-        # A film says so by itself when it begins; a sequence takes long until its last picture.
-        raise InputError(f"--screenshot: {options.screenshot.parent}: no such folder")
+    # A film says so by itself when it begins; a sequence takes long until its last picture.
+    if options.screenshot is not None:
+        if not options.screenshot.absolute().parent.is_dir():
+            raise InputError(f"--screenshot: {options.screenshot.parent}: no such folder")
+        if options.screenshot.is_dir():
+            raise InputError(f"--screenshot: {options.screenshot}: is a folder, expected the name of a PNG")
 
 
 def _read_view(path: Path) -> "ViewState":

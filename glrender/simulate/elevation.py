@@ -57,7 +57,7 @@ def read_elevation(source: str | Path) -> Elevation:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UsageError(
-            f"terrain: received {str(source)!r}, expected {BUILTIN!r} or a file that ends in {', '.join(readers)}"
+            f"elevations: received {str(source)!r}, expected {BUILTIN!r} or a file that ends in {', '.join(readers)}"
         )
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected an elevation file, or the terrain {BUILTIN!r}")

@@ -24,8 +24,8 @@ ZOOM_PER_STEP = 0.88
 """Factor on the distance of one step of the wheel towards the target."""
 FOV_RANGE = (5.0, 120.0)
 """Degrees of vertical field of view."""
-_MARGIN_TALL, _MARGIN_WIDE = 0.12, 0.06
-"""Of the image, what the first view leaves free around a map: above and below, where text is written, and beside it."""
+_ABOVE, _ASIDE = 0.06, 0.03
+"""Of the image, what the first view leaves free above and below a map, where text is written, and on each side."""
 _STEEPEST = 90.0
 _NEAREST = 1e-4  # metres between camera and target
 
@@ -46,12 +46,12 @@ class Rig:
     """Vertical field of view, degrees."""
 
     @classmethod
-    def looking_at(cls, *surfaces: HeightMap, aspect: float = 1.5) -> Self:
+    def looking_at(cls, *surfaces: HeightMap, aspect: float = 1.5, covered: float = 0.0) -> Self:
         """All of the surfaces that has been seen, from the south-south-west and above, however it is then turned.
 
-        What turns about its middle stays within an upright cylinder: it fills an image of this `aspect`, width by
-        height, but for a margin. The target lies on the cylinder's axis, below the middle, because what is nearer
-        takes more of the image.
+        What turns about its middle stays within an upright cylinder. That fills an image of this `aspect`, width by
+        height, but for margins and for what is `covered` at its lower edge, as a share of its height. The target lies
+        on the cylinder's axis, below the middle, because what is nearer takes more of the image.
         """
         points = np.concatenate([_seen_points(surface) for surface in surfaces])
         low, high = points.min(axis=0), points.max(axis=0)
@@ -62,11 +62,12 @@ class Rig:
         rim = [np.column_stack([radius * np.cos(turn), radius * np.sin(turn), 0 * turn + z]) for z in (-half, half)]
         x, y, z = (np.concatenate(rim) @ rig.T_world_camera[:3, :3]).T
         up = math.tan(math.radians(rig.fov / 2))
-        tall, wide = (1 - _MARGIN_TALL) * up, (1 - _MARGIN_WIDE) * aspect * up
+        wide, top = (1 - 2 * _ASIDE) * aspect * up, (1 - 2 * _ABOVE) * up
+        bottom = (1 - 2 * min(max(_ABOVE, covered + _ASIDE), 0.5)) * up
         # The camera is at (0, aside, ahead) where all lies between the planes through it and the borders of the image.
-        below, above = (y - tall * z).max(), (-y - tall * z).max()
-        aside = (below - above) / 2
-        ahead = min(-(below + above) / (2 * tall), -(x - wide * z).max() / wide)
+        below, above = (y - bottom * z).max(), (-y - top * z).max()
+        ahead = min(-(below + above) / (bottom + top), -(x - wide * z).max() / wide)
+        aside = (below + bottom * ahead - above - top * ahead) / 2
         lowered = aside / math.cos(math.radians(rig.elevation))
         distance = lowered * math.sin(math.radians(rig.elevation)) - ahead
         return replace(rig, target=_point(middle - [0, 0, lowered]), distance=distance)

@@ -21,6 +21,7 @@ from glrender.viewer.controls import (
     command_of,
     flight,
 )
+from glrender.viewer.hud import covered_height
 from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import Annotations, Painter, shown_layer
@@ -48,6 +49,9 @@ its spacing, a vertex already stands on slopes of 45 degrees, where a derivative
 _WIREFRAME_FROM = 5.0
 """Pixels between vertices, below which edges fade, so that they do not cover the surface."""
 
+_GROWN = 1.05
+"""Of a map that grows: how many times as much must have been seen before its first view is made anew."""
+
 _FOV_STEP = 1.12
 _EXAGGERATION_STEP = 1.25
 
@@ -74,7 +78,8 @@ class Session:
     def open(self, source: Source, state: ViewState | None = None) -> None:
         """Look at another source, as `state` has it or else at all of it."""
         self.source = source
-        self._unframed = state is None and not np.isfinite(source.scene.surface.heights).any()
+        self._unchosen = state is None
+        self._framed = int(np.count_nonzero(np.isfinite(source.scene.surface.heights)))
         self.state = ViewState(self._first_view()) if state is None else state
         self.home = self.state
         self.forget_pick()
@@ -103,11 +108,7 @@ class Session:
             return
         self.forget_pick()
         self.source.step()
-        if self._unframed and np.isfinite(self.source.scene.surface.heights).any():
-            # Of a map that grows, the first view is that of its first frame.
-            self._unframed = False
-            self.home = replace(self.home, rig=self._first_view())
-            self.state = replace(self.state, rig=self.home.rig)
+        self._follow()
 
     def press_key(self, key: str, *, control: bool, repeated: bool = False) -> None:
         """A key goes down, or is `repeated` while it is held."""
@@ -238,9 +239,20 @@ class Session:
         notes = Annotations(self.pick, scene.name, lines, self.message or status, self.help)
         self.painter.paint(scene, self.state, self.nudge, notes)
 
+    def _follow(self) -> None:
+        """Keep all of a map that grows in the first view, as long as nobody has chosen another one."""
+        seen = int(np.count_nonzero(np.isfinite(self.source.scene.surface.heights)))
+        if self._unchosen and seen > _GROWN * self._framed:
+            before, self._framed = self.home.rig, seen
+            self.home = replace(self.home, rig=self._first_view())
+            if self.state.rig == before:
+                self.state = replace(self.state, rig=self.home.rig)
+
     def _first_view(self) -> Rig:
         width, height = self.painter.size
-        return Rig.looking_at(*self.source.scene.surfaces, aspect=width / height)
+        scene = self.source.scene
+        covered = self.painter.content_scale * covered_height(scene.insets, scene.plot) / height
+        return Rig.looking_at(*scene.surfaces, aspect=width / height, covered=covered)
 
     def _here(self) -> tuple[Layer, ...]:
         return layers_here(self.source.scene.surface, self.source.scene.comparison)

@@ -17,6 +17,9 @@ from glrender.viewer.live import LiveFusion
 from glrender.viewer.live_photographs import LivePhotographs
 from glrender.viewer.scene import Scene
 
+MAP = "map.npz"
+"""What maps are written as."""
+
 
 class Source(Protocol):
     """Something that is looked at, which may change by itself."""
@@ -79,7 +82,8 @@ def _describe(surface: HeightMap) -> str:
 
 
 def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:
-    """A sequence (a folder), which becomes a map as `options` say; a job's scene, a map or a file of elevations.
+    """A sequence (a folder), which becomes a map as `options` say; a job's scene, a map or a file of elevations. Of a
+    folder that a map was written to, the map.
 
     Without any depth image, a sequence becomes a map by its photographs and their poses. Raises InputError for anything
     else.
@@ -89,6 +93,8 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
             f"{path}: is a video, expected a map, a job or the folder of a sequence; `glrender convert {path} "
             "--calibration FILE --out FOLDER` makes one"
         )
+    if path.is_dir() and (path / MAP).is_file():
+        path /= MAP
     if path.is_dir():
         sequence = open_sequence(path)
         if any(entry.depth_path is not None for entry in sequence.frames):

@@ -101,6 +101,16 @@ def test_the_first_view_fills_windows_of_any_shape(aspect: float) -> None:
     assert np.ptp(uv[:, 0]) > 0.75 * size[0] or np.ptp(uv[:, 1]) > 0.65 * size[1]
 
 
+def test_what_covers_the_lower_edge_covers_no_map() -> None:
+    surface = HeightMap(np.zeros((21, 21)), 0.1, (-1.0, -1.0))
+    for aspect in (1.0, 3.0):
+        size = round(200 * aspect), 200
+        rig = Rig.looking_at(surface, aspect=aspect, covered=0.3)
+        uv = np.array([seen_at(rig, point, size) for point in surface.vertices()])
+        assert (uv > [0, 12]).all()
+        assert (uv < [size[0], 140]).all()
+
+
 def test_a_map_of_which_one_vertex_was_seen_has_a_first_view() -> None:
     heights = np.full((3, 3), np.nan)
     heights[1, 1] = 2.0

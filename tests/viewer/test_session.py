@@ -11,6 +11,7 @@ from glrender.pipeline.scene import Scene
 from glrender.viewer.controls import Button, Command
 from glrender.viewer.painter import Painter
 from glrender.viewer.rig import Rig
+from glrender.viewer.scene import Scene as SceneShown
 from glrender.viewer.session import Session
 from glrender.viewer.sources import StillSource
 from glrender.viewer.state import ViewState
@@ -198,6 +199,40 @@ def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills:
     assert source.scene.surface is hills
     assert session.pick is None
     np.testing.assert_array_equal(picture(session), before)
+
+
+class Growing:
+    """A source of which more columns are seen at each step."""
+
+    def __init__(self, surface: HeightMap) -> None:
+        self._surface, self._columns = surface, 0
+        self.finished = False
+        self.scene = SceneShown("growing", replace(surface, heights=np.full(surface.shape, np.nan)))
+
+    def step(self) -> None:
+        self._columns += 10
+        heights = self._surface.heights.copy()
+        heights[:, self._columns :] = np.nan
+        self.scene = replace(self.scene, surface=replace(self._surface, heights=heights))
+
+    def release(self) -> None:
+        """Nothing to."""
+
+
+def test_a_map_that_grows_stays_in_view_until_another_view_is_chosen(painter, hills: HeightMap) -> None:
+    session = Session(Growing(hills), painter)
+    for _ in range(2):
+        before = session.state.rig
+        session.step()
+        assert session.state.rig == session.home.rig != before
+    session.scroll(1)
+    chosen = session.state.rig
+    session.step()
+    assert session.state.rig == chosen
+    assert session.home.rig != before, "and R shows all of it"
+    given = Session(Growing(hills), painter, ViewState(chosen))
+    given.step()
+    assert given.state.rig == chosen
 
 
 def test_what_lies_far_apart_is_told_in_metres() -> None:

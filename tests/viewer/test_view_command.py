@@ -41,7 +41,9 @@ def test_no_display_names_what_does_without_one(
         (["{map}", "--frames", "3"], 2, "--frames: received without --screenshot or --record"),
         (["{map}", "--frames", "0", "--screenshot", "x.png"], 2, "--frames: received 0, expected at least 1"),
         (["{map}", "--screenshot", "nowhere/x.png"], 1, "--screenshot: nowhere: no such folder"),
-        (["{map}", "--size", "10", "10"], 2, "--size: received 10 10, expected at least 64 64"),
+        (["{map}", "--size", "10", "10"], 2, "--size: received 10 10, expected 64 64 to 8192 8192 pixels"),
+        (["{map}", "--size", "100000", "64"], 2, "--size: received 100000 64, expected 64 64 to 8192 8192 pixels"),
+        (["{map}", "--screenshot", "/"], 1, "--screenshot: /: is a folder, expected the name of a PNG"),
         (["{map}", "--view", "nowhere.json"], 1, "nowhere.json: cannot be read as text"),
         (["{map}", "--view", "{map}"], 1, "hills.npz: cannot be read as text"),
     ],
@@ -60,6 +62,30 @@ def test_what_cannot_be_opened_is_told(context, tmp_path: Path, name: str, messa
     broken.write_bytes(b"nothing")
     with pytest.raises((InputError, UsageError), match=message):
         open_source(context, broken, SequenceOptions())
+
+
+def test_a_folder_that_a_map_was_written_to_is_the_map(context, map_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "map.npz").write_bytes(map_file.read_bytes())
+    (tmp_path / "report.json").write_text("{}", encoding="utf-8")
+    assert open_source(context, tmp_path, SequenceOptions()).scene.name == "map.npz"
+
+
+def test_a_film_that_cannot_be_written_leaves_no_panels_behind(map_file: Path, display: str, tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="an extra that is not installed here")
+    arguments = ["view", str(map_file), "--size", "64", "64", "--record", "film.txt"]
+    program = f"from glrender.cli.main import main; print([main({arguments!r}) for _ in range(2)])"
+    environment = os.environ | {"DISPLAY": display, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout == "[1, 1]\n"
+    assert done.stderr.count("film.txt: no film can be written there") == 2
 
 
 def test_a_sequence_becomes_a_map_and_a_film(context, display: str, tmp_path: Path) -> None:
