@@ -8,7 +8,7 @@ SuperLU takes longer for its factor alone, which would still have to be walked e
 solver", has the figures). On large maps the elimination's memory becomes the limit. But what is measured is held where
 it is by what was measured close by, so there the map is cut into tiles, each inverted with its surroundings.
 
-The blocks are too small for the threads of BLAS: on two shared cores they made the same work 10 times slower, so it
+The blocks are too small for the threads of BLAS: on shared cores they make the same work many times slower, so it
 runs on one.
 """
 
@@ -55,9 +55,8 @@ def marginal_variances_at(stencil: BlockStencil, wanted: NDArray[np.bool_]) -> A
     """(rows, cols): `marginal_variances` where `wanted` (rows, cols), and NaN elsewhere, in memory that does not grow.
 
     Each tile of 192 x 192 vertices is inverted with 16 vertices around it, what lies beyond taken as known. So it is
-    meant for vertices that measurements hold: on maps of a real floor, a fifth of which was seen, the largest error
-    was 3e-5 of a standard deviation. Far from any measurement it comes out too small. Raises SolverError as
-    `marginal_variances` does.
+    meant for vertices that measurements hold, where that makes next to no difference (bench/NOTES.md, "The solver");
+    far from any measurement it comes out too small. Raises SolverError as `marginal_variances` does.
     """
     rows, cols = stencil.shape
     variances = np.full((rows, cols), np.nan)
