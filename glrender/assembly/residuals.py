@@ -14,6 +14,8 @@ from glrender.solve.losses import Loss, Squared
 
 Float32 = NDArray[np.float32]
 
+_recycler = Recycler(alike=8)
+
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
@@ -100,9 +102,6 @@ def weigh(
         color_cost, used = weigh_color(rendered, measured, color_sigma, mask, kind, k, color, color_weight)
         cost, count = cost + color_cost, count + used
     return Residuals(depth, depth_weight, color, color_weight, float(cost), int(count))
-
-
-_recycler = Recycler(alike=8)
 
 
 def _room(shape: tuple[int, ...], filled: bool) -> Float32:

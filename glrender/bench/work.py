@@ -75,7 +75,12 @@ def _extent(seen: NDArray[np.bool_]) -> int:
     return int(places[-1] - places[0] + 1) if places.size else 0
 
 
+FRAME_CYCLES, FRAME_SWEEPS = 2, 2
+"""Cycles of multigrid that a frame of fusion takes at most, and sweeps each way in these."""
+SWEEPS = 4
+"""Of multigrid each way, where nothing else is said."""
 DEPTH_BUFFER = 4
+"""Bytes of a pixel in the depth buffer."""
 TEXEL = 16
 """Bytes of a vertex in the map's texture."""
 INDICES = 24
@@ -175,12 +180,6 @@ def frame_work(load: Load) -> dict[str, Work]:
         "normal_equations": 2 * (_scanned(load) + depths) + colors,
         "solve": total + multigrid_solve(vertices, FRAME_CYCLES, FRAME_SWEEPS) + relaxed,
     }
-
-
-FRAME_CYCLES, FRAME_SWEEPS = 2, 2
-"""Cycles of multigrid that a frame takes at most, and sweeps each way in these."""
-SWEEPS = 4
-"""Each way, where nothing else is said."""
 
 
 # Multigrid for heights alone, a vertex; grids of a quarter of the vertices each add a third.

@@ -24,6 +24,9 @@ TEXT = "0.25"
 UNSEEN_GREY = 0.88
 """Of cells that nobody has seen, 1 being white."""
 
+LONG = 1e4
+"""Metres from which on numbers along x, as those of a reference system are, need more room than they are left."""
+
 
 def new_figure(width: float, height: float, title: str) -> Figure:
     """A figure of `width` x `height` inches that no global state of matplotlib knows."""
@@ -38,10 +41,6 @@ def save_figure(path: Path, figure: Figure) -> None:
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     write_bytes(path, encode_png(np.asarray(canvas.buffer_rgba())[..., :3]))
-
-
-LONG = 1e4
-"""Metres from which on numbers along x, as those of a reference system are, need more room than they are left."""
 
 
 def show_map(axes: Axes, surface: HeightMap, picture: NDArray[Any], title: str) -> None:

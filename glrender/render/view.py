@@ -20,6 +20,8 @@ VIEW_BLOCK = np.dtype(
     ]
 )
 
+BLOCK = 32
+"""Quads along each side of a block; those at the map's end may have fewer."""
 
 DEPTH_RATIO = 1e-3
 """Of nearest to farthest depth: from this ratio on 24 bits will do, which tell the farthest depths apart at 6e-5."""
@@ -85,10 +87,6 @@ def make_view(
     T_camera_grid[:3, 3] = T_camera_map[:3, :3] @ (np.array([*origin, height_origin]) - eye)
     in_view, depth_range = _visible_depths(surface, eye, T_camera_map[:3, :3], boxes, camera, near)
     return View(T_camera_grid, (column, row), depth_range, in_view, camera, surface)
-
-
-BLOCK = 32
-"""Quads along each side of a block; those at the map's end may have fewer."""
 
 
 def bounding_boxes(surface: HeightMap) -> NDArray[np.float64]:
