@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from glrender.cli.options import option
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
+from glrender.geometry.visiting_order import visiting_order
 from glrender.io.calibrations import reading as calibrations
 from glrender.io.calibrations.calibration import Size
 from glrender.io.camera_file import CameraFile
@@ -20,6 +21,7 @@ from glrender.io.files import write_bytes
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import FORMATS as POSE_FORMATS
 from glrender.io.poses.reading import Poses, carried, pose_format, read_poses
+from glrender.io.recordings.image_folder import ImageFolder
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection
@@ -128,6 +130,7 @@ def run(options: ConvertOptions) -> int:
     with StagedFolder(options.out, CONVERSION) as folder:
         recording = open_recording(options.source, options.source_format, given)
         poses, carrier = _carried(options, poses or recording.poses)
+        recording = _along_its_way(recording, poses)
         selection = PictureSelection(*_span(options), options.every, options.time_offset)
         with progress("converting") as advance:
             cameras_for, camera_of = _cameras(options, recording, poses)
@@ -197,6 +200,21 @@ def _carried(options: ConvertOptions, poses: Poses | None) -> tuple[Poses | None
             "the camera sits on it; give the 4 x 4 matrix from camera to body, the identity if they are the camera's"
         )
     return carried(poses, base), options.calibration
+
+
+def _along_its_way(recording: Recording, poses: Poses | None) -> Recording:
+    """Photographs that nothing but their names puts in an order, in that of their poses if it is another one."""
+    if not (isinstance(recording, ImageFolder) and recording.counted and isinstance(poses, ImagePoses) and poses.names):
+        return recording
+    found = [poses.of(k, path.name) for k, path in enumerate(recording.files)]
+    known = np.array([k for k, pose in enumerate(found) if pose is not None], np.int64)
+    if not len(known):
+        return recording  # which is told of once all are looked at
+    order = visiting_order(np.stack([pose[:3, 3] for pose in found if pose is not None]))
+    if (np.diff(order) > 0).all():
+        return recording
+    without = np.setdiff1d(np.arange(len(found)), known)
+    return recording.in_order(np.r_[known[order], without], "from each camera to the nearest: by their names they jump")
 
 
 def _cameras(

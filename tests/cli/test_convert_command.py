@@ -216,6 +216,26 @@ def test_photographs_of_several_cameras_keep_the_one_that_took_them(
     assert (len(only.frames), only.camera.fx, only.own_cameras) == (1, 60, {})
 
 
+def test_photographs_whose_names_jump_are_put_in_the_order_of_their_cameras(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 32 24 30 30 16 12\n")
+    places = {"0": 0, "1": 3, "2": 1, "3": 2}  # and 4.png has none
+    lines = (f"{k} 1 0 0 0 {-10 * x} 0 0 1 {k}.png\n\n" for k, x in places.items())
+    (tmp_path / "images.txt").write_text("".join(lines))
+    assert convert(images, "--poses", tmp_path, "--out", tmp_path / "out") == 0
+    assert "from each camera to the nearest" in capsys.readouterr().out
+    sequence = open_sequence(tmp_path / "out")
+    x = [sequence.trajectory.at(entry.time)[0, 3] for entry in sequence.frames]
+    assert x in ([0, 10, 20, 30], [30, 20, 10, 0])
+    by_place = {10 * x: (images / f"{k}.png").read_bytes() for k, x in places.items()}
+    assert [entry.color_path.read_bytes() for entry in sequence.frames] == [by_place[round(each)] for each in x]
+    # Who says the times says the order.
+    assert convert(images, "--poses", tmp_path, "--rate", "1", "--out", tmp_path / "timed") == 0
+    timed = open_sequence(tmp_path / "timed")
+    assert [timed.trajectory.at(entry.time)[0, 3] for entry in timed.frames] == [0, 30, 10, 20]
+
+
 def test_kitti_poses_belong_to_images_by_their_number_also_where_some_are_not_taken(
     images: Path, calibration: Path, tmp_path: Path
 ) -> None:

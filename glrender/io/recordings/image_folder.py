@@ -35,6 +35,13 @@ class ImageFolder(PhotographsAlone):
     """(N,) seconds."""
     times_from: str
     """What told the times, in words."""
+    counted: bool = False
+    """Whether times are nothing but the order of the names."""
+
+    def in_order(self, order: NDArray[np.int64], words: str) -> "ImageFolder":
+        """The same files in another order (N,), told in `words`, counted anew."""
+        files = tuple(self.files[k] for k in order)
+        return ImageFolder(self.folder, files, self.times, f"{self.times_from}, {words}", counted=True)
 
     @property
     def description(self) -> str:
@@ -80,7 +87,7 @@ def open_image_folder(
         return ImageFolder(folder, tuple(files), np.array(from_names, np.float64), "their names")
     if default_rate is not None:
         seconds = np.arange(len(files)) / default_rate
-        return ImageFolder(folder, tuple(files), seconds, f"counting, {default_rate:g} a second")
+        return ImageFolder(folder, tuple(files), seconds, f"counting, {default_rate:g} a second", counted=True)
     raise InputError(
         f"{folder}: nothing says when the {len(files)} images were taken: their names ({files[0].name}, …) are no Unix "
         f"times, and there is no {' or '.join(LISTS)}; give a rate in images a second, or a list of times"
