@@ -16,10 +16,10 @@ from glrender.geometry.camera import Camera
 
 Float64 = NDArray[np.float64]
 
-OVERLAPS = (0.9, 0.75, 0.6)
+OVERLAPS = (0.9, 0.75, 0.6, 0.3)
 """Shares of a photograph that those it is compared with should show, before it and after it: far ones hold a trajectory
-together, and near ones are seen from about the same side."""
-LEAST_OVERLAP = 0.4
+together, and the lanes of a flight, and near ones are seen from about the same side."""
+LEAST_OVERLAP = 0.2
 _PROBES = 64  # points of a photograph by which overlap is judged
 
 

@@ -163,10 +163,19 @@ class Sequence:
         )
 
     def with_lens(self, k1: float) -> "Sequence":
-        """The same photographs, of a lens whose OpenCV coefficient k1 is larger by so much."""
-        coefficients = self.color_camera.distortion or (0.0, 0.0, 0.0, 0.0)
-        bent = replace(self.color_camera, distortion=(coefficients[0] + k1, *coefficients[1:]))
-        return replace(self, color_camera=bent, color_resampling=Resampling.between(bent, self.camera))
+        """The same photographs, of lenses whose OpenCV coefficient k1 is larger by so much."""
+
+        def bent(camera: Camera) -> Camera:
+            coefficients = camera.distortion or (0.0, 0.0, 0.0, 0.0)
+            return replace(camera, distortion=(coefficients[0] + k1, *coefficients[1:]))
+
+        own = bent(self.color_camera)
+        return replace(
+            self,
+            color_camera=own,
+            color_resampling=Resampling.between(own, self.camera),
+            own_cameras={index: bent(camera) for index, camera in self.own_cameras.items()},
+        )
 
     def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
         """The same, with photographs as they would look had all their rows been exposed at once."""

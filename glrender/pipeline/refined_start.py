@@ -27,6 +27,7 @@ POSITION_SIGMA = 0.02
 """Of the distance to the ground: what given positions are taken to be off by, first and at most, unless it is said."""
 ROTATION_SIGMA = 0.01
 """Radians that given rotations are taken to be off by in the same way, beside what all have wrong alike."""
+_SETTLED = 0.8  # of what poses were taken to be off by: photographs that tell more than that of it tell no less
 _LEAST = 0.005  # of both: where photographs tell that poses are off by less, it is what windows err by
 
 
@@ -75,8 +76,6 @@ def refine_start(
     mounted = said is None
     alone = all(entry.depth_path is None for entry in entries)
     has_clock = mounted and options.time_offset is None and alone
-    # Depth images may share the photographs' lens, and several cameras have one each.
-    has_lens = alone and not sequence.own_cameras
     trajectory = sequence.trajectory
     assert trajectory is not None
 
@@ -90,6 +89,14 @@ def refine_start(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )
 
+    def has_settled(refined: RefinedPoses) -> bool:
+        """Whether given poses were taken to be off by what they are: each round tells a part of what is too much."""
+        if said is not None:
+            return True
+        taken = refined.prior_sigma[0]
+        told = np.maximum(refined.rounds[-1].given_sigma, _LEAST * np.array(most))
+        return bool((told >= _SETTLED * taken).all())
+
     settled = refine_in_turns(
         sequence,
         entries,
@@ -98,7 +105,8 @@ def refine_start(
         refine,
         lambda clock: _looked_up(trajectory, times, raw, clock),
         lambda refined: compare_turns(trajectory, times, refined.poses) if has_clock else UNKNOWN,
-        lambda refined: refined.rounds[-1].radial_error if has_lens else AS_SAID,
+        lambda refined: refined.rounds[-1].radial_error if alone else AS_SAID,
+        has_settled,
     )
     refined = settled.refined
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}

@@ -66,12 +66,14 @@ def refine_in_turns(
     given_by: Callable[[TimeEstimate], Float64],
     clock_of: Callable[[RefinedPoses], TimeEstimate] = lambda refined: UNKNOWN,
     lens_of: Callable[[RefinedPoses], RadialError] = lambda refined: AS_SAID,
+    has_settled: Callable[[RefinedPoses], bool] = lambda refined: True,
 ) -> Settled:
     """Refine the poses of photographs, `prepared` from `entries` as they are on file, see `read_photographs`.
 
     `given_by` looks their poses (N, 4, 4) up by a clock, `clock_of` says which clock refined ones ask for, and
-    `lens_of` by how much more the lens bends rays than it was taken to. InputError if a photograph can no longer be
-    read, and what `refine` raises.
+    `lens_of` by how much more the lens bends rays than it was taken to; `has_settled` whether one more round, of the
+    same photographs, would go on from other assumptions. InputError if a photograph can no longer be read, and what
+    `refine` raises.
     """
     shutter, lens, clock, given = Shutter(), AS_SAID, UNKNOWN, given_by(UNKNOWN)
 
@@ -84,14 +86,15 @@ def refine_in_turns(
         return Settled(refined, given, shutter, told, lens, lens_told, clock, asked_for, confirmed)
 
     turn, found = 1, heard(refine(prepared, given, refine(prepared, given, None)))
-    while not found.confirmed and turn < MOST_TURNS:
-        if shutter.row_motions or found.told.row_motions or lens.applied or found.lens_told.applied:
-            seen = undone(sequence, found.told, found.lens_told)
-            prepared = read_again(seen, entries, keyframes)
-        shutter, lens, clock = found.told, found.lens_told, found.asked_for
-        given, turn = given_by(clock), turn + 1
-        found = heard(refine(prepared, given, found.refined.over_planes(prepared)))
-        if found.confirmed or turn == MOST_TURNS:
+    while not (found.confirmed and has_settled(found.refined)) and turn < MOST_TURNS:
+        turn, anew = turn + 1, not found.confirmed
+        if anew and (shutter.row_motions or found.told.row_motions or lens.applied or found.lens_told.applied):
+            prepared = read_again(undone(sequence, found.told, found.lens_told), entries, keyframes)
+        if anew:
+            shutter, lens, clock = found.told, found.lens_told, found.asked_for
+            given = given_by(clock)
+        found = heard(refine(prepared, given, found.refined.over_planes(prepared) if anew else found.refined))
+        if anew and (found.confirmed or turn == MOST_TURNS):
             found = heard(refine(prepared, given, found.refined))
     return found
 
