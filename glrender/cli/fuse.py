@@ -34,6 +34,9 @@ from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.pipeline.tracked_depth import fuse_tracked_depth
 from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
 
+MOST_PIXELS = 2_100_000
+"""Of a photograph that is fused as it is: those of a video are, and larger ones take gigabytes and hours."""
+
 
 @dataclass(frozen=True)
 class FuseOptions:
@@ -103,6 +106,11 @@ class FuseOptions:
         tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
     ] = None
     """With --use color: heights of the ground to look for, metres in the map's frame."""
+    reduce: Annotated[int | None, option("N", f"so that {MOST_PIXELS / 1e6:.1f} million pixels are left at most")] = (
+        None
+    )
+    """With --use color: make photographs N times smaller along each side first, 1 not at all; cells of the default
+    spacing are of four pixels then. Each pixel takes memory and time, 0.2 kB and 10 µs or more a photograph."""
     realtime: bool = False
     """Take frames at the pace at which they were recorded, and drop those that fusion cannot keep up with."""
     strict: bool = False
@@ -137,6 +145,9 @@ def run(options: FuseOptions) -> int:
     from_photographs = options.use == "color"
     poses = "tracked" if options.track else "refined" if options.refine_poses else "given"
     sequence = open_sequence(options.sequence, options.odometry or options.trajectory, only=_LISTS.get(options.use))
+    if from_photographs:
+        pixels = sequence.color_camera.width * sequence.color_camera.height
+        sequence = sequence.binned(options.reduce or math.ceil(math.sqrt(pixels / MOST_PIXELS)))
     bar = progress("fusing", before="preparing (the first time, loops are compiled for a minute)")
     with writing_into(options.out) as folder, Context() as context, bar as advance:
 
@@ -175,8 +186,8 @@ def _check_motion(options: FuseOptions) -> None:
                     f"--{name}: received with --use color, which has no depth images; leave one of them out"
                 )
     else:
-        for name in ("height_range", "camera_height", "baseline", "scale", "odometry"):
-            if getattr(options, name):
+        for name in ("height_range", "camera_height", "baseline", "scale", "odometry", "reduce"):
+            if getattr(options, name) is not None:
                 flag = name.replace("_", "-")
                 raise UsageError(f"--{flag}: received without --use color, which it belongs to")
         for name in ("track", "realtime"):
@@ -188,6 +199,8 @@ def _check_motion(options: FuseOptions) -> None:
     if (options.use, options.heights_from) in (("depth", "color"), ("depth", "both"), ("color", "both")):
         why = "reads no photographs" if options.use == "depth" else "has its depth from the same photographs"
         raise UsageError(f"--heights-from: received {options.heights_from} with --use {options.use}, which {why}")
+    if options.reduce is not None and options.reduce < 1:
+        raise UsageError(f"--reduce: received {options.reduce}, expected a whole number of at least 1")
     if options.height_range is not None:
         low, high = options.height_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):

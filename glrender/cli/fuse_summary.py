@@ -20,7 +20,7 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
         f"{report['frames_per_second']:.1f} a second\n"
         f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
         + _describe_sigma(report)
-        + f"\n  {describe_camera(report)}\n"
+        + f"\n  {describe_camera(report)}{_describe_reduced(report)}\n"
         f"  {describe_time_offset(report)}\n"
         + _describe_shares(report)
         + _describe_shared(report["shared_errors"])
@@ -42,6 +42,12 @@ def _why_partial(finished: FinishedMap) -> str:
     if not finished.partial:
         return ""
     return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
+
+
+def _describe_reduced(report: Mapping[str, Any]) -> str:
+    """What a photograph on file was before its pixels became fewer."""
+    factor = report.get("reduced", 1)
+    return f", photographs made {factor} times smaller (--reduce 1 keeps them as they are)" if factor > 1 else ""
 
 
 def _describe_clipping(bounds_from: str) -> str:

@@ -81,14 +81,7 @@ def sweep_levels(
         if pixels <= min(NARROW << (len(levels) - 1), WIDEST) or min(camera.shape) < 2 * SMALLEST:
             return levels
         images = _halved(images)
-        camera = Camera(
-            width=camera.width // 2,
-            height=camera.height // 2,
-            fx=camera.fx / 2,
-            fy=camera.fy / 2,
-            cx=(camera.cx + 0.5) / 2 - 0.5,
-            cy=(camera.cy + 0.5) / 2 - 0.5,
-        )
+        camera = camera.binned(2)
         bounds = Bounds(*(_halved(bound[None])[0] for bound in bounds))
         pixels /= 2
 

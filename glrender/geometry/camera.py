@@ -86,6 +86,18 @@ class Camera:
             cy=self.cy / step,
         )
 
+    def binned(self, factor: int) -> "Camera":
+        """The camera of images in which `factor` x `factor` pixels have become one, their mean; the same lens."""
+        return Camera(
+            width=self.width // factor,
+            height=self.height // factor,
+            fx=self.fx / factor,
+            fy=self.fy / factor,
+            cx=(self.cx + 0.5) / factor - 0.5,
+            cy=(self.cy + 0.5) / factor - 0.5,
+            distortion=self.distortion,
+        )
+
     def without_distortion(self) -> "Camera":
         """The camera of images that have been undistorted: the same K, no lens."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -111,6 +112,8 @@ class Sequence:
     """The reference system of the poses, from `crs.txt`; None: not given."""
     own_cameras: Mapping[int, Camera] = field(default_factory=dict)
     """Those of the photographs that another camera than `color_camera` took, by the index of their frame."""
+    binning: int = 1
+    """Pixels a side of a photograph on file that become one of `color_camera`, their mean."""
     row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
     """How the camera moved while the rows of a photograph were exposed, by the index of its frame: it is read as it
     would look had all been at once, and as it is where nothing is said."""
@@ -177,6 +180,19 @@ class Sequence:
             own_cameras={index: bent(camera) for index, camera in self.own_cameras.items()},
         )
 
+    def binned(self, factor: int) -> "Sequence":
+        """The same photographs, made smaller `factor` times along each side; only where they are alone."""
+        color = self.color_camera.binned(factor)
+        camera = color.without_distortion()
+        return replace(
+            self,
+            camera=camera,
+            color_camera=color,
+            color_resampling=Resampling.between(color, camera),
+            own_cameras={index: own.binned(factor) for index, own in self.own_cameras.items()},
+            binning=factor,
+        )
+
     def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
         """The same, with photographs as they would look had all their rows been exposed at once."""
         return replace(self, row_motions=row_motions)
@@ -192,7 +208,10 @@ class Sequence:
                 depth = self.depth_resampling.depth(depth)
         if entry.color_path is not None:
             taken_by = self.own_cameras.get(entry.index)
-            image = bytes_to_linear(_sized(entry.color_path, read_color(entry.color_path), taken_by or self.camera))
+            pixels = _sized(entry.color_path, read_color(entry.color_path), taken_by or self.camera, self.binning)
+            image = bytes_to_linear(pixels)
+            if self.binning > 1:
+                image = _binned(image, self.binning)
             resampling = self.color_resampling
             if taken_by is not None:
                 resampling = Resampling.between(taken_by, self.camera)
@@ -348,8 +367,16 @@ def _check_size(kind: str, lines: list[ListedImage], camera: Camera) -> None:
         return
 
 
-def _sized(path: Path, pixels: NDArray[Any], camera: Camera) -> NDArray[Any]:
-    if pixels.shape[:2] != camera.shape:
-        height, width = pixels.shape[:2]
-        raise FrameError(f"{path}: {width} x {height} pixels, but camera.yaml says {camera.width} x {camera.height}")
+def _binned(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Means of factor x factor pixels, of linear colours as a coarser sensor would have them."""
+    height, width = (side // factor for side in image.shape[:2])
+    whole = image[: factor * height, : factor * width]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _sized(path: Path, pixels: NDArray[Any], camera: Camera, binning: int = 1) -> NDArray[Any]:
+    height, width = pixels.shape[:2]
+    if (height // binning, width // binning) != camera.shape:
+        said = f"{camera.width * binning} x {camera.height * binning}"
+        raise FrameError(f"{path}: {width} x {height} pixels, but camera.yaml says {said}")
     return pixels

@@ -203,6 +203,7 @@ class KeyframeFusion:
             },
             "depth_from_motion": {"shares": self._mean_shares(), "ground": self._ground},
             "photographs_missing": self._sequence.missing_photographs,
+            "reduced": self._sequence.binning,
             "renderer": self._context.renderer,
             "placement": self._placement.description,
             "options": describe_options(self._sequence, self._options),
