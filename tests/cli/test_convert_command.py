@@ -179,63 +179,6 @@ def test_a_colmap_model_and_a_rate(images: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(sequence.trajectory.poses[:, 0, 3], range(5))
 
 
-def test_photographs_of_several_cameras_keep_the_one_that_took_them(
-    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A zoom in the middle of a flight: the sequence sees all as the first photograph's camera does."""
-    (images / "4.png").unlink()
-    cv2.imwrite(str(images / "3.png"), gray(0, (64, 48)))
-    lines = "".join(f"{k} 1 0 0 0 {-k} 0 0 {camera} {k}.png\n\n" for k, camera in enumerate((7, 7, 8, 9)))
-    (tmp_path / "images.txt").write_text(lines)
-    zoomed = "8 SIMPLE_RADIAL 32 24 60 16 12 0.1\n9 PINHOLE 64 48 60 60 32 24\n"
-    (tmp_path / "cameras.txt").write_text(f"7 PINHOLE 32 24 30 30 16 12\n{zoomed}")
-    model = "--poses", tmp_path / "images.txt"
-    assert convert(images, *model, "--out", tmp_path / "out") == 0
-    assert "2 photographs of other cameras" in capsys.readouterr().out
-    sequence = open_sequence(tmp_path / "out")
-    assert sequence.camera == Camera(*SIZE, 30, 30, *CENTRE)
-    larger = Camera(64, 48, 60, 60, 31.5, 23.5)
-    assert sequence.own_cameras == {2: Camera(*SIZE, 60, 60, *CENTRE, (0.1, 0, 0, 0)), 3: larger}
-    wide, tele, fine = (sequence.read(sequence.frames[k]).image for k in (1, 2, 3))
-    assert wide is not None
-    assert tele is not None
-    assert fine is not None
-    assert np.isfinite(wide).all()
-    # Half of the angle: the border shows what the longer lens did not see.
-    assert np.isnan(tele[:5]).all()
-    assert np.isnan(tele[:, :7]).all()
-    assert np.isfinite(tele[8:16, 10:22]).all()
-    assert np.isfinite(fine).all()
-    # What was converted is converted again as it is.
-    assert convert(tmp_path / "out", "--out", tmp_path / "again") == 0
-    assert open_sequence(tmp_path / "again").own_cameras == sequence.own_cameras
-    capsys.readouterr()
-    assert convert(images, *model, "--camera", "8", "--out", tmp_path / "tele") == 0
-    assert "left out 0.png: no pose belongs to it" in capsys.readouterr().out
-    only = open_sequence(tmp_path / "tele")
-    assert (len(only.frames), only.camera.fx, only.own_cameras) == (1, 60, {})
-
-
-def test_photographs_whose_names_jump_are_put_in_the_order_of_their_cameras(
-    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "cameras.txt").write_text("1 PINHOLE 32 24 30 30 16 12\n")
-    places = {"0": 0, "1": 3, "2": 1, "3": 2}  # and 4.png has none
-    lines = (f"{k} 1 0 0 0 {-10 * x} 0 0 1 {k}.png\n\n" for k, x in places.items())
-    (tmp_path / "images.txt").write_text("".join(lines))
-    assert convert(images, "--poses", tmp_path, "--out", tmp_path / "out") == 0
-    assert "from each camera to the nearest" in capsys.readouterr().out
-    sequence = open_sequence(tmp_path / "out")
-    x = [sequence.trajectory.at(entry.time)[0, 3] for entry in sequence.frames]
-    assert x in ([0, 10, 20, 30], [30, 20, 10, 0])
-    by_place = {10 * x: (images / f"{k}.png").read_bytes() for k, x in places.items()}
-    assert [entry.color_path.read_bytes() for entry in sequence.frames] == [by_place[round(each)] for each in x]
-    # Who says the times says the order.
-    assert convert(images, "--poses", tmp_path, "--rate", "1", "--out", tmp_path / "timed") == 0
-    timed = open_sequence(tmp_path / "timed")
-    assert [timed.trajectory.at(entry.time)[0, 3] for entry in timed.frames] == [0, 30, 10, 20]
-
-
 def test_kitti_poses_belong_to_images_by_their_number_also_where_some_are_not_taken(
     images: Path, calibration: Path, tmp_path: Path
 ) -> None:
