@@ -20,8 +20,13 @@ def check_array(
 ) -> NDArray[Any]:
     """Return `array` as a C-contiguous array of `dtype`, or say why it cannot be one.
 
-    `shape` has one entry per dimension; None lets that dimension be anything.
+    `shape` has one entry per dimension; None lets that dimension be anything. A mask or an imaginary
+    part, which numpy would drop, is refused.
     """
+    if isinstance(array, np.ma.MaskedArray):
+        raise InputError(f"{name}: received a masked array, expected a plain one; floats.filled(np.nan) makes it one")
+    if isinstance(array, np.ndarray) and array.dtype.kind == "c":
+        raise InputError(f"{name}: received {array.dtype}, expected real numbers")
     try:
         result = np.asarray(array, dtype=dtype, order="C")  # ascontiguousarray would make a scalar (1,)
     except (TypeError, ValueError) as error:
@@ -41,7 +46,7 @@ def check_positive(name: str, value: float) -> float:
     """Return `value` as a float if it is finite and greater than zero."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: received {value!r}, expected a number greater than 0") from None
     if not (math.isfinite(number) and number > 0):
         raise InputError(f"{name}: received {value!r}, expected a finite number greater than 0")
@@ -54,6 +59,12 @@ def check_choice(name: str, value: str, valid: Iterable[str]) -> str:
     if value not in valid:
         raise UsageError(f"{name}: received {value!r}, expected one of {', '.join(map(repr, valid))}")
     return value
+
+
+def check_kind(name: str, value: object, kind: type) -> None:
+    """InputError unless `value` is a `kind`, for what a caller may well take for one."""
+    if not isinstance(value, kind):
+        raise InputError(f"{name}: received {type(value).__name__}, expected {kind.__name__}")
 
 
 def check_pose(name: str, pose: ArrayLike, *, tolerance: float = 1e-4) -> NDArray[np.float64]:

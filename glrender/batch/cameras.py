@@ -25,6 +25,9 @@ Point = tuple[float, float, float]
 MOST = 10_000_000
 """Views that are worked out at once, at most: their poses take 1.3 GB."""
 
+LARGEST = 16384
+"""Pixels along a side of an image, as framebuffers have."""
+
 SMALLEST_FOV = 1e-3
 """Degrees: at less, a focal length would be more pixels than float32 counts."""
 
@@ -56,6 +59,8 @@ class CameraSpec:
         if self.fov is not None and not SMALLEST_FOV <= self.fov < 180:
             raise InputError(f"fov: received {self.fov:g}, expected {SMALLEST_FOV:g} to less than 180 degrees")
         check_positive("near", self.near)
+        if max(self.width, self.height) > LARGEST:
+            raise InputError(f"width, height: received {self.width}, {self.height}, expected at most {LARGEST} pixels")
         self.camera()
 
     def camera(self) -> Camera:

@@ -1,6 +1,7 @@
 """The job file: a scene, cameras that look at it, and what is kept of each view."""
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.batch.cameras import VIEWS, CameraSpec, Views
-from glrender.batch.outputs import OUTPUTS, Output, Video, folder_of
+from glrender.batch.outputs import MANIFEST, OUTPUTS, Output, Video, film_of, folder_of
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
 from glrender.io.remote import is_remote, local_file
@@ -39,9 +40,10 @@ class Job:
                 "no key 'camera'; expected a table with width, height and fov or fx, here or in each views"
             )
         folders = [folder_of(output) for output in self.outputs]
+        taken = [*folders, *map(film_of, self.videos), MANIFEST]
         for name in folders:
-            if folders.count(name) > 1:
-                raise InputError(f"outputs: two have the name {name!r}; give each a name of its own")
+            if taken.count(name) > 1:
+                raise InputError(f"outputs: two have the name {name!r}, or it is taken; give each a name of its own")
             if not name or "/" in name or name.startswith("."):
                 raise InputError(f"outputs: name: received {name!r}, expected the name of a folder")
 
@@ -124,12 +126,26 @@ class Plan:
         return load_scene(self.job.scene)
 
     def account(self) -> dict[str, Any]:
-        """The effective options, by which a folder is known to be this job's."""
+        """The effective options, by which a folder is known to be this job's, wherever its files lie."""
         poses = hashlib.sha256(self.poses.tobytes()).hexdigest()
         # The order of types tells kinds apart whose fields are alike.
         kinds = [type(part).__name__ for part in (*self.job.scene, *self.job.views, *self.job.outputs)]
-        described = {"kinds": kinds, "options": self.job, "files": self.digests, "views": self.count, "poses": poses}
-        return dict(to_json(described, "job"))
+        files = [[_last_part(name), digest] for name, digest in self.digests.items()]
+        described = {"kinds": kinds, "options": self.job, "files": files, "views": self.count, "poses": poses}
+        return dict(_without_folders(to_json(described, "job"), self.digests.keys()))
+
+
+def _last_part(name: str) -> str:
+    return name.rstrip("/").rpartition("/")[2]
+
+
+def _without_folders(value: Any, names: Set[str]) -> Any:
+    """What JSON holds, with the last parts of file names instead of `names`."""
+    if isinstance(value, dict):
+        return {key: _without_folders(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(item, names) for item in value]
+    return _last_part(value) if isinstance(value, str) and value in names else value
 
 
 def make_plan(job: Job) -> Plan:

@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from glrender.batch.job import Plan
-from glrender.batch.outputs import folder_of
+from glrender.batch.outputs import MANIFEST, folder_of
 from glrender.errors import InputError, UsageError
 from glrender.io.files import sole_writer, write_bytes, write_error, writing_into
 from glrender.parallel import CORES
-
-NAME = "manifest.jsonl"
 
 
 class FileRecord(NamedTuple):
@@ -63,7 +61,7 @@ class Manifest:
 
     def _open(self, force: bool) -> None:
         folder, plan = self.folder, self._plan
-        lines = _read(self.folder / NAME)
+        lines = _read(self.folder / MANIFEST)
         if lines and lines[0].get("job") != plan.account():
             if not force:
                 raise UsageError(
@@ -80,8 +78,8 @@ class Manifest:
         self.done = {int(line["view"]) for line in kept if "view" in line}
         """Views that are there, whole, by earlier runs."""
         content = b"".join(map(_line, [{"job": plan.account()}, *kept]))
-        write_bytes(self.folder / NAME, content)
-        self._file = (self.folder / NAME).open("ab", buffering=0)
+        write_bytes(self.folder / MANIFEST, content)
+        self._file = (self.folder / MANIFEST).open("ab", buffering=0)
 
     def add_run(self, run: Mapping[str, Any]) -> None:
         """Say how a run renders."""
@@ -111,8 +109,8 @@ class Manifest:
             with suppress(OSError):
                 for output in self._plan.job.outputs:
                     (self.folder / folder_of(output)).rmdir()
-            if sorted(self.folder.iterdir()) == [self.folder / NAME]:
-                (self.folder / NAME).unlink()
+            if sorted(self.folder.iterdir()) == [self.folder / MANIFEST]:
+                (self.folder / MANIFEST).unlink()
         self._stack.close()
 
     def __enter__(self) -> Self:
@@ -129,14 +127,14 @@ class Manifest:
         except OSError as error:
             with suppress(OSError):
                 self._file.truncate(end)  # half a line would spoil the one that is added to it later
-            raise write_error(self.folder / NAME, error) from None
+            raise write_error(self.folder / MANIFEST, error) from None
 
 
 def read_manifest(folder: Path) -> list[dict[str, Any]]:
     """The whole lines of a folder's manifest; InputError if there is none."""
-    lines = _read(folder / NAME)
+    lines = _read(folder / MANIFEST)
     if not lines:
-        raise InputError(f"{folder}: no {NAME}; expected the folder of a job")
+        raise InputError(f"{folder}: no {MANIFEST}; expected the folder of a job")
     return lines
 
 

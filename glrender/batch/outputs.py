@@ -211,6 +211,15 @@ OUTPUTS: Mapping[str, type[Output]] = {
 """What `type` of outputs there are."""
 
 
+MANIFEST = "manifest.jsonl"
+"""What says what lies in a job's folder, in which it lies itself."""
+
+
+def film_of(video: Video) -> str:
+    """Where the film lies in the job's folder."""
+    return f"{video.name}.mp4"
+
+
 def folder_of(output: Output) -> str:
     """The folder, in the job's own, that an output's files lie in."""
     return f"{output.name}.frames" if isinstance(output, Video) else output.name

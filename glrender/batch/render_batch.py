@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from glrender.batch.rendered_view import RenderedView
 from glrender.batch.scene_renderer import SceneRenderer
+from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -30,6 +31,8 @@ def render_batch(
     lasts, in the thread that asks, unless `renderer` is given, which keeps what it uploads for further scenes.
     InputError, which ends it, if a pose is not rigid or a camera is below a surface; UsageError for an unknown output.
     """
+    if isinstance(outputs, str):  # whose letters would be taken for names
+        raise UsageError(f"outputs: received {outputs!r}, expected a list of names, such as [{outputs!r}]")
     names = tuple(outputs)
     content = Scene.of(scene)
     with ExitStack() as stack:

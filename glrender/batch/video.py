@@ -7,7 +7,7 @@ from typing import Any
 
 from glrender.batch.job import Plan
 from glrender.batch.manifest import Manifest, record_of_file
-from glrender.batch.outputs import Video, folder_of
+from glrender.batch.outputs import Video, film_of, folder_of
 from glrender.errors import InputError
 from glrender.io.files import write_error
 from glrender.io.images import read_color
@@ -15,15 +15,10 @@ from glrender.io.images import read_color
 CODEC = "libx264"
 
 
-def video_name(video: Video) -> str:
-    """Where the film lies in the job's folder."""
-    return f"{video.name}.mp4"
-
-
 def finish_videos(plan: Plan, folder: Path, manifest: Manifest) -> None:
     """Make the films that are missing, and remove their frames; InputError if one cannot be made."""
     for video in plan.job.videos:
-        name = video_name(video)
+        name = film_of(video)
         if name not in manifest.films:
             _encode(plan, folder, video)
             manifest.add_file(record_of_file(folder, name))
@@ -47,7 +42,7 @@ def check_video(plan: Plan) -> None:
 def _encode(plan: Plan, folder: Path, video: Video) -> None:
     import av
 
-    target = folder / video_name(video)
+    target = folder / film_of(video)
     temporary = target.with_name(target.name + ".part")
     camera, _ = plan.cameras[0]
     try:

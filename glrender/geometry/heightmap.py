@@ -46,6 +46,11 @@ class HeightMap:
         origin = check_array("origin", self.origin, (2,), finite=True)
         self._set(heights=heights, spacing=check_positive("spacing", self.spacing), origin=tuple(map(float, origin)))
         if self.colors is not None:
+            if np.asarray(self.colors).dtype == np.uint8:
+                raise InputError(
+                    "colors: received uint8, expected linear colour in [0, 1] as float "
+                    "(glrender.io.color turns sRGB bytes into it)"
+                )
             colors = check_array("colors", self.colors, (*heights.shape, None))
             if colors.shape[2] not in (1, 3):
                 raise InputError(
@@ -57,11 +62,11 @@ class HeightMap:
         if self.T_world_map is not None:
             self._set(T_world_map=check_pose("T_world_map", self.T_world_map))
         if self.sigma is not None:
-            self._set(sigma=check_array("sigma", self.sigma, heights.shape))
+            self._set(sigma=_deviations("sigma", self.sigma, heights.shape))
         if self.local_sigma is not None:
             if self.sigma is None:
                 raise InputError("local_sigma: received one without sigma, of which it is a part; give both or neither")
-            self._set(local_sigma=check_array("local_sigma", self.local_sigma, heights.shape))
+            self._set(local_sigma=_deviations("local_sigma", self.local_sigma, heights.shape))
 
     def _set(self, **values: object) -> None:
         for name, value in values.items():
@@ -152,3 +157,12 @@ def triangle_vertices(ids: ArrayLike, cols: int) -> NDArray[np.int32]:
     second = np.where(upper, a + cols + 1, a + 1)
     vertices = np.stack([first, second, a + cols], axis=-1)
     return np.where(ids[..., None] < 0, -1, vertices).astype(np.int32)
+
+
+def _deviations(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    result = check_array(name, values, shape)
+    if (result < 0).any():
+        raise InputError(
+            f"{name}: {np.count_nonzero(result < 0)} values are less than 0; use NaN where it is not known"
+        )
+    return result

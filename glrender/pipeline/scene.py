@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.checks import check_pose
+from glrender.checks import check_kind, check_pose
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import srgb_to_linear
@@ -126,6 +126,8 @@ class Scene:
         if isinstance(content, Scene):
             return content
         surfaces = [content] if isinstance(content, HeightMap) else list(content)
+        for surface in surfaces:
+            check_kind("scene", surface, HeightMap)
         if not surfaces:
             raise InputError("scene: received nothing to draw, expected at least one height map")
         return cls(tuple(SceneObject(f"map {k}", surface) for k, surface in enumerate(surfaces)))

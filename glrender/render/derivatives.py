@@ -4,7 +4,7 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_choice, check_pose, check_positive
+from glrender.checks import check_choice, check_kind, check_pose, check_positive
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -82,6 +82,7 @@ class DerivativeRenderer:
         edges as well. Raises InputError if the pose is not rigid, LimitError if the map is larger than a
         texture can be.
         """
+        check_kind("surface", surface, HeightMap)
         T = check_pose("T_world_camera", T_world_camera)
         if self.evaluation == "host":
             return self._render_on_host(surface, T, pose=pose, edges=edges)

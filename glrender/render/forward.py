@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_choice, check_pose, check_positive
+from glrender.checks import check_choice, check_kind, check_pose, check_positive
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -79,6 +79,7 @@ class ForwardRenderer:
 
         Raises InputError if the pose is not rigid, LimitError if the map is larger than a texture can be.
         """
+        check_kind("surface", surface, HeightMap)
         T = check_pose("T_world_camera", T_world_camera)
         if self.evaluation == "gpu":
             return Rendering(self.draw(surface, T).target.read("image"), surface.channels)

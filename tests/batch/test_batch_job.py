@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from glrender.batch.job import Job, make_plan, read_job
 from glrender.errors import InputError, UsageError
 from glrender.geometry import se3
+from glrender.geometry.heightmap import HeightMap
 from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.pipeline.scene import open_scene
 
@@ -131,6 +133,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"camera": {"width": 3, "height": 2, "fov": 180}}, "fov: received 180, expected 0.001 to less than 180 degrees"),
     ({"camera": {"width": 3, "height": 2, "fov": 1e-320}}, "fov: received 9.99989e-321, expected 0.001 to less than"),
     ({"camera": {"width": 0, "height": 2, "fov": 90}}, "camera width: received 0"),
+    (
+        {"camera": {"width": 60000, "height": 2, "fov": 90}},
+        "width, height: received 60000, 2, expected at most 16384 pixels",
+    ),
     ({"camera": None}, "no key 'camera'"),
     ({"views": []}, "views: received [], expected a list of one or more tables"),
     ({"views": [{"type": "orbit", "count": 0}]}, "count: received 0, expected 1 to 10,000,000 views"),
@@ -157,6 +163,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"views": [{"type": "look_at", "eyes": [[0, 0, 1]], "targets": []}]}, "targets: received 0 for 1 eyes"),
     ({"views": [{"type": "random", "count": 1, "seed": -1}]}, "seed, spread: received -1, 0, expected 0 or more"),
     ({"outputs": [{"type": "image"}, {"type": "image"}]}, "outputs: two have the name 'image'"),
+    (
+        {"outputs": [{"type": "image", "name": "a.mp4"}, {"type": "video", "name": "a"}]},
+        "two have the name 'a.mp4', or",
+    ),
+    ({"outputs": [{"type": "image", "name": "manifest.jsonl"}]}, "two have the name 'manifest.jsonl', or it is taken"),
     ({"outputs": [{"type": "image", "name": "../a"}]}, "name: received '../a', expected the name of a folder"),
     ({"outputs": [{"type": "image", "format": "gif"}]}, "format: received 'gif', expected one of 'png', 'jpeg', 'exr'"),
     ({"outputs": [{"type": "image", "quality": 0}]}, "quality: received 0, expected 1 to 100"),
@@ -183,6 +194,21 @@ def test_what_is_wrong_is_said_by_name(read: ReadJob, changes: dict[str, Any], m
 def test_an_unknown_buffer_is_refused_with_the_valid_ones(read: ReadJob) -> None:
     with pytest.raises(UsageError, match="buffers: received 'depths', expected one of 'image', 'depth'"):
         read(outputs=[{"type": "buffers", "buffers": ["depths"]}])
+
+
+def test_a_job_is_the_same_wherever_it_is_started_from_and_moved_to(
+    tmp_path: Path, write_job: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_plan(read_job(str(write_job()))).account()
+    monkeypatch.chdir(tmp_path)
+    assert make_plan(read_job("job.json")).account() == whole
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("job.json", "map.npz"):
+        (tmp_path / name).rename(tmp_path / "elsewhere" / name)
+    assert make_plan(read_job("elsewhere/job.json")).account() == whole
+    other = replace(HeightMap.load("elsewhere/map.npz"), origin=(7.0, 7.0))
+    other.save("elsewhere/map.npz")
+    assert make_plan(read_job("elsewhere/job.json")).account() != whole, "for the file is another"
 
 
 def test_an_input_that_changes_meanwhile_is_noticed(tmp_path: Path, read: ReadJob) -> None:

@@ -66,6 +66,12 @@ def test_what_is_wrong_is_said(context: gr.Context, ground: gr.HeightMap) -> Non
             next(gr.render_batch(ground, [(CAMERA, se3.look_at((0, 0, 0), (1, 0, 0)))], renderer=renderer))
         with pytest.raises(InputError, match="expected at least one height map"):
             next(gr.render_batch([], [], renderer=renderer))
+        with pytest.raises(InputError, match="scene: received ndarray, expected HeightMap"):
+            next(gr.render_batch([ground.heights], [], renderer=renderer))
+        with pytest.raises(
+            UsageError, match=r"outputs: received 'image', expected a list of names, such as \['image'\]"
+        ):
+            next(gr.render_batch(ground, [(CAMERA, around(0))], "image", renderer=renderer))
         assert list(gr.render_batch(ground, [], renderer=renderer)) == []
 
 

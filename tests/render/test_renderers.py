@@ -260,6 +260,14 @@ def test_wrong_poses_are_refused(context: Context, make: Make) -> None:
     renderer.release()
 
 
+@each_renderer
+def test_heights_alone_are_no_surface(context: Context, make: Make) -> None:
+    renderer = make(context, CAMERA)
+    with pytest.raises(InputError, match="surface: received ndarray, expected HeightMap"):
+        renderer.render(np.zeros((3, 3)), np.eye(4))  # type: ignore[arg-type]
+    renderer.release()
+
+
 def test_wrong_options_are_refused_by_name(context: Context) -> None:
     with pytest.raises(UsageError, match="layout: received 'tiny', expected one of 'compact', 'full'"):
         DerivativeRenderer(context, CAMERA, "tiny")
