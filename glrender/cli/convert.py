@@ -22,6 +22,7 @@ from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import FORMATS as POSE_FORMATS
 from glrender.io.poses.reading import Poses, carried, pose_format, read_poses
 from glrender.io.recordings.image_folder import ImageFolder
+from glrender.io.recordings.live import is_live_camera
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection
@@ -48,8 +49,9 @@ class ConvertOptions:
 
     SOURCE is a folder of images (times from times.txt, timestamps.txt or EuRoC's data.csv in it or beside it, from
     names that are Unix times, or from --rate), a folder with rgb.txt and/or depth.txt in the TUM RGB-D format, a video
-    file (needs glrender[video]), or a ROS 1 or 2 bag, .mcap too (needs glrender[bags]). PNG and JPEG are taken over
-    byte by byte; all else becomes PNG. Nothing is turned, rescaled or undistorted.
+    file (needs glrender[video]), a ROS 1 or 2 bag, .mcap too (needs glrender[bags]), or a camera that is plugged in,
+    camera:0, which is recorded until --end or Ctrl-C. PNG and JPEG are taken over byte by byte; all else becomes PNG.
+    Nothing is turned, rescaled or undistorted.
 
     --poses is a trajectory of TUM lines, KITTI lines, or EuRoC csv, a COLMAP model (text or binary), a
     transforms.json, or OpenDroneMap's opensfm/reconstruction.json: camera to world, camera axes and orders of
@@ -66,7 +68,7 @@ class ConvertOptions:
     """
 
     source: Positional[Path]
-    """The recording: a file or a folder."""
+    """The recording: a file or a folder, or camera:0."""
     out: Path
     """Folder to write: new, empty, or one that holds an earlier conversion."""
     source_format: Annotated[Literal["images", "tum", "video", "bag"] | None, option("FORMAT", "by content")] = None
@@ -98,7 +100,9 @@ class ConvertOptions:
     """For a folder of images: a line an image, its time (seconds, or a Unix time in whole milli-, micro- or
     nanoseconds), or time and file."""
     rate: Annotated[float | None, option("HZ", "the recording's own times")] = None
-    """For a folder of images or a video: images a second, from 0 on."""
+    """For a folder of images or a video: images a second, from 0 on; for a camera: those that are asked of it."""
+    size: Annotated[tuple[int, int] | None, option("WIDTH HEIGHT", "the camera's own")] = None
+    """For a camera: the pixels that are asked of it."""
     topic: Annotated[str | None, option("NAME", "the only one")] = None
     """For a bag: the topic of the photographs (Image or CompressedImage), or none."""
     depth_topic: Annotated[str | None, option("NAME", "the only one, if any")] = None
@@ -122,6 +126,7 @@ def run(options: ConvertOptions) -> int:
     given = RecordingOptions(
         times=options.times,
         rate=options.rate,
+        size=options.size,
         default_rate=COUNTING_RATE if isinstance(poses, ImagePoses) else None,
         topic=options.topic,
         depth_topic=options.depth_topic,
@@ -135,6 +140,8 @@ def run(options: ConvertOptions) -> int:
         with progress("converting") as advance:
             cameras_for, camera_of = _cameras(options, recording, poses)
             conversion = convert(recording, folder.stage, cameras_for, poses, selection, advance, camera_of)
+        if is_live_camera(options.source):
+            conversion = replace(conversion, partial=False)  # Ctrl-C is how it ends
         if conversion.partial and folder.replaces:
             print(f"interrupted: the earlier conversion in {options.out} is left as it was")
             return 1
@@ -155,6 +162,8 @@ def _check(options: ConvertOptions) -> None:
     for name, value in (("--rate", options.rate), ("--depth-scale", options.depth_scale)):
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"{name}: received {value:g}, expected a finite number greater than 0")
+    if options.size is not None and min(options.size) < 1:
+        raise UsageError(f"--size: received {options.size[0]} {options.size[1]}, expected pixels across and down")
     start, end = _span(options)
     if not start <= end:
         raise UsageError(f"--start, --end: received {start:g} and {end:g}, expected a start before the end")
@@ -255,7 +264,7 @@ def _cameras(
 def _account(options: ConvertOptions, recording: Recording, conversion: Conversion) -> dict[str, object]:
     """What `conversion.json` tells beside the list of files."""
     return {
-        "source": options.source.resolve(),
+        "source": options.source if is_live_camera(options.source) else options.source.resolve(),
         "recording": recording.description,
         **{field.name: getattr(conversion, field.name) for field in fields(conversion)},
         "options": options,

@@ -20,6 +20,7 @@ from glrender.geometry.camera import Camera
 from glrender.io.camera_file import CameraFile, write_camera
 from glrender.io.images import read_color
 from glrender.io.sequence import open_sequence
+from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.staged_folder import STAGE
 from glrender.io.trajectory import Trajectory, write_trajectory
 
@@ -83,6 +84,28 @@ def test_a_video_with_poses_on_another_clock(calibration: Path, tmp_path: Path) 
     assert (len(posed), len(skipped)) == (4, 0)
     assert sequence.trajectory.at(50.2)[0, 3] == pytest.approx(50.2, abs=1e-6)
     np.testing.assert_allclose(read_color(sequence.frames[2].color_path)[15, 20], 20, atol=3)
+
+
+def test_a_camera_that_is_plugged_in_is_recorded_until_ctrl_c(
+    calibration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = f"camera:{write_video(tmp_path / 'a.mkv', [0, 100, 200, 300])}"  # a file stands in for it
+    write, written = SequenceWriter.add_file, []
+
+    def press_ctrl_c_after_two(*picture: object) -> None:
+        written.append(write(*picture))
+        if len(written) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(SequenceWriter, "add_file", press_ctrl_c_after_two)
+    assert convert(camera, "--calibration", calibration, "--out", tmp_path / "out") == 0
+    assert "2 photographs of" in capsys.readouterr().out
+    first, second = open_sequence(tmp_path / "out").frames
+    assert abs(first.time - time.time()) < 60
+    assert first.time < second.time
+    record = json.loads((tmp_path / "out" / "conversion.json").read_text())
+    assert record["source"] == camera
+    assert not record["partial"]
 
 
 def test_a_bag_of_a_robot_with_depth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -307,6 +330,8 @@ def test_ctrl_c_leaves_an_earlier_conversion(images: Path, calibration: Path, tm
         (["--every", "0"], 2, "--every: received 0, expected at least 1"),
         (["--start", "3", "--end", "2"], 2, "--start, --end: received 3 and 2"),
         (["--time-offset", "nan"], 2, "--time-offset: received nan"),
+        (["--size", "0", "24"], 2, "--size: received 0 24, expected pixels across and down"),
+        (["--size", "32", "24"], 2, "size: it is for a camera that is plugged in"),
         (["--depth-scale", "-1"], 2, "--depth-scale: received -1"),
         (["--topic", "/image"], 2, "topic: it is for a ROS 1 or 2 bag"),
         (["--pose-format", "tum"], 2, "--pose-format: received it without --poses"),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.io.calibrations.calibration import Size
 from glrender.io.recordings.recording import PhotographsAlone, Picture
+
+_PREFIX = "camera:"
 
 
 class Capture(Protocol):
@@ -30,7 +33,7 @@ class Capture(Protocol):
 
 @dataclass(eq=False)
 class LiveCamera(PhotographsAlone):
-    """Photographs as they come, until the camera stops or whoever reads does; use as a context manager."""
+    """Photographs as they come, until the camera stops or whoever reads does, who lets go of the camera with that."""
 
     capture: Capture
     """The camera, opened."""
@@ -45,39 +48,42 @@ class LiveCamera(PhotographsAlone):
     def description(self) -> str:
         return f"live camera {self.name}"
 
-    def __enter__(self) -> "LiveCamera":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.capture.release()
-
     def pictures(self) -> Iterator[Picture]:
         """Each image when it arrives; one that is damaged is left out, and counted among the problems."""
         index = damaged = 0
-        while self.capture.grab():
-            now = self.clock()
-            whole, bgr = self.capture.retrieve()
-            if not whole:
-                damaged += 1
-                continue
-            yield Picture(index, "rgb", now, f"image {index}", partial(_to_rgb, bgr))
-            index += 1
+        try:
+            while self.capture.grab():
+                now = self.clock()
+                whole, bgr = self.capture.retrieve()
+                if not whole:
+                    damaged += 1
+                    continue
+                yield Picture(index, "rgb", now, f"image {index}", partial(_to_rgb, bgr))
+                index += 1
+        finally:
+            self.capture.release()
         if damaged:
             self.problems.append(f"{damaged} images of the camera are damaged")
         self.problems.append(f"the camera gives no more images after {index}")
 
 
-def open_live_camera(source: int | str, size: Size | None = None, rate: float | None = None) -> LiveCamera:
-    """The camera of an index, from 0, or what else OpenCV opens: a device, a URL, or a file that stands in for one.
+def is_live_camera(path: Path) -> bool:
+    """Whether this is no path but the name of a camera: camera:0, camera:/dev/video0."""
+    return str(path).startswith(_PREFIX)
+
+
+def open_live_camera(path: Path, size: Size | None = None, rate: float | None = None) -> LiveCamera:
+    """The camera of an index, camera:0, or what else OpenCV opens: a device, or a file that stands in for one.
 
     `size` (width, height) and `rate` (images a second) are asked of it. InputError if it cannot be opened, or gives
     images of another size than asked.
     """
-    capture = cv2.VideoCapture(source)
+    source = str(path).removeprefix(_PREFIX)
+    capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
     if not capture.isOpened():
         raise InputError(
             f"camera {source}: cannot be opened; expected the index of a camera that is plugged in and that nothing "
-            "else uses, or a device or URL"
+            "else uses (camera:0), or its device (camera:/dev/video0)"
         )
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the latest image, not the oldest that waits
     if size is not None:
@@ -91,7 +97,7 @@ def open_live_camera(source: int | str, size: Size | None = None, rate: float | 
             )
     if rate is not None:
         capture.set(cv2.CAP_PROP_FPS, rate)
-    return LiveCamera(capture, str(source))
+    return LiveCamera(capture, source)
 
 
 def _to_rgb(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,16 +5,19 @@ from pathlib import Path
 
 from glrender.checks import check_choice
 from glrender.errors import InputError, UsageError
+from glrender.io.calibrations.calibration import Size
 from glrender.io.recordings import video
 from glrender.io.recordings.bag import is_bag, open_bag
 from glrender.io.recordings.image_folder import open_image_folder
 from glrender.io.recordings.listed_images import open_listed_images
+from glrender.io.recordings.live import is_live_camera, open_live_camera
 from glrender.io.recordings.recording import Recording
 
 FORMATS = {
     "images": "folder of images",
     "tum": "folder with rgb.txt and/or depth.txt, in the TUM RGB-D format",
     "video": f"video file ({' '.join(video.SUFFIXES)}, or what else PyAV reads)",
+    "camera": "camera that is plugged in (camera:0, or camera:/dev/video0)",
     "bag": "ROS 1 or 2 bag (.bag, .mcap, .db3, or a folder with metadata.yaml)",
 }
 
@@ -26,9 +29,11 @@ class RecordingOptions:
     times: Path | None = None
     """A list of the times of an image folder."""
     rate: float | None = None
-    """Images a second of an image folder, or of a video without times."""
+    """Images a second of an image folder, or of a video without times; or that a camera is asked for."""
     default_rate: float | None = None
     """Images a second of an image folder whose times nothing else tells."""
+    size: Size | None = None
+    """(width, height), pixels that a camera is asked for."""
     topic: str | None = None
     """Of a bag: the topic of the photographs."""
     depth_topic: str | None = None
@@ -39,7 +44,8 @@ class RecordingOptions:
 
 APPLIES = {
     "times": ("images",),
-    "rate": ("images", "video"),
+    "rate": ("images", "video", "camera"),
+    "size": ("camera",),
     "topic": ("bag",),
     "depth_topic": ("bag",),
     "pose_topic": ("bag",),
@@ -67,12 +73,16 @@ def open_recording(path: str | Path, format: str | None = None, options: Recordi
             return open_listed_images(path)
         case "video":
             return video.open_video(path, options.rate)
+        case "camera":
+            return open_live_camera(path, options.size, options.rate)
         case _:
             return open_bag(path, options.topic, options.depth_topic, options.pose_topic)
 
 
 def recording_format(path: Path, format: str | None = None) -> str:
     """The format of the recording at `path`: `format` if given, else by content; InputError if it is none."""
+    if is_live_camera(path):
+        return "camera"
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; expected a recording: {_known()}")
     if format is not None:
