@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -194,6 +194,8 @@ def _cause_of_death(status: int | None) -> str:
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """Start a process in which signals wait until it ignores them."""
+    # Started with the first process, it would let signals through again before that one is made.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
     try:
         yield

@@ -86,6 +86,8 @@ def read_map(path: Path) -> HeightMap:
             arrays = {key: check_array(f"{path}: {key}", data[key], shape) for key, shape in shapes.items()}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a map.npz") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; expected a map.npz, such as {Path(path) / 'map.npz'}") from None
     except InputError:
         raise
     except DAMAGE as error:

@@ -93,7 +93,8 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
             f"{path}: is a video, expected a map, a job or the folder of a sequence; `glrender convert {path} "
             "--calibration FILE --out FOLDER` makes one"
         )
-    if path.is_dir() and (path / MAP).is_file():
+    is_sequence = any((path / f"{kind}.txt").exists() for kind in ("rgb", "depth"))
+    if (path / MAP).is_file() and not is_sequence:
         path /= MAP
     if path.is_dir():
         sequence = open_sequence(path)

@@ -106,6 +106,11 @@ def test_an_array_of_another_shape_is_named_with_its_file(tmp_path: Path, key: s
             HeightMap.load(path)
 
 
+def test_a_folder_is_no_map_and_what_may_be_meant_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is a folder; expected a map\.npz, such as .*/map\.npz"):
+        HeightMap.load(tmp_path)
+
+
 def test_a_damaged_file_is_refused_whatever_is_broken(tmp_path: Path) -> None:
     """Cut off, with flipped bits, another format: never another exception, never another map."""
     path = tmp_path / "map.npz"
@@ -124,5 +129,3 @@ def test_a_damaged_file_is_refused_whatever_is_broken(tmp_path: Path) -> None:
     path.write_text("no map")
     with pytest.raises(InputError, match="not a readable map"):
         HeightMap.load(path)
-    with pytest.raises(InputError, match="not a readable map"):
-        HeightMap.load(tmp_path)

@@ -68,6 +68,11 @@ def test_a_folder_that_a_map_was_written_to_is_the_map(context, map_file: Path, 
     (tmp_path / "map.npz").write_bytes(map_file.read_bytes())
     (tmp_path / "report.json").write_text("{}", encoding="utf-8")
     assert open_source(context, tmp_path, SequenceOptions()).scene.name == "map.npz"
+    (tmp_path / "depth.txt").write_text("")
+    with pytest.raises(
+        InputError, match="depth.txt: names no image"
+    ):  # of a sequence that a map was written into, the sequence
+        open_source(context, tmp_path, SequenceOptions())
 
 
 def test_a_film_that_cannot_be_written_leaves_no_panels_behind(map_file: Path, display: str, tmp_path: Path) -> None:
