@@ -77,7 +77,7 @@ def _describe(surface: HeightMap) -> str:
     metres = surface.spacing
     apart = f"{metres:.4g} m" if metres >= 1 else f"{1e3 * metres:.4g} mm"
     seen = np.isfinite(surface.heights).mean()
-    some = "" if seen == 1 else f", {seen:.1%} of them seen"
+    some = "" if seen == 1 else f", {seen:.1%} seen"
     return f"{rows} × {cols} vertices, {apart} apart{some}"
 
 

@@ -193,7 +193,7 @@ def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills:
     session.release_button(Button.LEFT, 170, 90)
     assert source.scene.surface is beside
     assert source.scene.others == (hills,)
-    assert source.scene.lines == ("map 1, 2 of 2: 33 × 41 vertices, 50 mm apart, 94.7% of them seen",)
+    assert source.scene.lines == ("map 1, 2 of 2: 33 × 41 vertices, 50 mm apart, 94.7% seen",)
     assert session.pick is not None
     keys(session, "O")
     assert source.scene.surface is hills
