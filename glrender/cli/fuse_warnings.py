@@ -1,16 +1,23 @@
 """What `glrender fuse` warns of: results that are there, and are probably wrong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 _STRAINED = 2.0
 """Times what poses were taken to be off by: about 1 at most where that is right, so that more is another error."""
 _CONTRADICTED = 2 / 3
 """Of the pixels, those whose depth another photograph denies: what lies behind edges is less than half of them."""
+_SCATTERED = 10.0
+"""Times the noise of a depth, by which depths lie off the map: 1 to 4 for poses that are off by some millimetres."""
+_UPRIGHT = 2 / 3
+"""Of the depths, those that say nothing of the map: of a floor next to none, of a room a half and more."""
 
 
 def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
     """In words, what the report of a finished map gives reason to doubt."""
+    if "depth_from_motion" not in report:
+        yield from _about_depths(report.get("residuals", {}).get("frames", ()))
     refinement = report.get("pose_refinement", {})
     strained = report.get("poses_from") == "refined" and refinement["strain"] > _STRAINED
     if strained:
@@ -37,4 +44,25 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
             f"fx {camera['fx']:.1f}; check camera.yaml, or calibrate the camera"
             # Either makes up for some of what the other has wrong.
             + (", unless it is the poses that are wrong" if strained else "")
+        )
+
+
+def _about_depths(frames: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a sensor's depths say of the map; `frames` are those of the report's residuals."""
+    measured = sum(frame["measured"] for frame in frames)
+    if not measured:
+        return
+    scale = median(frame["robust_scale"] for frame in frames)
+    if scale > _SCATTERED:
+        off = median(frame["median_abs_residual"] for frame in frames if frame["measured"])
+        yield (
+            f"depths lie off the map by {scale:.0f} times their noise ({1e3 * off:.0f} mm, median): the map may be "
+            "wrong. Check the poses and their clock (--time-offset), the camera (--calibrate), and whether the map's z "
+            "points up (--T-world-map)"
+        )
+    share = 1 - sum(frame["used"] for frame in frames) / measured
+    if share > _UPRIGHT:
+        yield (
+            f"{share:.0%} of the depths say nothing of the map: they are of walls and other sides, of what lies behind "
+            "edges or below something, or too far off. A height map holds one height a cell, seen from above"
         )

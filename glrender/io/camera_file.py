@@ -123,6 +123,12 @@ def _check_keys(where: str, content: Any, required: tuple[str, ...], optional: t
 
 
 def _camera(where: str, values: dict[str, Any]) -> Camera:
+    fy = values["fy"]
+    if isinstance(fy, (int, float)) and fy < 0:
+        raise InputError(
+            f"{where}: fy: received {fy:g}, that of a camera whose y axis points up, as ICL-NUIM's; expected one "
+            f"whose y points down: fy: {-fy:g}, and ty, qx and qz of all poses with the other sign"
+        )
     try:
         return Camera(**values)
     except (InputError, TypeError, ValueError) as error:

@@ -135,11 +135,20 @@ class Sequence:
     ) -> tuple[tuple[FrameEntry, ...], tuple[Skipped, ...]]:
         """Part `entries` into those whose time + `time_offset` (seconds) the trajectory covers, and the others.
 
-        InputError if there is no trajectory, or none is covered.
+        Nor does it cover what is in a gap of it, see `Trajectory.gap`. InputError if there is no trajectory, or none is
+        covered.
         """
         if self.trajectory is None:
             raise InputError(f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose)")
-        posed = tuple(entry for entry in entries if self.trajectory.covers(entry.time + time_offset))
+        gaps = [self.trajectory.gap(entry.time + time_offset) for entry in entries]
+        reasons = {
+            entry.index: f"no pose: in a gap of {gap:.2f} s of the trajectory"
+            if gap
+            else "no pose: outside the trajectory"
+            for entry, gap in zip(entries, gaps, strict=True)
+            if gap or not self.trajectory.covers(entry.time + time_offset)
+        }
+        posed = tuple(entry for entry in entries if entry.index not in reasons)
         if not posed:
             first, last = self.trajectory.times[[0, -1]]
             times = [entry.time + time_offset for entry in entries]
@@ -147,9 +156,7 @@ class Sequence:
                 f"{self.folder}: no frame lies within the trajectory, which covers {first:.6f} to {last:.6f} s; "
                 f"the frames {min(times):.6f} to {max(times):.6f} s. Check the trajectory and the time offset"
             )
-        kept = {entry.index for entry in posed}
-        reason = "no pose: outside the trajectory"
-        return posed, tuple(Skipped(e.index, e.name, reason) for e in entries if e.index not in kept)
+        return posed, tuple(Skipped(e.index, e.name, reasons[e.index]) for e in entries if e.index in reasons)
 
     def with_camera(self, camera: Camera, depth_scale: float | None = None) -> "Sequence":
         """The same images, taken for those of another camera of their size, such as a calibrated one.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,11 @@ from glrender.geometry import se3
 from glrender.io.files import data_lines, write_bytes
 
 COLUMNS = "timestamp tx ty tz qx qy qz qw"
+
+GAP, GAP_TIMES = 0.1, 10.0
+"""Seconds, and times the usual interval, that two poses are apart where nobody knows what was between them: in a
+quarter of a second, a hand turns a camera and turns it back. Poses that come once a second, or a
+photograph, have no gaps."""
 
 UNIT_TOLERANCE = 0.05
 """How far from 1 a quaternion's length may be: two decimals keep it within 0.01, other columns do not."""
@@ -42,6 +48,19 @@ class Trajectory:
     def covers(self, time: float) -> bool:
         """Whether `time` lies between the first and the last pose."""
         return bool(self.times[0] <= time <= self.times[-1])
+
+    def gap(self, time: float) -> float:
+        """Seconds between the poses around `time` where they are farther apart than `GAP` says; else 0."""
+        after = int(np.searchsorted(self.times, time))
+        if not self.covers(time) or self.times[after] == time:
+            return 0.0
+        apart = float(self.times[after] - self.times[after - 1])
+        return apart if apart > max(GAP, GAP_TIMES * self._interval) else 0.0
+
+    @cached_property
+    def _interval(self) -> float:
+        """Seconds between two poses, as usual."""
+        return float(np.median(np.diff(self.times)))
 
     def at(self, time: float) -> NDArray[np.float64]:
         """T_world_camera (4, 4) at `time`: position linear, rotation slerp; InputError outside the trajectory."""

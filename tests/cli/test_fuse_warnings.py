@@ -22,11 +22,24 @@ def seen(inconsistent: float) -> dict[str, Any]:
     return {"depth_from_motion": {"shares": {"confident": 1 - inconsistent, "inconsistent": inconsistent}}}
 
 
+def measured(used: int, robust_scale: float) -> dict[str, Any]:
+    seen = {"measured": 1000, "used": used, "robust_scale": robust_scale, "median_abs_residual": 0.0213}
+    unseen = {"measured": 0, "used": 0, "robust_scale": 1.0, "median_abs_residual": float("nan")}
+    return CAMERA | {"residuals": {"frames": [seen, seen, unseen]}}
+
+
 @pytest.mark.parametrize(
     ("report", "told"),
     [
         (CAMERA, []),
         (CAMERA | seen(0.42), []),
+        (measured(900, 3.9), []),
+        (
+            measured(900, 11.6),
+            [r"lie off the map by 12 times their noise \(21 mm, median\).*--time-offset.*--calibrate"],
+        ),
+        (measured(270, 1.7), ["^73% of the depths say nothing of the map: they are of walls"]),
+        (measured(270, 1.7) | seen(0.1), []),
         (CAMERA | seen(0.95), ["95% of the pixels have a depth that other photographs deny.*try --refine-poses"]),
         (refined(0.9, RIGHT) | seen(0.1), []),
         (refined(0.9, RIGHT) | seen(0.9), ["90% of the pixels.*their clock and the camera$"]),
@@ -34,7 +47,20 @@ def seen(inconsistent: float) -> dict[str, Any]:
         (refined(0.9, SHORT), ["a focal length that is 5.0 ± 0.4 % shorter than fx 500.0"]),
         (refined(8.4, SHORT), ["move the poses by 8 times", "the camera, unless it is the poses that are wrong"]),
     ],
-    ids=["given", "good", "contradicted", "refined", "wrongly", "strained", "focal length", "one or the other"],
+    ids=[
+        "given",
+        "good",
+        "depth camera",
+        "scattered",
+        "walls",
+        "by motion",
+        "contradicted",
+        "refined",
+        "wrongly",
+        "strained",
+        "focal length",
+        "one or the other",
+    ],
 )
 def test_what_is_warned_of(report: dict[str, Any], told: list[str]) -> None:
     warnings = list(warnings_of(report))

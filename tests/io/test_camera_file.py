@@ -54,6 +54,7 @@ def test_a_missing_key_is_named(write, key):
         ({"distorsion": "[0, 0, 0, 0]"}, "unknown key distorsion; the keys are width.*optionally distortion"),
         ({"depth": "{fx: 1, fy: 1, cx: 1, cy: 1, cz: 1}"}, "depth: unknown key cz; the keys are fx, fy, cx, cy"),
         ({"depth": "{fx: 1, fy: 1}"}, "depth: no key cx, cy"),
+        ({"fy": "-480.0"}, "whose y axis points up, as ICL-NUIM's.*fy: 480, and ty, qx and qz of all poses"),
         ({"depth": 5000}, "depth: received 5000, expected keys and values"),
         ({"depth": "{fx: 1, fy: 1, cx: 1, cy: 1, registered: maybe}"}, "expected true or false"),
         ({"depth_scale": 0}, "depth_scale: received 0, expected a finite number greater than 0"),

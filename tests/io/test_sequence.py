@@ -95,6 +95,19 @@ def test_frames_without_a_pose_are_parted_from_those_with_one(small_sequence):
     assert all("outside the trajectory" in s.reason for s in skipped)
 
 
+def test_frames_in_a_gap_of_the_trajectory_have_no_pose(small_sequence, tmp_path):
+    """A straight line over what a hand-held camera did in half a second is no pose."""
+    times = [t for t in np.arange(99.5, 101, 0.005) if not 100.05 < t < 100.25]
+    poses = tmp_path / "poses.txt"
+    poses.write_text("".join(f"{t:.4f} 0 0 1 0 0 0 1\n" for t in times))
+    sequence = open_sequence(small_sequence, poses)
+    posed, skipped = sequence.with_poses(sequence.frames)
+    assert [entry.index for entry in posed] == [0, 3, 4, 5]
+    assert [(s.index, s.reason) for s in skipped] == [
+        (k, "no pose: in a gap of 0.20 s of the trajectory") for k in (1, 2)
+    ]
+
+
 def test_the_placement_of_the_map_is_read_where_there_is_one(small_sequence):
     assert open_sequence(small_sequence).T_world_map is None
     T = se3.exp([1, 2, 3, 0.1, 0.2, 0.3])

@@ -63,10 +63,21 @@ def test_poses_are_never_extrapolated(write, time):
         trajectory.at(time)
 
 
+def test_where_poses_are_missing_there_is_a_gap():
+    times = np.concatenate([np.arange(100), np.arange(140, 200)]) / 100
+    trajectory = Trajectory(times, np.broadcast_to(np.eye(4), (len(times), 4, 4)))
+    assert trajectory.gap(1.2) == pytest.approx(0.41)
+    assert [trajectory.gap(time) for time in (0.99, 1.4, 0.505, -1.0, np.nan)] == [0] * 5
+    assert Trajectory(100 * times, trajectory.poses).gap(120) == 41
+    # Every tenth second, and now and then a photograph that has none.
+    assert Trajectory(np.array([0.0, 10, 20, 40, 50]), np.broadcast_to(np.eye(4), (5, 4, 4))).gap(30) == 0
+
+
 def test_a_trajectory_of_one_pose_knows_that_pose_only(write):
     trajectory = read_trajectory(write("1 4 5 6 0 0 0 1\n"))
     np.testing.assert_array_equal(trajectory.at(1.0)[:3, 3], [4, 5, 6])
     assert not trajectory.covers(1.1)
+    assert trajectory.gap(1.0) == 0
 
 
 def test_lines_in_another_order_and_repeated_ones_are_fine(write):
