@@ -15,6 +15,7 @@ LINE = 17.0
 _MARGIN = 10.0
 _STRIP = 132.0
 _STATUS = 22.0
+_BETWEEN_TICKS = 14.0
 _CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))
 
 
@@ -94,15 +95,24 @@ def _draw_lines(notes: Notes, hud: Hud) -> None:
 def _draw_bar(notes: Notes, bar: ColorBar, bottom: float) -> None:
     height = min(220.0, 0.4 * notes.height)
     top = bottom - height - 16
-    ticks = bar.scale.ticks()
+    ticks = _apart(bar.scale.ticks(), _BETWEEN_TICKS / height)
     wide = max((text_width(label(value), notes.scale) for _, value in ticks), default=0)
-    notes.box(0, top - 26, max(wide + 42, text_width(bar.title, notes.scale) + 2 * _MARGIN), height + 38)
-    notes.text(_MARGIN, top - 10, bar.title)
+    notes.box(0, top - 30, max(wide + 42, text_width(bar.title, notes.scale) + 2 * _MARGIN), height + 42)
+    notes.text(_MARGIN, top - 14, bar.title)
     notes.picture(_MARGIN, top, 14, height, lookup_table(bar.colormap)[::-1, None])
     for place, value in ticks:
         y = top + (1 - place) * height
         notes.box(_MARGIN + 14, y - 0.5, 4, 1, WHITE)
         notes.text(_MARGIN + 22, y + 4.5, label(value), DIM)
+
+
+def _apart(ticks: Sequence[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+    """Those of the (place, value) that leave each other room: zero rather than others, large values before small."""
+    kept: list[tuple[float, float]] = []
+    for place, value in sorted(ticks, key=lambda tick: (tick[1] != 0, -abs(tick[1]))):
+        if all(abs(place - other) >= least for other, _ in kept):
+            kept.append((place, value))
+    return kept
 
 
 def _draw_strip(notes: Notes, hud: Hud, top: float) -> None:

@@ -20,7 +20,7 @@ from glrender.pipeline.scene import Scene as SceneContent
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy
 from glrender.viewer.colors import Kind, Scale, fit_scale, lookup_table
-from glrender.viewer.hud import ColorBar, Hud, Plot, draw_hud
+from glrender.viewer.hud import ColorBar, Hud, Plot, _apart, draw_hud
 from glrender.viewer.layers import LAYERS, Comparison, layers_here
 from glrender.viewer.live import LiveFusion, insets_of
 from glrender.viewer.painter import Annotations, Painter, letterbox
@@ -272,3 +272,12 @@ def test_where_pixels_are_half_as_large_the_text_has_twice_as_many() -> None:
     blurred = [cv2.blur(notes.astype(np.float32), (15, 15)) for notes in (halved, small)]
     assert np.abs(blurred[0] - blurred[1]).max() < 40
     assert small[..., :3].max() > 200
+
+
+def test_labels_of_a_colour_bar_do_not_lie_upon_each_other() -> None:
+    scale = Scale(-2.0, 2.0, logarithmic=True)
+    assert len(scale.ticks()) == 7
+    for room, values in ((0.1, [-1, -0.1, -0.01, 0, 0.01, 0.1, 1]), (0.15, [-1, -0.1, 0, 0.1, 1]), (0.2, [-1, 0, 1])):
+        kept = sorted(_apart(scale.ticks(), room))
+        assert [value for _, value in kept] == pytest.approx(values)
+        assert np.diff([place for place, _ in kept]).min() >= room
