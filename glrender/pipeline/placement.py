@@ -38,6 +38,7 @@ _STRAY = 0.2  # percent of the points beyond each side of the bounds
 _CELL = 4.0  # pixels; a cell of the default spacing is then seen by a dozen pixels of a frame
 _TRIPLES, _SCORED, _SEED = 500, 5000, 0  # 500 triples meet a plane of a fifth of the points with 98 % certainty
 _BAND = 0.03  # of the median depth: what lies this close to a plane belongs to it
+_GROUND = 2 / 3  # of a wall's points: level ground that has as many is what a height map is made of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,8 @@ def place_map(
     """Choose what is not given, from the depth of up to 30 of the frames `posed` (see `Sequence.with_poses`).
 
     - The frame is the sequence's own; where it has none, the world's if the dominant plane is level within
-      15 degrees, else that plane's: z its normal towards the cameras, x along the world's x, the origin in its middle.
+      15 degrees, or level ground has two thirds as many points as that, which then is a wall's; else that plane's: z
+      its normal towards the cameras, x along the world's x, the origin in its middle.
     - The spacing is the side of four pixels on the map's plane, the median, rounded to 1, 2 or 5 times a power of 10.
     - The bounds hold what the frames see but for 0.2 % of the points beyond each side; they are rounded outwards to the
       spacing, and clipped to `max_vertices` a side about the median point.
@@ -257,7 +259,19 @@ def _find_frame(sight: _Sight) -> tuple[Float64, str]:
     tilt = tilt_of(normal)
     if tilt <= LEVEL_DEGREES:
         return np.eye(4), f"the world's: the dominant plane is level within {tilt:.1f} degrees"
+    band = _BAND * float(np.median(sight.depths))
+    share = float(np.mean(np.abs((sight.points - middle) @ normal) < band))
+    level = _share_of_ground(sight, band)
+    if level >= _GROUND * share:
+        return np.eye(4), f"the world's: level ground is {level:.0%} of what is seen, and a wall {share:.0%}"
     return frame_on(normal, middle), f"the dominant plane, tilted by {tilt:.1f} degrees"
+
+
+def _share_of_ground(sight: _Sight, band: float) -> float:
+    """Part of the points that are at one height of the world, within `band` metres, and below the camera."""
+    heights = np.sort(sight.points[sight.rays[:, 2] < 0, 2])
+    within = np.searchsorted(heights, heights + 2 * band) - np.arange(len(heights))
+    return int(within.max(initial=0)) / len(sight.points)
 
 
 def _dominant_plane(sight: _Sight) -> tuple[Float64, Float64]:

@@ -93,6 +93,29 @@ def test_a_wall_along_the_worlds_x(tmp_path: Path) -> None:
     np.testing.assert_allclose(placement.T_world_map[:3, 0], (0, 1, 0), atol=1e-3)
 
 
+class Corner(Ground):
+    """A floor at z = 0 and a wall at y = 0.6 of a world whose z is up, seen by a camera that looks ahead."""
+
+    def depth(self, T_world_camera: NDArray[np.float64]) -> NDArray[np.float64]:
+        rays, eye = CAMERA.rays() @ T_world_camera[:3, :3].T, T_world_camera[:3, 3]
+        with np.errstate(divide="ignore"):
+            floor, wall = -eye[2] / rays[..., 2], (0.6 - eye[1]) / rays[..., 1]
+        return np.where((floor > 0) & (floor < wall), floor, wall)
+
+    def poses(self, count: int = 12) -> list[NDArray[np.float64]]:
+        height = self.T_world_ground[2, 3]
+        return [se3.look_at((x, -1.0, 1.0), (x, 0.6, height)) for x in np.linspace(-0.8, 0.8, count)]
+
+
+@pytest.mark.parametrize(
+    ("looks_at", "source"), [(0.15, "the world's: level ground is"), (1.0, "the dominant plane, ")]
+)
+def test_level_ground_before_a_wall(tmp_path: Path, looks_at: float, source: str) -> None:
+    """A height map is of the ground where that is seen about as much, and of the wall where little else is."""
+    placement = place(write(tmp_path, Corner(tilted(0, (0.0, 0.0, looks_at))), noise=0.002))
+    assert placement.description["T_world_map_from"].startswith(source)
+
+
 def test_a_sequences_reference_system_is_told(tmp_path: Path) -> None:
     write(tmp_path, Ground(np.eye(4)))
     (tmp_path / "crs.txt").write_text("EPSG:32632\n")
