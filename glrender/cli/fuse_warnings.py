@@ -52,17 +52,17 @@ def _about_depths(frames: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     measured = sum(frame["measured"] for frame in frames)
     if not measured:
         return
-    scale = median(frame["robust_scale"] for frame in frames)
-    if scale > _SCATTERED:
+    share, scale = 1 - sum(frame["used"] for frame in frames) / measured, median(f["robust_scale"] for f in frames)
+    if share > _UPRIGHT:  # and so what the map is compared with
+        yield (
+            f"{share:.0%} of the depths say nothing of the map: they are of walls and other sides, of what lies behind "
+            "edges or below something, or far off it. A height map holds one height a cell, seen from above; of open "
+            "ground, check the poses, their clock (--time-offset) and the camera (--calibrate)"
+        )
+    elif scale > _SCATTERED:
         off = median(frame["median_abs_residual"] for frame in frames if frame["measured"])
         yield (
             f"depths lie off the map by {scale:.0f} times their noise ({1e3 * off:.0f} mm, median): the map may be "
             "wrong. Check the poses and their clock (--time-offset), the camera (--calibrate), and whether the map's z "
             "points up (--T-world-map)"
-        )
-    share = 1 - sum(frame["used"] for frame in frames) / measured
-    if share > _UPRIGHT:
-        yield (
-            f"{share:.0%} of the depths say nothing of the map: they are of walls and other sides, of what lies behind "
-            "edges or below something, or too far off. A height map holds one height a cell, seen from above"
         )

@@ -38,7 +38,7 @@ def measured(used: int, robust_scale: float) -> dict[str, Any]:
             measured(900, 11.6),
             [r"lie off the map by 12 times their noise \(21 mm, median\).*--time-offset.*--calibrate"],
         ),
-        (measured(270, 1.7), ["^73% of the depths say nothing of the map: they are of walls"]),
+        (measured(270, 46.8), ["^73% of the depths say nothing of the map: they are of walls"]),
         (measured(270, 1.7) | seen(0.1), []),
         (CAMERA | seen(0.95), ["95% of the pixels have a depth that other photographs deny.*try --refine-poses"]),
         (refined(0.9, RIGHT) | seen(0.1), []),
