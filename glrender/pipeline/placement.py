@@ -35,6 +35,7 @@ LEVEL_DEGREES = 15.0
 _FRAMES, _PIXELS = 30, 3000  # looked at: in all, and of each frame; read in 0.3 s
 _FARTHEST = 4.0  # times the camera's height over the ground
 _STRAY = 0.2  # percent of the points beyond each side of the bounds
+_FEWEST, _MOST = 2, 100  # cells along what is seen, and times as many as a map may have: else the unit is another
 _CELL = 4.0  # pixels; a cell of the default spacing is then seen by a dozen pixels of a frame
 _TRIPLES, _SCORED, _SEED = 500, 5000, 0  # 500 triples meet a plane of a fifth of the points with 98 % certainty
 _BAND = 0.03  # of the median depth: what lies this close to a plane belongs to it
@@ -317,6 +318,12 @@ def _round_125(value: float) -> float:
 def _find_bounds(sight: _Sight, T_world_map: Float64, spacing: float, max_vertices: int) -> tuple[Bounds, bool]:
     places = (sight.points - T_world_map[:3, 3]) @ T_world_map[:3, :2]
     seen = np.percentile(places, [_STRAY, 50, 100 - _STRAY], axis=0) / spacing
+    wide, deep = cells = seen[2] - seen[0]
+    if not _FEWEST <= cells.max() <= _MOST * max_vertices:
+        raise InputError(
+            f"spacing: received {spacing:g} m, but the frames see {wide * spacing:.3g} x {deep * spacing:.3g} m, "
+            f"{wide:.3g} x {deep:.3g} cells; expected metres between vertices"
+        )
     ends: list[float] = []
     clipped = False
     for low, middle, high in seen.T:

@@ -137,6 +137,12 @@ def test_spacing_follows_the_footprint_and_bounds_lie_on_it(tmp_path: Path) -> N
     assert place(sequence, spacing=0.013).spacing == 0.013
 
 
+@pytest.mark.parametrize("spacing", [50.0, 1e-7])
+def test_a_spacing_in_another_unit_is_told_what_the_frames_see(tmp_path: Path, spacing: float) -> None:
+    with pytest.raises(InputError, match=rf"spacing: received {spacing:g} m, but the frames see .* x .* m, .* cells"):
+        place(write(tmp_path, Ground(np.eye(4))), spacing=spacing)
+
+
 def test_bounds_are_clipped_about_the_middle_and_say_so(tmp_path: Path) -> None:
     placement = place(write(tmp_path, Ground(np.eye(4))), spacing=0.01, max_vertices=61)
     x0, x1, y0, y1 = placement.bounds
