@@ -27,7 +27,7 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import describe_skipped
 from glrender.pipeline.fuse import SequenceOptions, describe_map, describe_options
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframes import KeyframeDepths, PosedPhotograph
+from glrender.pipeline.keyframes import Gallery, KeyframeDepths, PosedPhotograph
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Placement
 from glrender.pipeline.read_ahead import ReadFrame, read_ahead
@@ -104,6 +104,7 @@ class KeyframeFusion:
 
     def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Callable[[int, int], None]) -> None:
         """Read and fuse keyframe after keyframe, see `kept`."""
+        self._depths.gallery = Gallery(self._sequence, keyframes, poses)
         with self.kept():
             for done, read in enumerate(read_ahead(self._sequence, keyframes), start=1):
                 with interruptible_after():

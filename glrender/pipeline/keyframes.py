@@ -1,7 +1,8 @@
 """Which of a moving camera's photographs are given a depth, from which of the others, and when."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from glrender.frontend.motion_depth import MotionDepth
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Search
 from glrender.frontend.sources import choose_sources
-from glrender.io.sequence import FrameEntry
+from glrender.geometry.intensity import intensity
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.ground import Ground
 
 Float64 = NDArray[np.float64]
@@ -25,7 +28,9 @@ TURNED = 15.0
 AFTER = 3
 """Keyframes that a keyframe waits for: seen from both sides, less of its depth is hidden, and less uncertain."""
 KEPT = 24
-"""Keyframes that sources are chosen from."""
+"""Keyframes that sources are chosen from as they come, and photographs of a `Gallery` that are not read again."""
+NEAREST = 40
+"""Photographs of a `Gallery` that sources are chosen from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +53,7 @@ def is_apart(pose: Float64, last: Float64, distance: float) -> bool:
 
 
 def choose_keyframes(
-    entries: Sequence[FrameEntry], poses: Mapping[int, Float64], T_world_map: Float64, ground: Ground
+    entries: Sequence_[FrameEntry], poses: Mapping[int, Float64], T_world_map: Float64, ground: Ground
 ) -> tuple[FrameEntry, ...]:
     """Of the photographs, in their order, those that are apart; `poses` are T_world_camera (4, 4) by their index."""
     chosen: list[FrameEntry] = []
@@ -59,7 +64,7 @@ def choose_keyframes(
     return tuple(chosen)
 
 
-def with_ends(keyframes: Sequence[FrameEntry], entries: Sequence[FrameEntry]) -> tuple[FrameEntry, ...]:
+def with_ends(keyframes: Sequence_[FrameEntry], entries: Sequence_[FrameEntry]) -> tuple[FrameEntry, ...]:
     """Keyframes of the photographs `entries`, and three more at the ends, in the order of `entries`.
 
     What the border of the first one shows, the next one does not: the photographs between them alone do, and it takes
@@ -73,10 +78,43 @@ def with_ends(keyframes: Sequence[FrameEntry], entries: Sequence[FrameEntry]) ->
     return tuple(entries[k] for k in sorted({*chosen, *ends}))
 
 
+class Gallery:
+    """Photographs whose poses are all known, each read when it is asked for: the lanes beside a photograph's own show
+    the same ground as it does, however long before or after."""
+
+    def __init__(self, sequence: Sequence, entries: Iterable[FrameEntry], poses: Mapping[int, Float64]) -> None:
+        self._sequence = sequence
+        self._entries = {entry.index: entry for entry in entries}
+        self._poses = {index: poses[index] for index in self._entries}
+        self._read: OrderedDict[int, Photograph | None] = OrderedDict()
+
+    def near(self, keyframe: PosedPhotograph) -> dict[int, Float64]:
+        """T_world_camera (4, 4) of those that were taken nearest, by their indices, without itself."""
+        at = keyframe.photograph.T_world_camera[:3, 3]
+        others = [index for index in self._poses if index != keyframe.entry.index]
+        others.sort(key=lambda index: float(np.linalg.norm(self._poses[index][:3, 3] - at)))
+        return {index: self._poses[index] for index in others[:NEAREST]}
+
+    def photograph(self, index: int) -> Photograph | None:
+        """None where it cannot be read: whoever fuses it tells."""
+        if index not in self._read:
+            try:
+                image = self._sequence.read(self._entries[index]).image
+            except FrameError:
+                image = None
+            found = None if image is None else Photograph(intensity(image), self._poses[index])
+            self._read[index] = found
+            if len(self._read) > KEPT:
+                self._read.popitem(last=False)
+        self._read.move_to_end(index)
+        return self._read[index]
+
+
 class KeyframeDepths:
     """Makes depths of keyframes as they come, each from others before and after it, held against its neighbours'.
 
-    One for which it `has_time` no more when its turn comes helps others to their depths, and gets none.
+    One for which it `has_time` no more when its turn comes helps others to their depths, and gets none. Where there is
+    a `gallery`, photographs that are yet to come, and that came long before, help as well.
     """
 
     def __init__(
@@ -85,6 +123,7 @@ class KeyframeDepths:
         search: Callable[[PosedPhotograph], Search],
         has_time: Callable[[], bool] = lambda: True,
     ) -> None:
+        self.gallery: Gallery | None = None
         self._depth_from_motion = depth_from_motion
         self._search = search
         self._has_time = has_time
@@ -110,19 +149,35 @@ class KeyframeDepths:
             yield self._checked(len(self._measured) - 1)
 
     def _measure(self, keyframe: PosedPhotograph) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
-        others = [each for each in self._kept if each is not keyframe]
-        poses = [each.photograph.T_world_camera for each in others]
-        chosen = choose_sources(
-            keyframe.photograph.T_world_camera, poses, self._depth_from_motion.camera, keyframe.distance
-        )
-        if not chosen:
+        sources = self._sources(keyframe)
+        if not sources:
             yield keyframe, None
             return
-        sources = [others[k].photograph for k in chosen]
         depth = self._depth_from_motion.estimate(keyframe.photograph, sources, self._search(keyframe))
         self._measured.append((keyframe, depth))
         if len(self._measured) > 1:
             yield self._checked(len(self._measured) - 2)
+
+    def _sources(self, keyframe: PosedPhotograph) -> list[Photograph]:
+        """Those to compare a keyframe with; none where nothing else shows the same from elsewhere."""
+        kept = {each.entry.index: each.photograph for each in self._kept if each is not keyframe}
+        poses = {} if self.gallery is None else self.gallery.near(keyframe)
+        poses |= {index: photograph.T_world_camera for index, photograph in kept.items()}
+        while True:
+            indices, T_world_reference = list(poses), keyframe.photograph.T_world_camera
+            chosen = choose_sources(
+                T_world_reference, list(poses.values()), self._depth_from_motion.camera, keyframe.distance
+            )
+            found: dict[int, Photograph | None] = {}
+            for index in (indices[k] for k in chosen):
+                found[index] = kept.get(index)
+                if found[index] is None and self.gallery is not None:
+                    found[index] = self.gallery.photograph(index)
+            if None not in found.values():
+                return [photograph for photograph in found.values() if photograph is not None]
+            for index, photograph in found.items():
+                if photograph is None:
+                    del poses[index]
 
     def _checked(self, index: int) -> tuple[PosedPhotograph, MotionDepth]:
         keyframe, depth = self._measured[index]
