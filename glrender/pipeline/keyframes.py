@@ -29,6 +29,8 @@ AFTER = 3
 """Keyframes that a keyframe waits for: seen from both sides, less of its depth is hidden, and less uncertain."""
 KEPT = 24
 """Keyframes that sources are chosen from as they come, and photographs of a `Gallery` that are not read again."""
+SOURCES = 4
+"""Photographs that one is compared with, at most."""
 NEAREST = 40
 """Photographs of a `Gallery` that sources are chosen from."""
 
@@ -159,25 +161,34 @@ class KeyframeDepths:
             yield self._checked(len(self._measured) - 2)
 
     def _sources(self, keyframe: PosedPhotograph) -> list[Photograph]:
-        """Those to compare a keyframe with; none where nothing else shows the same from elsewhere."""
+        """Those to compare a keyframe with; none where nothing else shows the same from elsewhere.
+
+        Those around it in the order of the path first: they were taken from about the same side and in the same light.
+        Where these are fewer than four, all that there are.
+        """
         kept = {each.entry.index: each.photograph for each in self._kept if each is not keyframe}
-        poses = {} if self.gallery is None else self.gallery.near(keyframe)
-        poses |= {index: photograph.T_world_camera for index, photograph in kept.items()}
+        poses = {index: photograph.T_world_camera for index, photograph in kept.items()}
+        chosen = self._chosen(keyframe, poses)
+        if self.gallery is None or len(chosen) == SOURCES:
+            return [kept[index] for index in chosen]
+        poses = self.gallery.near(keyframe) | poses
         while True:
-            indices, T_world_reference = list(poses), keyframe.photograph.T_world_camera
-            chosen = choose_sources(
-                T_world_reference, list(poses.values()), self._depth_from_motion.camera, keyframe.distance
-            )
-            found: dict[int, Photograph | None] = {}
-            for index in (indices[k] for k in chosen):
-                found[index] = kept.get(index)
-                if found[index] is None and self.gallery is not None:
-                    found[index] = self.gallery.photograph(index)
-            if None not in found.values():
-                return [photograph for photograph in found.values() if photograph is not None]
-            for index, photograph in found.items():
-                if photograph is None:
-                    del poses[index]
+            found = {
+                index: kept.get(index) or self.gallery.photograph(index) for index in self._chosen(keyframe, poses)
+            }
+            known = [photograph for photograph in found.values() if photograph is not None]
+            if len(known) == len(found):
+                return known
+            poses = {index: pose for index, pose in poses.items() if found.get(index, True) is not None}
+
+    def _chosen(self, keyframe: PosedPhotograph, poses: Mapping[int, Float64]) -> list[int]:
+        """Indices of the best sources among photographs with `poses`, T_world_camera (4, 4)."""
+        T_world_reference, camera = keyframe.photograph.T_world_camera, self._depth_from_motion.camera
+        indices = list(poses)
+        return [
+            indices[k]
+            for k in choose_sources(T_world_reference, list(poses.values()), camera, keyframe.distance, SOURCES)
+        ]
 
     def _checked(self, index: int) -> tuple[PosedPhotograph, MotionDepth]:
         keyframe, depth = self._measured[index]
