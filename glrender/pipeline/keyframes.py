@@ -29,8 +29,8 @@ AFTER = 3
 """Keyframes that a keyframe waits for: seen from both sides, less of its depth is hidden, and less uncertain."""
 KEPT = 24
 """Keyframes that sources are chosen from as they come, and photographs of a `Gallery` that are not read again."""
-SOURCES = 4
-"""Photographs that one is compared with, at most."""
+FEW = 3
+"""Sources: a photograph that has fewer around it is compared with those of a `Gallery`, too."""
 NEAREST = 40
 """Photographs of a `Gallery` that sources are chosen from."""
 
@@ -164,12 +164,12 @@ class KeyframeDepths:
         """Those to compare a keyframe with; none where nothing else shows the same from elsewhere.
 
         Those around it in the order of the path first: they were taken from about the same side and in the same light.
-        Where these are fewer than four, all that there are.
+        Where these are fewer than `FEW`, the best of all that there are.
         """
         kept = {each.entry.index: each.photograph for each in self._kept if each is not keyframe}
         poses = {index: photograph.T_world_camera for index, photograph in kept.items()}
         chosen = self._chosen(keyframe, poses)
-        if self.gallery is None or len(chosen) == SOURCES:
+        if self.gallery is None or len(chosen) >= FEW:
             return [kept[index] for index in chosen]
         poses = self.gallery.near(keyframe) | poses
         while True:
@@ -185,10 +185,7 @@ class KeyframeDepths:
         """Indices of the best sources among photographs with `poses`, T_world_camera (4, 4)."""
         T_world_reference, camera = keyframe.photograph.T_world_camera, self._depth_from_motion.camera
         indices = list(poses)
-        return [
-            indices[k]
-            for k in choose_sources(T_world_reference, list(poses.values()), camera, keyframe.distance, SOURCES)
-        ]
+        return [indices[k] for k in choose_sources(T_world_reference, list(poses.values()), camera, keyframe.distance)]
 
     def _checked(self, index: int) -> tuple[PosedPhotograph, MotionDepth]:
         keyframe, depth = self._measured[index]
