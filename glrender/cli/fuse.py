@@ -67,8 +67,8 @@ class FuseOptions:
         None
     )
     """4 x 4 matrix that takes map to world coordinates; without it the sequence's T_world_map.txt, else the world's
-    own frame where the ground is level in it within 15 degrees, else the dominant plane. Of photographs alone: the
-    world's where they agree on a level of it, else one in which they do."""
+    own frame where the ground is level in it within 15 degrees and seen at least two thirds as much as a wall, else the
+    dominant plane. Of photographs alone: the world's where they agree on a level of it, else one in which they do."""
     time_offset: Annotated[str, option("S|auto", "auto")] = "auto"
     """Seconds added to a frame's time before its pose is looked up; auto finds it where the motion tells."""
     calibrate: bool = False
