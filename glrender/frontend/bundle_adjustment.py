@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import SuperLU
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors, ground_errors
 from glrender.frontend.point_matches import Matches
@@ -190,7 +191,7 @@ class _Bundle:
 
     def weigh(self, state: BundleState) -> None:
         """Take the standard deviation of the matches from how they are off now."""
-        self.sigma = max(1.4826 * float(np.median(np.abs(self._off(state)))), LEAST_SIGMA)
+        self.sigma = max(SIGMA_PER_MEDIAN * float(np.median(np.abs(self._off(state)))), LEAST_SIGMA)
 
     def inliers(self, state: BundleState) -> float:
         return float(np.mean(LOSS.weight(np.linalg.norm(self._off(state), axis=1) / self.sigma) > 0.5))

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.pose_pairs import choose_pairs
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -124,7 +125,7 @@ def _surface(camera: Camera, anchor: Corners, w: Float64, plane: Float64) -> Flo
     their distance. What a window shows beside its corner is at other depths, and moves otherwise."""
     height, width = camera.shape
     off = w - anchor.rays @ plane
-    spread = 3 * 1.4826 * float(np.median(np.abs(off)))
+    spread = 3 * SIGMA_PER_MEDIAN * float(np.median(np.abs(off)))
     off = np.clip(off, -spread, spread)
     step = _APART * np.sqrt(height * width / CORNERS)
     rows, cols = (np.linspace(0, size - 1, int(np.ceil(2 * size / step)) + 1) for size in (height, width))

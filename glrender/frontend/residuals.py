@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import ReferencePoints
 from glrender.frontend.warp import Sighting, by_twist, look_up
@@ -172,7 +173,7 @@ def _weighed(value: Float64, by: Float64, sigma: float | None, least: float) -> 
     if sigma is None:
         sizes = np.abs(value[~np.isnan(value)])
         middle = len(sizes) // 2
-        sigma = max(1.4826 * float(np.partition(sizes, middle)[middle]), least) if len(sizes) else least
+        sigma = max(SIGMA_PER_MEDIAN * float(np.partition(sizes, middle)[middle]), least) if len(sizes) else least
     weight = np.empty(len(value))
     count, rho = _weigh(value, sigma, weight)
     return Residuals(value, weight, by, sigma, rho / count * len(value) if count else np.inf)

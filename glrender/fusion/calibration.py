@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from glrender.assembly.residuals import Measurements, weigh
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.assembly.usable import seen_from_above, usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError
@@ -326,7 +327,7 @@ class CalibrationProblem:
                 if not used.any():
                     continue
                 normalized = np.abs(plain.depth[used]) * np.sqrt(plain.depth_weight[used])
-                scale = max(1.0, 1.4826 * float(np.median(normalized)))
+                scale = max(1.0, SIGMA_PER_MEDIAN * float(np.median(normalized)))
                 residuals = weigh(buffers, measurements, depth_loss=Tukey(Tukey.k * scale))
                 velocity = camera_velocity(self.trajectory, time)
                 linearized[k] = linearize_frame(buffers, residuals, velocity, unknowns.depth_scale)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
+
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
@@ -94,4 +96,4 @@ def _weights(residual: Float64) -> Float64:
 
 def _scale(residual: Float64) -> float:
     """Robust standard deviation, at least that of rounding."""
-    return max(1.4826 * float(np.median(np.abs(residual))), 1e-4)
+    return max(SIGMA_PER_MEDIAN * float(np.median(np.abs(residual))), 1e-4)

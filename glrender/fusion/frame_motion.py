@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.fusion.frame_log import Opinions
 
 Float64 = NDArray[np.float64]
@@ -119,7 +120,7 @@ class FrameMotion:
         lift = [float(np.sqrt(np.mean(np.square(columns[compared][:, group])))) or 1.0 for group in members]
         # By how much frames differ about the mean of each block, whatever strays; from below, strays stay strays.
         fit = replace(self, trust=compared.astype(np.float64) if trust is None else trust)
-        scale = max(1.4826 * float(np.median(np.abs(rise - fit._means(rise))[compared])), 1e-9)
+        scale = max(SIGMA_PER_MEDIAN * float(np.median(np.abs(rise - fit._means(rise))[compared])), 1e-9)
         fit = replace(fit, kinds=tuple(Process(scale / 4 / each, 0.5) for each in lift), misfit_sigma=scale)
         nothing = np.zeros((*compared.shape, 0))
         for _ in range(_MOST_ITERATIONS):

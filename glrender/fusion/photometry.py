@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from glrender.assembly.residuals import Residuals
 from glrender.assembly.robust import loss_parameters, weigh_depth
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.assembly.stencil import normal_equations
 from glrender.assembly.usable import usable_pixels
 from glrender.fusion.exposure import NOMINAL, Exposure, estimate_exposure
@@ -138,7 +139,7 @@ class PhotographLinearizer:
         loss = self._weighting.depth_loss
         if told.any() and isinstance(loss, Huber | Cauchy | Tukey):
             # As with depth: a group that disagrees as a whole is no collection of outliers.
-            scale = 1.4826 * float(np.median(np.abs(change[told]) / sigma[told]))
+            scale = SIGMA_PER_MEDIAN * float(np.median(np.abs(change[told]) / sigma[told]))
             loss = replace(loss, k=loss.k * max(1.0, scale))
         depth, weight = np.empty_like(change), np.empty_like(change)
         measured = np.where(told, buffers.depth + change, 0).astype(np.float32)
@@ -208,4 +209,4 @@ def _scatter(seen: Sightings, reference: int) -> float:
     """Robust standard deviation of one intensity, from how photographs differ from the reference."""
     difference = np.delete(seen.values, reference, axis=0) - seen.values[reference]
     difference = difference[np.isfinite(difference)]
-    return 1.4826 * float(np.median(np.abs(difference))) / math.sqrt(2) if difference.size else 0.0
+    return SIGMA_PER_MEDIAN * float(np.median(np.abs(difference))) / math.sqrt(2) if difference.size else 0.0

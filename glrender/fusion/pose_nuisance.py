@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.fusion.parallax import TAIL, Views, between
 from glrender.geometry import se3
 from glrender.parallel import even_parts, run_parts
@@ -65,7 +66,7 @@ def align(views: Views, other: int, image: Float32, scatter: float) -> Float64:
         matrix[np.triu_indices(6)] = total[:21]
         matrix = (matrix + np.triu(matrix, 1).T) / scale**2
         step = np.linalg.solve(matrix + np.diag(precision), total[21:27] / scale**2 - precision * moved)
-        scale = max(1.4826 * float(np.median(np.abs(there))), _LEAST_SCATTER)
+        scale = max(SIGMA_PER_MEDIAN * float(np.median(np.abs(there))), _LEAST_SCATTER)
         moved += step
         T = se3.exp(step) @ T
         if views.lens[0] * (np.abs(step[:3]).max() / distance + np.abs(step[3:]).max()) < _SETTLED:

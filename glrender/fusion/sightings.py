@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
+
 Float64 = NDArray[np.float64]
 
 _LEAST = 3
@@ -41,7 +43,7 @@ def _contradict(sightings: Float64, heights: Float64, spacing: float, result: Fl
             continue
         for k in range(count):
             seen[k] = abs(seen[k] - median)
-        if off > spacing + 5.0 * 1.4826 * _median(seen[:count]):
+        if off > spacing + 5.0 * SIGMA_PER_MEDIAN * _median(seen[:count]):
             result[i] = median
 
 

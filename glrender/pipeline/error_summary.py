@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
+
 BAND = 0.05
 """Metres: errors beyond are of another surface (an edge, a thing that moved), not of this one's accuracy."""
 WIDE_BAND = 0.25
 """The same of a surface seen from the air."""
-NORMAL = 1.4826
-"""Standard deviation of normal errors, of their median absolute deviation."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ErrorSummary:
     within_25cm_band: float
     """Share of the errors of less than 25 cm."""
     robust_sigma_mm: float
-    """1.4826 times the median absolute deviation of the errors from their median."""
+    """SIGMA_PER_MEDIAN times the median absolute deviation of the errors from their median."""
     offset_mm: float
     """Mean error: what all have in common."""
     rmse_without_offset_mm: float
@@ -70,7 +70,7 @@ def summarize(errors: NDArray[np.floating], sigma: NDArray[np.floating]) -> Erro
         rmse_5cm_band_mm=1000 * _rms(errors[in_band]),
         within_5cm_band=_mean(in_band),
         within_25cm_band=_mean(magnitude < WIDE_BAND),
-        robust_sigma_mm=1000 * NORMAL * median(np.abs(errors - median(errors))),
+        robust_sigma_mm=1000 * SIGMA_PER_MEDIAN * median(np.abs(errors - median(errors))),
         offset_mm=1000 * _mean(errors),
         rmse_without_offset_mm=1000 * _rms(errors - _mean(errors)),
         sigma_median_mm=1000 * median(sigma),
