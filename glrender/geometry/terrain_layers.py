@@ -133,8 +133,8 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     """The layers of a map for a robot (a small rover, unless another is given).
 
     A map without sigma is taken as exact; a cell whose height is known and whose sigma is not, as unseen. Raises
-    InputError where no cell is left, where a sigma is negative, for a map that does not face up, and for a footprint
-    that no part of the map could be known under.
+    InputError where no cell is left, for a map that does not face up, and for a footprint that no part of the map could
+    be known under.
     """
     robot = Robot() if robot is None else robot
     level = level_map(surface)
@@ -184,8 +184,6 @@ def _known_heights(level: HeightMap) -> tuple[Float64, Float64]:
     """(rows, cols) heights, and the sigma that counts for differences between them; both NaN where one is unknown."""
     marginal = np.zeros(level.shape) if level.sigma is None else level.sigma
     sigma = marginal if level.local_sigma is None else level.local_sigma
-    if ((marginal < 0) | (sigma < 0)).any():
-        raise InputError("sigma: negative values; expected standard deviations, NaN where unknown")
     known = np.isfinite(level.heights) & np.isfinite(marginal) & np.isfinite(sigma)
     if not known.any():
         raise InputError("heights: no cell has a height and a sigma; expected some that have been seen")

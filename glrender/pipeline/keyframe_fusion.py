@@ -102,9 +102,13 @@ class KeyframeFusion:
         self._partial = False
         self._failure: GLError | None = None
 
+    def expect(self, keyframes: tuple[FrameEntry, ...], poses: Poses) -> None:
+        """Know which keyframes will come, and their poses: those beside a keyframe may help it to its depth before."""
+        self._depths.gallery = Gallery(self._sequence, keyframes, poses)
+
     def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Callable[[int, int], None]) -> None:
         """Read and fuse keyframe after keyframe, see `kept`."""
-        self._depths.gallery = Gallery(self._sequence, keyframes, poses)
+        self.expect(keyframes, poses)
         with self.kept():
             for done, read in enumerate(read_ahead(self._sequence, keyframes), start=1):
                 with interruptible_after():

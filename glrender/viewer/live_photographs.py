@@ -26,6 +26,7 @@ class LivePhotographs:
     def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
         self._start = start_photographs(context, sequence, options)
         self._run = KeyframeFusion(context, sequence, options, self._start.placement, self._start.ground)
+        self._run.expect(self._start.keyframes, self._start.poses)
         self._beside_map = BesideMap(context, sequence.camera, options.fusion)
         self._frames = read_ahead(sequence, self._start.keyframes)
         self._places: list[NDArray[np.float64]] = []
