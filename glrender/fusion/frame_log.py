@@ -8,6 +8,7 @@ pairs, so that memory and cost do not depend on how many frames there were.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ _ACROSS_VIEW = 9  # blocks along the longer side of what the first frame sees
 _MOST_ACROSS = 64  # and along that of the map
 _SMALLEST = 4  # vertices along the side of a block: fewer would log the noise of single cells
 _MOST = 64  # entries before neighbours in time are merged; the estimate's time grows with their third power
+_STEEPEST = 1.5  # slope over two cells that is level ground: rough ground has less
 _SETTLED_SHARE = 0.2  # of a block's weight, below which the frame was hardly compared with others there
 
 
@@ -43,10 +45,11 @@ class Opinions:
 
 
 class FrameLog:
-    """The opinions of all frames about a map of `map_shape` (rows, cols) vertices."""
+    """The opinions of all frames about a map of `map_shape` (rows, cols) vertices, `spacing` metres apart."""
 
-    def __init__(self, map_shape: tuple[int, int]) -> None:
+    def __init__(self, map_shape: tuple[int, int], spacing: float) -> None:
         self.map_shape = map_shape
+        self._spacing = spacing
         self._divide(max(map_shape))
         self._cells = np.zeros((*map_shape, 2))  # sums of the frames' weights, and of their squares
         self._poses = np.zeros((_MOST, 4, 4))
@@ -70,8 +73,8 @@ class FrameLog:
     ) -> None:
         """Note what a frame said about a patch, linearised at its `heights` (rows, cols), the map so far.
 
-        `settled` (rows, cols) are the patch's cells whose height is not the frame's own. `attenuation` is that of its
-        robust weights, see `attenuation`.
+        `settled` (rows, cols) are the patch's cells whose height is not the frame's own; of these, frames are compared
+        where the ground is level. `attenuation` is that of its robust weights, see `attenuation`.
         """
         matrix, vector, place = said.equations.stencil.matrix, said.equations.vector, said.patch
         if not self._entries:
@@ -80,6 +83,7 @@ class FrameLog:
                 return
             self._divide(max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)))
         sums = np.zeros((3, self._weight.size))
+        settled = settled & ~_beside_steps(heights, self._spacing)
         _sum_blocks(
             matrix, vector, heights, settled, place.top, place.left, self.side, self.shape[1], sums, self._cells
         )
@@ -154,6 +158,14 @@ def attenuation(loss: Loss) -> float:
     density, shift = np.exp(-0.5 * np.square(residual)), 0.1
     weight = density * loss.weight(residual + shift)
     return float(np.sum(weight * (residual + shift)) / (np.sum(weight) * shift))
+
+
+def _beside_steps(heights: Float64, spacing: float) -> NDArray[np.bool_]:
+    """(rows, cols): vertices of `heights` beside a step, where millimetres sideways are centimetres of height, and
+    those that such a vertex pulls at."""
+    z, around = heights.astype(np.float32), np.ones((3, 3), np.uint8)
+    relief = cv2.dilate(z, around) - cv2.erode(z, around)
+    return cv2.dilate((relief > _STEEPEST * 2 * spacing).astype(np.uint8), around) > 0
 
 
 @njit(cache=True, nogil=True)

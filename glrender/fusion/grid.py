@@ -134,8 +134,6 @@ _TILE = 16  # pixels along each side
 _AROUND = 4  # vertices around what is measured, into which errors of depths and poses may move it
 _STEP = 16  # vertices
 
-_STEEPEST = 1.5  # slope over two cells: rough ground has less
-
 _ALIKE = np.zeros((0, 0), np.float32)
 """Stands for standard deviations that are all the same."""
 
@@ -336,11 +334,3 @@ def fill_from_nearest(values: Float64, known: NDArray[np.bool_]) -> Float64:
     nearest = np.empty(len(there) + 1, np.intp)
     nearest[labels.ravel()[there]] = there
     return values.reshape(known.size, -1)[nearest[labels]].reshape(values.shape)
-
-
-def upright_cells(heights: Float64, spacing: float) -> NDArray[np.bool_]:
-    """(rows, cols): vertices of `heights` (rows, cols) beside a step, where millimetres sideways are centimetres of
-    height."""
-    z, around = heights.astype(np.float32), np.ones((3, 3), np.uint8)
-    relief = cv2.dilate(z, around) - cv2.erode(z, around)
-    return np.asarray(relief > _STEEPEST * 2 * spacing)

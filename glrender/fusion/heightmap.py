@@ -25,7 +25,7 @@ from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.displacement import Displacement
 from glrender.fusion.frame_log import FrameLog, attenuation
-from glrender.fusion.grid import Grid, fill_from_nearest, upright_cells
+from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.height_memory import HeightMemory
 from glrender.fusion.linearization import NOTHING, FrameLinearizer, FrameReport, Linearized, MeasuredFrame
 from glrender.fusion.photograph_memory import PhotographMemory
@@ -142,7 +142,7 @@ class HeightMapFusion:
         if self.options.heights_from != "depth":
             linearizer = PhotographLinearizer(context, camera, self.grid, self.options, self.options.intensity_noise)
             self._photographs = PhotographMemory(linearizer, camera)
-        self._log = FrameLog(self.grid.shape)
+        self._log = FrameLog(self.grid.shape, self.grid.spacing)
         self._attenuation = attenuation(self.options.depth_loss)
         self.displacement: Displacement | None = None
         """What the poses of all frames together displace the ground by; None: nothing. `map()` counts it in."""
@@ -282,8 +282,7 @@ class HeightMapFusion:
         with watch.stage("solve"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
             before = self._heights[patch.slices].copy()
-            level = ~(unsure | upright_cells(before, self.grid.spacing))
-            note = partial(self._log.add, T_map_camera, said.heights, before, level, self._attenuation)
+            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation)
             self._improve(Patch.hull([*changed, patch]), note)
         return replace(said.report, seeded=seeded)
 

@@ -11,7 +11,7 @@ from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
 
-SHAPE = 20, 30
+SHAPE, SPACING = (20, 30), 0.01
 ALL = np.ones(SHAPE, bool)
 POSE = np.eye(4)
 
@@ -28,11 +28,23 @@ def saying(heights: NDArray[np.float64], weight: float | NDArray[np.float64] = 1
 
 def opinions_of(*raised: float) -> Opinions:
     """A log whose map stays where the mean of the frames puts it."""
-    log, heights = FrameLog(SHAPE), np.zeros(SHAPE)
+    log, heights = FrameLog(SHAPE, SPACING), np.zeros(SHAPE)
     for k, rise in enumerate(raised):
         log.add(POSE, saying(np.full(SHAPE, rise)), heights, ALL)
         heights = heights + (rise - heights) / (k + 1)
     return log.opinions()
+
+
+def test_frames_are_compared_on_level_ground_alone() -> None:
+    log, heights = FrameLog(SHAPE, SPACING), np.zeros(SHAPE)
+    heights[:, 10:20] = 0.2  # a crate, whose edges the second frame sees a column farther
+    seen = heights + 0.001
+    seen[:, 20] += 0.2
+    log.add(POSE, saying(heights), heights, ALL)
+    log.add(POSE, saying(seen), heights, ALL)
+    compared = log.opinions().compared[1] > 0
+    np.testing.assert_allclose(log.opinions().rise[1][compared], 0.001, rtol=0.05)
+    assert compared.sum() > 30
 
 
 def test_a_frame_rises_by_what_it_sees_higher_than_the_first() -> None:
@@ -43,7 +55,7 @@ def test_a_frame_rises_by_what_it_sees_higher_than_the_first() -> None:
 
 
 def test_cells_that_a_frame_has_set_itself_do_not_count() -> None:
-    log = FrameLog(SHAPE)
+    log = FrameLog(SHAPE, SPACING)
     settled = np.random.default_rng(0).uniform(size=SHAPE) < 0.6
     log.add(POSE, saying(np.zeros(SHAPE)), np.zeros(SHAPE), ALL)
     log.add(POSE, saying(np.full(SHAPE, 0.01)), np.where(settled, 0.0, 0.01), settled)
@@ -53,7 +65,7 @@ def test_cells_that_a_frame_has_set_itself_do_not_count() -> None:
 
 
 def test_a_block_that_nothing_can_be_compared_with_says_nothing() -> None:
-    log = FrameLog(SHAPE)
+    log = FrameLog(SHAPE, SPACING)
     log.add(POSE, saying(np.zeros(SHAPE)), np.zeros(SHAPE), ALL)
     log.add(POSE, saying(np.full(SHAPE, 0.01)), np.full(SHAPE, 0.01), ~ALL)
     assert (log.opinions().compared[1] == 0).all()
@@ -61,7 +73,7 @@ def test_a_block_that_nothing_can_be_compared_with_says_nothing() -> None:
 
 
 def test_what_a_robust_loss_holds_back_is_made_up_for() -> None:
-    log = FrameLog(SHAPE)
+    log = FrameLog(SHAPE, SPACING)
     log.add(POSE, saying(np.zeros(SHAPE)), np.zeros(SHAPE), ALL)
     log.add(POSE, saying(np.full(SHAPE, 0.008)), np.zeros(SHAPE), ALL, attenuation=0.8)
     np.testing.assert_allclose(log.opinions().rise[1], 0.01, rtol=1e-9)
@@ -77,7 +89,7 @@ def test_attenuation_is_that_of_reweighted_means(loss: Loss) -> None:
 
 
 def test_memory_does_not_grow_and_groups_add_up() -> None:
-    log, heights = FrameLog(SHAPE), np.zeros(SHAPE)
+    log, heights = FrameLog(SHAPE, SPACING), np.zeros(SHAPE)
     rises = 0.01 * np.random.default_rng(2).normal(size=300)
     rises[0] = 0
     for k, rise in enumerate(rises):
@@ -91,7 +103,7 @@ def test_memory_does_not_grow_and_groups_add_up() -> None:
 
 
 def test_a_frame_that_sees_nothing_leaves_no_entry() -> None:
-    log = FrameLog(SHAPE)
+    log = FrameLog(SHAPE, SPACING)
     for _ in range(2):
         log.add(POSE, LocalEquations(Patch.whole(SHAPE), NormalEquations.zeros(*SHAPE, 0)), np.zeros(SHAPE), ALL)
     assert log.opinions().rise.shape == (0, 0)
@@ -103,7 +115,7 @@ def test_blocks_follow_what_the_first_frame_sees() -> None:
     part[100:190, 300:480] = True
     stencil = BlockStencil.zeros(400, 600, 0)
     stencil.matrix[:, :, 0, 0] = 1e6 * part
-    log = FrameLog((400, 600))
+    log = FrameLog((400, 600), SPACING)
     said = NormalEquations(stencil, np.zeros((400, 600, 1)), 0.0, 0)
     log.add(POSE, LocalEquations(Patch.whole((400, 600)), said), np.zeros((400, 600)), part)
     assert log.side == 20
@@ -112,7 +124,7 @@ def test_blocks_follow_what_the_first_frame_sees() -> None:
 
 
 def test_cells_seen_by_fewer_frames_than_their_block_scatter_more() -> None:
-    log = FrameLog(SHAPE)
+    log = FrameLog(SHAPE, SPACING)
     half = np.arange(30) % 2 == 0
     log.add(POSE, saying(np.zeros(SHAPE), np.full(SHAPE, 1e6)), np.zeros(SHAPE), ALL)
     log.add(POSE, saying(np.zeros(SHAPE), np.where(half, 1e6, 0.0) + np.zeros(SHAPE)), np.zeros(SHAPE), ALL)
