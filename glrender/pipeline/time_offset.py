@@ -14,10 +14,8 @@ Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
 _STEP, _NEAR, _FAR = 0.01, 10, 50  # seconds; steps to each side that are tried, and as far as it gets better
-_LEVEL, _STEEP = (
-    0.2,
-    6.0,
-)  # the fifth of the cells that scatter least; times its scatter that any cell counts for at most
+_LEVEL = 0.2  # of the cells: those that scatter least
+_STEEP = 6.0  # times what these scatter by: as much as any cell counts for
 _LEAST_GAIN = 0.03  # of the spread; see below
 _FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
 _TOO_FEW = "kept at 0: too few frames have a pose, or see the same ground, to compare them"
