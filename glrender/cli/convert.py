@@ -22,7 +22,6 @@ from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import FORMATS as POSE_FORMATS
 from glrender.io.poses.reading import Poses, carried, pose_format, read_poses
 from glrender.io.recordings.image_folder import ImageFolder
-from glrender.io.recordings.live import is_live_camera
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection
@@ -140,8 +139,6 @@ def run(options: ConvertOptions) -> int:
         with progress("converting") as advance:
             cameras_for, camera_of = _cameras(options, recording, poses)
             conversion = convert(recording, folder.stage, cameras_for, poses, selection, advance, camera_of)
-        if is_live_camera(options.source):
-            conversion = replace(conversion, partial=False)  # Ctrl-C is how it ends
         if conversion.partial and folder.replaces:
             print(f"interrupted: the earlier conversion in {options.out} is left as it was")
             return 1
@@ -264,7 +261,7 @@ def _cameras(
 def _account(options: ConvertOptions, recording: Recording, conversion: Conversion) -> dict[str, object]:
     """What `conversion.json` tells beside the list of files."""
     return {
-        "source": options.source if is_live_camera(options.source) else options.source.resolve(),
+        "source": options.source if recording.endless else options.source.resolve(),
         "recording": recording.description,
         **{field.name: getattr(conversion, field.name) for field in fields(conversion)},
         "options": options,

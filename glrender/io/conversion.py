@@ -78,7 +78,8 @@ def convert(
     several. That of the first picture is the sequence's; photographs of others keep theirs beside them (`camera.yaml`).
     Damaged pictures, those of another size, a second one of a kind at the same microsecond, and photographs without a
     pose where poses belong to images are left out, and told. `advance` is called with (pictures read, in all).
-    KeyboardInterrupt ends the sequence after the pictures that are done; before the first one it is passed on.
+    KeyboardInterrupt ends the sequence after the pictures that are done, which makes it partial unless the recording is
+    endless; before the first one it is passed on.
     InputError if no picture is left, or `poses` belong to none of them.
     """
     posed_kind: Kind = "rgb" if "rgb" in recording.kinds else "depth"
@@ -91,7 +92,7 @@ def convert(
     except KeyboardInterrupt:
         if not writing.has_pictures:
             raise
-        partial = True
+        partial = not recording.endless
     return writing.finish(recording, partial)
 
 

@@ -1,6 +1,7 @@
 """Resampling images of one camera onto the pixels of another that stands in the same place, or stands still."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ class Resampling:
     """(height, width) True where the source image has no pixel."""
 
     @staticmethod
+    @lru_cache(maxsize=4)  # photographs of a few cameras are read in turns
     def between(source: Camera, target: Camera) -> "Resampling | None":
         """From `source`, which may have a lens, to the pinhole camera `target`; None where they are the same."""
         if source == target:

@@ -16,9 +16,8 @@ from glrender.io.files import data_lines, write_bytes
 COLUMNS = "timestamp tx ty tz qx qy qz qw"
 
 GAP, GAP_TIMES = 0.1, 10.0
-"""Seconds, and times the usual interval, that two poses are apart where nobody knows what was between them: in a
-quarter of a second, a hand turns a camera and turns it back. Poses that come once a second, or a
-photograph, have no gaps."""
+"""Seconds, and times the usual interval, beyond which nobody knows what was between two poses: a hand may have turned
+the camera there and back. Poses that come once a second, or once a photograph, have no gaps."""
 
 UNIT_TOLERANCE = 0.05
 """How far from 1 a quaternion's length may be: two decimals keep it within 0.01, other columns do not."""

@@ -20,7 +20,10 @@ from glrender.render.forward import ForwardRenderer
 
 Image = NDArray[np.float32]
 
-FILES = ("map.npz", "map.ply", "preview.png", "report.json")
+MAP = "map.npz"
+"""What a map is written as."""
+
+FILES = (MAP, "map.ply", "preview.png", "report.json")
 """What `write_outputs` writes, in this order: a folder with a report is complete."""
 
 TRAJECTORY = "trajectory.txt"
@@ -62,7 +65,7 @@ def write_outputs(folder: Path, finished: FinishedMap, title: str) -> None:
     """Write `finished.files` into a folder that exists, each as a whole, in place of what an earlier run left there."""
     for name in (FILES[-1], TRAJECTORY):  # before the map that they no longer tell of
         remove_file(folder / name)
-    finished.surface.save(folder / "map.npz")
+    finished.surface.save(folder / MAP)
     write_ply(folder / "map.ply", finished.surface)
     views = finished.prediction, finished.photograph
     metric = not finished.report.get("up_to_scale", False)

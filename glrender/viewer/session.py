@@ -241,8 +241,10 @@ class Session:
 
     def _follow(self) -> None:
         """Keep all of a map that grows in the first view, as long as nobody has chosen another one."""
+        if not self._unchosen:
+            return
         seen = int(np.count_nonzero(np.isfinite(self.source.scene.surface.heights)))
-        if self._unchosen and seen > _GROWN * self._framed:
+        if seen > _GROWN * self._framed:
             before, self._framed = self.home.rig, seen
             self.home = replace(self.home, rig=self._first_view())
             if self.state.rig == before:

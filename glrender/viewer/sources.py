@@ -11,14 +11,12 @@ from glrender.gl.context import Context
 from glrender.io.recordings.video import SUFFIXES as VIDEO_SUFFIXES
 from glrender.io.sequence import open_sequence
 from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.outputs import MAP
 from glrender.pipeline.scene import Scene as SceneContent
 from glrender.pipeline.scene import open_scene
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.live_photographs import LivePhotographs
 from glrender.viewer.scene import Scene
-
-MAP = "map.npz"
-"""What maps are written as."""
 
 
 class Source(Protocol):

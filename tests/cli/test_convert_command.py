@@ -29,16 +29,6 @@ CAMERA = Camera(*SIZE, 30.0, 31.0, *CENTRE, (0.1, -0.2, 0.001, 0.002))
 
 
 @pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Five images without times: 0.png to 4.png."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for k in range(5):
-        cv2.imwrite(str(folder / f"{k}.png"), gray(10 * k))
-    return folder
-
-
-@pytest.fixture
 def calibration(tmp_path: Path) -> Path:
     path = tmp_path / "calibration.yaml"
     write_camera(path, CameraFile(CAMERA))

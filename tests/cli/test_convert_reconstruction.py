@@ -5,31 +5,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from media import SIZE, gray
 
 from glrender.cli.main import main
 from glrender.geometry.camera import Camera
 from glrender.io.sequence import open_sequence
 
-SIZE = (32, 24)
 CENTRE = (15.5, 11.5)
-
-
-def gray(value: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    return np.full((size[1], size[0], 3), value, np.uint8)
 
 
 def convert(*arguments: object) -> int:
     return main(["convert", *map(str, arguments)])
-
-
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """0.png to 4.png."""
-    folder = tmp_path / "images"
-    folder.mkdir()
-    for k in range(5):
-        cv2.imwrite(str(folder / f"{k}.png"), gray(50 * k))
-    return folder
 
 
 def test_photographs_of_several_cameras_keep_the_one_that_took_them(

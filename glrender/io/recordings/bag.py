@@ -46,6 +46,7 @@ class Bag:
     depth_scale: float | None
     poses: Trajectory | None
     problems: list[str] = field(default_factory=list)
+    endless: bool = False
 
     @property
     def description(self) -> str:

@@ -23,6 +23,7 @@ class ListedImages:
     cameras: CameraFile | None
     poses: Poses | None
     problems: list[str] = field(default_factory=list)
+    endless: bool = False
 
     @property
     def description(self) -> str:

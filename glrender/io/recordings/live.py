@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,6 +43,7 @@ class LiveCamera(PhotographsAlone):
     """Seconds; read when an image arrives."""
     count: None = None
     """Nobody knows."""
+    endless: bool = field(default=True, kw_only=True)
 
     @property
     def description(self) -> str:

@@ -89,6 +89,10 @@ class Recording(Protocol):
         """How many pictures it has, as far as its head says; None: unknown."""
 
     @property
+    def endless(self) -> bool:
+        """Whether it goes on until somebody ends it."""
+
+    @property
     def cameras(self) -> CameraFile | None:
         """What it says about its cameras; None: nothing."""
 
@@ -113,6 +117,7 @@ class PhotographsAlone:
     """What a recording that holds photographs and knows nothing else has of `Recording`."""
 
     kinds: tuple[Kind, ...] = ("rgb",)
+    endless: bool = False
     cameras: None = None
     depth_scale: None = None
     poses: None = None
