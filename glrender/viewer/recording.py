@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError, UsageError
 from glrender.io.files import write_bytes
+from glrender.io.images import encode_png
 from glrender.render.buffers import DerivativeBuffers
 
 FRAME_RATE = 30
@@ -19,7 +20,7 @@ FRAME_RATE = 30
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Write (height, width, 3) sRGB bytes as a PNG."""
-    write_bytes(path, cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes())
+    write_bytes(path, encode_png(pixels))
 
 
 def write_depth(path: Path, buffers: DerivativeBuffers) -> None:
