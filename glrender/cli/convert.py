@@ -234,6 +234,11 @@ def _cameras(
     if path is None and own is None and options.poses is not None:
         format = pose_format(options.poses, options.pose_format)
         path = options.poses if format in calibrations.FORMATS else None
+    if options.camera is not None and path is None:
+        raise UsageError(
+            f"--camera: received {options.camera!r}, but there is nothing to choose from; give the --calibration, or "
+            "the reconstruction as --poses, that has several, or leave it out"
+        )
 
     def camera_of(picture: Picture) -> str | None:
         if isinstance(poses, ImagePoses) and path is not None and path == options.poses:

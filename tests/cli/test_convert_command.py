@@ -326,6 +326,12 @@ def test_ctrl_c_leaves_an_earlier_conversion(images: Path, calibration: Path, tm
         (["--topic", "/image"], 2, "topic: it is for a ROS 1 or 2 bag"),
         (["--pose-format", "tum"], 2, "--pose-format: received it without --poses"),
         (["--calibration-format", "ros"], 2, "--calibration-format: received it without --calibration"),
+        (["--rate", "1", "--camera", "cam0"], 2, "--camera: received 'cam0', but there is nothing to choose from"),
+        (
+            ["--rate", "1", "--camera", "a", "--calibration", "FOLDER/c.yaml"],
+            2,
+            "c.yaml (camera.yaml of a sequence) has one",
+        ),
         (["--poses", "FOLDER/poses.txt", "--pose-topic", "/p"], 2, "--pose-topic: received it with --poses"),
         (["--T-base-camera", "FOLDER/T.txt", "--rate", "1"], 2, "--T-base-camera: received it, but there are no poses"),
         (["--source-format", "raw"], 2, "'raw'"),
