@@ -9,6 +9,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from glrender.errors import InputError, UsageError
 
+LARGEST = 1e12
+"""Of lengths, angles, times and counts; its inverse is the smallest that is not 0. Nothing that is measured is beyond,
+and there squares and products leave what floats hold."""
+
 
 def check_array(
     name: str,
@@ -43,13 +47,15 @@ def check_array(
 
 
 def check_positive(name: str, value: float) -> float:
-    """Return `value` as a float if it is finite and greater than zero."""
+    """Return `value` as a float if it is finite and greater than zero, and a size that something may have."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: received {value!r}, expected a number greater than 0") from None
     if not (math.isfinite(number) and number > 0):
         raise InputError(f"{name}: received {value!r}, expected a finite number greater than 0")
+    if not 1 / LARGEST <= number <= LARGEST:
+        raise InputError(f"{name}: received {value!r}, expected a number from {1 / LARGEST:g} to {LARGEST:g}")
     return number
 
 

@@ -18,6 +18,9 @@ from glrender.parallel import CORES
 WORKERS_PER_GPU = 2
 """While one encodes and writes, the other draws."""
 
+MOST_WORKERS = 1024
+"""Processes: more are a slip of the keyboard, and no machine is left to say so."""
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -66,8 +69,8 @@ def choose_workers(count: int | None, devices: Sequence[int] | None) -> Workers:
     if found and unknown:
         listed = ", ".join(f"{device.index} ({device.name})" for device in found)
         raise UsageError(f"devices: received {unknown[0]}, but the EGL devices of this machine are {listed}")
-    if count is not None and count < 1:
-        raise UsageError(f"workers: received {count}, expected at least 1")
+    if count is not None and not 1 <= count <= MOST_WORKERS:
+        raise UsageError(f"workers: received {count}, expected 1 to {MOST_WORKERS}")
     if count is None:
         software = all(known.get(index) == "software" for index in chosen)
         count = CORES if software else WORKERS_PER_GPU * len(chosen)

@@ -120,16 +120,19 @@ def _read_options(options_type: Any, verb: str, arguments: list[str]) -> Any | N
     from tyro.conf import DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName
 
     from glrender.cli.complaints import told_in_one_line
+    from glrender.cli.options import check_magnitudes
 
     config = (DisallowNone, FlagCreatePairsOff, PositionalMetavarFromFieldName)
     complaint = StringIO()
     try:
         with redirect_stderr(complaint):
-            return tyro.cli(options_type, prog=f"glrender {verb}", args=arguments, config=config)
+            options = tyro.cli(options_type, prog=f"glrender {verb}", args=arguments, config=config)
     except SystemExit as end:
         if not end.code:
             return None
         raise UsageError(f"{told_in_one_line(complaint.getvalue())} (see glrender {verb} -h)") from None
+    check_magnitudes(options, f"(see glrender {verb} -h)")
+    return options
 
 
 def _report(message: str, status: int, debug: bool) -> int:

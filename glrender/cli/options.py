@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import arg
 
+from glrender.checks import LARGEST
 from glrender.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
 def option(metavar: str, default: str) -> Any:
     """An option whose default is found at run time, and is told in words."""
     return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
+def check_magnitudes(options: Any, hint: str) -> None:
+    """UsageError for a number among a verb's options that is larger than anything it could be of."""
+    for field in fields(options):
+        value = getattr(options, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and LARGEST < abs(number) < math.inf:
+                name = field.name.replace("_", "-")
+                raise UsageError(f"--{name}: received {number}, expected at most {LARGEST:g}, whatever its sign {hint}")
 
 
 def read_time_offset(text: str) -> float | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from tyro.conf import Positional, arg
 
+from glrender.checks import check_positive
 from glrender.cli.options import option
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
@@ -107,7 +108,7 @@ def make_scene(options: SimulateOptions, rng: np.random.Generator) -> Scene:
     camera = Camera(options.width, options.height, focal, focal, *centre)
     poses = make_path(options.path, terrain, camera, options.frames, options.altitude, options.pitch)
     # Files hold microseconds: rounded here, frames and poses have the very same times.
-    times = np.round(np.arange(options.frames) / options.rate, 6)
+    times = np.round(np.arange(options.frames) / check_positive("rate", options.rate), 6)
     return Scene(*with_texture(terrain, options.texture_detail, rng, options.texture), camera, times, poses)
 
 

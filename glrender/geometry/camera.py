@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.checks import check_array, check_positive
 from glrender.errors import InputError
 
+MOST_PIXELS = 2**31 - 1
+"""Of an image: pixels are counted in 32 bits."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -38,6 +41,8 @@ class Camera:
             if int(value) != value:
                 raise InputError(f"camera {name}: received {value!r}, expected a whole number of pixels")
             object.__setattr__(self, name, int(value))
+        if self.width * self.height > MOST_PIXELS:
+            raise InputError(f"camera: received {self.width} x {self.height} pixels, expected at most {MOST_PIXELS:,}")
         for name in ("fx", "fy"):
             object.__setattr__(self, name, check_positive(f"camera {name}", getattr(self, name)))
         for name in ("cx", "cy"):

@@ -11,6 +11,9 @@ from glrender.geometry import se3
 from glrender.io.color import linear_to_srgb, srgb_to_linear
 from glrender.io.images import SATURATED
 
+LEAST_SCALE = 1e-11
+"""Counts per metre: what is less is rounded away."""
+
 
 @dataclass(frozen=True)
 class NoiseModel:
@@ -72,6 +75,11 @@ def choose_depth_scale(deepest: float, model: NoiseModel) -> float:
     """
     reach = deepest + 6 * (float(model.depth_sigma(deepest)) + model.depth_offset)
     limit = (SATURATED - 1) / reach
+    if not limit > LEAST_SCALE:
+        raise InputError(
+            f"depth: up to {deepest:g} m, with noise {reach:g} m, which no depth image can hold; expected a terrain, "
+            "an altitude or a noise that is less"
+        )
     power = 10.0 ** math.floor(math.log10(limit))
     scale = max(digit * power for digit in (1, 2, 5) if digit * power <= limit)
     return round(scale, 12)

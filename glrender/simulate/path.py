@@ -20,6 +20,10 @@ DENSE = 4000
 """Points along a path's curve before its frames are spaced equally on it."""
 
 
+MOST_LANES = 200
+"""Lanes of a fly-over, so that ten points of the curve are on each."""
+
+
 @dataclass(frozen=True)
 class PathDefaults:
     """How a path runs where nothing else is said."""
@@ -127,6 +131,11 @@ def _flyover(
     high = ground.low + ground.size - 0.8 * np.array([aside, ahead])
     inside = np.maximum(high - low, 0.0)
     lanes = math.ceil(inside[0] / aside) + 1
+    if lanes > MOST_LANES:
+        raise InputError(
+            f"altitude: {height:g} m above the ground a fly-over needs {lanes} lanes, expected at most {MOST_LANES}; "
+            "fly higher, look wider, or over less terrain"
+        )
     across = np.linspace(-0.5, 0.5, lanes) if lanes > 1 else np.zeros(1)
     corners = [(x, y) for k, x in enumerate(across) for y in ((-0.5, 0.5) if k % 2 == 0 else (0.5, -0.5))]
     lines = np.where(inside > 0, (low + high) / 2, ground.middle) + inside * np.array(corners)
@@ -160,7 +169,9 @@ def _equally_spaced(line: Points, count: int, rounding: float = 0.0) -> Points:
     line = _at_equal_distances(line, DENSE)
     step = np.linalg.norm(np.diff(line, axis=0), axis=1).sum() / DENSE
     if rounding and step:
-        line = _at_equal_distances(ndimage.gaussian_filter1d(line, rounding / 3 / step, axis=0, mode="nearest"), DENSE)
+        # Beyond the length of the line more rounding changes nothing, but its kernel would take all memory.
+        width = min(rounding / 3 / step, DENSE)
+        line = _at_equal_distances(ndimage.gaussian_filter1d(line, width, axis=0, mode="nearest"), DENSE)
     return _at_equal_distances(line, count)
 
 

@@ -224,7 +224,8 @@ def test_a_line_that_there_is_half_a_room_for_is_no_line(read: Callable[..., Job
 
 
 WRONG_USE: list[tuple[list[str], str]] = [
-    (["--workers", "0"], "workers: received 0, expected at least 1"),
+    (["--workers", "0"], "workers: received 0, expected 1 to 1024"),
+    (["--workers", "9999999999"], "workers: received 9999999999, expected 1 to 1024"),
     (["--devices", "0,x"], "--devices: received '0,x', expected numbers with commas between them"),
     (["--scheduler", "tcp://a:1", "--workers", "2"], "--workers: received with --scheduler"),
 ]

@@ -57,6 +57,9 @@ def test_numbers_from_a_file_are_accepted() -> None:
     [
         ({"width": 0}, "camera width: received 0, expected a finite number greater than 0"),
         ({"height": 4.5}, "camera height: received 4.5, expected a whole number"),
+        ({"width": 70_000, "height": 70_000}, "camera: received 70000 x 70000 pixels, expected at most 2,147,483,647"),
+        ({"fx": 1e308}, "camera fx: received 1e\\+308, expected a number from 1e-12 to 1e\\+12"),
+        ({"fy": 1e-308}, "camera fy: received 1e-308, expected a number from 1e-12 to"),
         ({"fx": 0}, "camera fx: received 0, expected a finite number greater than 0"),
         ({"fy": -60.0}, "camera fy: received -60.0"),
         ({"fx": np.nan}, "camera fx: received nan"),

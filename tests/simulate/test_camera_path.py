@@ -105,3 +105,10 @@ def test_what_makes_no_path() -> None:
     for kind, pitch in (("orbit", 90), ("rover", 90), ("flyover", 91), ("rover", 0)):
         with pytest.raises(InputError, match="pitch: received"):
             make_path(kind, flat, CAMERA, 5, pitch=pitch)
+    with pytest.raises(InputError, match="needs [0-9]+ lanes, expected at most 200; fly higher"):
+        make_path("flyover", flat, CAMERA, 5, altitude=1e-3)
+
+
+def test_a_camera_that_sees_beyond_the_ground_flies_all_the_same() -> None:
+    """What one image sees is then far more than the terrain, and so is the curve's rounding."""
+    assert np.isfinite(make_path("flyover", HeightMap(np.zeros((11, 11)), 0.2), CAMERA, 3, pitch=1e-9)).all()

@@ -93,3 +93,9 @@ def test_noise_that_is_none() -> None:
         for value in (-1.0, math.nan, math.inf):
             with pytest.raises(InputError, match=f"noise {name}: received"):
                 NoiseModel(**{name: value})
+
+
+@pytest.mark.parametrize(("deepest", "offset"), [(1e20, 0.0), (2.0, 1e308)])
+def test_depths_that_no_image_holds_are_refused(deepest: float, offset: float) -> None:
+    with pytest.raises(InputError, match=r"depth: up to .* m, which no depth image can hold"):
+        choose_depth_scale(deepest, NoiseModel(depth_offset=offset))
