@@ -13,7 +13,8 @@ from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, TerrainLayers, terrain_layers
 from glrender.io.files import writing_into
-from glrender.io.geotiff import check_crs, write_geotiff
+from glrender.io.georeference import projected_system
+from glrender.io.geotiff import write_geotiff
 from glrender.io.grid_map_bag import write_ros1_bag, write_ros2_bag
 from glrender.io.layers_npz import write_layers_npz
 from glrender.io.layers_picture import write_layers_picture
@@ -119,7 +120,7 @@ def _read_crs(given: str | None, report: Mapping[str, Any], path: Path) -> str |
     if crs is None or not is_installed("rasterio"):
         return crs
     try:
-        check_crs(str(crs))
+        projected_system(str(crs))
     except UsageError as error:
         raise (UsageError(f"--{error}") if given is not None else InputError(f"{path}: {error}")) from None
     return str(crs)

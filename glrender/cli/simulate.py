@@ -39,7 +39,8 @@ class SimulateOptions:
     out: Positional[Path]
     """Folder to write: new, empty, or one that holds an earlier simulation."""
     terrain: str = BUILTIN
-    """'builtin', or a file of elevations: .npz (a map or an array), .npy, 16-bit .png, or GeoTIFF (rasterio)."""
+    """'builtin', or a file of elevations: .npz (a map or an array), .npy, 16-bit .png, or GeoTIFF (rasterio), which is
+    a map where its reference system is in metres."""
     size: Annotated[tuple[float, float] | None, option("X Y", "2 2; a map's own")] = None
     """Extent in metres; the largest middle part of the elevations that has this shape is used."""
     relief: Annotated[float | None, option("M", "1/8 of the shorter side; a map's own")] = None

@@ -32,8 +32,8 @@ class ViewOptions:
     """Of the window."""
     view: Annotated[Path | None, option("FILE", "all of the map")] = None
     """JSON of a view, as Ctrl+C copies it."""
-    spacing: Annotated[float | None, option("M", "4 pixels on the ground, rounded")] = None
-    """Of a sequence: metres between the vertices of the map."""
+    spacing: Annotated[float | None, option("M", "of a sequence 4 pixels on the ground, rounded; else its own")] = None
+    """Metres between the vertices of the map, or of a file of elevations."""
     screenshot: Annotated[Path | None, option("FILE", "none")] = None
     """Save the last picture as a PNG and leave."""
     record: Annotated[Path | None, option("FILE", "none")] = None
@@ -60,7 +60,14 @@ def run(options: ViewOptions) -> int:
     fusing = SequenceOptions(spacing=options.spacing)
     window = Window("glrender", options.size)
     try:
-        viewer = Viewer(window, lambda path: open_source(window.context, path, fusing), options.path, state)
+        # What is dropped into the window is not what --spacing was given for.
+        plain = SequenceOptions()
+        viewer = Viewer(
+            window,
+            lambda path: open_source(window.context, path, fusing if path == options.path else plain),
+            options.path,
+            state,
+        )
         with closing(viewer):
             if options.screenshot is None and options.record is None:
                 if viewer.overlay is None:

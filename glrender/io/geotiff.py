@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from glrender.errors import UsageError
 from glrender.geometry.terrain_layers import UNITS, TerrainLayers
 from glrender.io.files import write_bytes
+from glrender.io.georeference import projected_system
 from glrender.io.optional import require
 
 
@@ -35,7 +35,7 @@ def write_geotiff(path: Path, layers: TerrainLayers, crs: str | None = None) -> 
         "dtype": "float32",
         "nodata": np.nan,
         "transform": rasterio.Affine(surface.spacing, 0, west, 0, -surface.spacing, north),
-        "crs": None if crs is None else _projected(rasterio, crs),
+        "crs": None if crs is None else projected_system(crs),
         "compress": "deflate",
         "predictor": 3,
     }
@@ -46,22 +46,3 @@ def write_geotiff(path: Path, layers: TerrainLayers, crs: str | None = None) -> 
                 raster.set_band_description(band, name)
                 raster.set_band_unit(band, UNITS[name])
         write_bytes(path, bytes(memory.getbuffer()))
-
-
-def check_crs(crs: str) -> None:
-    """UsageError unless `crs` names a projected reference system in metres."""
-    _projected(require("rasterio", "dem", crs), crs)
-
-
-def _projected(rasterio: Any, crs: str) -> Any:
-    try:
-        system = rasterio.crs.CRS.from_user_input(crs)
-    except rasterio.errors.CRSError as error:
-        raise UsageError(f"crs: received {crs!r}, expected a reference system such as EPSG:32632: {error}") from None
-    if not system.is_projected or system.linear_units_factor[1] != 1:
-        unit = system.linear_units if system.is_projected else "degrees"
-        raise UsageError(
-            f"crs: received {crs!r}, whose coordinates are in {unit}; a map's are in metres, so expected a projected "
-            "system in metres, such as the UTM zone (EPSG:326xx north, EPSG:327xx south)"
-        )
-    return system

@@ -12,13 +12,11 @@ import numpy as np
 
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
-from glrender.io.geotiff import check_crs
+from glrender.io.georeference import is_square, placed, projected_system
 from glrender.io.optional import require
 
 SUFFIXES = (".tif", ".tiff", ".vrt", ".asc", ".img", ".dem")
 """Rasters that are read; anything else is taken for a `map.npz`."""
-
-_SQUARE = 1e-3  # of a pixel's side: by how much the other may be longer, as rounded geotransforms have it
 
 
 def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) -> HeightMap:
@@ -40,10 +38,10 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
             if own is not None:
                 _check_system(rasterio, path, own, crs)
             spacing, row_step = raster.transform.a, -raster.transform.e
-            turned = raster.transform.b or raster.transform.d
-            if turned or not spacing > 0 or abs(row_step / spacing - 1) > _SQUARE:
+            if not is_square(raster.transform):
+                turned = ", turned" if raster.transform.b or raster.transform.d else ""
                 raise InputError(
-                    f"{path}: pixels of {spacing:g} x {row_step:g} m{', turned' if turned else ''}; expected square "
+                    f"{path}: pixels of {spacing:g} x {row_step:g} m{turned}; expected square "
                     "ones with north on top: resample it (gdalwarp -tr 0.25 0.25)"
                 )
             west, north = raster.xy(0, 0)
@@ -61,18 +59,15 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
                 )
             window = rasterio.windows.Window(first, top, last - first + 1, bottom - top + 1)
             heights = raster.read(1, window=window, masked=True).astype(np.float64).filled(np.nan)
+            heights[~np.isfinite(heights)] = np.nan
+            return placed(raster, heights, top, first)
     except rasterio.errors.RasterioError as error:
         raise InputError(f"{path}: not a readable surface model: {error}") from None
-    heights[~np.isfinite(heights)] = np.nan
-    # Far from the origin (UTM) the pose holds what float32 would lose.
-    T = np.eye(4)
-    T[:2, 3] = west + first * spacing, north - bottom * spacing
-    return HeightMap(heights[::-1], spacing, T_world_map=T)
 
 
 def _check_system(rasterio, path: Path, own: str, crs: str | None) -> None:  # type: ignore[no-untyped-def]
     """InputError unless a raster's system is in metres and, where the map's is known, the same."""
-    check_crs(own)
+    projected_system(own)
     if crs is None:
         return
     if rasterio.crs.CRS.from_user_input(crs) != rasterio.crs.CRS.from_user_input(own):

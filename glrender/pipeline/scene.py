@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.checks import check_kind, check_pose
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import srgb_to_linear
 from glrender.io.remote import is_remote, local_file
@@ -18,6 +18,7 @@ from glrender.io.tables import load_table, read_typed_tables
 from glrender.simulate.elevation import BUILTIN, read_elevation
 
 JOB_SUFFIXES = (".toml", ".json")
+UNSIZED = "2 x 2 m, as its file has no size in metres; a job can give one"
 Matrix = tuple[tuple[float, float, float, float], ...]
 
 
@@ -30,7 +31,7 @@ class HeightMapObject:
     name: str = ""
     """What messages call it; the file's name unless said."""
     size: tuple[float, float] | None = None
-    """Extent along x and y, metres; a map's own, else 2 x 2."""
+    """Extent along x and y, metres; a map's own, or that of a raster in metres, else 2 x 2."""
     relief: float | None = None
     """Highest less lowest height, metres; a map's own, else 1/8 of the shorter side."""
     spacing: float | None = None
@@ -42,7 +43,7 @@ class HeightMapObject:
     texture: str = ""
     """An image that is laid over it, its top in the north (+y); or its URL."""
     T_world_map: Matrix | None = None
-    """(4, 4) map to world, row by row; a map's own, else the identity."""
+    """(4, 4) map to world, row by row; a map's own as its size is, else the identity."""
 
     def __post_init__(self) -> None:
         if self.color is not None and self.texture:
@@ -74,7 +75,7 @@ class HeightMapObject:
 
             surface = replace(
                 make_terrain(elevation, *shaped),
-                T_world_map=None if elevation.map is None else elevation.map.T_world_map,
+                T_world_map=elevation.map.T_world_map if elevation.map is not None and self.size is None else None,
             )
         changes: dict[str, Any] = {}
         if self.color is not None:
@@ -86,7 +87,8 @@ class HeightMapObject:
                 changes["colors"] = image_texture(path, surface.shape)
         if self.T_world_map is not None:
             changes["T_world_map"] = np.array(self.T_world_map)
-        return SceneObject(self.name or Path(self.source).stem, replace(surface, **changes))
+        note = "" if elevation.map is not None or self.size is not None else UNSIZED
+        return SceneObject(self.name or Path(self.source).stem, replace(surface, **changes), note)
 
 
 OBJECTS: Mapping[str, type[HeightMapObject]] = {"heightmap": HeightMapObject}
@@ -99,6 +101,8 @@ class SceneObject:
 
     name: str
     surface: HeightMap
+    note: str = ""
+    """What had to be assumed of it, in words."""
 
     def bounds(self) -> NDArray[np.float64]:
         """(2, 3) lowest and highest world corner of a box, along the world's axes, that holds it."""
@@ -148,12 +152,17 @@ def load_scene(objects: Sequence[HeightMapObject]) -> Scene:
     return Scene(tuple(each.load() for each in objects))
 
 
-def open_scene(source: str | Path) -> Scene:
-    """The scene of a job file (.toml, .json), or of a single map or file of elevations."""
+def open_scene(source: str | Path, spacing: float | None = None) -> Scene:
+    """The scene of a job file (.toml, .json), or of a single map or file of elevations.
+
+    `spacing` is the distance between the vertices of the latter, metres, its own unless given; UsageError with a job.
+    """
     path = Path(source)
-    if path.suffix.lower() in JOB_SUFFIXES:
-        return load_scene(scene_objects(path, load_table(path)))
-    return load_scene([HeightMapObject(str(source))])
+    if path.suffix.lower() not in JOB_SUFFIXES:
+        return load_scene([HeightMapObject(str(source), spacing=spacing)])
+    if spacing is not None:
+        raise UsageError(f"spacing: received {spacing:g} for {path}, a job, whose scene says it; leave it out")
+    return load_scene(scene_objects(path, load_table(path)))
 
 
 def scene_objects(path: Path, content: Mapping[str, Any], where: str = "") -> tuple[HeightMapObject, ...]:

@@ -15,6 +15,7 @@ from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.mapfile import DAMAGE
 from glrender.geometry.mapfile import SHAPES as MAP_KEYS
+from glrender.io.georeference import is_metric, is_square, placed
 from glrender.io.optional import require
 
 BUILTIN = "builtin"
@@ -31,7 +32,8 @@ class Elevation:
     step: tuple[float, float] = (1.0, 1.0)
     """Distance between neighbouring columns and between neighbouring rows, in one common unit."""
     map: HeightMap | None = None
-    """The map, where the file is a `map.npz`: then heights, step, origin and colours are already in metres."""
+    """The map, where the file is a `map.npz`, or a raster of square pixels whose reference system is in metres: then
+    heights, step, place and colours are already known."""
 
     def __post_init__(self) -> None:
         heights = check_array("elevation", self.heights, (None, None))
@@ -47,7 +49,8 @@ class Elevation:
 def read_elevation(source: str | Path) -> Elevation:
     """The elevations of `builtin`, of a .npz (a map or an array), .npy, 16-bit .png, or GeoTIFF and its kin.
 
-    Images and GeoTIFFs have north on top; arrays have row 0 in the south, as maps do.
+    Images and GeoTIFFs have north on top; arrays have row 0 in the south, as maps do. A raster in degrees, or of no
+    named system, tells proportions alone.
     Raises InputError if the file is missing or broken, UsageError if its kind is not known.
     """
     if str(source) == BUILTIN:
@@ -135,6 +138,9 @@ def _from_geo(path: Path) -> Elevation:
         try:
             with rasterio.open(path) as raster:
                 heights = raster.read(1, masked=True).astype(np.float64).filled(np.nan)
+                if is_metric(raster) and is_square(raster.transform):
+                    surface = placed(raster, heights)
+                    return Elevation(surface.heights, (surface.spacing, surface.spacing), surface)
                 dx, dy = abs(raster.transform.a), abs(raster.transform.e)
                 north_up = raster.transform.e < 0 or raster.transform.is_identity
                 if raster.crs is not None and raster.crs.is_geographic:

@@ -52,8 +52,9 @@ class StillSource:
         line = _describe(chosen.surface)
         if len(self._objects) > 1:
             line = f"{chosen.name}, {self._number + 1} of {len(self._objects)}: {line}"
+        lines = (line, chosen.note) if chosen.note else (line,)
         others = tuple(each.surface for each in self._objects if each is not chosen)
-        self.scene = Scene(self._name, chosen.surface, others, lines=(line,))
+        self.scene = Scene(self._name, chosen.surface, others, lines=lines)
 
     def choose_other(self, number: int) -> None:
         """Look at one of `scene.others`."""
@@ -99,4 +100,4 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
         if any(entry.depth_path is not None for entry in sequence.frames):
             return LiveFusion(context, sequence, options)
         return LivePhotographs(context, open_sequence(path, only="rgb"), options)
-    return StillSource(path.name, open_scene(path))
+    return StillSource(path.name, open_scene(path, options.spacing))

@@ -6,6 +6,7 @@ import cv2
 import fsspec
 import numpy as np
 import pytest
+import rasterio
 
 from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
@@ -68,6 +69,37 @@ def test_elevations_get_a_size(tmp_path: Path) -> None:
     assert found.surface.shape == (31, 41)
     low, high = found.bounds()
     np.testing.assert_allclose((low, high), ((10, 20, 0), (14, 23, 0.5)), atol=1e-6)
+
+
+def write_raster(path: Path) -> None:
+    """10 x 8 pixels of 2 m far from the origin, ground between 100 and 179 m."""
+    profile = {"driver": "GTiff", "width": 10, "height": 8, "count": 1, "dtype": "float32", "crs": "EPSG:32632"}
+    with rasterio.open(path, "w", **profile, transform=rasterio.Affine(2, 0, 500_000, 0, -2, 5_000_000)) as raster:
+        raster.write(100 + np.arange(80, dtype=np.float32).reshape(8, 10), 1)
+
+
+def test_a_raster_in_metres_lies_where_it_says_unless_it_is_given_a_size(tmp_path: Path) -> None:
+    write_raster(tmp_path / "dem.tif")
+    (found,) = open_scene(tmp_path / "dem.tif").objects
+    assert (found.surface.shape, found.surface.spacing, found.note) == ((8, 10), 2, "")
+    expected = (500_001, 5_000_000 - 15, 100), (500_019, 5_000_000 - 1, 179)
+    np.testing.assert_allclose(found.bounds(), expected, rtol=0, atol=1e-6)
+    (coarse,) = open_scene(tmp_path / "dem.tif", 4.5).objects
+    assert (coarse.surface.shape, coarse.surface.spacing) == ((4, 5), 4.5)
+    np.testing.assert_allclose(coarse.bounds()[0, :2], expected[0][:2])
+    (model,) = open_scene(write_job(tmp_path, 'source = "dem.tif"\nsize = [1.8, 1.4]\nspacing = 0.2')).objects
+    np.testing.assert_allclose(model.bounds(), ((-0.8, -0.6, 0), (1.0, 0.8, 0.175)), atol=1e-6)
+
+
+def test_a_file_without_a_size_is_said_to_have_been_given_one(tmp_path: Path) -> None:
+    np.save(tmp_path / "dem.npy", np.random.default_rng(0).uniform(100, 900, (30, 40)))
+    (found,) = open_scene(tmp_path / "dem.npy").objects
+    assert "2 x 2 m" in found.note
+    np.testing.assert_allclose(np.ptp(found.bounds(), axis=0), (2, 2, 0.25), atol=1e-6)
+    (sized,) = open_scene(write_job(tmp_path, 'source = "dem.npy"\nsize = [4, 3]')).objects
+    assert sized.note == ""
+    with pytest.raises(UsageError, match="spacing: received 0.1 for .*job.toml, a job, whose scene says it"):
+        open_scene(tmp_path / "job.toml", 0.1)
 
 
 def test_the_bounds_are_those_of_all_objects_in_the_world(surface: HeightMap) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -75,6 +76,42 @@ def test_geotiff(tmp_path: Path) -> None:
     (tmp_path / "broken.tif").write_bytes(b"II*\0 nothing")
     with pytest.raises(InputError, match=r"broken\.tif: not a readable elevation raster"):
         read_elevation(tmp_path / "broken.tif")
+
+
+@pytest.mark.parametrize(
+    ("changes", "unit", "metric"),
+    [
+        ({}, "", True),
+        ({}, "m", True),
+        ({}, "ft", False),
+        ({"crs": "EPSG:2263"}, "", False),  # feet
+        ({"crs": "EPSG:4326"}, "", False),  # degrees
+        ({"crs": None}, "", False),  # which may be either
+        ({"side": (0.5, 0.4)}, "", False),
+    ],
+    ids=["named nothing", "named metres", "heights in feet", "feet", "degrees", "no system", "not square"],
+)
+def test_a_raster_in_metres_has_a_size_and_a_place(
+    tmp_path: Path, changes: dict[str, Any], unit: str, metric: bool
+) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="rasterio, an extra, is not installed")
+    across, down = changes.pop("side", (0.5, 0.5))
+    place = {"crs": "EPSG:32632", "transform": rasterio.Affine(across, 0, 500_000, 0, -down, 5_000_000)} | changes
+    with rasterio.open(
+        tmp_path / "a.tif", "w", driver="GTiff", height=4, width=3, count=1, dtype="float32", **place
+    ) as raster:
+        raster.write(HEIGHTS[::-1].astype(np.float32), 1)
+        raster.set_band_unit(1, unit)
+    elevation = read_elevation(tmp_path / "a.tif")
+    np.testing.assert_array_equal(elevation.heights, HEIGHTS)
+    assert (elevation.map is not None) == metric
+    if elevation.map is not None:
+        np.testing.assert_array_equal(elevation.map.heights, HEIGHTS)
+        assert elevation.map.spacing == 0.5
+        # A vertex is a pixel's centre, the first that of the south-western one.
+        np.testing.assert_array_equal(elevation.map.pose[:3, 3], (500_000.25, 5_000_000 - 3.5 * 0.5, 0))
+    elif "crs" not in changes:
+        assert elevation.step == (across, down)
 
 
 def test_geotiff_without_rasterio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
