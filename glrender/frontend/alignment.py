@@ -313,7 +313,11 @@ def _sharpness(compared: tuple[_Compared, ...], camera: Camera) -> float:
     of_frame, of_references = np.zeros((2, 2)), np.zeros((2, 2))
     for each in compared:
         seen = each.sighting.seen
-        slope = each.exposure.gain * each.sighting.slope(camera)[seen]
+        if np.count_nonzero(seen) < FEWEST:
+            continue
+        # Parallax lowers the gain that fits best, though it blurs nothing: the spreads know better.
+        exposure = Exposure.between(each.points.intensity[seen], each.sighting.intensity[seen])
+        slope = exposure.gain * each.sighting.slope(camera)[seen]
         of_frame += slope.T @ slope
         of_references += each.points.slope[seen].T @ each.points.slope[seen]
     if not np.linalg.det(of_references) > 0:

@@ -51,6 +51,8 @@ class TrackerOptions:
     """Of the keyframes' sharpness, along the direction in which it is least sharp."""
     keyframe_overlap: float = 0.75
     """A frame that shows less of the last keyframe becomes one."""
+    keyframe_overlap_blurred: float = 0.5
+    """Or less than this, if it is blurred: worse than a blurred keyframe is one that nothing shows any more."""
     keyframe_baseline: float = 0.15
     """So does one that is further away from it than this share of the depth."""
     keyframe_angle: float = 0.25
@@ -278,7 +280,7 @@ class Tracker:
             self._velocity = np.zeros(6)
         sharp = alignment.sharpness >= self.options.least_sharpness
         reason = "" if sharp else f"blurred: {alignment.sharpness:.2f} of the keyframes' sharpness"
-        change = self._change(pose, alignment) if sharp else ""
+        change = self._change(pose, alignment, sharp)
         if depth is None and alignment.focal_error is not None:
             self._focal_errors.append(alignment.focal_error)
         if change:
@@ -290,7 +292,7 @@ class Tracker:
         self._log.add(time, pose)
         return TrackedFrame(time, state, pose, alignment.covariance, bool(change), sharp, reason or change, alignment)
 
-    def _change(self, pose: Float64, alignment: Alignment) -> str:
+    def _change(self, pose: Float64, alignment: Alignment, sharp: bool) -> str:
         """What makes a frame a new keyframe; empty if nothing does."""
         options, keyframe = self.options, self.keyframes[-1]
         reference = self._keyframes.reference(keyframe)
@@ -298,8 +300,10 @@ class Tracker:
         between = se3.log(se3.inverse(keyframe.T_world_camera) @ pose)
         baseline = float(np.linalg.norm(between[:3]) / reference.distance)
         angle = float(np.linalg.norm(between[3:]))
-        if share < options.keyframe_overlap:
+        if share < (options.keyframe_overlap if sharp else options.keyframe_overlap_blurred):
             return f"keyframe: shows {share:.0%} of the last one"
+        if not sharp:
+            return ""
         if baseline > options.keyframe_baseline:
             return f"keyframe: {baseline:.2f} of the depth away from the last one"
         if angle > options.keyframe_angle:

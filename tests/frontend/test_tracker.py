@@ -47,6 +47,16 @@ def followed(
     return found
 
 
+def overlap_of(recorded: Recorded, reference: int, frame: int) -> float:
+    """The share of a photograph's pixels that another one shows."""
+    v, u = np.mgrid[: CAMERA.height, : CAMERA.width]
+    depth = recorded.depths[reference]
+    rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(depth.shape)], axis=-1)
+    T = se3.inverse(recorded.poses[frame]) @ recorded.poses[reference]
+    pixels = CAMERA.project((rays * depth[..., None])[depth > 0] @ T[:3, :3].T + T[:3, 3])
+    return float(((pixels >= 0) & (pixels <= (CAMERA.width - 1, CAMERA.height - 1))).all(axis=1).mean())
+
+
 def assert_right(found: TrackedFrame, pose: np.ndarray, metres: float = 2e-3, radians: float = 3e-3) -> None:
     assert found.T_world_camera is not None, found.reason
     off = twist_between(found.T_world_camera, pose)
@@ -114,6 +124,39 @@ def test_a_blurred_frame_is_found_but_not_used(tracker: Tracker, recorded: Recor
     assert_right(found[3], recorded.poses[3], 6e-3, 8e-3)
     assert found[4].usable
     assert_right(found[4], recorded.poses[4])
+
+
+def test_a_camera_that_blurs_all_the_way_is_not_lost(context: Context, tracker: Tracker) -> None:
+    """Blurred frames become keyframes before the last sharp one is out of sight, and no sooner."""
+    poses = along(drive, 24, 2.3)
+    far = record(context, textured_ground(0.06), poses)
+
+    def blurred(image: np.ndarray) -> np.ndarray:
+        return cv2.blur(image, (5, 1))[..., None]
+
+    found = followed(tracker, far, range(24), dict.fromkeys(range(1, 24), blurred))
+    assert [each.state for each in found[1:]] == ["tracking"] * 23
+    first = next(k for k in range(1, 24) if found[k].keyframe)
+    assert "blurred" in found[first].reason
+    assert not found[first].usable
+    shown = overlap_of(far, 0, first)
+    assert 0.35 < shown < 0.55
+    for each, pose in zip(found, poses, strict=True):
+        assert_right(each, pose, 0.02, 0.03)
+
+
+def test_ground_that_is_taken_to_be_level_does_not_blur(context: Context) -> None:
+    """Parallax makes photographs less alike, and not less sharp."""
+    rough = record(context, textured_ground(0.12), along(drive, 6, 0.5))
+    never = TrackerOptions(keyframe_overlap=0, keyframe_baseline=np.inf, keyframe_correlation=0)
+    tracker = Tracker(context, CAMERA, never)
+    heights = rough.truth.heights
+    tracker.use_map(rough.truth.with_values(np.full_like(heights, heights.mean())))
+    found = followed(tracker, rough, (0, 1, 2, 3, 4, 5))[-1]
+    tracker.release()
+    assert found.alignment is not None
+    assert found.alignment.correlation < 0.75
+    assert found.alignment.sharpness > 0.9
 
 
 def test_an_exposure_jump_is_nothing(tracker: Tracker, recorded: Recorded) -> None:
