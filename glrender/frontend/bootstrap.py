@@ -4,6 +4,7 @@ What scale that world has, images do not say. It comes from the height of the ca
 from odometry; without any of them the height of the first camera is 1, and the result says so.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_pose, check_positive
 from glrender.errors import UsageError
 from glrender.frontend.alignment import Alignment, align
+from glrender.frontend.features import find_features, pose_by_features
 from glrender.frontend.plane_motion import PlaneMotion, follow_plane, on_plane, refine_plane
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import Reference, make_reference
@@ -135,6 +137,9 @@ class Bootstrap:
             if best.correlation > aligned.correlation:
                 aligned, tilt = best, guess
         if aligned.correlation < options.least_correlation:
+            # Too far for any of these, as are a drone's photographs that overlap by a half.
+            aligned, tilt = max([(aligned, tilt), *self._by_features(frame)], key=lambda found: found[0].correlation)
+        if aligned.correlation < options.least_correlation:
             return self._begin(frame, f"begun anew: a correlation of {aligned.correlation:.2f} with the first frame")
         self._place = aligned.T_world_camera
         poses = [] if self._motion is None else list(self._motion.poses)
@@ -155,6 +160,17 @@ class Bootstrap:
     def _aligned(self, frame: _Frame, tilt: Float64, start: Float64) -> Alignment:
         assert self._flat is not None
         return align([on_plane(self._flat, tilt)], frame.pyramid, start, finest=self._working)
+
+    def _by_features(self, frame: _Frame) -> Iterator[tuple[Alignment, Float64]]:
+        """Where what a frame has in common with the first one leads to, over planes of any tilt."""
+        assert self._flat is not None
+        assert self._first is not None
+        seen, features = find_features(self._first.pyramid), find_features(frame.pyramid)
+        for guess in _TILTS:
+            tilt = np.array(guess)
+            found = pose_by_features(on_plane(self._flat, tilt), seen, features)
+            if found is not None:
+                yield self._aligned(frame, tilt, found.T_world_camera), tilt
 
     def _begin(self, frame: _Frame, reason: str) -> BootstrapProgress:
         self._first, self._others, self._motion, self._place = frame, [], None, np.eye(4)

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.frontend.alignment import PosePrior
+from glrender.frontend.features import Features, find_features, pose_by_features
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, depth_slopes, make_reference
 from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
@@ -42,6 +44,7 @@ class KeyframeStore:
         self._keyframes: list[Keyframe] = []
         self._rendered = ReferenceStore(renderer, most_points)
         self._measured: dict[int, Reference] = {}
+        self._features: dict[int, Features] = {}
         self._surface: HeightMap | None = None
 
     def __len__(self) -> int:
@@ -64,6 +67,7 @@ class KeyframeStore:
         forgotten = self._keyframes.pop(1 + int(gaps.argmin()))
         self._measured.pop(id(forgotten), None)
         self._rendered.forget(forgotten.pyramid)
+        self._features.pop(id(forgotten.pyramid), None)
         return forgotten
 
     def move(self, keyframes: list[Keyframe], poses: Float64) -> None:
@@ -104,6 +108,13 @@ class KeyframeStore:
         thumbnail = _thumbnail(pyramid)
         likeness = [float((thumbnail * _thumbnail(each.pyramid)).mean()) for each in self._keyframes]
         return [self._keyframes[k] for k in np.argsort(likeness)[::-1][:count]]
+
+    def by_features(self, keyframe: Keyframe, features: Features) -> PosePrior | None:
+        """The pose of a frame by the `features` that it has in common with a keyframe; None: too few."""
+        key = id(keyframe.pyramid)
+        if key not in self._features:
+            self._features[key] = find_features(keyframe.pyramid)
+        return pose_by_features(self.reference(keyframe), self._features[key], features)
 
 
 def overlap(reference: Reference, T_world_camera: Float64, camera: Camera) -> float:

@@ -1,5 +1,6 @@
 """Where the camera is, frame by frame: each frame is aligned with keyframes whose depth the map, or a sensor, knows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_array, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import Alignment, PosePrior, align
+from glrender.frontend.features import find_features
 from glrender.frontend.focal import FocalError
 from glrender.frontend.joint_poses import PoseRefiner
 from glrender.frontend.keyframes import Keyframe, KeyframeStore, overlap
@@ -231,26 +233,44 @@ class Tracker:
     def _aligned(
         self, time: float, pyramid: tuple[Level, ...], depth: Float32 | None, prior: PosePrior | None
     ) -> Alignment:
-        """What the first guess leads to that is believed; after a gap, in which a camera may have done anything, the
-        best of all that is led to."""
+        """What the first guess leads to that is believed; after a gap, in which a camera may have done anything, and
+        where features tell nothing, the best of all that is led to."""
         assert self._last is not None
         gap = time - self._last[0]
-        guesses = [self._predicted(gap), self._last[1]] if prior is None else [prior.T_world_camera]
-        longest = self.options.longest_prediction
-        if prior is None and gap > longest:
-            guesses.insert(1, self._predicted(longest))
+        longest, alike = self.options.longest_prediction, self.options.keyframe_correlation
         best = None
-        for guess in guesses:
+        for guess, known in self._guesses(gap, pyramid, prior):
             references = [self._keyframes.reference(each) for each in self._keyframes.around(guess, self.camera, 0.5)]
             first = len(self._keyframes) == 1
-            found = align(references, pyramid, guess, prior=prior, depth=depth, focal=first)
+            found = align(references, pyramid, guess, prior=known, depth=depth, focal=first)
             doubt = self._doubt(found)
             if best is None or (not doubt, found.correlation) > (not self._doubt(best), best.correlation):
                 best = found
-            if not doubt and (gap <= longest or found.correlation > self.options.keyframe_correlation):
+            if not doubt and (gap <= longest or known is not None or found.correlation > alike):
                 break
         assert best is not None
         return best
+
+    def _guesses(
+        self, gap: float, pyramid: tuple[Level, ...], prior: PosePrior | None
+    ) -> Iterator[tuple[Float64, PosePrior | None]]:
+        """Where a frame may be, and what is known of that, the likeliest first."""
+        assert self._last is not None
+        longest = self.options.longest_prediction
+        guesses: list[tuple[Float64, PosePrior | None]] = [(self._predicted(gap), None), (self._last[1], None)]
+        if gap > longest:
+            guesses.insert(1, (self._predicted(longest), None))
+        if prior is not None:
+            guesses = [(prior.T_world_camera, prior)]
+        # What a frame has in common with the newest keyframe takes long to tell, and after a gap nothing tells better.
+        likely = prior is not None or gap <= longest
+        if likely:
+            yield from guesses
+        found = self._keyframes.by_features(self.keyframes[-1], find_features(pyramid))
+        if found is not None:
+            yield found.T_world_camera, prior or found
+        if not likely:
+            yield from guesses
 
     def _predicted(self, seconds: float) -> Float64:
         assert self._last is not None
@@ -314,15 +334,26 @@ class Tracker:
 
     def _relocalise(self, time: float, pyramid: tuple[Level, ...], depth: Float32 | None) -> TrackedFrame:
         best, least = None, self.options.least_correlation_lost
-        for keyframe in self._keyframes.alike(pyramid, 3):
-            alignment = align([self._keyframes.reference(keyframe)], pyramid, keyframe.T_world_camera, depth=depth)
-            if not self._doubt(alignment, least):
+        for keyframe, known in self._places(pyramid):
+            guess = keyframe.T_world_camera if known is None else known.T_world_camera
+            alignment = align([self._keyframes.reference(keyframe)], pyramid, guess, prior=known, depth=depth)
+            # Features do not agree on another place: there, as much is enough as while it is tracked.
+            if not self._doubt(alignment, least if known is None else self.options.least_correlation):
                 self._lost = False
                 return self._found(time, "relocalised", pyramid, depth, alignment)
             if best is None or alignment.correlation > best.correlation:
                 best = alignment
         assert best is not None
         return self._without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best, least)}", best)
+
+    def _places(self, pyramid: tuple[Level, ...]) -> Iterator[tuple[Keyframe, PosePrior | None]]:
+        """Keyframes that a lost camera may be near, with what features say of its pose, and then without."""
+        alike, features = self._keyframes.alike(pyramid, 3), find_features(pyramid)
+        for keyframe in (self.keyframes[-1], *alike):
+            known = self._keyframes.by_features(keyframe, features)
+            if known is not None:
+                yield keyframe, known
+        yield from ((keyframe, None) for keyframe in alike)
 
     def _without_pose(self, time: float, state: str, reason: str, alignment: Alignment | None) -> TrackedFrame:
         return TrackedFrame(time, state, None, None, False, False, reason, alignment)
