@@ -10,12 +10,15 @@ _CONTRADICTED = 2 / 3
 """Of the pixels, those whose depth another photograph denies: what lies behind edges is less than half of them."""
 _SCATTERED = 10.0
 """Times the noise of a depth, by which depths lie off the map: 1 to 4 for poses that are off by some millimetres."""
+_LOST = 0.1
+"""Of the frames, those that may have no pose: single ones are of no use in any recording."""
 _UPRIGHT = 2 / 3
 """Of the depths, those that say nothing of the map: of a floor next to none, of a room a half and more."""
 
 
 def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
     """In words, what the report of a finished map gives reason to doubt."""
+    yield from _about_tracking(report.get("tracking"))
     if "depth_from_motion" not in report:
         yield from _about_depths(report.get("residuals", {}).get("frames", ()))
     refinement = report.get("pose_refinement", {})
@@ -45,6 +48,21 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
             # Either makes up for some of what the other has wrong.
             + (", unless it is the poses that are wrong" if strained else "")
         )
+
+
+def _about_tracking(tracking: Mapping[str, Any] | None) -> Iterator[str]:
+    """Where a camera that was followed was lost."""
+    if tracking is None:
+        return
+    lost, all_of_them = tracking["states"].get("lost", 0), sum(tracking["states"].values())
+    hint = "More frames a second, slower and sharper ones, and texture in all of them help"
+    if tracking["lost_at_end"]:
+        yield (
+            f"the camera was lost after {tracking['last_found']} and never found again: what the last "
+            f"{tracking['lost_at_end']} of {all_of_them} frames show is not in the map. {hint}"
+        )
+    elif lost > _LOST * all_of_them:
+        yield f"the camera was lost on the way: {lost} of {all_of_them} frames have no pose. {hint}"
 
 
 def _about_depths(frames: Sequence[Mapping[str, Any]]) -> Iterator[str]:

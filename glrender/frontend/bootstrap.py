@@ -116,6 +116,11 @@ class Bootstrap:
         self._motion: PlaneMotion | None = None
         self._place: Float64 = np.eye(4)
 
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Which of the frames that were added, from 0, a start would be made of by now."""
+        return () if self._first is None else (self._first.number, *(each.number for each in self._others))
+
     def add(self, image: Float32, T_odometry_camera: Float64 | None = None) -> BootstrapProgress:
         """Take the next linear image (height, width, 3 or 1), and what odometry, if there is any, says of its pose."""
         options = self._options
@@ -231,9 +236,7 @@ class Bootstrap:
         height = metres * motion.camera_height
         cells, spacing = 161, height / 10
         surface = HeightMap(np.zeros((cells, cells)), spacing, (-spacing * (cells // 2),) * 2)
-        assert self._first is not None
-        frames = (self._first.number, *(each.number for each in self._others))
-        return Start(surface, tuple(poses), frames, scale, motion.normal_sigma, height, motion.height_sigma)
+        return Start(surface, tuple(poses), self.frames, scale, motion.normal_sigma, height, motion.height_sigma)
 
     def _scale(self, motion: PlaneMotion) -> tuple[str, float]:
         """What the scale comes from, and metres per depth."""

@@ -22,6 +22,9 @@ ODOMETRY_SHARE = 0.1
 ODOMETRY_LEAST = 0.001, np.radians(0.2)
 """Metres and radians that a step of odometry is wrong by at least: suspension, and clocks that are not quite one."""
 
+MOST_WAITING = 100
+"""Photographs that are kept for a start: 370 MB of 640 x 480 pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Followed:
@@ -48,7 +51,8 @@ class Follower:
         self._tracker = Tracker(context, camera, tracking)
         self._odometry = odometry
         self._last: tuple[float, Float64] | None = None
-        self._waiting: list[tuple[FrameEntry, Float32]] = []
+        self._added = 0
+        self._waiting: dict[int, tuple[FrameEntry, Float32]] = {}
         self.start: Start | None = None
         """The world, once there is one: its floor at z = 0, below the first camera its origin."""
         self.started_by: tuple[FrameEntry, ...] = ()
@@ -57,23 +61,40 @@ class Follower:
         """What a start is still waited for."""
 
     def add(self, entry: FrameEntry, image: Float32) -> list[Followed]:
-        """Take the next photograph; gives those whose tracking is done by it: at the start all since the first one."""
+        """Take the next photograph; gives those that are done by it: at the start all since the first one, and before
+        it those that it is not made of any more."""
         if self.start is not None:
             return [self._track(entry, image)]
-        self._waiting.append((entry, image))
+        self._waiting[self._added] = entry, image
+        self._added += 1
         progress = self._bootstrap.add(image, self._driven(entry.time))
         self.reason = progress.reason
+        given_up = self._give_up()
         if progress.start is None:
-            return []
+            return given_up
         self.start = progress.start
         self._tracker.use_map(self.start.surface)
         self.started_by = tuple(self._waiting[number][0] for number in self.start.frames)
-        first, *others = self._waiting[self.start.frames[0] :]
-        self._waiting.clear()
+        first, *others = self._waiting.values()
+        self._waiting = {}
         pose = self.start.poses[0]
         started = self._tracker.start(first[0].time, first[1], pose)
         self._last = first[0].time, pose
-        return [Followed(*first, started), *(self._track(*other) for other in others)]
+        return [*given_up, Followed(*first, started), *(self._track(*other) for other in others)]
+
+    def _give_up(self) -> list[Followed]:
+        """Those that wait for a start that will not be made of them: before one that was begun anew, and of a camera
+        that stands still until there are too many, every second one."""
+        needed = self._bootstrap.frames
+        begin = needed[0] if needed else self._added
+        reasons = {number: f"before the start: {self.reason}" for number in self._waiting if number < begin}
+        if len(self._waiting) > MOST_WAITING:
+            spare = [number for number in self._waiting if number not in needed and number not in reasons]
+            reasons |= dict.fromkeys(spare[::2], f"too many before the start: {self.reason}")
+        return [self._without_pose(*self._waiting.pop(number), reason) for number, reason in reasons.items()]
+
+    def _without_pose(self, entry: FrameEntry, image: Float32, reason: str) -> Followed:
+        return Followed(entry, image, TrackedFrame(entry.time, "rejected", None, None, False, False, reason, None))
 
     def _track(self, entry: FrameEntry, image: Float32) -> Followed:
         tracked = self._tracker.track(entry.time, image, prior=self._prior(entry.time))

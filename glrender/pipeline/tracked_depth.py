@@ -18,6 +18,7 @@ from glrender.pipeline.keyframe_fusion import trajectory_of
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import floor_of
 from glrender.pipeline.read_ahead import read_ahead
+from glrender.pipeline.tracking_report import describe_tracking
 
 Float64 = NDArray[np.float64]
 
@@ -42,7 +43,11 @@ def fuse_tracked_depth(
     finally:
         tracking.release()
     trajectory = trajectory_of(tracking.found, tracking.poses)
-    told = {"poses_from": "tracked", "up_to_scale": False, "tracking": {"states": dict(tracking.states)}}
+    told = {
+        "poses_from": "tracked",
+        "up_to_scale": False,
+        "tracking": describe_tracking(tracking.states, tracking.found, tracking.skipped),
+    }
 
     def complete(finished: FinishedMap) -> FinishedMap:
         skipped = (*tracking.skipped, *finished.report["frames_skipped"])

@@ -35,6 +35,7 @@ from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.read_ahead import Pace, read_ahead
 from glrender.pipeline.refined_track import refine_track
 from glrender.pipeline.rehearsal import rehearse
+from glrender.pipeline.tracking_report import describe_tracking
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -101,7 +102,7 @@ def _fuse_recorded(
         LEVEL,
         _place(sequence, options, list(poses.values())),
         (*missing_frames(sequence, options.frames), *pursuit.skipped),
-        _describe(sequence, start, pursuit.states) | {"frames": len(entries)} | refined.description,
+        _describe(sequence, start, pursuit) | {"frames": len(entries)} | refined.description,
         refined.trajectory,
         refined.displacement,
         pursuit.stages,
@@ -145,7 +146,7 @@ def _fuse_live(
         with interruptible_after():
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
-            description = _describe(sequence, start, pursuit.states)
+            description = _describe(sequence, start, pursuit)
             description |= {"frames": len(pursuit.found), "live": live.describe() | {"behind_s": pace.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
             trajectory = trajectory_of(pursuit.found, pursuit.poses)
@@ -279,7 +280,7 @@ class _Pursuit:
         self.skipped.append(Skipped(entry.index, entry.name, reason))
 
 
-def _describe(sequence: Sequence, start: Start, states: Counter[str]) -> dict[str, Any]:
+def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, Any]:
     """What tracking found, for `report.json`."""
     camera = sequence.camera
     return {
@@ -293,6 +294,6 @@ def _describe(sequence: Sequence, start: Start, states: Counter[str]) -> dict[st
         "tracking": {
             "camera_height_at_start": start.camera_height,
             "frames_of_start": len(start.frames),
-            "states": dict(states),
-        },
+        }
+        | describe_tracking(pursuit.states, pursuit.found, pursuit.skipped),
     }

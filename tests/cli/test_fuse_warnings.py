@@ -28,10 +28,19 @@ def measured(used: int, robust_scale: float) -> dict[str, Any]:
     return CAMERA | {"residuals": {"frames": [seen, seen, unseen]}}
 
 
+def followed(lost: int, at_end: int) -> dict[str, Any]:
+    states = {"started": 1, "tracking": 99 - lost} | ({"lost": lost} if lost else {})
+    return CAMERA | {"tracking": {"states": states, "lost_at_end": at_end, "last_found": "rgb/12.5.png"}}
+
+
 @pytest.mark.parametrize(
     ("report", "told"),
     [
         (CAMERA, []),
+        (followed(0, 0), []),
+        (followed(7, 0), []),
+        (followed(30, 0), ["^the camera was lost on the way: 30 of 100 frames have no pose"]),
+        (followed(8, 5), [r"^the camera was lost after rgb/12.5.png and never found.*the last 5 of 100 frames"]),
         (CAMERA | seen(0.42), []),
         (measured(900, 3.9), []),
         (
@@ -49,6 +58,10 @@ def measured(used: int, robust_scale: float) -> dict[str, Any]:
     ],
     ids=[
         "given",
+        "followed",
+        "lost at times",
+        "lost often",
+        "lost for good",
         "good",
         "depth camera",
         "scattered",

@@ -1,5 +1,8 @@
 """A simulated rover over ground whose relief is a seventh of its camera's height, followed by photographs alone."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,8 @@ from glrender.frontend.bootstrap import BootstrapOptions
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.trajectory import Trajectory, read_trajectory
-from glrender.pipeline.following import Follower
+from glrender.pipeline import following
+from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.trajectory_error import evaluate_trajectory
 
 DRIVE = ("--path", "rover", "--size", "4", "4", "--relief", "0.12", "--altitude", "0.8", "--frames", "100")
@@ -39,3 +43,46 @@ def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence
     found, _ = evaluate_trajectory(Trajectory(np.array(times), np.stack(poses)), truth, scale=True)
     assert found.trajectory_rmse_mm < 10 * found.trajectory_length_m
     assert abs(found.trajectory_scale - 1) < 0.05
+
+
+def photographs(drive: Sequence, count: int) -> list[np.ndarray]:
+    images = [drive.read(entry).image for entry in drive.frames[:count]]
+    return [image for image in images if image is not None]
+
+
+def followed(context: Context, drive: Sequence, images: list[np.ndarray]) -> tuple[list[Followed], Follower]:
+    """What becomes of photographs that are taken a tenth of a second apart."""
+    follower = Follower(context, drive.camera, BootstrapOptions(camera_height=HEIGHT))
+    entries = [replace(drive.frames[0], index=k, time=k / 10) for k in range(len(images))]
+    return [each for add in zip(entries, images, strict=True) for each in follower.add(*add)], follower
+
+
+def test_photographs_that_a_start_is_not_made_of_are_told(context: Context, drive: Sequence) -> None:
+    """The camera shows something else first: no frame may vanish without a word."""
+    images = photographs(drive, 12)
+    elsewhere = [np.ascontiguousarray(image[:, ::-1]) for image in images[:2]]
+    found, follower = followed(context, drive, [*elsewhere, np.zeros_like(images[0]), *images])
+    follower.release()
+    assert [each.entry.index for each in found] == list(range(15))
+    assert [each.tracked.state for each in found] == ["rejected"] * 3 + ["started"] + ["tracking"] * 11
+    assert all("before the start: begun anew" in each.tracked.reason for each in found[:3])
+
+
+def test_a_camera_that_stands_for_long_keeps_no_more_than_it_needs(
+    context: Context, drive: Sequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "MOST_WAITING", 8)
+    images = photographs(drive, 12)
+    found, follower = followed(context, drive, [images[0]] * 40 + images[1:])
+    trajectory = follower.trajectory()
+    follower.release()
+    assert sorted(each.entry.index for each in found) == list(range(51))
+    states = Counter(each.tracked.state for each in found)
+    assert states["started"] == 1
+    assert states["rejected"] > 30
+    assert states["rejected"] + states["tracking"] == 50
+    assert all("too many" in each.tracked.reason for each in found if each.tracked.state == "rejected")
+    standing = [pose for time, pose in trajectory if time < 3.95]
+    assert standing
+    assert all(np.linalg.norm(pose[:3, 3] - standing[0][:3, 3]) < 0.002 for pose in standing)
+    assert trajectory[-1][0] == pytest.approx(5.0)
