@@ -4,7 +4,7 @@ What scale that world has, images do not say. It comes from the height of the ca
 from odometry; without any of them the height of the first camera is 1, and the result says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,10 +24,11 @@ from glrender.geometry.intensity import intensity
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-_TILTS = ((0.0, 0.0), (0.0, 0.6), (0.0, 1.2), (0.0, -0.6), (0.6, 0.0), (-0.6, 0.0))
-"""First guesses (a, b): looking straight down, 59 and 40 degrees below the horizon, and otherwise tilted."""
+_TILTS = ((0.0, 0.0), (0.0, 0.6), (0.0, 1.2), (0.0, 2.5), (0.0, 5.0), (0.0, -0.6), (0.6, 0.0), (-0.6, 0.0))
+"""First guesses (a, b): looking straight down, 59, 40, 22 and 11 degrees below the horizon, and otherwise tilted."""
 _NEW_PLACE = 0.01  # of the depth: a frame that is closer to another one tells nothing new
 _AS_GOOD = 1.1  # costs: of two planes that explain what is seen alike
+_AS_MUCH = 0.8  # of what one plane explains, that another one has to, too: half of an image fits many
 _CLEAR = 0.85  # correlation of a frame that was surely found
 _LEVEL = 0.3  # b of a floor below a camera that looks straight down, or nearly so
 _APART = 0.15  # radians between planes that are two
@@ -202,11 +203,10 @@ class Bootstrap:
         level = min(self._working + 1, len(self._flat.levels) - 1)  # to tell planes apart; as fine as ever afterwards
         known = refine_plane(self._flat, pyramids[few], self._motion.tilt, self._motion.poses[few], level)
         found = [known, *(follow_plane(self._flat, pyramids[few], np.array(t), level) for t in _TILTS)]
-        best = min(motion.cost for motion in found)
-        alike = [motion for motion in found if motion.cost <= _AS_GOOD * best]
+        alike = likeliest(found)
         # The floor is below: it comes nearer towards the bottom of the image, or the camera looks straight down.
         floors = [motion for motion in alike if motion.tilt[1] > -_LEVEL] or alike
-        floor = min(floors, key=lambda motion: motion.cost)
+        floor = min(floors, key=lambda motion: motion.compared(alike[0]))
         others = [motion for motion in floors if motion.normal @ floor.normal < np.cos(_APART)]
         if others:
             apart = np.degrees(np.arccos(others[0].normal @ floor.normal))
@@ -260,6 +260,19 @@ class Bootstrap:
             if squares > 0 and driven > 0:
                 return "odometry", driven / squares
         return "unknown", 1 / motion.camera_height
+
+
+def likeliest(found: Sequence[PlaneMotion]) -> list[PlaneMotion]:
+    """Of planes, those that explain what is seen about as well as the best one does.
+
+    What explains most is the best, unless another one explains its own part of that better: then the rest is none of
+    it, such as what is far away behind a floor.
+    """
+    best, *others = sorted(found, key=PlaneMotion.shown, reverse=True)
+    for other in others:
+        best = other if other.compared(best) * _AS_GOOD < 1 else best
+    as_much = [motion for motion in found if motion.shown() >= _AS_MUCH * best.shown()]
+    return [motion for motion in as_much if motion.compared(best) <= _AS_GOOD]
 
 
 def _no_baseline(found: float, options: BootstrapOptions) -> str:

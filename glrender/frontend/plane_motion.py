@@ -40,8 +40,9 @@ class PlaneMotion:
     """(2, 2) of these."""
     poses: tuple[Float64, ...]
     """(4, 4) each: T_first_camera of the others, in depths of the plane along the first one's axis."""
-    cost: float
-    """Mean of a robust loss of the differences in intensity, to compare planes by."""
+    costs: Float64
+    """(N,) of the first photograph's points on the finest level that was looked at: a robust loss of the differences in
+    intensity, its mean over the others; NaN where the plane is not seen, or none of them shows it."""
 
     @property
     def normal(self) -> Float64:
@@ -74,6 +75,15 @@ class PlaneMotion:
         """The longest way between the first camera and another, in depths."""
         return max((float(np.linalg.norm(pose[:3, 3])) for pose in self.poses), default=0.0)
 
+    def shown(self) -> int:
+        """How many points it says something of."""
+        return int(np.isfinite(self.costs).sum())
+
+    def compared(self, other: "PlaneMotion") -> float:
+        """Its cost over that of another plane, of the points that both say something of; 1 where there are none."""
+        both = np.isfinite(self.costs) & np.isfinite(other.costs)
+        return float(self.costs[both].mean() / max(other.costs[both].mean(), 1e-12)) if both.any() else 1.0
+
 
 def on_plane(flat: Reference, tilt: Float64) -> Reference:
     """A reference of depth 1, its points moved along their rays to the plane; those near the horizon are left out."""
@@ -83,7 +93,7 @@ def on_plane(flat: Reference, tilt: Float64) -> Reference:
 def _on_plane(points: ReferencePoints, tilt: Float64) -> ReferencePoints:
     plane = np.array([*tilt, 1.0])
     inverse_depth = points.points @ plane
-    kept = inverse_depth > GRAZING
+    kept = _seen(points, tilt)
     inverse_depth = inverse_depth[kept, None]
     return ReferencePoints(
         points.points[kept] / inverse_depth,
@@ -92,6 +102,11 @@ def _on_plane(points: ReferencePoints, tilt: Float64) -> ReferencePoints:
         plane / inverse_depth,
         points.block[kept],
     )
+
+
+def _seen(points: ReferencePoints, tilt: Float64) -> NDArray[np.bool_]:
+    """(N,): whose rays meet the plane before the horizon is near."""
+    return np.asarray(points.points @ np.array([*tilt, 1.0]) > GRAZING)
 
 
 def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, finest: int) -> PlaneMotion:
@@ -143,13 +158,15 @@ class _Descent:
     def result(self, number: int) -> PlaneMotion:
         linear = self._linearize(number)
         covariance = inverse(linear.matrix)[:2, :2] * max(linear.inflation, _disagreement(linear.of_frames))
-        return PlaneMotion(self._tilt, covariance, tuple(self._poses), linear.cost)
+        return PlaneMotion(self._tilt, covariance, tuple(self._poses), linear.costs)
 
     def _linearize(self, number: int) -> "_Linear":
         count = len(self._poses)
         matrix, vector = np.zeros((2 + 6 * count, 2 + 6 * count)), np.zeros(2 + 6 * count)
-        points = _on_plane(self._flat.levels[number], self._tilt)
-        costs, larger, of_frames = [], [], []
+        level = self._flat.levels[number]
+        points, seen = _on_plane(level, self._tilt), np.flatnonzero(_seen(level, self._tilt))
+        costs, counts = np.zeros(len(level.points)), np.zeros(len(level.points))
+        larger, of_frames = [], []
         for k, pyramid in enumerate(self._pyramids):
             T = se3.inverse(self._poses[k])
             residuals, sighting, exposure = photometric(points, pyramid[number], T, self._exposures[k])
@@ -165,11 +182,14 @@ class _Descent:
             vector[unknowns] += pull[:8] - full[:8, 8:] @ gained[:, 8]
             self._exposures[k] = Exposure(exposure.gain + gained[0, 8], exposure.bias + gained[1, 8])
             larger.append(inflation(full, blocks.scores(solved(full, pull))))
-            costs.append(0.5 * np.log1p(np.square(residuals.value[sighting.seen] / _COMPARED)).mean())
+            shown = seen[sighting.seen]
+            costs[shown] += 0.5 * np.log1p(np.square(residuals.value[sighting.seen] / _COMPARED))
+            counts[shown] += 1
         inflated = float(np.mean(larger)) if larger else 1.0
         matrix[:2, :2] += np.eye(2) * inflated / _TILT**2
         vector[:2] -= self._tilt * inflated / _TILT**2
-        return _Linear(matrix, vector, float(np.mean(costs)) if costs else np.inf, inflated, of_frames)
+        costs = np.divide(costs, counts, out=np.full(len(costs), np.nan), where=counts > 0)
+        return _Linear(matrix, vector, costs, inflated, of_frames)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +198,8 @@ class _Linear:
 
     matrix: Float64
     vector: Float64
-    cost: float
+    costs: Float64
+    """See `PlaneMotion`."""
     inflation: float
     """By how much the differences of a frame err together."""
     of_frames: list[tuple[Float64, Float64]]

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground, twist_between
 from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, photograph, plane_depth  # noqa: F401
 
 from glrender.errors import InputError, UsageError
-from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, BootstrapProgress
-from glrender.frontend.plane_motion import by_plane, on_plane
+from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, BootstrapProgress, likeliest
+from glrender.frontend.plane_motion import PlaneMotion, by_plane, on_plane
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
 from glrender.frontend.residuals import Exposure, photometric
@@ -124,6 +125,55 @@ def test_looking_straight_down_from_a_drone(context: Context) -> None:
     start = begun(recorded, BootstrapOptions(camera_height=0.8))[-1].start
     assert start is not None
     assert np.arccos(start.poses[0][2, :3] @ recorded.poses[0][2, :3]) < 0.06
+
+
+def explaining(ground: float, beyond: float) -> PlaneMotion:
+    """A plane with these costs of the points of two thirds of an image, and of the other third."""
+    return PlaneMotion(np.zeros(2), np.eye(2), (), np.repeat([ground, beyond], [20, 10]))
+
+
+def test_planes_are_compared_by_what_both_explain() -> None:
+    """Half of an image fits many planes, so that alone makes none of them likely."""
+    whole, part, other = explaining(0.067, 0.067), explaining(0.064, np.nan), explaining(0.069, 0.071)
+    assert likeliest([part, whole, other]) == [whole, other]
+    before, floor = explaining(0.18, 0.03), explaining(0.107, np.nan)
+    assert likeliest([before, floor]) == [floor]
+    assert likeliest([floor, before]) == [floor]
+
+
+def seen_ahead(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(height, width): level ground to the horizon, and what is far away above it."""
+    tiles = [cv2.GaussianBlur(rng.random((512, 512)).astype(np.float32), (0, 0), 3.0) for _ in range(2)]
+    ground, far = ((tile - tile.mean()) / tile.std() * 0.12 + 0.5 for tile in tiles)
+    v, u = np.mgrid[: CAMERA.height, : CAMERA.width]
+    rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(u.shape)], axis=-1)
+    x, y, z = np.moveaxis(rays @ pose[:3, :3].T, -1, 0)
+    away = pose[2, 3] / np.maximum(-z, 1e-3)
+    ground_at = 150 * (pose[0, 3] + away * x), 150 * (pose[1, 3] + away * y)
+    far_at = 400 * np.arctan2(y, x), 400 * np.arctan2(z, np.hypot(x, y))
+    below, beyond = (
+        cv2.remap(tile, *(at.astype(np.float32) for at in where), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        for tile, where in ((ground, ground_at), (far, far_at))
+    )
+    near = np.clip(2 - away / 2, 0, 1)  # texture that is too fine for its pixels fades away
+    return np.where(z < 0, near * below + (1 - near) * 0.5, beyond).astype(np.float32)
+
+
+def test_a_camera_that_looks_ahead_stands_on_the_ground() -> None:
+    """Ten degrees down: half of the image is far away, like a plane before the camera, which is not the floor."""
+    down = np.radians(10)
+    bootstrap = Bootstrap(CAMERA, BootstrapOptions(camera_height=0.6))
+    for k in range(24):
+        eye = np.array([0.04 * k, 0.003 * k, 0.6])
+        pose = se3.look_at(eye, eye + np.array([np.cos(down), 0.0, -np.sin(down)]))
+        progress = bootstrap.add(np.square(seen_ahead(pose, np.random.default_rng(4)))[..., None])
+        if progress.start is not None:
+            break
+    assert progress.start is not None
+    up = np.array([0.0, -np.cos(down), -np.sin(down)])
+    assert np.arccos(progress.start.poses[0][2, :3] @ up) < 0.03
+    gone = progress.start.poses[-1][:3, 3] - progress.start.poses[0][:3, 3]
+    assert np.linalg.norm(gone) == pytest.approx(0.04 * progress.start.frames[-1], rel=0.05)
 
 
 def test_photographs_that_overlap_by_a_half_will_do(context: Context) -> None:
