@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from glrender.solve.linear import LinearSolver
 from glrender.solve.patch import LocalEquations, Patch, given_around
-from glrender.solve.priors import SmoothnessPrior
+from glrender.solve.slopes import SlopePrior
 from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
@@ -20,10 +20,10 @@ class HeightMemory:
     What is no longer said leaves its rounding behind, 1e-16 of what was known, which is nothing beside the prior.
     """
 
-    def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior) -> None:
-        self._known = prior.add_to(NormalEquations.zeros(*shape, 0), np.zeros((*shape, 1)))
-        self._prior = self._known.height_information
-        self._data = np.zeros(shape)  # the diagonal without the prior
+    def __init__(self, shape: tuple[int, int], prior: SlopePrior) -> None:
+        self._said = NormalEquations.zeros(*shape, 0)
+        self._information = np.zeros(shape)  # its diagonal, side by side
+        self._prior, self._level = prior, prior.on_level_ground(shape)
         self._new = np.ones(shape, bool)
 
     def copy(self) -> "HeightMemory":
@@ -41,15 +41,15 @@ class HeightMemory:
         self._new[said.patch.slices] &= said.equations.height_information == 0
 
     def _count(self, said: LocalEquations, change: np.ufunc, sign: int) -> None:
-        here, known, equations = said.patch.slices, self._known, said.equations
-        for total, part in (
-            (known.stencil.matrix[here], equations.stencil.matrix),
-            (known.vector[here], equations.vector),
-            (self._data[here], equations.height_information),
+        here, total, equations = said.patch.slices, self._said, said.equations
+        for sum_, part in (
+            (total.stencil.matrix[here], equations.stencil.matrix),
+            (total.vector[here], equations.vector),
+            (self._information[here], equations.height_information),
         ):
-            change(total, part, out=total)
-        cost, count = known.cost + sign * equations.cost, known.count + sign * equations.count
-        self._known = replace(known, cost=cost, count=count)
+            change(sum_, part, out=sum_)
+        cost, count = total.cost + sign * equations.cost, total.count + sign * equations.count
+        self._said = replace(total, cost=cost, count=count)
 
     def is_new(self, patch: Patch) -> NDArray[np.bool_]:
         """(rows, cols): the cells of a patch that nothing was said about for good."""
@@ -57,15 +57,15 @@ class HeightMemory:
 
     def information(self, patch: Patch) -> Float64:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
-        return np.maximum(self._data[patch.slices], 0)
+        return np.maximum(self._information[patch.slices], 0)
 
     def exceeds_prior(self, patch: Patch, times: float) -> NDArray[np.bool_]:
-        """(rows, cols): the cells of a patch about which the data say so many times more than the prior."""
-        return np.asarray(self._data[patch.slices] > times * self._prior[patch.slices])
+        """(rows, cols): the cells of a patch about which the data say so many times more than the prior of slopes."""
+        return np.asarray(self._information[patch.slices] > times * self._level[patch.slices])
 
     def equations(self, patch: Patch, heights: Float64) -> NormalEquations:
-        """Of the heights of a patch, those around it being as `heights` (of the grid) has them."""
-        return given_around(self._known, patch, heights)
+        """Of the heights of a patch, linearised at `heights` (of the grid); those around it are as these have them."""
+        return self._prior.added_to(given_around(self._said, patch, heights), patch, heights)
 
     def solved(self, patch: Patch, solver: LinearSolver, heights: Float64) -> Float64:
         """The heights of a patch, moved from `heights` (of the grid) to, or towards, the solution of all equations."""

@@ -43,7 +43,7 @@ from glrender.recycle import Recycler
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.patch import LocalEquations, Patch
-from glrender.solve.priors import SmoothnessPrior
+from glrender.solve.slopes import SlopePrior
 from glrender.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
@@ -57,6 +57,10 @@ class FusionOptions(Weighting):
     slope_sigma: float = 1.0
     """Prior: standard deviation of the slope between neighbouring vertices. 1, that is 45 degrees, hardly
     smooths anything, but keeps cells between sparse measurements from being thrown about by noise."""
+    step_slope: float = np.inf
+    """Prior: the slope from which on neighbours lie beside a step, whose height it no longer matters for. Depths of a
+    few millimetres overrule the prior at steps by themselves; where they scatter by as much as a cell is large, as
+    those from motion do, it would bend a wall of 4 m by half a metre."""
     observed_ratio: float = 5.0
     """A cell counts as observed once the data say this many times more about its height than the prior. Where depths
     are sparse and scatter by as much as a cell is large, as those from motion do, 0.5 keeps most of what 5 leaves out,
@@ -81,6 +85,8 @@ class FusionOptions(Weighting):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_positive("slope_sigma", self.slope_sigma)
+        if not self.step_slope > 0:
+            raise UsageError(f"step_slope: received {self.step_slope!r}, expected a number greater than 0, or inf")
         check_positive("observed_ratio", self.observed_ratio)
         check_positive("intensity_noise", self.intensity_noise)
         check_choice("heights_from", self.heights_from, ("depth", "color", "both"))
@@ -135,7 +141,8 @@ class HeightMapFusion:
         self._heights = np.zeros(self.grid.shape)
         self._seeded = np.zeros(self.grid.shape, bool)
         self._whole = Patch.whole(self.grid.shape)
-        self._memory = HeightMemory(self.grid.shape, SmoothnessPrior(self.options.slope_sigma * self.grid.spacing))
+        slopes = self.options.slope_sigma, self.options.step_slope
+        self._memory = HeightMemory(self.grid.shape, SlopePrior(*(slope * self.grid.spacing for slope in slopes)))
         self._window: deque[_HeldFrame] = deque()
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None

@@ -41,6 +41,8 @@ OBSERVED = 0.001
 """`FusionOptions.observed_ratio` at most: what matched depths leave open, sigma says, and the prior may help to know.
 What more would lose, the notes beside the benchmarks say (glrender/bench/NOTES.md, depth from motion).
 """
+STEP = 1.0
+"""`FusionOptions.step_slope` at most: what windows tell of a wall's two sides is no better than what the prior says."""
 HELD = 12
 """`FusionOptions.window` at least, unless frames come live: edges are first seen from afar, where windows blur them,
 and a robust estimate keeps to where it began. 24 do a little better, for twice the memory."""
@@ -84,7 +86,12 @@ class KeyframeFusion:
         self._placement, self._ground = placement, ground
         self._depth_from_motion = DepthFromMotion(context, sequence.camera)
         window = options.fusion.window if options.realtime else max(options.fusion.window, HELD)
-        fusion = replace(options.fusion, observed_ratio=min(options.fusion.observed_ratio, OBSERVED), window=window)
+        fusion = replace(
+            options.fusion,
+            observed_ratio=min(options.fusion.observed_ratio, OBSERVED),
+            step_slope=min(options.fusion.step_slope, STEP),
+            window=window,
+        )
         self._fusion = HeightMapFusion(
             context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, fusion
         )

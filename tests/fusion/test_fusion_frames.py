@@ -323,6 +323,7 @@ class TestGridArguments:
         ({"color_noise": -1}, "color_noise: received -1, expected a finite number greater than 0"),
         ({"max_depth_slope": np.nan}, "max_depth_slope: received nan"),
         ({"slope_sigma": 0}, "slope_sigma: received 0"),
+        ({"step_slope": np.nan}, "step_slope: received nan, expected a number greater than 0, or inf"),
         ({"observed_ratio": -1}, "observed_ratio: received -1"),
         ({"window": -1}, "window: received -1, expected a whole number of at least 0"),
     ],
