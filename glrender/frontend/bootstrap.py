@@ -248,17 +248,19 @@ class Bootstrap:
         if options.unit_metres is not None:
             return "scale", options.unit_metres / motion.camera_height
         assert self._first is not None
-        origin = self._first.T_odometry_camera
-        if origin is not None:
-            pairs = [
-                (float(np.linalg.norm(T[:3, 3])), float(np.linalg.norm(frame.T_odometry_camera[:3, 3] - origin[:3, 3])))
-                for T, frame in zip(motion.poses, self._others, strict=True)
-                if frame.T_odometry_camera is not None
-            ]
-            squares = sum(seen * seen for seen, _ in pairs)
-            driven = sum(seen * metres for seen, metres in pairs)
-            if squares > 0 and driven > 0:
-                return "odometry", driven / squares
+        covered = [
+            (T[:3, 3], frame.T_odometry_camera[:3, 3])
+            for T, frame in zip((np.eye(4), *motion.poses), (self._first, *self._others), strict=True)
+            if frame.T_odometry_camera is not None
+        ]
+        # From the first frame that odometry covers: it may begin later than the photographs.
+        ways = [
+            [np.linalg.norm(place - first) for place, first in zip(each, covered[0], strict=True)] for each in covered
+        ]
+        squares = sum(float(seen * seen) for seen, _ in ways)
+        driven = sum(float(seen * metres) for seen, metres in ways)
+        if squares > 0 and driven > 0:
+            return "odometry", driven / squares
         return "unknown", 1 / motion.camera_height
 
 
