@@ -148,6 +148,9 @@ class KeyframeFusion:
         """Take a photograph (height, width, 3), linear, as a keyframe, and fuse those that it completes."""
         self.added[entry] = T_world_camera
         distance = self._ground.distance(T_world_camera, self._placement.T_world_map)
+        if distance <= 0:
+            self._skipped.append(Skipped(entry.index, entry.name, "its pose is below the ground, and so a wrong one"))
+            return
         keyframe = PosedPhotograph(entry, image, Photograph(intensity(image), T_world_camera), distance)
         start = perf_counter()
         finished = list(self._depths.add(keyframe))

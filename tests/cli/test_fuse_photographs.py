@@ -57,6 +57,16 @@ def judged(capsys: pytest.CaptureFixture[str], sequence: Path, out: Path, *optio
     return result
 
 
+def test_a_photograph_whose_pose_is_below_the_ground_is_left_out(flight: Path, tmp_path: Path) -> None:
+    given = read_trajectory(flight / "groundtruth.txt")
+    poses = given.poses.copy()
+    poses[6, 2, 3] = -0.5
+    write_trajectory(tmp_path / "poses.txt", Trajectory(given.times, poses))
+    report = fused(flight, tmp_path / "out", "--trajectory", str(tmp_path / "poses.txt"))
+    skipped = {each["index"]: each["reason"] for each in report["frames_skipped"]}
+    assert skipped == {6: "its pose is below the ground, and so a wrong one"}
+
+
 def test_photographs_with_poses_become_a_map(flight: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = fused(flight, tmp_path / "map")
     assert {path.name for path in (tmp_path / "map").iterdir()} == set(FILES)
