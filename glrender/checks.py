@@ -49,7 +49,7 @@ def check_array(
 def check_positive(name: str, value: float) -> float:
     """Return `value` as a float if it is finite and greater than zero, and a size that something may have."""
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name}: received {value!r}, expected a number greater than 0") from None
     if not (math.isfinite(number) and number > 0):

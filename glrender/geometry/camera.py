@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_array, check_positive
+from glrender.checks import LARGEST, check_array, check_positive
 from glrender.errors import InputError
 
 MOST_PIXELS = 2**31 - 1
@@ -46,8 +46,10 @@ class Camera:
         for name in ("fx", "fy"):
             object.__setattr__(self, name, check_positive(f"camera {name}", getattr(self, name)))
         for name in ("cx", "cy"):
-            centre = check_array(f"camera {name}", getattr(self, name), (), finite=True)
-            object.__setattr__(self, name, float(centre))
+            centre = float(check_array(f"camera {name}", getattr(self, name), (), finite=True))
+            if abs(centre) > LARGEST:
+                raise InputError(f"camera {name}: received {centre:g}, expected at most {LARGEST:g}, whatever its sign")
+            object.__setattr__(self, name, centre)
         if self.distortion is not None:
             lens = check_array("camera distortion", self.distortion, (None,), finite=True)
             if len(lens) not in (4, 5, 8):

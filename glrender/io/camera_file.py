@@ -104,8 +104,10 @@ def _load(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a camera.yaml with {', '.join(REQUIRED)}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read: {error}; expected UTF-8, save it as that") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 

@@ -21,8 +21,10 @@ def data_lines(path: Path) -> Iterator[tuple[int, str]]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read as text: {error}; expected UTF-8, save it as that") from None
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):

@@ -251,11 +251,9 @@ def open_sequence(
         )
         raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
     cameras = read_camera(folder / "camera.yaml")
-    present = {kind: [line for line in lines if line.path.is_file()] for kind, lines in listed.items()}
-    missing = {
-        kind: tuple(Skipped(line.index, line.name, "no such file") for line in lines if line not in present[kind])
-        for kind, lines in listed.items()
-    }
+    parted = {kind: _usable(lines) for kind, lines in listed.items()}
+    present = {kind: usable for kind, (usable, _) in parted.items()}
+    missing = {kind: others for kind, (_, others) in parted.items()}
     for kind, lines in present.items():
         if not lines:
             raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
@@ -319,17 +317,30 @@ def read_list(path: Path) -> list[ListedImage]:
     """The lines of `rgb.txt` or `depth.txt`; InputError if one is malformed or there is none."""
     lines: list[ListedImage] = []
     for number, text in data_lines(path):
-        time, _, name = text.partition(" ")
+        time, *names = text.split(maxsplit=1)
+        name = "".join(names)
         try:
             seconds = float(time)
         except ValueError:
             seconds = math.nan
-        if not math.isfinite(seconds) or not name.strip():
+        if not math.isfinite(seconds) or not name:
             raise InputError(f"{path}:{number}: received {text!r}, expected: timestamp file")
-        lines.append(ListedImage(len(lines), seconds, name.strip(), path.parent / name.strip()))
+        lines.append(ListedImage(len(lines), seconds, name, path.parent / name))
     if not lines:
         raise InputError(f"{path}: names no image; expected lines of: timestamp file")
     return lines
+
+
+def _usable(lines: list[ListedImage]) -> tuple[list[ListedImage], tuple[Skipped, ...]]:
+    """The images that are there, each once, and what is wrong with the other lines."""
+    usable: dict[tuple[float, Path], ListedImage] = {}
+    others: list[Skipped] = []
+    for line in lines:
+        if not line.path.is_file():
+            others.append(Skipped(line.index, line.name, "no such file"))
+        elif usable.setdefault((line.time, line.path), line) is not line:  # measured once, however often it is listed
+            others.append(Skipped(line.index, line.name, "listed on an earlier line"))
+    return list(usable.values()), tuple(others)
 
 
 def _frames(folder: Path, present: dict[str, list[ListedImage]]) -> tuple[FrameEntry, ...]:

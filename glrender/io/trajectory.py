@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_array, check_pose
+from glrender.checks import LARGEST, check_array, check_pose
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.io.files import data_lines, write_bytes
@@ -141,9 +141,12 @@ def read_pose(path: str | Path) -> NDArray[np.float64]:
 def make_pose(where: str, translation: ArrayLike, quaternion: ArrayLike, columns: str) -> NDArray[np.float64]:
     """T_a_b (4, 4) of a translation (3,) and a quaternion (x, y, z, w), both as a file has them.
 
-    A quaternion that is not of unit length, to two decimals, raises InputError with `where` it stands and the
-    `columns` that were expected there.
+    A quaternion that is not of unit length, to two decimals, or a place that is nowhere raises InputError with `where`
+    it stands and the `columns` that were expected there.
     """
+    farthest = float(np.abs(np.asarray(translation, np.float64)).max())
+    if farthest > LARGEST:
+        raise InputError(f"{where}: {farthest:g} m away, expected at most {LARGEST:g}; the columns are {columns}")
     length = float(np.linalg.norm(np.asarray(quaternion, np.float64)))
     if not abs(length - 1) <= UNIT_TOLERANCE:
         raise InputError(f"{where}: quaternion of length {length:.3g}, expected 1; the columns are {columns}")

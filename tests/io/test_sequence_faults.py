@@ -40,6 +40,22 @@ def test_missing_images_are_skipped_counted_and_named(small_sequence):
     assert [entry.index for entry in sequence.frames if entry.color_path is None] == [4]
 
 
+def test_a_line_that_is_there_twice_counts_once(small_sequence):
+    path = small_sequence / "depth.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[-1], lines[-2]]))
+    sequence = open_sequence(small_sequence)
+    assert [entry.index for entry in sequence.frames] == [0, 1, 2, 3, 4, 5]
+    assert [(p.index, p.reason) for p in sequence.problems] == [(k, "listed on an earlier line") for k in (6, 7)]
+
+
+def test_columns_may_be_parted_by_tabs_and_names_have_spaces(small_sequence):
+    (small_sequence / "depth").rename(small_sequence / "depth images")
+    path = small_sequence / "depth.txt"
+    path.write_text(path.read_text().replace(" depth/", "\t depth images/"))
+    assert len(open_sequence(small_sequence).frames) == 6
+
+
 @pytest.mark.parametrize("kind", ["rgb", "depth"])
 def test_a_list_of_which_no_image_is_there(small_sequence, kind):
     (small_sequence / kind).rename(small_sequence / "elsewhere")

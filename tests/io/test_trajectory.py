@@ -99,6 +99,7 @@ def test_lines_in_another_order_and_repeated_ones_are_fine(write):
     [
         ("3 nan 0 0 0 0 0 1", "finite numbers"),
         ("3 0 0 inf 0 0 0 1", "finite numbers"),
+        ("3 0 1e308 0 0 0 0 1", "1e+308 m away, expected at most 1e+12"),
         ("nan 0 0 0 0 0 0 1", "finite numbers"),
         ("3 0 0 0 0 0 0 0", "quaternion of length 0, expected 1"),
         ("3 0 0 0 1 2 3 4", "quaternion of length 5.48, expected 1"),
