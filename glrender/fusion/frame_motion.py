@@ -27,6 +27,7 @@ _FEWEST = 3  # frames that a variance and a correlation can be told from
 _MOST_CORRELATED = 0.99
 _DECISIVE = 5.0  # gain in log likelihood: Kass and Raftery, *Bayes Factors*, JASA 1995
 _DRIFTING = 0.5  # correlation from which on a process does not say how far it will go: it may not have been there yet
+_LEAST = 1e-9  # metres: what frames of one ideal plane differ by is nothing, and cannot be divided by
 _HELD = 1e18  # precision of what is known to be 0
 _MOST_ITERATIONS, _CONVERGED = 200, 1e-3
 _TAIL = 3.0  # misfits beyond as many sigma are of things that moved or were seen past an edge: Cauchy's weights
@@ -120,7 +121,7 @@ class FrameMotion:
         lift = [float(np.sqrt(np.mean(np.square(columns[compared][:, group])))) or 1.0 for group in members]
         # By how much frames differ about the mean of each block, whatever strays; from below, strays stay strays.
         fit = replace(self, trust=compared.astype(np.float64) if trust is None else trust)
-        scale = max(SIGMA_PER_MEDIAN * float(np.median(np.abs(rise - fit._means(rise))[compared])), 1e-9)
+        scale = max(SIGMA_PER_MEDIAN * float(np.median(np.abs(rise - fit._means(rise))[compared])), _LEAST)
         fit = replace(fit, kinds=tuple(Process(scale / 4 / each, 0.5) for each in lift), misfit_sigma=scale)
         nothing = np.zeros((*compared.shape, 0))
         for _ in range(_MOST_ITERATIONS):
@@ -138,7 +139,7 @@ class FrameMotion:
             excess = np.sum(fit.weight * np.square(left)) / max(freedom, 1.0)
             if trust is None:
                 excess /= _KEPT
-            before, misfit = fit, fit.misfit_sigma * float(np.sqrt(excess))
+            before, misfit = fit, max(fit.misfit_sigma * float(np.sqrt(excess)), _LEAST)
             fit = replace(fit, kinds=kinds, misfit_sigma=misfit)
             if trust is None:
                 variance = before.misfit_sigma**2 + _divided(1.0, self.opinions.compared)

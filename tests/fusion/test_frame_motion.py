@@ -63,6 +63,13 @@ def test_frames_that_agree_are_not_said_to_move(misfit: float, seed: int) -> Non
     assert [process.sigma for process in motion.kinds] == [0.0, 0.0]
 
 
+def test_frames_that_agree_to_the_last_bit_are_not_said_to_move() -> None:
+    opinions, lift = drawn(Process(0.0), Process(0.0), 0.0, 0)
+    motion = FrameMotion.fit(replace(opinions, rise=np.zeros_like(opinions.rise)), lift, KIND)
+    assert [process.sigma for process in motion.kinds] == [0.0, 0.0]
+    assert motion.misfit_sigma < 1e-6
+
+
 def test_strays_hardly_matter() -> None:
     opinions, lift = drawn(Process(0.004), Process(0.002), 0.001, 3)
     clean = FrameMotion.fit(opinions, lift, KIND)
