@@ -20,6 +20,7 @@ from scipy.sparse.linalg import SuperLU
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors, ground_errors
+from glrender.frontend.mount import mount_evidence
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, SHARED, PointTerm, Views, point_term, rho
 from glrender.frontend.pose_blocks import assembled, factored
@@ -34,9 +35,10 @@ Float64 = NDArray[np.float64]
 LEAST_SIGMA = 0.05
 """Pixels: no corner is found again better."""
 MOST_STEPS = 30
+_HELD = 1e12  # information of a mount that there is not
 _READOUT = 0.03  # seconds that a shutter may take from the first row to the last, unless photographs tell better
 _RADIAL = 0.03  # of k1, the same
-_SETTLED = 1e-4  # of the cost: a smaller gain is none
+_SETTLED = 1e-4  # of the cost: a smaller gain is none, by a step that nothing holds back
 _DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that from which nothing leads on
 
 
@@ -48,11 +50,16 @@ class PosePrior:
     """(N, 4, 4) T_world_camera, as given."""
     information: Float64
     """(N, 6, 6) of each one's own twist in its camera frame."""
-    mount: Float64
-    """(6, 6) information of the twist that they share."""
+    mount: Float64 | None
+    """(6, 6) information of the twist that they share; None: there is none."""
     free: bool = False
     """Whether place, direction and scale of all poses together are what they are, as of poses that were tracked from
     nothing, rather than known as well as the poses."""
+
+    @property
+    def of_mount(self) -> Float64:
+        """(6, 6) information of the shared twist, also where it is 0."""
+        return _HELD * np.eye(6) if self.mount is None else self.mount
 
     def off(self, state: "BundleState") -> Float64:
         """(N, 6): each pose's own error, a twist."""
@@ -63,7 +70,7 @@ class PosePrior:
         """Half the squares, over their variances."""
         off = self.off(state)
         own = np.einsum("ni,nij,nj->", off, self.information, off)
-        return 0.5 * float(own + state.mount @ self.mount @ state.mount)
+        return 0.5 * float(own + state.mount @ self.of_mount @ state.mount)
 
     def strain(self, state: "BundleState") -> float:
         """How many standard deviations the poses are off by: places, directions or mount, whichever is off by most.
@@ -71,7 +78,7 @@ class PosePrior:
         Root mean squares over poses and axes; about 1 at most where the prior is right.
         """
         squares = np.square(self.off(state)) * np.einsum("nii->ni", self.information)
-        mount = np.square(state.mount) * self.mount.diagonal()
+        mount = np.square(state.mount) * self.of_mount.diagonal()
         return float(np.sqrt(max(part.mean() for part in (squares[:, :3], squares[:, 3:], mount[:3], mount[3:]))))
 
     def told_sigma(self, state: "BundleState", covariances: Float64) -> tuple[float, float]:
@@ -122,6 +129,8 @@ class Adjusted:
     """How well the given poses were said to be known, see `PosePrior.strain`."""
     given_sigma: tuple[float, float]
     """Metres and radians: how well they are known, see `PosePrior.told_sigma`."""
+    mount_evidence: float | None
+    """How much more likely a mount would make them, see `glrender.frontend.mount`; None where there is one."""
     converged: bool
 
 
@@ -149,9 +158,10 @@ def adjust(
                 better = moved
                 break
             damping *= 10
-        state = better
+        stuck, state = better is state, better
         damping = max(damping / 10, least)
-        if gain < _SETTLED * before:
+        # What hardly changes the cost, as a mount does, moves by next to nothing while it is damped.
+        if gain < _SETTLED * before and (stuck or damping == least):
             converged = True
             break
     problem.weigh(state)
@@ -169,6 +179,7 @@ def adjust(
         *problem.camera_errors(terms, factor, state),
         prior.strain(state),
         prior.told_sigma(state, ground.poses),
+        None if prior.mount is not None else problem.mount_evidence(factor, state),
         converged,
     )
 
@@ -222,7 +233,7 @@ class _Bundle:
         N = len(information)
         blocks = {(k, k): information[k].copy() for k in range(N)}
         blocks |= {place: -information[k] for k in range(N) for place in ((k, N), (N, k))}
-        blocks[N, N] = information.sum(axis=0) + self._prior.mount
+        blocks[N, N] = information.sum(axis=0) + self._prior.of_mount
         for term in terms:
             for a, i in enumerate(term.who):
                 for b, j in enumerate(term.who):
@@ -232,7 +243,7 @@ class _Bundle:
 
     def vector(self, terms: list[PointTerm], state: BundleState) -> Float64:
         pull = np.einsum("nij,nj->ni", self._prior.information, self._prior.off(state))
-        vector = np.vstack([-pull, pull.sum(axis=0) - self._prior.mount @ state.mount])
+        vector = np.vstack([-pull, pull.sum(axis=0) - self._prior.of_mount @ state.mount])
         for term in terms:
             vector[list(term.who)] += term.vector[:-SHARED].reshape(-1, 6)
         return vector.ravel()
@@ -252,6 +263,13 @@ class _Bundle:
             by = (state.poses[each.anchor, :3, :3] @ by.reshape(3, -1)).T
             found.append(by.T @ factor.solve(by))
         return np.asarray(np.mean(found, axis=0))
+
+    def mount_evidence(self, factor: SuperLU, state: BundleState) -> float:
+        """How much more likely a mount would make all this; `factor` is of the equations that hold it at 0."""
+        information = self._prior.information
+        across = np.vstack([*information, np.zeros((6, 6))])
+        followed = factor.solve(across)[:-6].reshape(-1, 6, 6)
+        return mount_evidence(information, self._prior.off(state), followed)
 
     def camera_errors(
         self, terms: list[PointTerm], factor: SuperLU, state: BundleState

@@ -19,6 +19,7 @@ from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
 from glrender.frontend.camera_rates import camera_rates
+from glrender.frontend.mount import BY_HAND, DECISIVE
 from glrender.frontend.point_matches import Corners, match
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
@@ -26,8 +27,6 @@ from glrender.geometry.row_motion import RowMotion
 Float64 = NDArray[np.float64]
 
 _FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
-_MOUNT = (0.02, 0.05)  # metres and radians: how well a camera's place on what carries it is known by hand
-_FIRM = (1e-6, 1e-6)  # of a camera whose own poses are refined
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +54,17 @@ class RefinedPoses:
     def poses(self) -> Float64:
         """(N, 4, 4) T_world_camera."""
         return self.rounds[-1].state.poses
+
+    @property
+    def mounted(self) -> bool:
+        """Whether the camera may sit otherwise on what the poses are of."""
+        return self.rounds[-1].mount_evidence is None
+
+    @property
+    def asks_for_mount(self) -> bool:
+        """Whether it must, though it was not allowed to."""
+        evidence = self.rounds[-1].mount_evidence
+        return evidence is not None and evidence > DECISIVE
 
     def over_planes(self, photographs: Sequence[Corners]) -> "RefinedPoses":
         """The same, to go on from with photographs that were read otherwise: their corners lie on the planes."""
@@ -101,7 +111,7 @@ def refine_poses(
     prior = PosePrior(
         given,
         np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)]),
-        np.diag(1 / np.square(np.repeat(_MOUNT if mounted else _FIRM, 3))),
+        np.diag(1 / np.square(np.repeat(BY_HAND, 3))) if mounted else None,
         free,
     )
     camera = camera.without_distortion()

@@ -61,8 +61,9 @@ def refine_start(
     """The photographs' poses at which they agree, see `glrender.frontend.refine_poses`, by the keyframes' corners.
 
     What `pose_sigma` says of them, if it says anything, is all that they are off by; else photographs tell by how much
-    each is, the camera may sit otherwise on its carrier, too, and their clock may be off, unless `options` or depth
-    images say by how much. InputError if fewer than two of the photographs can be read.
+    each is, the camera sits otherwise on its carrier, too, where the poses ask for it (`glrender.frontend.mount`), and
+    their clock may be off, unless `options` or depth images say by how much. InputError if fewer than two of the
+    photographs can be read.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
     raw = np.stack([poses[entry.index] for entry in entries])
@@ -73,18 +74,20 @@ def refine_start(
     else:
         most = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
     times = np.array([entry.time for entry in entries])
-    mounted = said is None
     alone = all(entry.depth_path is None for entry in entries)
-    has_clock = mounted and options.time_offset is None and alone
+    has_clock = said is None and options.time_offset is None and alone
     trajectory = sequence.trajectory
     assert trajectory is not None
 
     def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
-        prior = np.array(most)
+        prior, mounted = np.array(most), False
         if said is None and before is not None:
+            mounted = before.mounted or before.asks_for_mount
             # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
-            prior = np.clip(before.rounds[-1].given_sigma, _LEAST * prior, prior)
+            # Beside a mount they are off by no more than without one, but hardly tell by how much.
+            highest = before.prior_sigma[0] if before.mounted else prior
+            prior = np.clip(before.rounds[-1].given_sigma, _LEAST * prior, highest)
         return refine_poses(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )
@@ -95,7 +98,7 @@ def refine_start(
             return True
         taken = refined.prior_sigma[0]
         told = np.maximum(refined.rounds[-1].given_sigma, _LEAST * np.array(most))
-        return bool((told >= _SETTLED * taken).all())
+        return bool((told >= _SETTLED * taken).all()) and not refined.asks_for_mount
 
     settled = refine_in_turns(
         sequence,
@@ -116,7 +119,7 @@ def refine_start(
     if has_clock:
         beyond = sum(not trajectory.covers(time + settled.clock.applied) for time in times)
         description |= _describe_clock(settled.clock, settled.asked_for, beyond)
-    elif options.time_offset is None and not mounted:
+    elif options.time_offset is None and said is not None:
         description["time_offset_from"] = "kept at 0: what is said of the poses' errors is all that they are off by"
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
@@ -176,7 +179,7 @@ def describe_refinement(settled: Settled, unread: tuple[str, ...]) -> dict[str, 
             "strain": last.strain,
             "sigma_rms": {"metres": _rms(last.ground.poses[:, :3, :3]), "radians": _rms(last.ground.poses[:, 3:, 3:])},
             "matches_err_together": last.ground.inflation,
-            "mount": last.state.mount,
+            "mount": last.state.mount if refined.mounted else None,
             "focal_length": {
                 "share_missing": last.focal_error.share,
                 "sigma": last.focal_error.sigma,

@@ -101,7 +101,8 @@ class TestScale:
                 AS_SAID,
                 0.0,
                 (1e-6, 1e-6),
-                True,
+                mount_evidence=0.0,
+                converged=True,
             )
             return RefinedPoses(
                 (said,), np.ones((count, 2)), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ()

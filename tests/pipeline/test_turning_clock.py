@@ -109,7 +109,7 @@ def adjusted(poses: np.ndarray) -> RefinedPoses:
     nothing = csr_array((0, 6 * count))
     ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
     told = FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), AS_SAID
-    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, *told, 0.0, (1.0, 1.0), True)
+    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, *told, 0.0, (1.0, 1.0), 0.0, True)
     return RefinedPoses((said,), np.ones((count, 2)), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 
 

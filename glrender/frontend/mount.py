@@ -1,0 +1,43 @@
+"""Whether a camera sits otherwise on what its poses are of than was said.
+
+All given poses are then off by one twist in the camera's axes, and look as if each had an error of its own that goes
+with how the camera moves. Over a short way that is next to nothing, and a twist that is estimated nevertheless takes
+the noise of the poses for itself: a camera 3 mm off came out 17 mm off. So there is none unless the poses ask for it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+BY_HAND = (0.02, 0.05)
+"""Metres and radians: how well a camera's place on what carries it is known by hand, along and about each axis."""
+DECISIVE = 3.0
+"""Gain in log likelihood from which on there is one: strong evidence (Kass and Raftery, *Bayes Factors*, 1995)."""
+_MOST_LASTING = 0.99  # correlation of errors from one photograph to the next
+
+
+def mount_evidence(information: Float64, off: Float64, followed: Float64) -> float:
+    """The gain in log likelihood by a mount, known `BY_HAND`, where an adjustment without one has left N poses.
+
+    `information` (N, 6, 6) is that of each given pose, `off` (N, 6) by what they came out to be off, twists, and
+    `followed` (N, 6, 6) the share of a mount that each pose would take up, if all given ones were off by it. What
+    poses have wrong may last for some photographs, and then is worth that many fewer: how many is told by what is left
+    beside the mount.
+    """
+    held = np.eye(6) - followed
+    told, pull = (information @ held).sum(axis=0), np.einsum("nij,nj->i", information, off)
+    known = np.diag(1 / np.square(np.repeat(BY_HAND, 3)))
+    left = off - held @ np.linalg.solve(told + known, pull)
+    alike = 1 / _lasting(information, left)
+    told, pull = alike * told + known, alike * pull
+    return 0.5 * float(pull @ np.linalg.solve(told, pull) + np.linalg.slogdet(known)[1] - np.linalg.slogdet(told)[1])
+
+
+def _lasting(information: Float64, left: Float64) -> float:
+    """By how much more a sum of errors varies than if they were independent: those of a Gauss-Markov process."""
+    scaled = left * np.sqrt(np.einsum("nii->ni", information))
+    scaled = scaled - scaled.mean(axis=0)
+    products, squares = float((scaled[1:] * scaled[:-1]).sum()), float(np.square(scaled).sum())
+    correlation = np.clip(products / squares, 0.0, _MOST_LASTING) if squares else 0.0
+    return float((1 + correlation) / (1 - correlation))
