@@ -101,8 +101,9 @@ class FuseOptions:
     refine_poses: bool = False
     """Refine the poses first, those of depth images too, by points that photographs have in common. --pose-sigma says
     how far they are off, else the photographs, up to 0.02 of the camera's distance to the ground and 0.6 degrees, and
-    that the camera may sit otherwise on its carrier. A lens of the photographs whose k1 is another one is told as well,
-    and undone in them. With --use color, tracked poses always are refined, but for --realtime."""
+    whether the camera sits otherwise on its carrier. A lens of the photographs whose k1 is another one is told as well,
+    and undone in them. Poses by which depth images agree worse are not taken. With --use color, tracked poses always
+    are refined, but for --realtime."""
     height_range: Annotated[
         tuple[float, float] | None, option("LOW HIGH", "around the level on which most photographs agree")
     ] = None

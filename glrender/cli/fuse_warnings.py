@@ -31,6 +31,13 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
             "trajectory this camera's (--T-base-camera of convert), and its clock right (--time-offset)? --pose-sigma "
             "says how rough it is"
         )
+    spread = refinement.get("depth_spread")
+    if spread is not None and spread.refined_are_worse:
+        yield (
+            "the poses are kept as given: by what photographs make of them, the depths of level ground scatter by "
+            f"{1e3 * spread.refined:.1f} instead of {1e3 * spread.given:.1f} mm. Check that nothing has stabilised the "
+            "photographs, and camera.yaml"
+        )
     share = report.get("depth_from_motion", {}).get("shares", {}).get("inconsistent", 0.0)
     if share > _CONTRADICTED:
         hint = "" if refinement else ", and try --refine-poses"

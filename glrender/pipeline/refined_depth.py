@@ -12,6 +12,7 @@ from glrender.fusion.displacement import Displacement
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.trajectory import Trajectory
+from glrender.pipeline.depth_verdict import compare_by_depth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, describe_options, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.photographs import start_photographs
@@ -43,8 +44,10 @@ def fuse_refined_depth(
 ) -> FinishedMap:
     """Refine the poses, then fuse the frames; arguments, interruptions and what is returned as of `fuse_sequence`.
 
-    All photographs of the time of the chosen frames are used, also those of frames that are left out. Raises InputError
-    where there are no photographs, where they show too little of each other, and what `fuse_sequence` raises.
+    All photographs of the time of the chosen frames are used, also those of frames that are left out. Where the depth
+    images agree worse by the poses that come of it, see `glrender.pipeline.depth_verdict`, the given ones are kept.
+    Raises InputError where there are no photographs, where they show too little of each other, and what `fuse_sequence`
+    raises.
     """
     offset = options.time_offset or 0.0
     posed, _ = sequence.with_poses(sequence.select(options.frames), offset)
@@ -58,22 +61,28 @@ def fuse_refined_depth(
     )
     inside = replace(options, T_world_map=placed.T_world_map)
     refined = refine_by_photographs(context, sequence, inside)
+    verdict = compare_by_depth(sequence, posed, refined.trajectory, placed.T_world_map, options.time_offset)
+    better = not verdict.refined_are_worse
+    description = refined.description["pose_refinement"] | {"depth_spread": verdict}
+    trajectory = refined.trajectory if better else sequence.trajectory
+    # By how much refined poses still disagree is for fusion to find: what was said of the given ones does not hold.
+    pose_sigma = None if better else options.fusion.pose_sigma
 
     def complete(finished: FinishedMap) -> FinishedMap:
-        report: dict[str, Any] = {**finished.report, **refined.description}
+        report: dict[str, Any] = {**finished.report, "pose_refinement": description}
+        report["poses_from"] = "refined" if better else "given"
         report["options"] = describe_options(sequence, options)
         frame_source = placed.description["T_world_map_from"]
         report["placement"] = {**report["placement"], "T_world_map_from": frame_source}
-        return replace(finished, trajectory=refined.trajectory, report=report)
+        return replace(finished, trajectory=trajectory if better else None, report=report)
 
     finished = fuse_sequence(
         context,
-        replace(sequence, trajectory=refined.trajectory),
-        # By how much the poses still disagree is for fusion to find: what was said of the given ones does not hold.
-        replace(inside, motion=MotionOptions(), fusion=replace(options.fusion, pose_sigma=None)),
+        replace(sequence, trajectory=trajectory),
+        replace(inside, motion=MotionOptions(), fusion=replace(options.fusion, pose_sigma=pose_sigma)),
         advance,
         lambda finished: keep(complete(finished)),
-        displacement=refined.displacement,
+        displacement=refined.displacement if better else None,
     )
     return complete(finished)
 

@@ -4,9 +4,12 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
+from glrender.cli.fuse_warnings import warnings_of
 from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
 from glrender.errors import InputError, UsageError
 from glrender.fusion.heightmap import FusionOptions
@@ -92,6 +95,8 @@ def test_frames_turn_as_they_did(drive: Sequence, noisy: Sequence, refined: Fini
 def test_what_the_report_says(drive: Sequence, refined: FinishedMap) -> None:
     report = refined.report
     assert report["poses_from"] == "refined"
+    assert report["pose_refinement"]["depth_spread"].refined < report["pose_refinement"]["depth_spread"].given
+    assert not [text for text in warnings_of(report) if "kept as given" in text]
     assert report["frames_used"] == FRAMES // 2
     assert report["camera"]["fx"] == drive.camera.fx
     assert report["placement"]["T_world_map_from"].startswith("the world's: the dominant plane is level")
@@ -140,3 +145,62 @@ def test_without_photographs(context: Context, drive: Sequence, tmp_path: Path) 
         (alone / name).symlink_to(drive.folder / name)
     with pytest.raises(InputError, match=r"no rgb\.txt, whose images are asked for"):
         fuse_refined_depth(context, open_sequence(alone), OPTIONS)
+
+
+def with_poses(drive: Sequence, sigma: tuple[float, float], mount: np.ndarray) -> Sequence:
+    """Poses that are off by errors that last for some frames, and by what all of them have wrong alike."""
+    assert drive.trajectory is not None
+    independent = np.random.default_rng(8).normal(size=(FRAMES, 6))
+    off = np.repeat(sigma, 3) * lfilter([0.6], [1, -0.8], independent, axis=0)
+    poses = np.stack([T @ se3.exp(xi) @ se3.exp(mount) for T, xi in zip(drive.trajectory.poses, off, strict=True)])
+    return replace(drive, trajectory=Trajectory(drive.trajectory.times, poses))
+
+
+def mean_off(drive: Sequence, finished: FinishedMap) -> np.ndarray:
+    """(6,): what all poses have wrong alike, a twist."""
+    assert drive.trajectory is not None
+    assert finished.trajectory is not None
+    pairs = zip(drive.trajectory.poses, finished.trajectory.poses, strict=False)
+    return np.mean([se3.log(se3.inverse(true) @ found) for true, found in pairs], axis=0)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.05])
+def test_the_camera_sits_otherwise_on_its_carrier_only_where_the_poses_ask_for_it(
+    context: Context, drive: Sequence, tilt: float
+) -> None:
+    given = with_poses(drive, (0.002, 0.002), np.array([0, 0, 0, tilt, -tilt, 0]))
+    finished = fuse_refined_depth(context, given, replace(OPTIONS, fusion=FusionOptions()))
+    mount, off = finished.report["pose_refinement"]["mount"], mean_off(drive, finished)
+    if tilt:
+        np.testing.assert_allclose(mount[3:], (tilt, -tilt, 0), atol=0.01)
+        assert np.abs(off[3:]).max() < 0.01
+    else:
+        assert mount is None
+        # That of the noise in the poses: a mount would have taken it for itself, and tell 15 mm of sigma.
+        assert np.abs(off[:3]).max() < 0.002
+        assert finished.report["median_sigma"] < 0.004
+
+
+@pytest.fixture(scope="module")
+def stabilised(drive: Sequence, tmp_path_factory: pytest.TempPathFactory) -> Sequence:
+    """Photographs that are shifted by up to six pixels, as a phone does it that holds the picture still."""
+    folder = tmp_path_factory.mktemp("stabilised") / "drive"
+    shutil.copytree(drive.folder, folder)
+    for k, path in enumerate(sorted((folder / "rgb").iterdir())):
+        picture = cv2.imread(str(path))
+        assert picture is not None
+        shifted = np.float32([[1, 0, 6 * np.sin(0.7 * k)], [0, 1, 6 * np.cos(0.5 * k)]])
+        cv2.imwrite(str(path), cv2.warpAffine(picture, shifted, None, borderMode=cv2.BORDER_REFLECT))
+    return open_sequence(folder)
+
+
+def test_poses_by_which_depth_images_agree_worse_are_not_taken(context: Context, stabilised: Sequence) -> None:
+    options = replace(OPTIONS, fusion=FusionOptions())
+    finished, given = fuse_refined_depth(context, stabilised, options), fuse_sequence(context, stabilised, options)
+    report = finished.report
+    assert report["pose_refinement"]["depth_spread"].refined > 1.5 * report["pose_refinement"]["depth_spread"].given
+    assert report["poses_from"] == "given"
+    assert "trajectory.txt" not in finished.files
+    np.testing.assert_array_equal(finished.surface.heights, given.surface.heights)
+    np.testing.assert_array_equal(finished.surface.sigma, given.surface.sigma)
+    assert [text for text in warnings_of(report) if "kept as given" in text]
