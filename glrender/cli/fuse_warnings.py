@@ -1,6 +1,7 @@
 """What `glrender fuse` warns of: results that are there, and are probably wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import degrees
 from statistics import median
 from typing import Any
 
@@ -12,6 +13,9 @@ _SCATTERED = 10.0
 """Times the noise of a depth, by which depths lie off the map: 1 to 4 for poses that are off by some millimetres."""
 _LOST = 0.1
 """Of the frames, those that may have no pose: single ones are of no use in any recording."""
+_ASKEW = 1.2
+"""Degrees by which frames are tilted against each other: 0.2 to 0.8 where poses are the camera's, 1.8 to 3.3 where they
+are those of another recording of about the same way."""
 _UPRIGHT = 2 / 3
 """Of the depths, those that say nothing of the map: of a floor next to none, of a room a half and more."""
 
@@ -20,7 +24,7 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
     """In words, what the report of a finished map gives reason to doubt."""
     yield from _about_tracking(report.get("tracking"))
     if "depth_from_motion" not in report:
-        yield from _about_depths(report.get("residuals", {}).get("frames", ()))
+        yield from _about_depths(report.get("residuals", {}).get("frames", ()), report.get("shared_errors"))
     refinement = report.get("pose_refinement", {})
     strained = report.get("poses_from") == "refined" and refinement["strain"] > _STRAINED
     if strained:
@@ -72,8 +76,8 @@ def _about_tracking(tracking: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"the camera was lost on the way: {lost} of {all_of_them} frames have no pose. {hint}"
 
 
-def _about_depths(frames: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a sensor's depths say of the map; `frames` are those of the report's residuals."""
+def _about_depths(frames: Sequence[Mapping[str, Any]], shared: Mapping[str, Any] | None) -> Iterator[str]:
+    """What a sensor's depths say of the map; `frames` are those of the report's residuals, `shared` its errors."""
     measured = sum(frame["measured"] for frame in frames)
     if not measured:
         return
@@ -84,10 +88,14 @@ def _about_depths(frames: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             "edges or below something, or far off it. A height map holds one height a cell, seen from above; of open "
             "ground, check the poses, their clock (--time-offset) and the camera (--calibrate)"
         )
-    elif scale > _SCATTERED:
+        return
+    check = (
+        "the map may be wrong. Check that the trajectory is this recording's, its clock (--time-offset), the camera "
+        "(--calibrate), and whether the map's z points up (--T-world-map)"
+    )
+    shift, tilt = (0.0, 0.0) if shared is None else (shared["shift"].sigma, degrees(shared["tilt"].sigma))
+    if scale > _SCATTERED:
         off = median(frame["median_abs_residual"] for frame in frames if frame["measured"])
-        yield (
-            f"depths lie off the map by {scale:.0f} times their noise ({1e3 * off:.0f} mm, median): the map may be "
-            "wrong. Check the poses and their clock (--time-offset), the camera (--calibrate), and whether the map's z "
-            "points up (--T-world-map)"
-        )
+        yield f"depths lie off the map by {scale:.0f} times their noise ({1e3 * off:.0f} mm, median): {check}"
+    elif tilt > _ASKEW:
+        yield f"frames disagree as wholes by {1e3 * shift:.0f} mm and {tilt:.1f} degrees: {check}"

@@ -1,11 +1,21 @@
 """What a finished map gives reason to doubt."""
 
+import math
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from glrender.cli.fuse_warnings import warnings_of
+from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
+from glrender.fusion.frame_motion import Process
+from glrender.gl.context import Context
+from glrender.io.sequence import Sequence, open_sequence
+from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.simulate.recording import record
 
 CAMERA = {"camera": {"fx": 500.0}}
 RIGHT = {"share_missing": 0.0, "sigma": 0.001, "wrong": False}
@@ -28,6 +38,10 @@ def measured(used: int, robust_scale: float) -> dict[str, Any]:
     return CAMERA | {"residuals": {"frames": [seen, seen, unseen]}}
 
 
+def askew(degrees: float) -> dict[str, Any]:
+    return {"shared_errors": {"shift": Process(0.038, 0.99), "tilt": Process(math.radians(degrees), 0.99)}}
+
+
 def followed(lost: int, at_end: int) -> dict[str, Any]:
     states = {"started": 1, "tracking": 99 - lost} | ({"lost": lost} if lost else {})
     return CAMERA | {"tracking": {"states": states, "lost_at_end": at_end, "last_found": "rgb/12.5.png"}}
@@ -47,6 +61,12 @@ def followed(lost: int, at_end: int) -> dict[str, Any]:
             measured(900, 11.6),
             [r"lie off the map by 12 times their noise \(21 mm, median\).*--time-offset.*--calibrate"],
         ),
+        (measured(900, 3.9) | askew(0.8), []),
+        (
+            measured(900, 9.6) | askew(3.3),
+            ["^frames disagree as wholes by 38 mm and 3.3 degrees.*trajectory is this rec"],
+        ),
+        (measured(900, 11.6) | askew(3.3), ["trajectory is this recording's"]),
         (measured(270, 46.8), ["^73% of the depths say nothing of the map: they are of walls"]),
         (measured(270, 1.7) | seen(0.1), []),
         (CAMERA | seen(0.95), ["95% of the pixels have a depth that other photographs deny.*try --refine-poses"]),
@@ -65,6 +85,9 @@ def followed(lost: int, at_end: int) -> dict[str, Any]:
         "good",
         "depth camera",
         "scattered",
+        "agreeing",
+        "askew",
+        "both",
         "walls",
         "by motion",
         "contradicted",
@@ -80,3 +103,23 @@ def test_what_is_warned_of(report: dict[str, Any], told: list[str]) -> None:
     assert len(warnings) == len(told)
     for warning, expected in zip(warnings, told, strict=True):
         assert re.search(expected, warning), warning
+
+
+def driven(context: Context, folder: Path, seed: int) -> Sequence:
+    """A drive over a terrain of its own; all of them begin at the same time."""
+    folder.mkdir()
+    options = SimulateOptions(
+        folder, size=(3, 3), relief=0.2, path="rover", frames=120, altitude=0.9, width=80, height=60, seed=seed
+    )
+    scene = make_scene(options, np.random.default_rng(seed))
+    scene = replace(scene, times=scene.times[:30], poses=scene.poses[40 * seed :][:30])
+    record(context, scene, make_noise(options, scene), np.random.SeedSequence(seed), folder)
+    return open_sequence(folder)
+
+
+def test_the_trajectory_of_another_recording_is_warned_of(context: Context, tmp_path: Path) -> None:
+    own, other = (driven(context, tmp_path / str(seed), seed) for seed in range(2))
+    options = SequenceOptions(use="depth", spacing=0.05)
+    assert not list(warnings_of(fuse_sequence(context, own, options).report))
+    mixed = fuse_sequence(context, replace(own, trajectory=other.trajectory), options)
+    assert any("trajectory is this recording's" in warning for warning in warnings_of(mixed.report))
