@@ -94,7 +94,15 @@ class Camera:
         )
 
     def binned(self, factor: int) -> "Camera":
-        """The camera of images in which `factor` x `factor` pixels have become one, their mean; the same lens."""
+        """The camera of images in which `factor` x `factor` pixels have become one, their mean; the same lens.
+
+        InputError where less than a pixel is left.
+        """
+        if factor > min(self.width, self.height):
+            raise InputError(
+                f"reduce: received {factor}, expected at most {min(self.width, self.height)} for images of "
+                f"{self.width} x {self.height} pixels"
+            )
         return Camera(
             width=self.width // factor,
             height=self.height // factor,

@@ -86,7 +86,7 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) 
     forward = check_array("target", target, (3,), finite=True) - eye
     length = float(np.linalg.norm(forward))
     if length == 0:
-        raise InputError(f"look_at: eye and target are the same point {tuple(eye)}")
+        raise InputError(f"look_at: eye and target are the same point, {tuple(eye.tolist())}")
     z = forward / length
     upward = check_array("up", up, (3,), finite=True)
     candidates = (np.cross(z, axis) for axis in (upward, (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))

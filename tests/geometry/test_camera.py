@@ -82,3 +82,9 @@ def test_wrong_intrinsics_are_refused_by_name(wrong: dict, message: str) -> None
 def test_a_size_that_is_no_number_is_refused(value: object) -> None:
     with pytest.raises(InputError, match="camera width"):
         dataclasses.replace(CAMERA, width=value)
+
+
+def test_of_a_binned_image_something_is_left() -> None:
+    assert CAMERA.binned(4).shape == (1, 1)
+    with pytest.raises(InputError, match="reduce: received 5, expected at most 4 for images of 6 x 4 pixels"):
+        CAMERA.binned(5)
