@@ -89,16 +89,17 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("verb", ["fuse", "fit", "eval", "layers"])
-def test_commands_run_as_written_one_after_the_other(
-    verb: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_run_as_written_one_after_the_other(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of depth images; those of photographs alone need more of them than is quick."""
     monkeypatch.setattr(figure, "ConstrainedLayoutEngine", lambda **_: None)  # how pictures look is tested elsewhere
     monkeypatch.chdir(workplace)
-    of_verb = [command for command in IN_README if command.startswith(verb) and "color" not in command]
-    assert of_verb
-    for command in of_verb:
+    of_depth = [
+        command
+        for command in IN_README
+        if command.startswith(("fuse", "fit", "eval", "layers")) and "color" not in command
+    ]
+    assert len(of_depth) == 5
+    for command in of_depth:
         assert main(shlex.split(command, comments=True)) == 0, command
 
 
