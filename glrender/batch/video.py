@@ -50,8 +50,9 @@ def _encode(plan: Plan, folder: Path, video: Video) -> None:
             stream: Any = container.add_stream(CODEC, rate=video.rate, options={"crf": str(video.quality)})
             stream.width, stream.height, stream.pix_fmt = camera.width, camera.height, "yuv420p"
             for index in range(plan.count):
-                pixels = read_color(folder / plan.path(video, index))
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+                frame = av.VideoFrame.from_ndarray(read_color(folder / plan.path(video, index)), format="rgb24")
+                # Where the encoder converts it by itself, one film in a hundred has other bytes (PyAV 18.1).
+                container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
             container.mux(stream.encode(None))
         temporary.replace(target)
     except OSError as error:  # of which PyAV's errors are, too

@@ -1,6 +1,7 @@
 """What the GPU's normal equations refuse, and what they leave behind."""
 
 from collections.abc import Callable
+from typing import Any
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,10 +79,15 @@ def test_an_infinite_sigma_weighs_nothing(parts: Parts, depth: np.ndarray) -> No
 
 
 @pytest.mark.parametrize(
-    "excessive", [{"depth_sigma": 1e-16}, {"depth_sigma": 1e-30}, {"color_sigma": 1e-16}, {"color_sigma": 1e-42}]
+    "excessive",
+    [
+        {"depth_sigma": 1e-16},
+        {"depth_sigma": 1e-30},
+        {"image": np.full((30, 40, 3), 1e9), "color_sigma": 1e-12},
+    ],
 )
 def test_sums_that_could_overflow_are_flagged(
-    parts: Parts, depth: np.ndarray, excessive: dict[str, float], frame: Callable
+    parts: Parts, depth: np.ndarray, excessive: dict[str, Any], frame: Callable
 ) -> None:
     image = frame(SCENE).buffers.image + np.float32(0.1)
     measurements = Measurements(depth, 0.01, image, 0.05)
@@ -106,6 +112,7 @@ def test_weights_close_to_the_limit_are_summed(parts: Parts, depth: np.ndarray) 
         ({"image": np.ones((30, 40, 2))}, InputError, r"image: received 2 channels, expected 1 \(grey\) or 3"),
         ({"image": np.ones((30, 40, 1))}, InputError, "image: received 1 channels, expected 3 as the map has"),
         ({"image": np.ones((30, 40, 3)), "color_sigma": 0.0}, InputError, "color_sigma: received 0.0"),
+        ({"image": np.ones((30, 40, 3)), "color_sigma": 1e-16}, InputError, "color_sigma: received 1e-16"),
     ],
 )
 def test_measurements_that_are_wrong(parts: Parts, measurements: dict, error: type[Exception], message: str) -> None:

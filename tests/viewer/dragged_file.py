@@ -51,7 +51,7 @@ class _Source:
                     return False
                 self._tell("XdndDrop", 0, X.CurrentTime, 0, 0)
             elif said.type == X.ClientMessage and said.client_type == self._atom("XdndFinished"):
-                return bool(said.data[1][1] & 1)
+                return bool(said.data[1][1])  # its lowest bit by the protocol, but GLFW 3.4 says how many bytes it got
         return False
 
     def _hand_over(self, request: event.SelectionRequest) -> None:
