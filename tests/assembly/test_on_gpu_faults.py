@@ -1,8 +1,8 @@
 """What the GPU's normal equations refuse, and what they leave behind."""
 
 from collections.abc import Callable
-from typing import Any
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
