@@ -20,7 +20,7 @@ from scipy.sparse.linalg import SuperLU
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors, ground_errors
-from glrender.frontend.mount import mount_evidence
+from glrender.frontend.mount import MountEvidence, mount_evidence
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, SHARED, PointTerm, Views, point_term, rho
 from glrender.frontend.pose_blocks import assembled, factored
@@ -129,8 +129,8 @@ class Adjusted:
     """How well the given poses were said to be known, see `PosePrior.strain`."""
     given_sigma: tuple[float, float]
     """Metres and radians: how well they are known, see `PosePrior.told_sigma`."""
-    mount_evidence: float | None
-    """How much more likely a mount would make them, see `glrender.frontend.mount`; None where there is one."""
+    mount_evidence: MountEvidence | None
+    """What they say of a mount, see `glrender.frontend.mount`; None where there is one."""
     converged: bool
 
 
@@ -264,8 +264,8 @@ class _Bundle:
             found.append(by.T @ factor.solve(by))
         return np.asarray(np.mean(found, axis=0))
 
-    def mount_evidence(self, factor: SuperLU, state: BundleState) -> float:
-        """How much more likely a mount would make all this; `factor` is of the equations that hold it at 0."""
+    def mount_evidence(self, factor: SuperLU, state: BundleState) -> MountEvidence:
+        """What the poses say of a mount; `factor` is of the equations that hold it at 0."""
         information = self._prior.information
         across = np.vstack([*information, np.zeros((6, 6))])
         followed = factor.solve(across)[:-6].reshape(-1, 6, 6)

@@ -5,6 +5,8 @@ with how the camera moves. Over a short way that is next to nothing, and a twist
 the noise of the poses for itself: a camera 3 mm off came out 17 mm off. So there is none unless the poses ask for it.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,8 +19,18 @@ DECISIVE = 3.0
 _MOST_LASTING = 0.99  # correlation of errors from one photograph to the next
 
 
-def mount_evidence(information: Float64, off: Float64, followed: Float64) -> float:
-    """The gain in log likelihood by a mount, known `BY_HAND`, where an adjustment without one has left N poses.
+class MountEvidence(NamedTuple):
+    """What poses that were adjusted without a mount say of one."""
+
+    gain: float
+    """In log likelihood, by a mount known `BY_HAND`."""
+    lasting: float
+    """How many poses in a row have one error between them, in effect: what all have wrong alike is told by that many
+    fewer of them."""
+
+
+def mount_evidence(information: Float64, off: Float64, followed: Float64) -> MountEvidence:
+    """What N poses say of a mount, where an adjustment without one has left them.
 
     `information` (N, 6, 6) is that of each given pose, `off` (N, 6) by what they came out to be off, twists, and
     `followed` (N, 6, 6) the share of a mount that each pose would take up, if all given ones were off by it. What
@@ -29,9 +41,10 @@ def mount_evidence(information: Float64, off: Float64, followed: Float64) -> flo
     told, pull = (information @ held).sum(axis=0), np.einsum("nij,nj->i", information, off)
     known = np.diag(1 / np.square(np.repeat(BY_HAND, 3)))
     left = off - held @ np.linalg.solve(told + known, pull)
-    alike = 1 / _lasting(information, left)
-    told, pull = alike * told + known, alike * pull
-    return 0.5 * float(pull @ np.linalg.solve(told, pull) + np.linalg.slogdet(known)[1] - np.linalg.slogdet(told)[1])
+    lasting = _lasting(information, left)
+    told, pull = told / lasting + known, pull / lasting
+    gain = pull @ np.linalg.solve(told, pull) + np.linalg.slogdet(known)[1] - np.linalg.slogdet(told)[1]
+    return MountEvidence(0.5 * float(gain), lasting)
 
 
 def _lasting(information: Float64, left: Float64) -> float:

@@ -64,7 +64,7 @@ class RefinedPoses:
     def asks_for_mount(self) -> bool:
         """Whether it must, though it was not allowed to."""
         evidence = self.rounds[-1].mount_evidence
-        return evidence is not None and evidence > DECISIVE
+        return evidence is not None and evidence.gain > DECISIVE
 
     def over_planes(self, photographs: Sequence[Corners]) -> "RefinedPoses":
         """The same, to go on from with photographs that were read otherwise: their corners lie on the planes."""

@@ -83,11 +83,15 @@ def refine_start(
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
         prior, mounted = np.array(most), False
         if said is None and before is not None:
-            mounted = before.mounted or before.asks_for_mount
             # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
             # Beside a mount they are off by no more than without one, but hardly tell by how much.
             highest = before.prior_sigma[0] if before.mounted else prior
             prior = np.clip(before.rounds[-1].given_sigma, _LEAST * prior, highest)
+            mounted = before.mounted or before.asks_for_mount
+            evidence = before.rounds[-1].mount_evidence
+            if mounted and evidence is not None:
+                # As though each pose had an error of its own, or a mount would be made of those that last.
+                prior *= np.sqrt(evidence.lasting)
         return refine_poses(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )

@@ -53,7 +53,18 @@ def taken_up(turning: float) -> tuple[np.ndarray, np.ndarray]:
 def evidence(turning: float, off: np.ndarray) -> float:
     """By poses that are off by twists (COUNT, 6)."""
     come_out, followed = taken_up(turning)
-    return mount_evidence(INFORMATION, (come_out @ off.ravel()).reshape(-1, 6), followed)
+    return mount_evidence(INFORMATION, (come_out @ off.ravel()).reshape(-1, 6), followed).gain
+
+
+@pytest.mark.parametrize(("lasting", "expected"), [(0.0, 1.0), (0.5, 3.0), (0.6, 4.0)])
+def test_how_long_errors_last_is_told(lasting: float, expected: float) -> None:
+    """(1 + r) / (1 - r), of errors of which each is correlated with the next by r, beside a mount as well."""
+    come_out, followed = taken_up(0.3)
+    found = [
+        mount_evidence(INFORMATION, (come_out @ (noise(seed, lasting) + MOUNT).ravel()).reshape(-1, 6), followed)
+        for seed in range(20)
+    ]
+    assert np.median([each.lasting for each in found]) == pytest.approx(expected, rel=0.25)
 
 
 @pytest.mark.parametrize("lasting", [0.0, 0.6, 0.9])

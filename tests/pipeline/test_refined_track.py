@@ -14,6 +14,7 @@ from glrender.frontend.bootstrap import Start
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
+from glrender.frontend.mount import MountEvidence
 from glrender.frontend.refine_poses import RefinedPoses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
@@ -101,7 +102,7 @@ class TestScale:
                 AS_SAID,
                 0.0,
                 (1e-6, 1e-6),
-                mount_evidence=0.0,
+                mount_evidence=MountEvidence(0.0, 1.0),
                 converged=True,
             )
             return RefinedPoses(
