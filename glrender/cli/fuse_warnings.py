@@ -44,11 +44,10 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
         )
     share = report.get("depth_from_motion", {}).get("shares", {}).get("inconsistent", 0.0)
     if share > _CONTRADICTED:
-        hint = "" if refinement else ", and try --refine-poses"
-        yield (
-            f"{share:.0%} of the pixels have a depth that other photographs deny: the map is probably wrong. Check the "
-            f"poses, their clock and the camera{hint}"
-        )
+        check = "Check the poses, their clock and the camera" + ("" if refinement else ", and try --refine-poses")
+        if "tracking" in report:
+            check = "Most of what a followed camera sees has to be ground, and stand still; and check camera.yaml"
+        yield f"{share:.0%} of the pixels have a depth that other photographs deny: the map is probably wrong. {check}"
     found, camera = refinement.get("focal_length"), refinement.get("photographs", report)["camera"]
     if found is not None and found["wrong"]:
         missing, sigma = 100 * found["share_missing"], 100 * found["sigma"]
