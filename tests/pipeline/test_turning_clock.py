@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
+from glrender.frontend.mount import MountEvidence
 from glrender.frontend.refine_poses import RefinedPoses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
@@ -109,7 +110,7 @@ def adjusted(poses: np.ndarray) -> RefinedPoses:
     nothing = csr_array((0, 6 * count))
     ground = GroundErrors(np.zeros((0, 3)), np.zeros((0, 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
     told = FocalError(0.0, np.inf), TimeEstimate(0.0, np.inf), AS_SAID
-    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, *told, 0.0, (1.0, 1.0), 0.0, True)
+    said = Adjusted(state, ground, np.eye(3), 0.1, 1.0, *told, 0.0, (1.0, 1.0), MountEvidence(0.0, 1.0), True)
     return RefinedPoses((said,), np.ones((count, 2)), 100, count, (), np.zeros((count, 6)), np.zeros((count, 3)), ())
 
 
