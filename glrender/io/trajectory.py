@@ -19,17 +19,13 @@ GAP, GAP_TIMES = 0.1, 10.0
 """Seconds, and times the usual interval, beyond which nobody knows what was between two poses: a hand may have turned
 the camera there and back. Poses that come once a second, or once a photograph, have no gaps."""
 
-HELD = 0.001
-"""Seconds beyond the first and the last pose for which these still hold: clocks are known no better, and the frame of
-the last pose is not to be lost to an offset of nothing. A camera at 1 m/s moves by a millimetre."""
-
 UNIT_TOLERANCE = 0.05
 """How far from 1 a quaternion's length may be: two decimals keep it within 0.01, other columns do not."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """Poses at increasing times, interpolated between two of them; `HELD` beyond the ends and farther there is none."""
+    """Poses at increasing times; between two of them the pose is interpolated, outside there is none."""
 
     times: NDArray[np.float64]
     """(N,) seconds, strictly increasing."""
@@ -49,15 +45,13 @@ class Trajectory:
         object.__setattr__(self, "poses", poses)
 
     def covers(self, time: float) -> bool:
-        """Whether `time` lies between the first and the last pose, or less than `HELD` beyond one of them."""
-        return bool(self.times[0] - HELD < time < self.times[-1] + HELD)
+        """Whether `time` lies between the first and the last pose."""
+        return bool(self.times[0] <= time <= self.times[-1])
 
     def gap(self, time: float) -> float:
         """Seconds between the poses around `time` where they are farther apart than `GAP` says; else 0."""
-        if not self.times[0] <= time <= self.times[-1]:
-            return 0.0
         after = int(np.searchsorted(self.times, time))
-        if self.times[after] == time:
+        if not self.covers(time) or self.times[after] == time:
             return 0.0
         apart = float(self.times[after] - self.times[after - 1])
         return apart if apart > max(GAP, GAP_TIMES * self._interval) else 0.0
@@ -74,7 +68,6 @@ class Trajectory:
                 f"time {time:.6f} s: outside the trajectory, which covers {self.times[0]:.6f} to "
                 f"{self.times[-1]:.6f} s; poses are not extrapolated"
             )
-        time = min(max(time, self.times[0]), self.times[-1])
         after = int(np.searchsorted(self.times, time))
         if self.times[after] == time:
             return np.array(self.poses[after])
