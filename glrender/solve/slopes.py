@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_array
 from glrender.errors import InputError
 from glrender.solve.patch import Patch
+from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
 
@@ -38,12 +39,8 @@ class SlopePrior:
 
     def on_level_ground(self, shape: tuple[int, int]) -> Array:
         """(rows, cols) 1/m²: what it says about each height of a grid, were its neighbours known, without steps."""
-        neighbours = np.zeros(shape)
-        for axis in (0, 1):
-            first, last = (np.moveaxis(neighbours, axis, 0)[part] for part in (np.s_[:-1], np.s_[1:]))
-            first += 1
-            last += 1
-        return neighbours / self.height_sigma**2
+        zeros = NormalEquations.zeros(*shape, 0)
+        return SmoothnessPrior(self.height_sigma).add_to(zeros, zeros.vector).height_information
 
     def added_to(self, equations: NormalEquations, patch: Patch, heights: Array) -> NormalEquations:
         """The equations of a patch's heights with this prior, linearised at `heights` (rows, cols) of the grid.
