@@ -349,7 +349,7 @@ class Tracker:
     def _places(self, pyramid: tuple[Level, ...]) -> Iterator[tuple[Keyframe, PosePrior | None]]:
         """Keyframes that a lost camera may be near, with what features say of its pose, and then without."""
         alike, features = self._keyframes.alike(pyramid, 3), find_features(pyramid)
-        for keyframe in (self.keyframes[-1], *alike):
+        for keyframe in dict.fromkeys((self.keyframes[-1], *alike)):
             known = self._keyframes.by_features(keyframe, features)
             if known is not None:
                 yield keyframe, known
