@@ -101,9 +101,9 @@ class Sequence:
     T_world_map: NDArray[np.float64] | None
     """(4, 4) from `T_world_map.txt`; None: not given."""
     problems: tuple[Skipped, ...]
-    """Files that the lists name and that are not there."""
+    """Lines of the lists that no frame is made of: their files are not there, or an earlier line names them too."""
     missing_photographs: tuple[Skipped, ...]
-    """Those of `problems` that are photographs; a depth image is then a frame without one."""
+    """Those of `problems` that are photographs and not there; a depth image is then a frame without one."""
     color_resampling: Resampling | None
     """From the photographs on file to `camera`; None: they fit pixel by pixel."""
     depth_resampling: Resampling | None
@@ -281,7 +281,7 @@ def open_sequence(
         trajectory=read_trajectory(poses) if trajectory is not None or poses.exists() else None,
         T_world_map=read_pose(placement) if placement.exists() else None,
         problems=sum(missing.values(), ()),
-        missing_photographs=missing.get("rgb", ()),
+        missing_photographs=tuple(each for each in missing.get("rgb", ()) if not (folder / each.name).is_file()),
         color_resampling=color_resampling,
         depth_resampling=depth_resampling,
         crs=read_crs(folder / "crs.txt"),

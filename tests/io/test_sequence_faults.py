@@ -49,6 +49,15 @@ def test_a_line_that_is_there_twice_counts_once(small_sequence):
     assert [(p.index, p.reason) for p in sequence.problems] == [(k, "listed on an earlier line") for k in (6, 7)]
 
 
+def test_a_photograph_that_is_listed_twice_is_not_missing(small_sequence):
+    path = small_sequence / "rgb.txt"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[-1]]))
+    (small_sequence / lines[-2].split()[1]).unlink()
+    sequence = open_sequence(small_sequence)
+    assert [(each.index, each.reason) for each in sequence.missing_photographs] == [(4, "no such file")]
+
+
 def test_columns_may_be_parted_by_tabs_and_names_have_spaces(small_sequence):
     (small_sequence / "depth").rename(small_sequence / "depth images")
     path = small_sequence / "depth.txt"
