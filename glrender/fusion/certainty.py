@@ -26,8 +26,7 @@ def observed_cells(grid: Grid, data: BlockStencil) -> NDArray[np.bool_]:
     That is `FusionOptions.observed_ratio` times as much as fusion's weak prior, once the cell's own colours are
     estimated from the same measurements.
     """
-    zeros = NormalEquations.zeros(*grid.shape, 0)
-    weak = SmoothnessPrior(FusionOptions.slope_sigma * grid.spacing).add_to(zeros, zeros.vector).diagonal()[..., 0]
+    weak = SmoothnessPrior(FusionOptions.slope_sigma * grid.spacing).on_level_ground(grid.shape)
     height, color, cross = data.matrix[:, :, 0, 0], data.matrix[:, :, 0, 1:2], data.matrix[:, :, 0, 2:]
     explained = np.divide(np.square(cross), color, out=np.zeros_like(cross), where=color > 0).sum(axis=-1)
     return height - explained > FusionOptions.observed_ratio * weak

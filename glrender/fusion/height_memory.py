@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from glrender.solve.linear import LinearSolver
 from glrender.solve.patch import LocalEquations, Patch, given_around
-from glrender.solve.slopes import SlopePrior
+from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
@@ -20,7 +20,7 @@ class HeightMemory:
     What is no longer said leaves its rounding behind, 1e-16 of what was known, which is nothing beside the prior.
     """
 
-    def __init__(self, shape: tuple[int, int], prior: SlopePrior) -> None:
+    def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior) -> None:
         self._said = NormalEquations.zeros(*shape, 0)
         self._information = np.zeros(shape)  # its diagonal, side by side
         self._prior, self._level = prior, prior.on_level_ground(shape)
@@ -60,12 +60,12 @@ class HeightMemory:
         return np.maximum(self._information[patch.slices], 0)
 
     def exceeds_prior(self, patch: Patch, times: float) -> NDArray[np.bool_]:
-        """(rows, cols): the cells of a patch about which the data say so many times more than the prior of slopes."""
+        """(rows, cols): the cells of a patch about which the data say so many times more than the prior."""
         return np.asarray(self._information[patch.slices] > times * self._level[patch.slices])
 
     def equations(self, patch: Patch, heights: Float64) -> NormalEquations:
         """Of the heights of a patch, linearised at `heights` (of the grid); those around it are as these have them."""
-        return self._prior.added_to(given_around(self._said, patch, heights), patch, heights)
+        return self._prior.add_to_patch(given_around(self._said, patch, heights), patch, heights)
 
     def solved(self, patch: Patch, solver: LinearSolver, heights: Float64) -> Float64:
         """The heights of a patch, moved from `heights` (of the grid) to, or towards, the solution of all equations."""

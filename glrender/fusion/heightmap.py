@@ -43,7 +43,7 @@ from glrender.recycle import Recycler
 from glrender.solve.marginals import marginal_variances_at
 from glrender.solve.multigrid import MultigridSolver
 from glrender.solve.patch import LocalEquations, Patch
-from glrender.solve.slopes import SlopePrior
+from glrender.solve.priors import SmoothnessPrior
 from glrender.stopwatch import Stopwatch
 
 Float32 = NDArray[np.float32]
@@ -142,7 +142,7 @@ class HeightMapFusion:
         self._seeded = np.zeros(self.grid.shape, bool)
         self._whole = Patch.whole(self.grid.shape)
         slopes = self.options.slope_sigma, self.options.step_slope
-        self._memory = HeightMemory(self.grid.shape, SlopePrior(*(slope * self.grid.spacing for slope in slopes)))
+        self._memory = HeightMemory(self.grid.shape, SmoothnessPrior(*(slope * self.grid.spacing for slope in slopes)))
         self._window: deque[_HeldFrame] = deque()
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from glrender.fusion.height_memory import HeightMemory
 from glrender.solve.linear import DirectSolver
 from glrender.solve.patch import LocalEquations, Patch
-from glrender.solve.slopes import SlopePrior
+from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
 
 SHAPE = 14, 19
 WHOLE = Patch.whole(SHAPE)
 PATCHES = Patch(0, 9, 2, 12), Patch(5, 14, 4, 19), Patch(3, 11, 8, 15)
-PRIOR = SlopePrior(0.01, 0.01)
+PRIOR = SmoothnessPrior(0.01, 0.01)
 
 
 def saying(patch: Patch, seed: int) -> LocalEquations:
@@ -85,7 +85,7 @@ def test_cells_are_new_until_something_is_said_for_good(memory: HeightMemory) ->
 
 
 def test_a_patch_is_solved_between_the_heights_around_it() -> None:
-    memory = HeightMemory(SHAPE, SlopePrior(0.01))
+    memory = HeightMemory(SHAPE, SmoothnessPrior(0.01))
     for k, patch in enumerate(PATCHES):
         memory.add(saying(patch, k))
     whole = memory.solved(WHOLE, DirectSolver(), np.zeros(SHAPE))

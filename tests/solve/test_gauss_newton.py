@@ -94,7 +94,7 @@ def test_every_loss_descends_to_a_stationary_point(optimizer: GaussNewton | Leve
     p = example.jacobian @ truth.ravel()
     noise = np.random.default_rng(1).normal(size=len(p)) / np.sqrt(example.weight)
     problem = GridFit(example, p + 0.2 * p**3 + noise, loss, bend=0.2)
-    with_priors = WithPriors(problem, (GaussianPrior(truth, 5.0, 5.0), SmoothnessPrior(2.0, 2.0)))
+    with_priors = WithPriors(problem, (GaussianPrior(truth, 5.0, 5.0), SmoothnessPrior(2.0)))
     result = optimizer.minimize(with_priors, np.zeros(example.shape))
     check_descent(result)
     assert result.converged, result.table()

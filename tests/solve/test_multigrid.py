@@ -27,7 +27,8 @@ MOST_ITERATIONS = 15
 def smooth_map(rows: int, cols: int, channels: int, sigma: float = 10.0) -> NormalEquations:
     """A random right-hand side, smoothness, and a prior that hardly holds the whole."""
     zero = np.zeros((rows, cols, 1 + channels))
-    equations = SmoothnessPrior(1.0, 1.0).add_to(NormalEquations.zeros(rows, cols, channels), zero)
+    equations = SmoothnessPrior(1.0).add_to(NormalEquations.zeros(rows, cols, channels), zero)
+    equations.stencil.matrix[..., 1:2] = equations.stencil.matrix[..., :1]  # colours, where there are any, as heights
     equations = GaussianPrior(zero, sigma, sigma).add_to(equations, zero)
     return with_random_vector(equations, np.random.default_rng(rows * cols))
 
