@@ -8,6 +8,7 @@ from typing import Any
 from glrender.cli.options import describe_camera, describe_time_offset
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import CLIPPED
+from glrender.pipeline.read_ahead import LATE
 
 
 def print_summary(folder: Path, finished: FinishedMap) -> None:
@@ -135,7 +136,7 @@ def _describe_rate(report: Mapping[str, Any]) -> str:
     live = report.get("live")
     if live is None:
         return f"{line} (medians)\n"
-    dropped = sum(frame.reason.startswith("dropped to keep up") for frame in report["frames_skipped"])
+    dropped = sum(frame.reason == LATE for frame in report["frames_skipped"])
     size = "full resolution" if live["pixels"] == 1 else f"1/{live['pixels']} of the resolution"
     return (
         f"{line} (medians)\n"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ from glrender.gl.context import Context
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+
+TrackingState = Literal["started", "tracking", "relocalised", "rejected", "lost"]
 
 _FREE, _HELD = 0.2, 1e-3  # of the depth, and radians: what keyframes to be refined, or not, are taken to be off by
 _BASELINE = 0.1  # of the depth: what keyframes are refined by
@@ -79,8 +82,8 @@ class TrackedFrame:
 
     time: float
     """Seconds."""
-    state: str
-    """"started", "tracking", "relocalised", "rejected" (the frame is of no use) or "lost"."""
+    state: TrackingState
+    """"rejected" where the frame is of no use."""
     T_world_camera: Float64 | None
     """(4, 4); None where it is not known: rejected, lost."""
     covariance: Float64 | None
@@ -290,7 +293,7 @@ class Tracker:
         return ""
 
     def _found(
-        self, time: float, state: str, pyramid: tuple[Level, ...], depth: Float32 | None, alignment: Alignment
+        self, time: float, state: TrackingState, pyramid: tuple[Level, ...], depth: Float32 | None, alignment: Alignment
     ) -> TrackedFrame:
         pose = alignment.T_world_camera
         assert self._last is not None
@@ -355,7 +358,9 @@ class Tracker:
                 yield keyframe, known
         yield from ((keyframe, None) for keyframe in alike)
 
-    def _without_pose(self, time: float, state: str, reason: str, alignment: Alignment | None) -> TrackedFrame:
+    def _without_pose(
+        self, time: float, state: TrackingState, reason: str, alignment: Alignment | None
+    ) -> TrackedFrame:
         return TrackedFrame(time, state, None, None, False, False, reason, alignment)
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:

@@ -23,7 +23,7 @@ from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, Placement, place_map
-from glrender.pipeline.read_ahead import Pace, ReadFrame, read_ahead
+from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
 
 USES = ("depth", "color", "both")
 
@@ -229,7 +229,7 @@ class _Run:
         try:
             for done, read in enumerate(read_ahead(self.sequence, entries, pace), start=1):
                 if read.late:
-                    self._skip(read.entry, "dropped to keep up: the next frame had come")
+                    self._skip(read.entry, LATE)
                 else:
                     with interruptible_after():
                         self._add(read)

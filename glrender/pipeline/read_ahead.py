@@ -16,6 +16,9 @@ _AHEAD = 3
 _AHEAD_AT_A_PACE = 2
 """One that is worked on, and one that is read meanwhile: a third would be older when its turn came."""
 
+LATE = "dropped to keep up: the next frame had come"
+"""Why a frame is left out that comes too late at a pace."""
+
 
 @dataclass(frozen=True, eq=False)
 class ReadFrame:

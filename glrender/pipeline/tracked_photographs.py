@@ -7,7 +7,6 @@ from what came of it. Live (`realtime`), keyframes are
 fused while the camera is followed, as many as there is time for.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import perf_counter
@@ -21,7 +20,7 @@ from glrender.frontend.bootstrap import Start
 from glrender.frontend.tracker import TrackerOptions
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
-from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
@@ -32,10 +31,10 @@ from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
-from glrender.pipeline.read_ahead import Pace, read_ahead
+from glrender.pipeline.read_ahead import LATE, Pace, read_ahead
 from glrender.pipeline.refined_track import refine_track
 from glrender.pipeline.rehearsal import rehearse
-from glrender.pipeline.tracking_report import describe_tracking
+from glrender.pipeline.tracking_report import TrackingReport
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -90,7 +89,7 @@ def _fuse_recorded(
         poses: Poses = pursuit.final_poses()
     finally:
         pursuit.release()
-    found, begun = tuple(pursuit.found), perf_counter()
+    found, begun = tuple(pursuit.report.found), perf_counter()
     refined = refine_track(
         sequence, found, choose_keyframes(found, poses, WORLD, LEVEL), poses, LEVEL, start, pursuit.started_by
     )
@@ -101,7 +100,7 @@ def _fuse_recorded(
         poses,
         LEVEL,
         _place(sequence, options, list(poses.values())),
-        (*missing_frames(sequence, options.frames), *pursuit.skipped),
+        (*missing_frames(sequence, options.frames), *pursuit.report.skipped),
         _describe(sequence, start, pursuit) | {"frames": len(entries)} | refined.description,
         refined.trajectory,
         refined.displacement,
@@ -147,9 +146,9 @@ def _fuse_live(
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
             description = _describe(sequence, start, pursuit)
-            description |= {"frames": len(pursuit.found), "live": live.describe() | {"behind_s": pace.behind}}
-            skipped = (*missing_frames(sequence, options.frames), *pursuit.skipped)
-            trajectory = trajectory_of(pursuit.found, pursuit.poses)
+            description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": pace.behind}}
+            skipped = (*missing_frames(sequence, options.frames), *pursuit.report.skipped)
+            trajectory = trajectory_of(pursuit.report.found, pursuit.report.poses)
             description |= _judge(sequence, start, pursuit.started_by, live.fusion)
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
@@ -197,12 +196,7 @@ class _Pursuit:
         odometry = sequence.trajectory if options.motion.odometry else None
         tracking = LIVE if options.realtime else None
         self._follower = Follower(context, sequence.camera, options.motion.track, odometry, tracking)
-        self.poses: dict[int, Float64] = {}
-        """T_world_camera (4, 4) of the frames that were found, by their index, as they were found."""
-        self.found: list[FrameEntry] = []
-        self.skipped: list[Skipped] = []
-        self.states: Counter[str] = Counter()
-        """How many frames were tracked, lost, …"""
+        self.report = TrackingReport()
         self.stages: dict[str, list[float]] = {}
         """Milliseconds of each frame: to read it, to start, to track it, or to track it and refine the keyframes."""
         self.seconds = 0.0
@@ -217,12 +211,12 @@ class _Pursuit:
             followed: list[Followed] = []
             with interruptible_after():
                 if read.late:
-                    self._skip(read.entry, "dropped to keep up: the next frame had come")
+                    self.report.skip(read.entry, LATE)
                 elif read.frame is None:
                     if self._options.strict:
                         assert read.error is not None
                         raise read.error
-                    self._skip(read.entry, str(read.error))
+                    self.report.skip(read.entry, str(read.error))
                 else:
                     assert read.frame.image is not None
                     self._took("read", read.milliseconds)
@@ -232,9 +226,9 @@ class _Pursuit:
             self.seconds = perf_counter() - begun
 
     def final_poses(self) -> dict[int, Float64]:
-        """`poses`, by where their keyframes have moved to meanwhile."""
+        """T_world_camera (4, 4) of the frames that were found, by where their keyframes have moved to meanwhile."""
         final = dict(self._follower.trajectory())
-        return {entry.index: final[entry.time] for entry in self.found}
+        return {entry.index: final[entry.time] for entry in self.report.found}
 
     def started(self) -> Start:
         """The start; InputError if there never was one."""
@@ -264,20 +258,11 @@ class _Pursuit:
         stage = "start" if waiting else "track_keyframe" if keyframe else "track"
         self._took(stage, 1e3 * (perf_counter() - start))
         for each in followed:
-            tracked = each.tracked
-            self.states[tracked.state] += 1
-            if tracked.T_world_camera is None:
-                self._skip(each.entry, f"{tracked.state}: {tracked.reason}")
-            else:
-                self.poses[each.entry.index] = tracked.T_world_camera
-                self.found.append(each.entry)
+            self.report.add(each.entry, each.tracked)
         return followed
 
     def _took(self, stage: str, milliseconds: float) -> None:
         self.stages.setdefault(stage, []).append(milliseconds)
-
-    def _skip(self, entry: FrameEntry, reason: str) -> None:
-        self.skipped.append(Skipped(entry.index, entry.name, reason))
 
 
 def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, Any]:
@@ -295,5 +280,5 @@ def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, 
             "camera_height_at_start": start.camera_height,
             "frames_of_start": len(start.frames),
         }
-        | describe_tracking(pursuit.states, pursuit.found, pursuit.skipped),
+        | pursuit.report.describe(),
     }
