@@ -138,10 +138,7 @@ def _mean_rows(
         seen[:] = 0
         _reference_sums(reference, v, radius, window)
         for s in range(len(sources)):
-            for below in range(v - radius if v == first else v + radius, v + radius + 1):
-                if 0 <= below < len(reference):
-                    for k in range(count):
-                        _warp_row(sources[s], H[s], e[s], far, step, k, below, places, warped[s, k, below % rows])
+            _warp_window(sources[s], H[s], e[s], far, step, v, v == first, places, warped[s])
             for k in range(count):
                 _score_row(reference, warped[s, k], v, radius, window, row_scores)
                 for u in range(width):
@@ -175,14 +172,35 @@ def _all_rows(
     for s in range(len(sources)):
         for v in range(first, last):
             _reference_sums(reference, v, radius, window)
-            for below in range(v - radius if v == first else v + radius, v + radius + 1):
-                if 0 <= below < len(reference):
-                    for k in range(count):
-                        _warp_row(sources[s], H[s], e[s], far, step, k, below, places, warped[k, below % rows])
+            _warp_window(sources[s], H[s], e[s], far, step, v, v == first, places, warped)
             for k in range(count):
                 _score_row(reference, warped[k], v, radius, window, row_scores)
                 for u in range(width):
                     scores[s, v, u, k] = row_scores[u]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+def _warp_window(
+    source: Float32,
+    H: Float32,
+    e: Float32,
+    far: Float32,
+    step: Float32,
+    v: int,
+    anew: bool,
+    places: Float32,
+    warped: Float32,
+) -> None:
+    """Samples of the source for windows around row v, into the ring `warped` (hypotheses, 2 radius + 1, width).
+
+    The ring holds those around row v - 1, of which all but one serve again, unless it is made `anew`.
+    """
+    count, rows = warped.shape[:2]
+    radius = rows // 2
+    for row in range(v - radius if anew else v + radius, v + radius + 1):
+        if 0 <= row < len(far):
+            for k in range(count):
+                _warp_row(source, H, e, far, step, k, row, places, warped[k, row % rows])
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
