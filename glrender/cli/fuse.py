@@ -53,7 +53,7 @@ class FuseOptions:
     """Folder to write."""
     frames: str = "::"
     """even, odd, first, second, or a:b:c: lines of depth.txt, counted from 0."""
-    spacing: Annotated[float | None, option("M", "4 pixels on the ground, rounded")] = None
+    spacing: Annotated[float | None, option("M", "4 pixels on the ground (photographs: 3), rounded")] = None
     """Metres between the vertices of the map."""
     bounds: Annotated[tuple[float, float, float, float] | None, option("X0 X1 Y0 Y1", "what the frames see")] = None
     """Extent of the map, metres in its own frame."""

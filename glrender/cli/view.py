@@ -32,7 +32,9 @@ class ViewOptions:
     """Of the window."""
     view: Annotated[Path | None, option("FILE", "all of the map")] = None
     """JSON of a view, as Ctrl+C copies it."""
-    spacing: Annotated[float | None, option("M", "of a sequence 4 pixels on the ground, rounded; else its own")] = None
+    spacing: Annotated[
+        float | None, option("M", "of a sequence 4 pixels on the ground (photographs: 3), rounded; else its own")
+    ] = None
     """Metres between the vertices of the map, or of a file of elevations."""
     screenshot: Annotated[Path | None, option("FILE", "none")] = None
     """Save the last picture as a PNG and leave."""

@@ -36,7 +36,8 @@ _FRAMES, _PIXELS = 30, 3000  # looked at: in all, and of each frame; read in 0.3
 _FARTHEST = 4.0  # times the camera's height over the ground
 _STRAY = 0.2  # percent of the points beyond each side of the bounds
 _FEWEST, _MOST = 2, 100  # cells along what is seen, and times as many as a map may have: else the unit is another
-_CELL = 4.0  # pixels; a cell of the default spacing is then seen by a dozen pixels of a frame
+_CELL = 4.0  # pixels; a cell of the default spacing is then seen by a dozen pixels of a depth image
+_GROUND_CELL = 3.0  # pixels of a photograph: a cell of more than 5, once rounded, blurs walls that matches tell apart
 _TRIPLES, _SCORED, _SEED = 500, 5000, 0  # 500 triples meet a plane of a fifth of the points with 98 % certainty
 _BAND = 0.03  # of the median depth: what lies this close to a plane belongs to it
 _GROUND = 2 / 3  # of a wall's points: level ground that has as many is what a height map is made of
@@ -84,7 +85,7 @@ def place_map(
         frame, frame_source = sequence.T_world_map, "T_world_map.txt"
     if frame is None:
         frame, frame_source = _find_frame(look())
-    return _placed(sequence, look, frame, frame_source, bounds, spacing, max_vertices)
+    return _placed(sequence, look, frame, frame_source, bounds, spacing, max_vertices, _CELL)
 
 
 def place_on_ground(
@@ -100,13 +101,14 @@ def place_on_ground(
 ) -> Placement:
     """`place_map` for photographs alone: they see the plane z = `level` (metres) of a map frame that is known.
 
-    `poses` are the photographs' T_world_camera; ground farther away than four times the camera's height over it is left
-    out, since oblique pixels tell little of it. InputError where no camera sees the plane from above.
+    `poses` are the photographs' T_world_camera. The spacing is the side of three pixels. Ground farther away than four
+    times the camera's height over it is left out, since oblique pixels tell little of it. InputError where no camera
+    sees the plane from above.
     """
     look: Callable[[], _Sight] = cache(
         lambda: _look_at_plane(sequence.camera, poses, level, check_pose("T_world_map", T_world_map))
     )
-    return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, max_vertices)
+    return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, max_vertices, _GROUND_CELL)
 
 
 def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:
@@ -139,11 +141,12 @@ def _placed(
     bounds: Bounds | None,
     spacing: float | None,
     max_vertices: int,
+    cell: float,
 ) -> Placement:
     T = check_pose("T_world_map", frame)
     spacing_source = "given"
     if spacing is None:
-        spacing, spacing_source = _choose_spacing(look(), T), f"{_CELL:g} pixels on the ground, rounded"
+        spacing, spacing_source = _choose_spacing(look(), T, cell), f"{cell:g} pixels on the ground, rounded"
     spacing = check_positive("spacing", spacing)
     bounds_source = "given"
     if bounds is None:
@@ -301,11 +304,11 @@ def _dominant_plane(sight: _Sight) -> tuple[Float64, Float64]:
     return normal, middle + centre
 
 
-def _choose_spacing(sight: _Sight, T_world_map: Float64) -> float:
+def _choose_spacing(sight: _Sight, T_world_map: Float64, cell: float) -> float:
     # A pixel covers (z / f)² where it faces the camera, and more where it meets the plane at an angle.
     obliqueness = np.abs(sight.rays @ T_world_map[:3, 2]) / sight.depths
     side = np.median(sight.depths / sight.focal / np.sqrt(np.maximum(obliqueness, 1e-6)))
-    return _round_125(_CELL * float(side))
+    return _round_125(cell * float(side))
 
 
 def _round_125(value: float) -> float:

@@ -162,6 +162,17 @@ def test_photographs_from_the_air_see_more_than_other_frames() -> None:
     assert "within 1536 vertices" in placement.description["bounds_from"]
 
 
+def test_cells_of_photographs_follow_their_pixels_and_are_never_wider_than_five() -> None:
+    """At 8.75 cm a pixel four pixels would be rounded to half a metre, wider than the rim of a roof."""
+    camera = Camera(width=80, height=60, fx=80.0, fy=80.0, cx=39.5, cy=29.5)
+    sequence = cast(Sequence, SimpleNamespace(camera=camera, crs=None))
+    for pixel in np.geomspace(0.01, 0.1, 20):
+        poses = [se3.look_at((0.0, 0.0, 80 * pixel), (0.0, 0.01, 0.0))]
+        placement = place_on_ground(sequence, poses, 0.0, T_world_map=np.eye(4), frame_source="made up")
+        assert 1.8 * pixel < placement.spacing < 5 * pixel
+        assert placement.description["spacing_from"] == "3 pixels on the ground, rounded"
+
+
 def test_what_is_given_is_kept(tmp_path: Path) -> None:
     T = tilted(40)
     sequence = write(tmp_path, Ground(np.eye(4)))
