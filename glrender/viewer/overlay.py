@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib
 
+from glrender.interrupt import interruptible_after
 from glrender.viewer.colors import COLORMAPS, Kind
 from glrender.viewer.controls import Button, Command
 from glrender.viewer.layers import Layer, layers_here
@@ -38,7 +39,8 @@ _KEYS = {"Enter": "enter", "Backspace": "backspace", "Escape": "escape", "Tab": 
 def make_overlay(content_scale: float) -> Overlay | None:
     """Panels for the current OpenGL context; None where imgui-bundle is not installed."""
     try:
-        from imgui_bundle import imgui
+        with interruptible_after():  # within its import it would end the process with a core dump
+            from imgui_bundle import imgui
     except ImportError:
         return None
     return Overlay(imgui, content_scale)
@@ -62,6 +64,7 @@ class Overlay:
         imgui.backends.opengl3_init("#version 330")
         self._scale = content_scale
         self._panel = (0.0, 0.0, 0.0, 0.0)  # left, top, width, height
+        self._size = (0, 0)  # of the framebuffer that it was last drawn into
         self._mouse = (-1.0, -1.0)
         self._busy = False
         self._loss_scale: float | None = None
@@ -106,7 +109,9 @@ class Overlay:
         self._panel = (0.0, 0.0, 0.0, 0.0)
         if session.panels and not session.help:
             width = WIDTH * self._scale
-            imgui.set_next_window_pos(imgui.ImVec2(size[0] - width - 8, 8), imgui.Cond_.first_use_ever)
+            if size != self._size:  # wherever it was dragged to: it may lie outside of a smaller window
+                self._size = size
+                imgui.set_next_window_pos(imgui.ImVec2(size[0] - width - 8, 8), imgui.Cond_.always)
             imgui.set_next_window_size(imgui.ImVec2(width, 0), imgui.Cond_.always)
             imgui.begin("view (Tab)", flags=imgui.WindowFlags_.no_nav)
             imgui.push_item_width(0.55 * width)

@@ -11,6 +11,7 @@ import moderngl
 
 from glrender.errors import ContextError
 from glrender.gl.context import VERSIONS, Context
+from glrender.interrupt import interruptible_after
 from glrender.viewer.controls import Button
 
 _BUTTONS = {
@@ -167,10 +168,11 @@ class Window:
 
     def wait(self, seconds: float) -> list[Event]:
         """What has happened; waits for something to, at most so long: 0 does not wait."""
-        if seconds > 0:
-            glfw.wait_events_timeout(seconds)
-        else:
-            glfw.poll_events()
+        with interruptible_after():  # raised in a listener, which GLFW calls, it would be lost
+            if seconds > 0:
+                glfw.wait_events_timeout(seconds)
+            else:
+                glfw.poll_events()
         events, self.events = self.events, []
         return events
 

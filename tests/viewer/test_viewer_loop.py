@@ -17,7 +17,7 @@ from glrender.pipeline.fuse import SequenceOptions
 from glrender.viewer import viewer as module
 from glrender.viewer import window as window_module
 from glrender.viewer.controls import Button
-from glrender.viewer.overlay import INSTALL
+from glrender.viewer.overlay import INSTALL, make_overlay
 from glrender.viewer.recording import Film, free_path
 from glrender.viewer.scene import Scene
 from glrender.viewer.sources import open_source
@@ -107,6 +107,29 @@ def test_what_cannot_be_opened_is_told_and_the_rest_stays(play, tmp_path: Path) 
     assert window.titles == ["hills.npz · surface · glrender"]
     assert "broken.npz" in viewer.session.message
     assert window.swaps == 2, "and it is told at once"
+
+
+def test_what_is_opened_next_says_nothing_of_what_could_not_be(play, hills: HeightMap, tmp_path: Path) -> None:
+    (tmp_path / "broken.npz").write_bytes(b"nothing")
+    hills.save(tmp_path / "whole.npz")
+    window, viewer = play([], [DropEvent((tmp_path / "broken.npz",))], [DropEvent((tmp_path / "whole.npz",))], [])
+    assert window.titles[-1] == "whole.npz · surface · glrender"
+    assert viewer.session.message == ""
+
+
+def test_an_interruption_waits_for_the_import_of_the_panels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ImGui's own import ends the process where Ctrl-C comes in between."""
+    (tmp_path / "imgui_bundle.py").write_text(
+        "import signal\nsignal.raise_signal(signal.SIGINT)\nimgui = 'imported to its end'\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "imgui_bundle", raising=False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            make_overlay(1.0)
+        assert sys.modules["imgui_bundle"].imgui == "imported to its end"
+    finally:
+        sys.modules.pop("imgui_bundle", None)
 
 
 def test_without_the_panels_the_keys_do_it(

@@ -199,12 +199,17 @@ def test_a_vertex_is_moved_beside_its_prediction(hand: Hand) -> None:
 
 
 def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
+    """Also where the window has changed its size, once and again."""
     pytest.importorskip("imgui_bundle", reason="an extra that is not installed here")
-    home = hand.look()
-    # The panel is at the right; its first rows are what is shown, the exaggeration and the field of view.
-    click = ("mousemove", "--window", hand.window, SIZE[0] - 250, 119, "click", 1)
-    assert differ(hand.look(*click), home) > 0.02, "wireframe"
-    hand.do("key", "r")
+    for width in (SIZE[0], 800, SIZE[0]):
+        until(lambda size=f"Geometry: {width}x": size in hand.do("getwindowgeometry", hand.window))
+        home = hand.look()
+        # The panel is at the right; its first rows are what is shown, the exaggeration and the field of view.
+        click = ("mousemove", "--window", hand.window, width - 250, 119, "click", 1)
+        assert differ(hand.look(*click), home) > 0.01, f"wireframe, {width} pixels across"
+        assert differ(hand.look("key", "w"), home) == 0, "and nothing else"
+        hand.do("key", "f")
+    hand.do("key", "f")
 
 
 def test_the_depth_is_saved_in_metres_and_comes_back_onto_the_map(hand: Hand, hills: HeightMap) -> None:
@@ -221,6 +226,17 @@ def test_full_screen_and_back(hand: Hand) -> None:
         hand.do("key", "f")
         until(lambda size=f"{width}x{height}": f"Geometry: {size}" in hand.do("getwindowgeometry", hand.window))
         assert cv2.imread(str(hand.saved(PICTURES, "key", "p"))).shape[:2] == (height, width)
+
+
+def test_ctrl_c_is_heard_while_the_mouse_moves(display: str, map_file: Path, tmp_path: Path) -> None:
+    hand = Hand(display, tmp_path, map_file)
+    hand.point(10, 10)
+    until(hand.rests, what="for the last event to be through")
+    with hand.late():
+        hand.viewer.send_signal(signal.SIGINT)
+        hand.point(*MIDDLE)
+    assert hand.viewer.communicate(timeout=120)[1] == "glrender: error: interrupted\n"
+    assert hand.viewer.returncode == 1
 
 
 def test_a_file_is_dropped(hand: Hand, hills: HeightMap, tmp_path: Path) -> None:
