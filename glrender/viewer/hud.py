@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from glrender.viewer.colors import Scale, label, lookup_table
 from glrender.viewer.controls import BINDINGS, MOUSE_HELP
 from glrender.viewer.layers import Layer
-from glrender.viewer.notes import DIM, WHITE, Notes, text_width
+from glrender.viewer.notes import DIM, SHADE, WHITE, Color, Notes, text_width
 
 LINE = 17.0
 _MARGIN = 10.0
 _STRIP = 132.0
 _STATUS = 22.0
 _BETWEEN_TICKS = 14.0
+_COVER: Color = (16, 17, 20, 245)
+"""Behind text that lies over pictures."""
 _CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))
 
 
@@ -77,8 +79,7 @@ def draw_hud(hud: Hud, size: tuple[int, int], scale: float = 1.0) -> NDArray[np.
         _draw_strip(notes, hud, bottom)
     if hud.bar is not None:
         _draw_bar(notes, hud.bar, bottom)
-    notes.box(0, notes.height - _STATUS, notes.width, _STATUS)
-    notes.text(_MARGIN, notes.height - 7, hud.status, DIM)
+    _draw_status(notes, hud.status)
     if hud.help is not None:
         _draw_help(notes, hud.help)
     return notes.pixels
@@ -90,6 +91,27 @@ def _draw_lines(notes: Notes, hud: Hud) -> None:
     notes.box(0, 0, width + 2 * _MARGIN, LINE * len(lines) + 9)
     for row, line in enumerate(lines):
         notes.text(_MARGIN, LINE * (row + 1), line, WHITE if row == 0 else DIM)
+
+
+def _draw_status(notes: Notes, status: str) -> None:
+    """In as many lines as it takes: what an error says last is what to do."""
+    lines = _wrapped(status, notes.width - 2 * _MARGIN, notes.scale)
+    height = _STATUS + LINE * (len(lines) - 1)
+    notes.box(0, notes.height - height, notes.width, height, SHADE if len(lines) == 1 else _COVER)
+    for row, line in enumerate(reversed(lines)):
+        notes.text(_MARGIN, notes.height - 7 - LINE * row, line, DIM)
+
+
+def _wrapped(text: str, width: float, scale: float) -> list[str]:
+    """Lines no wider than `width` units, as far as single words allow; at least one."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and text_width(longer, scale) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _draw_bar(notes: Notes, bar: ColorBar, bottom: float) -> None:
@@ -159,7 +181,7 @@ def _draw_help(notes: Notes, layers: Sequence[Layer]) -> None:
     width, height = 830.0, LINE * max(len(left), len(right)) + 60
     notes = notes.smaller(min(1.0, notes.width / width, notes.height / height))
     x, y = (notes.width - width) / 2, (notes.height - height) / 2
-    notes.box(x, y, width, height, (16, 17, 20, 245))
+    notes.box(x, y, width, height, _COVER)
     notes.text(x + 20, y + 26, "keys")
     notes.text(x + 300, y + 26, "mouse, and what the digits show (again: the next of its kind)")
     for column, width_of_key, rows in ((20.0, 70.0, left), (300.0, 155.0, right)):

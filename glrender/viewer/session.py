@@ -71,13 +71,13 @@ class Session:
         """Whether the panels with the sliders are open."""
         self.playing = True
         """Whether the source goes on by itself."""
-        self.message = ""
-        """What is told at the lower edge until the next event."""
         self.open(source, state)
 
     def open(self, source: Source, state: ViewState | None = None) -> None:
         """Look at another source, as `state` has it or else at all of it."""
         self.source = source
+        self.message = ""
+        """What is told at the lower edge until the next event."""
         self._unchosen = state is None
         self._framed = int(np.count_nonzero(np.isfinite(source.scene.surface.heights)))
         self.state = ViewState(self._first_view()) if state is None else state

@@ -20,7 +20,7 @@ from glrender.pipeline.scene import Scene as SceneContent
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy
 from glrender.viewer.colors import Kind, Scale, fit_scale, lookup_table
-from glrender.viewer.hud import ColorBar, Hud, Plot, _apart, draw_hud
+from glrender.viewer.hud import ColorBar, Hud, Plot, _apart, _wrapped, draw_hud
 from glrender.viewer.layers import LAYERS, Comparison, layers_here
 from glrender.viewer.live import LiveFusion, insets_of
 from glrender.viewer.painter import Annotations, Painter, letterbox
@@ -261,6 +261,17 @@ def test_in_a_small_window_the_help_is_small_and_whole() -> None:
         ends.append(np.array([columns.min(), columns.max(), rows.min(), rows.max()]) * 840 / size[0])
     np.testing.assert_allclose(ends[0], ends[1], atol=30)  # hinting makes small letters a little wider
     assert max(end[1] for end in ends) < 810
+
+
+def test_a_long_message_takes_as_many_lines_as_it_needs() -> None:
+    words = "job.toml: unknown key 'sauce'; the keys are " + ", ".join(f"key{n}" for n in range(40))
+    sheet = draw_hud(Hud("", [], words), (400, 300))
+    bright = sheet[60:, :, :3].min(axis=-1) > 60  # without the heading
+    assert not bright[:, 392:].any(), "nothing is cut off at the right"
+    once = draw_hud(Hud("", [], words), (4000, 300))[60:, :, :3].min(axis=-1) > 60
+    assert bright.sum() == pytest.approx(once.sum(), rel=0.02), "and every word is there"
+    assert _wrapped("one two", 1.0, 1.0) == ["one", "two"]
+    assert _wrapped("", 100.0, 1.0) == [""]
 
 
 def test_where_pixels_are_half_as_large_the_text_has_twice_as_many() -> None:
