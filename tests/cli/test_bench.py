@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from complaints import complaint
 
 from glrender.bench import peers
 from glrender.bench.benchmark import Plan
@@ -132,11 +133,9 @@ def test_bad_use_is_refused_before_anything_is_timed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bench, "run_benchmark", lambda *_, **__: pytest.fail("timed"))
     assert main(["bench", *options]) == status
-    err = capsys.readouterr().err
-    assert err.startswith("glrender: error: ")
-    assert err.count("\n") == 1
+    told = complaint(capsys)
     for word in words:
-        assert word in err
+        assert word in told
 
 
 def test_help_names_parts_sizes_and_images(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from complaints import complaint
 from media import NOW, SIZE, BagWriter, gray, write_video
 
 from glrender.cli.main import main
@@ -359,8 +360,5 @@ def test_bad_use_leaves_nothing(
     (tmp_path / "empty.txt").write_text("")
     options = [option.replace("FOLDER", str(tmp_path)) for option in options]
     assert convert(images, "--out", tmp_path / "out", *options) == status
-    complaint = capsys.readouterr().err
-    assert complaint.startswith("glrender: error: ")
-    assert complaint.count("\n") == 1
-    assert message in complaint
+    assert message in complaint(capsys)
     assert not (tmp_path / "out").exists()

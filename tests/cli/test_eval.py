@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from complaints import complaint
 
 from glrender.cli.main import main
 from glrender.geometry import se3
@@ -201,11 +202,7 @@ def test_bad_use(
     Path("noise.npz").write_bytes(b"nothing of the kind")
     np.savez("array.npz", heights=np.zeros((3, 3)))
     assert main(["eval", *arguments]) == status
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("glrender: error: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
+    assert message in complaint(capsys)
     assert not list(folder.glob("*.png"))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from complaints import complaint
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
@@ -116,10 +117,7 @@ def test_bad_use(
     options = [option.replace("FOLDER", str(simulated)) for option in options]
     given = GRID[:2] if "--spacing" not in options and "--start" not in options else []
     assert main(["fit", str(simulated), "--out", str(tmp_path / "out"), *given, *options]) == status
-    complaint = capsys.readouterr().err
-    assert complaint.startswith("glrender: error: ")
-    assert complaint.count("\n") == 1
-    assert message in complaint
+    assert message in complaint(capsys)
     assert not (tmp_path / "out/map.npz").exists()
 
 
@@ -132,9 +130,7 @@ def test_bad_folders(simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         (simulated, tmp_path / "file", "cannot be written to"),
     ):
         assert main(["fit", str(sequence), "--out", str(out)]) == 1
-        complaint = capsys.readouterr().err
-        assert complaint.count("\n") == 1
-        assert message in complaint
+        assert message in complaint(capsys)
 
 
 def test_no_poses_and_no_depth(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from complaints import complaint
 from flights import Flight, fly, rough_ground
 
 from glrender.cli.main import main
@@ -42,14 +43,6 @@ def copy(sequence: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "new" / "out"
-
-
-def complaint(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr, without its beginning."""
-    error = capsys.readouterr().err
-    assert error.startswith("glrender: error: ")
-    assert error.count("\n") == 1
-    return error.removeprefix("glrender: error: ").rstrip("\n")
 
 
 class TestGoodUse:

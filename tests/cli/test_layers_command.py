@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from complaints import complaint
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
@@ -119,9 +120,5 @@ def test_bad_use(
     replace(surface, T_world_map=np.diag([1.0, -1, -1, 1])).save("down.npz")
     Path("noise.npz").write_bytes(b"nothing of the kind")
     assert main(["layers", *arguments]) == status
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("glrender: error: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
+    assert message in complaint(capsys)
     assert not Path("out").exists()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from complaints import complaint
 
 from glrender.cli import main as cli
 
@@ -108,14 +109,6 @@ def glrender(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
-def error_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on stderr."""
-    error = capsys.readouterr().err
-    assert error.startswith("glrender: error: ")
-    assert error.count("\n") == 1
-    return error
-
-
 def test_the_version() -> None:
     done = glrender("--version")
     assert (done.returncode, done.stderr) == (0, "")
@@ -146,14 +139,14 @@ def test_no_verb_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_unknown_verb_lists_the_verbs_and_the_likely_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fues", "folder"]) == 2
-    line = error_line(capsys)
+    line = complaint(capsys)
     assert "did you mean 'fuse'?" in line
     assert ", ".join(cli.VERBS) in line
 
 
 def test_an_option_before_the_verb_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--verbose", "info"]) == 2
-    assert "'--verbose'" in error_line(capsys)
+    assert "'--verbose'" in complaint(capsys)
 
 
 def test_a_real_verb_runs() -> None:
@@ -222,9 +215,9 @@ class TestOptions:
         self, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert cli.main(["show", *arguments]) == 2
-        line = error_line(capsys)
+        line = complaint(capsys)
         assert told in line
-        assert line.rstrip().endswith("(see glrender show -h)")
+        assert line.endswith("(see glrender show -h)")
         assert not set("│╭╰─").intersection(line)
 
 

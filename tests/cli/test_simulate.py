@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from complaints import complaint
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
@@ -108,10 +109,7 @@ def test_bad_use_leaves_nothing(
     np.save(tmp_path / "row.npy", np.ones((1, 9)))
     options = [option.replace("FOLDER", str(tmp_path)) for option in options]
     assert main(["simulate", str(tmp_path / "out"), *SMALL, *options]) == status
-    complaint = capsys.readouterr().err
-    assert complaint.startswith("glrender: error: ")
-    assert complaint.count("\n") == 1
-    assert message in complaint
+    assert message in complaint(capsys)
     assert not (tmp_path / "out").exists()
 
 
