@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from glrender.cli.options import describe_camera, describe_time_offset, option, read_calibration, read_time_offset
+from glrender.cli.options import (
+    describe_camera,
+    describe_time_offset,
+    option,
+    print_skipped,
+    read_calibration,
+    read_time_offset,
+)
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.fusion.noise import DepthNoise
@@ -164,9 +171,5 @@ def _print_summary(folder: Path, finished: FinishedMap) -> None:
         f"  {describe_time_offset(report)}\n"
         f"  frame: {report['placement']['T_world_map_from']}"
     )
-    skipped = report["frames_skipped"]
-    for frame in skipped[:5]:
-        print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")
-    if len(skipped) > 5:
-        print(f"  … and {len(skipped) - 5} more, see report.json")
+    print_skipped(report["frames_skipped"])
     print("  wrote " + ", ".join(finished.files) + ": look at " + str(folder / "preview.png"))

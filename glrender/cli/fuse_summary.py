@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from glrender.cli.options import describe_camera, describe_time_offset
+from glrender.cli.options import describe_camera, describe_time_offset, print_skipped
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import CLIPPED
 from glrender.pipeline.read_ahead import LATE
@@ -15,7 +15,6 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
     """What came of a run whose files are in `folder`: the map, what it was made with, and what was left out."""
     report, surface = finished.report, finished.surface
     rows, cols = surface.shape
-    skipped = report["frames_skipped"]
     print(
         f"{folder}: {report['frames_used']} frames fused{_why_partial(finished)}, "
         f"{report['frames_per_second']:.1f} a second\n"
@@ -30,10 +29,7 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
         + f"  frame: {report['placement']['T_world_map_from']}"
         + _describe_clipping(report["placement"]["bounds_from"])
     )
-    for frame in skipped[:5]:
-        print(f"  skipped frame {frame.index} ({frame.name}): {frame.reason}")
-    if len(skipped) > 5:
-        print(f"  … and {len(skipped) - 5} more, see report.json")
+    print_skipped(report["frames_skipped"])
     if report["photographs_missing"]:
         print(f"  {len(report['photographs_missing'])} photographs that rgb.txt names are not there")
     print("  wrote " + ", ".join(finished.files) + ": look at " + str(folder / "preview.png"))

@@ -6,7 +6,7 @@ What belongs to fusion is imported where it is needed: the other verbs start in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from glrender.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from glrender.fusion.noise import DepthNoise
+    from glrender.io.sequence import Skipped
     from glrender.pipeline.calibrate import CalibrationOptions
 
 
@@ -73,6 +74,16 @@ def describe_time_offset(report: Mapping[str, Any]) -> str:
     sigma = report.get("time_offset_sigma")
     known = f" ± {1e3 * sigma:.1f}" if sigma else ""
     return f"time offset {1e3 * report['time_offset']:+.1f}{known} ms ({report['time_offset_from']})"
+
+
+def print_skipped(skipped: Sequence[Skipped]) -> None:
+    """The first frames that were left out, and why, a line each."""
+    from glrender.pipeline.chosen_frames import describe_skipped
+
+    for frame in skipped[:5]:
+        print(f"  skipped {describe_skipped(frame)}")
+    if len(skipped) > 5:
+        print(f"  … and {len(skipped) - 5} more, see report.json")
 
 
 def check_grid(spacing: float | None, bounds: tuple[float, float, float, float] | None) -> None:
