@@ -2,5 +2,5 @@
 
 `benchmark` measures what is asked for, `printing` tells it. `stages`, `solvers`, `fusion_benchmark` and `batch_rates`
 have what is timed, `peers` who is timed beside it; all take turns by `timing`. `work` counts what each has to move and
-to compute, and `roofline` holds that against what the machine can do. NOTES.md says what was tried for speed.
+to compute, and `roofline` holds that against what the machine can do. NOTES.md says what was tried.
 """
