@@ -28,7 +28,14 @@ from glrender.fusion.height_offsets import HeightOffsets, bordered, without_offs
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.seed import seed_heights
-from glrender.fusion.shared_unknowns import NAMES, BorderedFrame, SharedUnknowns, camera_velocity, linearize_frame
+from glrender.fusion.shared_unknowns import (
+    NAMES,
+    BorderedFrame,
+    SharedUnknowns,
+    camera_velocity,
+    intrinsics_covariance,
+    linearize_frame,
+)
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
@@ -87,11 +94,7 @@ class CalibrationPrior:
     def covariance(self, camera: Camera) -> Float64:
         """(6, 6) in the order and the units of NAMES; 0 for what is held. Without the height offsets."""
         result = np.zeros((len(NAMES), len(NAMES)))
-        if self.focal:  # fx = f (1 + a/2), fy = f (1 - a/2)
-            nominal = np.array([camera.fx, camera.fy])
-            alike, apart = self.focal**2 - self.aspect**2 / 4, self.aspect**2 / 2
-            result[:2, :2] = alike * np.outer(nominal, nominal) + apart * np.diag(np.square(nominal))
-        result[2, 2] = result[3, 3] = (self.centre * camera.width) ** 2
+        result[:4, :4] = intrinsics_covariance(camera, self.focal, self.aspect, self.centre)
         result[4, 4], result[5, 5] = self.time_offset**2, self.depth_scale**2
         return result
 
@@ -237,18 +240,10 @@ class CalibrationProblem:
         uncertain = np.zeros((len(vector),) * 2)
         uncertain[:shared, :shared] = prior
         uncertain[range(shared, len(vector)), range(shared, len(vector))] = offset_sigma**2
-        free = np.flatnonzero(np.diag(uncertain))
-        among = np.ix_(free, free)
         if disagreement is None:
             disagreement = self._disagreement(reduced, frames, np.flatnonzero(np.diag(prior)), offset_sigma, times)
-        known = np.linalg.inv(uncertain[among])
-        covariance = np.zeros_like(uncertain)
-        covariance[among] = np.linalg.inv(reduced.matrix[among] / disagreement + known)
         away = np.concatenate([nominal.values - unknowns.values, -offsets[seen]])[: len(vector)]
-        pull = reduced.vector[free] / disagreement + known @ away[free]
-        step = np.zeros(len(vector))
-        step[free] = covariance[among] @ pull
-        step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(uncertain)[free])) / _FARTHEST_STEP)
+        step, covariance = _step(reduced, disagreement, uncertain, away)
         offsets = offsets.copy()
         found = None
         if offset_sigma:
@@ -347,6 +342,24 @@ class CalibrationProblem:
             depth_sigma=self.noise.sigma(depth),
             mask=usable_pixels(buffers, Weighting.max_depth_slope) & seen_from_above(buffers),
         )
+
+
+def _step(reduced: Reduced, disagreement: float, prior: Float64, away: Float64) -> tuple[Float64, Float64]:
+    """The step (p,) to the solution of the equations that are left without the map, and its covariance (p, p).
+
+    The equations' information is divided by `disagreement`. `prior` (p, p) is the covariance without data, 0 for what
+    is held, and its mean is `away` (p,) from the estimate. The step is no longer than `_FARTHEST_STEP` of its sigmas.
+    """
+    free = np.flatnonzero(np.diag(prior))
+    among = np.ix_(free, free)
+    known = np.linalg.inv(prior[among])
+    covariance = np.zeros_like(prior)
+    covariance[among] = np.linalg.inv(reduced.matrix[among] / disagreement + known)
+    pull = reduced.vector[free] / disagreement + known @ away[free]
+    step = np.zeros(len(prior))
+    step[free] = covariance[among] @ pull
+    step /= max(1.0, np.max(np.abs(step[free]) / np.sqrt(np.diag(prior)[free])) / _FARTHEST_STEP)
+    return step, covariance
 
 
 def _disagreement(scores: Float64, information: Float64, times: Float64) -> float:

@@ -21,12 +21,13 @@ from glrender.fusion.displacement import Displacement
 from glrender.fusion.frame_log import FrameLog, Opinions
 from glrender.fusion.frame_motion import FrameMotion, Process
 from glrender.fusion.grid import fill_from_nearest
+from glrender.fusion.shared_unknowns import intrinsics_covariance
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 
 Float64 = NDArray[np.float64]
 
-_FOCAL, _ASPECT, _CENTRE = 0.02, 0.003, 0.015  # how far intrinsics are usually off: of f, of fx / fy, of the width
+_FOCAL, _ASPECT, _CENTRE = 0.02, 0.003, 0.015  # how far intrinsics that a maker states are usually off
 
 
 @dataclass(frozen=True)
@@ -118,25 +119,17 @@ def shared_errors(
         lifted = ground.lifted(moved)
     share = opinions.weight / opinions.weight.sum(axis=0)
     independent, lasting = np.zeros((2, len(ground.middles), 3, 3))
-    suspect = calibrated is not None
     for s, state in enumerate(states):
-        covariance = _of_the_map(share, moved[..., s], state)
-        if state.correlation:
-            lasting += covariance
-            suspect |= state.sigma * float(np.sqrt(np.mean(np.square(lifted[..., s])))) > noise
-        else:
-            independent += covariance
+        (lasting if state.correlation else independent)[:] += _of_the_map(share, moved[..., s], state)
     if pose_sigma is not None:
         independent *= opinions.alone[:, None, None]  # it is that of single frames
     intrinsics = None
-    if suspect:
+    if calibrated is not None or _lasts_beyond(noise, states, lifted):
         by_pixel = _by_intrinsics(opinions, ground, camera)
-        prior = _nominal_covariance(camera)
+        prior = intrinsics_covariance(camera, _FOCAL, _ASPECT, _CENTRE)
         intrinsics = motion.constant_covariance(lifted, states, ground.lifted(by_pixel), prior)
         if calibrated is not None:
-            known = np.where(np.diag(np.diag(calibrated) == 0), prior, calibrated)
-            if np.sum(np.diag(known) / np.diag(prior)) < np.sum(np.diag(intrinsics) / np.diag(prior)):
-                intrinsics = known
+            intrinsics = _smaller(intrinsics, calibrated, prior)
         mean = np.einsum("fb,fbxc->bxc", share, by_pixel)
         lasting += np.einsum("bxc,cd,byd->bxy", mean, intrinsics, mean)
     moments = _normal_moments(surface)
@@ -212,6 +205,12 @@ def _tested(process: Process, count: int) -> Process:
     return process if process.correlation > 3.5 / np.sqrt(max(count, 1)) else Process(process.sigma)
 
 
+def _lasts_beyond(noise: float, states: list[Process], lifted: Float64) -> bool:
+    """Whether one of the frames' errors that last lifts blocks, by `lifted` (N, K, S) a unit, by more than `noise`."""
+    size = np.sqrt(np.mean(np.square(lifted), axis=(0, 1)))
+    return any(state.correlation and state.sigma * size[s] > noise for s, state in enumerate(states))
+
+
 def _of_the_map(share: Float64, moved: Float64, state: Process) -> Float64:
     """(K, 3, 3) m²: covariance of the map's displacement, if frames with the shares (N, K) are `moved` (N, K, 3)."""
     parts = share[..., None] * moved
@@ -234,13 +233,11 @@ def _by_intrinsics(opinions: Opinions, ground: _Ground, camera: Camera) -> Float
     return np.where(opinions.weight[..., None, None] > 0, np.stack(moved, axis=-1), 0)
 
 
-def _nominal_covariance(camera: Camera) -> Float64:
-    """(4, 4) pixels²: of fx, fy, cx, cy as a maker states them."""
-    focal = np.array([camera.fx, camera.fy])
-    alike, apart = _FOCAL**2 - _ASPECT**2 / 4, _ASPECT**2 / 2  # fx = f (1 + a/2), fy = f (1 - a/2)
-    covariance = np.diag(np.full(4, (_CENTRE * camera.width) ** 2))
-    covariance[:2, :2] = alike * np.outer(focal, focal) + apart * np.diag(np.square(focal))
-    return covariance
+def _smaller(told: Float64, calibrated: Float64, nominal: Float64) -> Float64:
+    """Of two covariances (4, 4) of fx, fy, cx, cy, measured by the nominal one, which is that of what was held."""
+    known = np.where(np.diag(np.diag(calibrated) == 0), nominal, calibrated)
+    sizes = [np.sum(np.diag(each) / np.diag(nominal)) for each in (told, known)]
+    return known if sizes[1] < sizes[0] else told
 
 
 def _normals(surface: HeightMap) -> Float64:

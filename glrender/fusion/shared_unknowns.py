@@ -66,6 +66,19 @@ class SharedUnknowns:
         return replace(like, fx=fx, fy=fy, cx=cx, cy=cy)
 
 
+def intrinsics_covariance(camera: Camera, focal: float, aspect: float, centre: float) -> Float64:
+    """(4, 4) pixels²: of fx, fy, cx, cy, whose standard deviations are parts of what they are of.
+
+    `focal` is that of the focal length which fx and fy share, of which 0 holds both; `aspect` that of fx / fy; `centre`
+    that of cx and of cy, as a part of the image's width.
+    """
+    covariance = np.diag(np.full(4, (centre * camera.width) ** 2))
+    f = np.array([camera.fx, camera.fy])
+    alike, apart = focal**2 - aspect**2 / 4, aspect**2 / 2  # fx = f (1 + a/2), fy = f (1 - a/2)
+    covariance[:2, :2] = alike * np.outer(f, f) + apart * np.diag(np.square(f)) if focal else 0
+    return covariance
+
+
 @dataclass(frozen=True, eq=False)
 class BorderedFrame:
     """One frame's normal equations in the heights and the shared unknowns."""

@@ -11,6 +11,7 @@ from glrender.frontend.radial_error import RadialError
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.displacement import Displacement
+from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
@@ -49,6 +50,47 @@ class RefinedStart:
     """Theirs, as told."""
 
 
+@dataclass(frozen=True, eq=False)
+class _ErrorsOfGiven:
+    """What given poses are taken to be off by, along (metres) and about (radians) each axis of the camera: (2,)."""
+
+    most: Float64
+    """At first, and at most."""
+    are_said: bool
+    """Whether that is all that is known of them, so that photographs are not asked."""
+
+    @staticmethod
+    def said_by(sigma: PoseSigma) -> "_ErrorsOfGiven":
+        return _ErrorsOfGiven(np.maximum((sigma.translation, np.radians(sigma.rotation)), 1e-6), True)
+
+    @staticmethod
+    def to_be_told(distance: float) -> "_ErrorsOfGiven":
+        """By photographs, `distance` metres above the ground."""
+        return _ErrorsOfGiven(np.array([POSITION_SIGMA * distance, ROTATION_SIGMA]), False)
+
+    def prior(self, before: RefinedPoses | None) -> tuple[Float64, bool]:
+        """For a round after the one `before`, and whether the camera sits otherwise on its carrier in it."""
+        if self.are_said or before is None:
+            return self.most, False
+        # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
+        # Beside a mount they are off by no more than without one, but hardly tell by how much.
+        highest = before.prior_sigma[0] if before.mounted else self.most
+        prior = np.clip(before.rounds[-1].given_sigma, _LEAST * self.most, highest)
+        mounted = before.mounted or before.asks_for_mount
+        evidence = before.rounds[-1].mount_evidence
+        if mounted and evidence is not None:
+            # As though each pose had an error of its own, or a mount would be made of those that last.
+            prior *= np.sqrt(evidence.lasting)
+        return prior, mounted
+
+    def have_settled(self, refined: RefinedPoses) -> bool:
+        """Whether they were taken to be what they are: each round tells a part of what is too much."""
+        if self.are_said:
+            return True
+        told = np.maximum(refined.rounds[-1].given_sigma, _LEAST * self.most)
+        return bool((told >= _SETTLED * refined.prior_sigma[0]).all()) and not refined.asks_for_mount
+
+
 def refine_start(
     sequence: Sequence,
     photographs: tuple[FrameEntry, ...],
@@ -67,42 +109,23 @@ def refine_start(
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
     raw = np.stack([poses[entry.index] for entry in entries])
-    said = options.fusion.pose_sigma
-    if said is None:
+    if options.fusion.pose_sigma is None:
         distance = float(np.median([ground.distance(pose, T_world_map) for pose in raw]))
-        most = POSITION_SIGMA * distance, ROTATION_SIGMA
+        errors_of_given = _ErrorsOfGiven.to_be_told(distance)
     else:
-        most = max(said.translation, 1e-6), max(np.radians(said.rotation), 1e-6)
+        errors_of_given = _ErrorsOfGiven.said_by(options.fusion.pose_sigma)
     times = np.array([entry.time for entry in entries])
     alone = all(entry.depth_path is None for entry in entries)
-    has_clock = said is None and options.time_offset is None and alone
+    has_clock = not errors_of_given.are_said and options.time_offset is None and alone
     trajectory = sequence.trajectory
     assert trajectory is not None
 
     def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:
         planes = np.stack([level_seen(ground, pose, T_world_map) for pose in given])
-        prior, mounted = np.array(most), False
-        if said is None and before is not None:
-            # What nobody has said, the photographs do: poses by a reconstruction are a hundred times better than most.
-            # Beside a mount they are off by no more than without one, but hardly tell by how much.
-            highest = before.prior_sigma[0] if before.mounted else prior
-            prior = np.clip(before.rounds[-1].given_sigma, _LEAST * prior, highest)
-            mounted = before.mounted or before.asks_for_mount
-            evidence = before.rounds[-1].mount_evidence
-            if mounted and evidence is not None:
-                # As though each pose had an error of its own, or a mount would be made of those that last.
-                prior *= np.sqrt(evidence.lasting)
+        prior, mounted = errors_of_given.prior(before)
         return refine_poses(
             sequence.camera, prepared, given, planes, prior, times=times, mounted=mounted, before=before
         )
-
-    def has_settled(refined: RefinedPoses) -> bool:
-        """Whether given poses were taken to be off by what they are: each round tells a part of what is too much."""
-        if said is not None:
-            return True
-        taken = refined.prior_sigma[0]
-        told = np.maximum(refined.rounds[-1].given_sigma, _LEAST * np.array(most))
-        return bool((told >= _SETTLED * taken).all()) and not refined.asks_for_mount
 
     settled = refine_in_turns(
         sequence,
@@ -113,7 +136,7 @@ def refine_start(
         lambda clock: _looked_up(trajectory, times, raw, clock),
         lambda refined: compare_turns(trajectory, times, refined.poses) if has_clock else UNKNOWN,
         lambda refined: refined.rounds[-1].radial_error if alone else AS_SAID,
-        has_settled,
+        errors_of_given.have_settled,
     )
     refined = settled.refined
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}
@@ -123,7 +146,7 @@ def refine_start(
     if has_clock:
         beyond = sum(not trajectory.covers(time + settled.clock.applied) for time in times)
         description |= _describe_clock(settled.clock, settled.asked_for, beyond)
-    elif options.time_offset is None and said is not None:
+    elif options.time_offset is None and errors_of_given.are_said:
         description["time_offset_from"] = "kept at 0: what is said of the poses' errors is all that they are off by"
     description["pose_refinement"]["ground_shift_sigma"] = np.sqrt(shift.diagonal())
     displacement = Displacement.in_frame(T_world_map, errors.places, errors.covariances)
