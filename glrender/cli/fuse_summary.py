@@ -19,6 +19,7 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
         f"{folder}: {report['frames_used']} frames fused{_why_partial(finished)}, "
         f"{report['frames_per_second']:.1f} a second\n"
         f"  map of {rows} x {cols} cells of {1e3 * surface.spacing:g} mm, {report['observed']:.1%} observed"
+        + describe_disputed(report)
         + _describe_sigma(report)
         + f"\n  {describe_camera(report)}{_describe_reduced(report)}\n"
         f"  {describe_time_offset(report)}\n"
@@ -50,6 +51,12 @@ def _describe_reduced(report: Mapping[str, Any]) -> str:
 def _describe_clipping(bounds_from: str) -> str:
     """A line where the map leaves out some of what the frames see."""
     return f"\n  bounds: {bounds_from}; give --bounds, or a larger --spacing" if CLIPPED in bounds_from else ""
+
+
+def describe_disputed(report: Mapping[str, Any]) -> str:
+    """How much more there would be, did not photographs disagree about it by more than sigma says."""
+    share = report.get("disputed", 0.0)
+    return f" ({share:.1%} left out as disputed)" if share >= 5e-4 else ""
 
 
 def _describe_sigma(report: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from glrender.frontend.search import Search
 from glrender.fusion.displacement import Displacement
 from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
+from glrender.fusion.scatter import Scatter
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
@@ -95,6 +96,8 @@ class KeyframeFusion:
         self._fusion = HeightMapFusion(
             context, sequence.camera, placement.spacing, placement.bounds, placement.T_world_map, fusion
         )
+        # Live, poses are rough, and frames scatter about the map for that reason; sigma says so once the drive is over.
+        self._scatter = None if options.realtime else Scatter(sequence.camera, self._fusion.grid)
         self._depths = KeyframeDepths(self._depth_from_motion, self._search, has_time)
         self._skipped: list[Skipped] = []
         self._reports: dict[int, FrameReport] = {}
@@ -193,10 +196,13 @@ class KeyframeFusion:
         if not self._reports:
             first = describe_skipped(skipped[0])
             raise InputError(f"{self._sequence.folder}: no photograph could be fused, the first is {first}")
-        surface = self._fusion.map() if self._failure is None else self._fusion.rescued_map()
+        known = self._fusion.map() if self._failure is None else self._fusion.rescued_map()
+        surface = self._without_disputed(known)
         if np.isnan(surface.heights).all():
+            nothing = np.isnan(known.heights).all()
+            says = "say too little about any cell" if nothing else "disagree about every cell"
             raise InputError(
-                f"{self._sequence.folder}: {len(self._reports)} photographs say too little about any cell of the map: "
+                f"{self._sequence.folder}: {len(self._reports)} photographs {says} of the map: "
                 f"{_words(self._mean_shares())} of their pixels; check poses, camera and bounds, or take a larger "
                 "spacing"
             )
@@ -217,6 +223,7 @@ class KeyframeFusion:
                 "median_abs_m": float(np.nanmedian([report.median_abs_residual for report in self._reports.values()])),
             },
             "depth_from_motion": {"shares": self._mean_shares(), "ground": self._ground},
+            "disputed": float(np.mean(np.isfinite(known.heights) & np.isnan(surface.heights))),
             "photographs_missing": self._sequence.missing_photographs,
             "reduced": self._sequence.binning,
             "renderer": self._context.renderer,
@@ -241,8 +248,11 @@ class KeyframeFusion:
         return self._fusion.observed
 
     def map(self) -> HeightMap:
-        """The map so far as it would be saved: with its sigma, NaN where too little is known."""
-        return self._fusion.map()
+        """The map so far as it would be saved: with its sigma, NaN where too little is known, or disputed."""
+        return self._without_disputed(self._fusion.map())
+
+    def _without_disputed(self, surface: HeightMap) -> HeightMap:
+        return surface if self._scatter is None else self._scatter.undisputed(surface)
 
     def release(self) -> None:
         """Release what this made in the context."""
@@ -275,6 +285,8 @@ class KeyframeFusion:
             depth=depth.depth,
             depth_sigma=sigma,
         )
+        if self._scatter is not None:
+            self._scatter.add(keyframe.photograph.T_world_camera, depth.depth, sigma)
         self.took("fuse", 1e3 * (perf_counter() - start))
         best = self._best_view
         if best is None or report.measured > self._reports[best.entry.index].measured:

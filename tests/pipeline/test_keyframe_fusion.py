@@ -1,0 +1,75 @@
+"""What becomes of ground that keyframes see at different heights."""
+
+from collections.abc import Sequence as Sequence_
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glrender.cli.fuse_summary import describe_disputed
+from glrender.frontend.depth_from_motion import DepthFromMotion
+from glrender.frontend.motion_depth import MotionDepth, Verdict
+from glrender.frontend.photograph import Photograph
+from glrender.frontend.search import Search
+from glrender.geometry import se3
+from glrender.geometry.camera import Camera
+from glrender.gl.context import Context
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline import keyframes
+from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.ground import Ground
+from glrender.pipeline.keyframe_fusion import KeyframeFusion
+from glrender.pipeline.placement import place_on_ground
+
+CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=79.5, cy=59.5)
+SEQUENCE = Sequence(Path("made up"), CAMERA, CAMERA, 5000.0, 0, (), None, None, (), (), None, None)
+TAKEN, NOISE = 8, 0.004
+DISPUTED = np.s_[40:80, 60:100]
+"""Pixels: half of the photographs see there something that lies on the ground."""
+
+
+def seen(k: int, T_world_camera: np.ndarray) -> MotionDepth:
+    """Level ground 1 m below, with noise that windows of 25 pixels share."""
+    rng = np.random.default_rng(k)
+    depth = (1 + rng.normal(0, NOISE, (24, 32)).repeat(5, axis=0).repeat(5, axis=1)).astype(np.float32)
+    if k >= TAKEN // 2:
+        depth[DISPUTED] -= 0.15
+    sigma, rough = np.full_like(depth, NOISE), np.zeros_like(depth)
+    verdict = np.full(depth.shape, Verdict.CONFIDENT, np.uint8)
+    return MotionDepth(depth, sigma, rough, verdict, T_world_camera, 2, np.full_like(depth, 25.0))
+
+
+def test_what_half_of_the_photographs_contradict_is_left_out_and_told(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def estimate(
+        self: DepthFromMotion, reference: Photograph, sources: Sequence_[Photograph], search: Search
+    ) -> MotionDepth:
+        return seen(next(measured), reference.T_world_camera)
+
+    measured = iter(range(TAKEN))
+    monkeypatch.setattr(DepthFromMotion, "estimate", estimate)
+    monkeypatch.setattr(keyframes, "cross_checked", lambda camera, depth, *others, **options: depth)
+    where = {"frame_source": "made up", "bounds": (-0.3, 0.3, -0.2, 0.2), "spacing": 0.02}
+    placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
+    fusion = KeyframeFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0))
+    image = np.full((*CAMERA.shape, 3), 0.5, np.float32)
+    with fusion.kept():
+        for k in range(TAKEN):
+            T = se3.look_at((0.001 * k, 0.0, 1.0), (0.001 * k, 0.0, 0.0), (0, 1, 0))
+            fusion.add(FrameEntry(k, k, f"{k}.png", None, None), image, T)
+    playing = fusion.map()
+    finished = fusion.finish((), {"frames": TAKEN}, None, {})
+    fusion.release()
+    surface, report = finished.surface, finished.report
+    x, y = surface.axes()
+    apart = (np.abs(x) < 0.1) & (np.abs(y) < 0.1)[:, None]  # 40 of 140 pixels a metre
+    around = (np.abs(x) > 0.19) | (np.abs(y) > 0.19)[:, None]
+    known = np.isfinite(surface.heights)
+    assert not known[apart].any()
+    assert known[around].mean() > 0.95
+    np.testing.assert_array_equal(np.isfinite(playing.heights), known)
+    assert report["observed"] == pytest.approx(known.mean())
+    assert report["disputed"] == pytest.approx(1 - known.mean(), abs=0.02)
+    assert describe_disputed(report) == f" ({report['disputed']:.1%} left out as disputed)"
+    assert describe_disputed({**report, "disputed": 0.0}) == ""
