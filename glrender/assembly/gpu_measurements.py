@@ -17,24 +17,16 @@ NOTHING = np.full((1, 1, 1), np.nan, np.float32)
 class GpuMeasurements:
     """Measurements of a frame as textures of their bits, colours as a buffer of them; owned by `context`.
 
-    Where a depth z was measured its standard deviation is `measurements.depth_sigma` + `sigma_quadratic` z²
-    (1/m), so that a sensor's noise model need not be uploaded pixel by pixel.
-
     Raises InputError for arrays of another shape than the camera's, UsageError if there is neither depth nor image,
     LimitError if the GPU's memory does not hold it.
     """
 
-    def __init__(
-        self, context: Context, camera: Camera, measurements: Measurements, *, sigma_quadratic: float = 0.0
-    ) -> None:
+    def __init__(self, context: Context, camera: Camera, measurements: Measurements) -> None:
         if measurements.depth is None and measurements.image is None:
             raise UsageError("measurements: received neither depth nor an image; give at least one")
-        if not (np.isfinite(sigma_quadratic) and sigma_quadratic >= 0):
-            raise InputError(f"sigma_quadratic: received {sigma_quadratic!r}, expected a number of at least 0")
         self.context = context
         self.camera = camera
         self.has_depth = measurements.depth is not None
-        self.sigma_quadratic = float(sigma_quadratic)
         self.color_sigma = check_positive("color_sigma", measurements.color_sigma)
         fields, color = _fields(measurements, camera.shape), _color(measurements, camera.shape)
         self.channels = 0 if measurements.image is None else color.shape[2]

@@ -141,7 +141,6 @@ class GpuNormalEquations:
         color_kind, color_k = loss_parameters(color_loss or Squared())
         screened = max_depth_slope is not None
         values: dict[str, ArrayLike] = {
-            "sigma_quadratic": frame.sigma_quadratic,
             "depth_loss": depth_kind,
             "depth_k": depth_k,
             "screened": screened,

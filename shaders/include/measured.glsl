@@ -5,8 +5,7 @@
 // a buffer: GPUs keep no three numbers a texel, and a driver that adds the fourth takes longer than the upload.
 
 uniform usampler2D measured_depth;      // camera z, metres
-uniform usampler2D measured_sigma;      // standard deviation of the depth, metres, but for ...
-uniform float sigma_quadratic;          // ... what grows with its square, 1 / metres
+uniform usampler2D measured_sigma;      // standard deviation of the depth, metres
 uniform usampler2D measured_mask;       // 0: the pixel may not be used
 layout(std430) readonly buffer MeasuredColor {
     uint measured_color[];      // channel by channel, pixel by pixel; a single one: nothing was measured
@@ -49,9 +48,8 @@ DepthReading read_depth(ivec2 pixel, float predicted) {
     if (reading.valid) {
         float z = uintBitsToFloat(bits);
         reading.residual = z - predicted;
-        precise float growth = sigma_quadratic * z * z;     // from the left: 0 z z is 0, however large z is
         bool number = int(sigma_bits) > 0 && sigma_bits <= 0x7f800000u;
-        reading.sigma = number ? min(uintBitsToFloat(sigma_bits) + growth, UNSURE) : 0.0;
+        reading.sigma = number ? min(uintBitsToFloat(sigma_bits), UNSURE) : 0.0;
     }
     return reading;
 }

@@ -122,12 +122,6 @@ def test_measurements_that_are_wrong(parts: Parts, measurements: dict, error: ty
     assert parts.context.live_objects == live
 
 
-@pytest.mark.parametrize("quadratic", [-1.0, np.nan, np.inf])
-def test_noise_that_does_not_grow(context: Context, depth: np.ndarray, quadratic: float) -> None:
-    with pytest.raises(InputError, match="sigma_quadratic: received .*, expected a number of at least 0"):
-        GpuMeasurements(context, SCENE.camera, Measurements(depth), sigma_quadratic=quadratic)
-
-
 def test_an_image_alone_says_nothing_of_a_map_without_colours(parts: Parts) -> None:
     with pytest.raises(UsageError, match="neither depth nor an image of a coloured map"):
         parts.equations(Measurements(image=np.ones((*SCENE.camera.shape, 3))), COLORLESS)
