@@ -1,4 +1,4 @@
-"""Depths of one photograph held against those of its neighbours: what several agree on is there, and stands still."""
+"""Depths of one photograph held against those of its neighbours: what others see through is not there, or moved."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.checks import check_positive
 from glrender.frontend.motion_depth import MotionDepth, Verdict
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -16,33 +15,32 @@ from glrender.parallel import even_parts, run_parts
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+WITHIN = 3.0
+"""Standard deviations of both depths that two photographs may differ by."""
+TOLERANCE = 0.005
+"""Of the depth, the same whatever its sigma: poses are not exact."""
+
 
 def cross_checked(
     camera: Camera,
     depth: MotionDepth,
     neighbours: Sequence[MotionDepth],
-    within: float = 3.0,
-    tolerance: float = 0.005,
-    agreeing: int = 1,
 ) -> MotionDepth:
-    """`depth` without the pixels that its neighbours do not confirm: their verdict becomes INCONSISTENT.
+    """`depth` without the pixels that its neighbours deny: their verdict becomes INCONSISTENT.
 
-    A neighbour confirms a point if its own depth there is the same within `within` standard deviations of both, or
-    within `tolerance` of the depth, which allows for poses that are not exact. It denies it if it sees through it, to
-    something farther away. What is nearer to it may hide the point, and says nothing. A pixel stays with at least
-    `agreeing` confirmations, and more of them than denials where there are any.
+    A neighbour confirms a point if its own depth there is the same within `WITHIN` standard deviations of both, or
+    within `TOLERANCE` of the depth. It denies it if it sees through it, to something farther away. What is nearer to it
+    may hide the point, and says nothing. A pixel stays unless as many deny it as confirm it, or more.
     """
-    check_positive("within", within)
-    check_positive("tolerance", tolerance)
     shape = depth.depth.shape
     votes = np.zeros((2, *shape), np.int32)
     for other in neighbours:
         T = se3.inverse(other.T_world_camera) @ depth.T_world_camera
         lens = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        arguments = (depth.depth, depth.sigma, other.depth, other.sigma, T, lens, within, tolerance, votes)
+        arguments = (depth.depth, depth.sigma, other.depth, other.sigma, T, lens, votes)
         run_parts(_vote_rows, even_parts(shape[0]), *arguments)
     confirmed, denied = votes
-    stays = (confirmed >= agreeing) & ((confirmed > denied) | (denied == 0))
+    stays = (confirmed > denied) | (denied == 0)
     dropped = (depth.verdict == Verdict.CONFIDENT) & ~stays
     return replace(
         depth,
@@ -61,8 +59,6 @@ def _vote_rows(
     other_sigma: Float32,
     T: Float64,
     lens: Float64,
-    within: float,
-    tolerance: float,
     votes: NDArray[np.int32],
     first: int,
     last: int,
@@ -87,7 +83,7 @@ def _vote_rows(
             if seen <= 0:
                 continue
             # A pixel's error moves the point along its own ray; by how much in the other's depth does not matter here.
-            allowed = max(within * np.sqrt(sigma[v, u] ** 2 + other_sigma[i, j] ** 2), tolerance * there)
+            allowed = max(WITHIN * np.sqrt(sigma[v, u] ** 2 + other_sigma[i, j] ** 2), TOLERANCE * there)
             if abs(seen - there) <= allowed:
                 votes[0, v, u] += 1
             elif seen > there:

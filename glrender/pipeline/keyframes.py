@@ -194,4 +194,4 @@ class KeyframeDepths:
             return keyframe, depth
         # What no neighbour knows anything of stays: its sources agreed on it, and at an image's border, or where
         # something is about to be hidden, there is no other keyframe that could confirm it.
-        return keyframe, cross_checked(self._depth_from_motion.camera, depth, neighbours, agreeing=0)
+        return keyframe, cross_checked(self._depth_from_motion.camera, depth, neighbours)
