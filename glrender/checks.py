@@ -13,6 +13,9 @@ LARGEST = 1e12
 """Of lengths, angles, times and counts; its inverse is the smallest that is not 0. Nothing that is measured is beyond,
 and there squares and products leave what floats hold."""
 
+ROUNDING = 1e-4
+"""What products of a rotation's rows may be off by, as of one that was written with four digits."""
+
 
 def check_array(
     name: str,
@@ -73,7 +76,7 @@ def check_kind(name: str, value: object, kind: type) -> None:
         raise InputError(f"{name}: received {type(value).__name__}, expected {kind.__name__}")
 
 
-def check_pose(name: str, pose: ArrayLike, *, tolerance: float = 1e-4) -> NDArray[np.float64]:
+def check_pose(name: str, pose: ArrayLike) -> NDArray[np.float64]:
     """Return `pose` as a float64 (4, 4) rigid transformation: a rotation, a translation, last row 0 0 0 1."""
     T = check_array(name, pose, (4, 4))
     # Many times a frame: in numbers of Python's own this takes a tenth of what arrays of nine do.
@@ -86,6 +89,6 @@ def check_pose(name: str, pose: ArrayLike, *, tolerance: float = 1e-4) -> NDArra
     )  # fmt: skip
     turns = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) > 0
     off = max(map(abs, (*products, last[0], last[1], last[2], last[3] - 1)))
-    if not (turns and off <= tolerance):
+    if not (turns and off <= ROUNDING):
         raise InputError(f"{name}: expected a rigid 4x4 transformation (rotation, translation, last row 0 0 0 1)")
     return T

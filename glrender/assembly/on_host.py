@@ -41,9 +41,8 @@ _EVERY = 4  # row and column that medians look at: 19,200 of 640 x 480 pixels, s
 class HostNormalEquations:
     """Makes normal equations from frames of one camera, in memory that it uses again."""
 
-    def __init__(self, camera: Camera, near: float = NEAR) -> None:
+    def __init__(self, camera: Camera) -> None:
         self.camera = camera
-        self.near = check_positive("near", near)
         self._scanner = ScanConverter()
         self._recycler = Recycler(alike=12)
 
@@ -71,7 +70,7 @@ class HostNormalEquations:
         channels = image.shape[2]
         there = HostSurface.of(surface)
         eye = eye_over(surface, self.camera, check_pose("T_world_camera", T_world_camera), there.height_origin)
-        triangles, nearness = self._scanner.scan(there.heights, self.camera, eye, self.near)
+        triangles, nearness = self._scanner.scan(there.heights, self.camera, eye, NEAR)
         median, median_abs, scale = _scatter(triangles, nearness, there.heights, eye, depth, sigma)
         kind, k = loss_parameters(depth_loss or Squared())
         color_kind, color_k = loss_parameters(color_loss or Squared())

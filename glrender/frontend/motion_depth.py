@@ -11,6 +11,9 @@ from glrender.geometry.camera import Camera
 
 Float32 = NDArray[np.float32]
 
+PHOTOGRAPHS = 5
+"""That see a cell of a map, typically."""
+
 
 class Verdict(IntEnum):
     """What came of a pixel."""
@@ -57,12 +60,12 @@ class MotionDepth:
         counts = np.bincount(self.verdict.ravel(), minlength=len(Verdict))
         return {Verdict(k).name.lower(): float(n) / self.verdict.size for k, n in enumerate(counts) if n}
 
-    def fusion_sigma(self, camera: Camera, spacing: float, photographs: int = 5) -> Float32:
+    def fusion_sigma(self, camera: Camera, spacing: float) -> Float32:
         """(height, width) metres: sigma to fuse with into cells of `spacing` metres as if all errors were independent.
 
         They are not: the pixels of a window have about the same error, so that all of those in a cell say no more than
-        one of them. Two photographs that are compared with each other share the noise of that. And `photographs` is how
-        many typically see a cell, which all have the ground's roughness wrong alike.
+        one of them. Two photographs that are compared with each other share the noise of that. And those that see
+        a cell, `PHOTOGRAPHS` typically, all have the ground's roughness wrong alike.
 
         Nor does a window know of all errors: not of poses, of what shines, or of edges that it reaches across. They are
         of so many pixels, so that they grow with the square of the depth, while sigma hardly does: what lies flat, far
@@ -71,7 +74,7 @@ class MotionDepth:
         """
         pixels = np.square(spacing / np.maximum(self.depth, 1e-9)) * (camera.fx * camera.fy)
         noise = np.square(self.sigma) - np.square(self.roughness)
-        variance = 2 * noise + photographs * np.square(self.roughness)
+        variance = 2 * noise + PHOTOGRAPHS * np.square(self.roughness)
         known = self.depth[self.depth > 0]
         farther = np.maximum(self.depth / np.median(known), 1) if known.size else np.ones_like(self.depth)
         return np.asarray(np.square(farther) * np.sqrt(np.clip(pixels, 1, self.window) * variance), np.float32)

@@ -22,14 +22,14 @@ class Level:
     """(height, width) intensity, see `glrender.geometry.intensity`; NaN where the lens saw nothing."""
 
 
-def build_pyramid(camera: Camera, image: NDArray[np.float32], smallest: int = SMALLEST) -> tuple[Level, ...]:
+def build_pyramid(camera: Camera, image: NDArray[np.float32]) -> tuple[Level, ...]:
     """`image` (height, width) of `camera`, finest first, each level with half the rows and columns of the one before.
 
     A level's pixel centres are every second ones of the level before it, so that depths are passed on by leaving out.
     """
     image = check_array("image", image, camera.shape, np.float32)
     levels = [Level(camera, image)]
-    while min(levels[-1].image.shape) >= 2 * smallest:
+    while min(levels[-1].image.shape) >= 2 * SMALLEST:
         # 5 x 5 binomial weights about every second pixel (Burt and Adelson 1983).
         smaller = np.asarray(cv2.pyrDown(levels[-1].image), np.float32)
         levels.append(Level(levels[-1].camera.every_nth_pixel(2), smaller))

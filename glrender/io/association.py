@@ -10,15 +10,15 @@ CLOCK_RESOLUTION = 1e-6
 """Seconds: what files write; a float64 of a Unix time resolves 2e-7."""
 
 
-def associate(times: ArrayLike, others: ArrayLike, tolerance: float = TOLERANCE) -> NDArray[np.intp]:
+def associate(times: ArrayLike, others: ArrayLike) -> NDArray[np.intp]:
     """For each of `times` (N,) the index of its partner in `others` (M,), or -1, both in seconds, in any order.
 
-    One to one: the closest pair of all is joined first, then the closest of what is left, up to `tolerance`.
+    One to one: the closest pair of all is joined first, then the closest of what is left, up to `TOLERANCE`.
     """
     t = np.asarray(times, dtype=np.float64)
     o = np.asarray(others, dtype=np.float64)
     order = np.argsort(o, kind="stable")
-    reach = tolerance + CLOCK_RESOLUTION
+    reach = TOLERANCE + CLOCK_RESOLUTION
     first = np.searchsorted(o[order], t - reach, side="left")
     last = np.searchsorted(o[order], t + reach, side="right")
     left = np.repeat(np.arange(len(t)), last - first)

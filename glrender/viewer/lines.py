@@ -22,6 +22,8 @@ SELECTED: Color = (1.0, 0.25, 0.65, 1.0)
 
 _NEAREST = 0.02
 """Of the median depth of what is drawn: what is nearer to the camera is cut off."""
+_NEEDLES = 40
+"""Along the longer side of a map, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +64,10 @@ def frustum(camera: Camera, T_world_camera: Float64, depth: float) -> Float64:
     return np.array(pieces) @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
 
 
-def needles(surface: HeightMap, length: float, most: int = 40) -> Float64:
-    """(n, 2, 3) normals of at most `most` x `most` vertices, `length` metres long."""
+def needles(surface: HeightMap, length: float) -> Float64:
+    """(n, 2, 3) normals of at most 40 x 40 vertices, `length` metres long."""
     rows, cols = surface.shape
-    step = -(-max(rows, cols) // most)
+    step = -(-max(rows, cols) // _NEEDLES)
     along_x, along_y = slopes(surface)
     chosen = np.s_[step // 2 :: step, step // 2 :: step]
     normal = np.stack([-along_x[chosen], -along_y[chosen], np.ones_like(along_x[chosen])], axis=-1).reshape(-1, 3)

@@ -53,11 +53,11 @@ class Notes:
         area = self._area(x, y, width, height)
         self._blend(area, np.full(area.shape[:2], 255, np.uint8), color)
 
-    def text(self, x: float, y: float, text: str, color: Color = WHITE, align: float = 0.0) -> None:
-        """Write one line whose baseline begins at (x, y); `align` 0.5 centres it there, 1 ends it there."""
+    def text(self, x: float, y: float, text: str, color: Color = WHITE) -> None:
+        """Write one line whose baseline begins at (x, y)."""
         coverage, descent = _glyphs(text, round(FONT_SIZE * self.scale, 1))
-        height, width = coverage.shape
-        left = round(x * self.scale - align * width)
+        height = len(coverage)
+        left = round(x * self.scale)
         top = round(y * self.scale) - (height - descent)
         rows, columns = self.pixels.shape[:2]
         inside = coverage[max(0, -top) : max(0, rows - top), max(0, -left) : max(0, columns - left)]
