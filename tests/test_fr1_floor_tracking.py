@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions
+from glrender.frontend.bootstrap import Bootstrap, KnownScale
 from glrender.frontend.tracker import Tracker
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
@@ -43,7 +43,7 @@ def test_from_photographs_alone(context: Context) -> None:
     camera = half(sequence.camera)
     frames = sequence.frames[::STEP]
     images = [cv2.pyrDown(sequence.read(each).image) for each in frames]
-    bootstrap = Bootstrap(camera, BootstrapOptions(camera_height=HEIGHT))
+    bootstrap = Bootstrap(camera, KnownScale(camera_height=HEIGHT))
     start = next(filter(None, (bootstrap.add(image).start for image in images)))
     tracker = Tracker(context, camera)
     tracker.use_map(start.surface)

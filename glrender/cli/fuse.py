@@ -19,7 +19,7 @@ from glrender.cli.options import (
 )
 from glrender.cli.progress import progress
 from glrender.errors import GLError, InputError, UsageError
-from glrender.frontend.bootstrap import BootstrapOptions
+from glrender.frontend.bootstrap import KnownScale
 from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.shared_errors import PoseSigma
@@ -209,7 +209,7 @@ def _check_motion(options: FuseOptions) -> None:
             raise UsageError(f"--height-range: received {low:g} {high:g}, expected finite metres LOW < HIGH")
 
 
-def _read_scale(options: FuseOptions) -> BootstrapOptions | None:
+def _read_scale(options: FuseOptions) -> KnownScale | None:
     """What is known of the scale where poses are estimated; None where they are not."""
     if options.odometry is not None and not options.track:
         raise UsageError("--odometry: received without --track, which it belongs to; --trajectory gives poses")
@@ -228,9 +228,7 @@ def _read_scale(options: FuseOptions) -> BootstrapOptions | None:
         return None
     if len(given) > 1:
         raise UsageError(f"{', '.join(f'--{name}' for name in given)}: received together; one of them is the scale")
-    return BootstrapOptions(
-        camera_height=options.camera_height, baseline_metres=options.baseline, unit_metres=options.scale
-    )
+    return KnownScale(camera_height=options.camera_height, baseline_metres=options.baseline, unit_metres=options.scale)
 
 
 def _read_pose_sigma(pose: tuple[float, float] | None, offset: float | None) -> PoseSigma | None:

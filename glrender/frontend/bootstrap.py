@@ -33,32 +33,30 @@ _CLEAR = 0.85  # correlation of a frame that was surely found
 _LEVEL = 0.3  # b of a floor below a camera that looks straight down, or nearly so
 _APART = 0.15  # radians between planes that are two
 _WORKING_WIDTH = 200  # pixels at most of the level on which the frames are followed
+_NORMAL_SIGMA = 0.02  # radians: how well the plane's normal is to be known
+_BASELINE = 0.15  # of the depth: how far the camera is to have gone
+_MOST_FRAMES = 10  # that are looked at together; more are thinned out
+_LEAST_CORRELATION = 0.6  # of a frame with the first one; with less the start is made anew from it
+_LEAST_CONTRAST = 0.01  # standard deviation of a frame's intensities
 
 
 @dataclass(frozen=True)
-class BootstrapOptions:
-    """When the first frames are taken to have told enough."""
+class KnownScale:
+    """What is known of the scale, of which one at most may be given; UsageError for more, InputError unless > 0."""
 
-    normal_sigma: float = 0.02
-    """Radians: how well the plane's normal is known."""
-    baseline: float = 0.15
-    """Of the depth: how far the camera has gone."""
-    most_frames: int = 10
-    """That are looked at together; more are thinned out."""
-    least_correlation: float = 0.6
-    """Of a frame with the first one; with less the start is made anew from it."""
-    least_contrast: float = 0.01
-    """Standard deviation of a frame's intensities."""
     camera_height: float | None = None
-    """Metres above the floor at the first frame, if known."""
+    """Metres above the floor at the first frame."""
     baseline_metres: float | None = None
-    """Metres from the first frame to the last one, if known."""
+    """Metres from the first frame to the last one that the start is made of."""
     unit_metres: float | None = None
-    """Metres that 1 is in a world of unknown scale, if known by now."""
+    """Metres that 1 is in a world of unknown scale."""
 
-
-SCALES = ("camera_height", "baseline_metres", "unit_metres")
-"""The options of which one at most may be given."""
+    def __post_init__(self) -> None:
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        for name, value in given.items():
+            check_positive(name, value)
+        if len(given) > 1:
+            raise UsageError(f"scale: received {' and '.join(given)}; one of them is the scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,14 +99,9 @@ class _Frame:
 class Bootstrap:
     """Takes frames one by one until they make a start."""
 
-    def __init__(self, camera: Camera, options: BootstrapOptions | None = None) -> None:
+    def __init__(self, camera: Camera, known_scale: KnownScale | None = None) -> None:
         self._camera = camera.without_distortion()
-        self._options = options or BootstrapOptions()
-        given = {name: value for name in SCALES if (value := getattr(self._options, name)) is not None}
-        for name, value in given.items():
-            check_positive(name, value)
-        if len(given) > 1:
-            raise UsageError(f"bootstrap: received {' and '.join(given)}; one of them is the scale")
+        self._known_scale = known_scale or KnownScale()
         self._working = max(0, int(np.ceil(np.log2(self._camera.width / _WORKING_WIDTH))))
         self._count = 0
         self._first: _Frame | None = None
@@ -124,12 +117,11 @@ class Bootstrap:
 
     def add(self, image: Float32, T_odometry_camera: Float64 | None = None) -> BootstrapProgress:
         """Take the next linear image (height, width, 3 or 1), and what odometry, if there is any, says of its pose."""
-        options = self._options
         odometry = None if T_odometry_camera is None else check_pose("T_odometry_camera", T_odometry_camera)
         frame = _Frame(self._count, build_pyramid(self._camera, intensity(image)), odometry)
         self._count += 1
         contrast = float(np.nanstd(frame.pyramid[-1].image))
-        if not contrast >= options.least_contrast:
+        if not contrast >= _LEAST_CONTRAST:
             return BootstrapProgress(None, f"frame left out: a contrast of {contrast:.4f} (black or covered?)")
         if self._first is None or self._flat is None:
             return self._begin(frame, "no baseline yet: this is the first frame")
@@ -142,19 +134,19 @@ class Bootstrap:
             best, guess = max(guesses, key=lambda found: found[0].correlation)
             if best.correlation > aligned.correlation:
                 aligned, tilt = best, guess
-        if aligned.correlation < options.least_correlation:
+        if aligned.correlation < _LEAST_CORRELATION:
             # Too far for any of these, as are a drone's photographs that overlap by a half.
             aligned, tilt = max([(aligned, tilt), *self._by_features(frame)], key=lambda found: found[0].correlation)
-        if aligned.correlation < options.least_correlation:
+        if aligned.correlation < _LEAST_CORRELATION:
             return self._begin(frame, f"begun anew: a correlation of {aligned.correlation:.2f} with the first frame")
         self._place = aligned.T_world_camera
         poses = [] if self._motion is None else list(self._motion.poses)
         ways = [np.linalg.norm(self._place[:3, 3] - T[:3, 3]) for T in (np.eye(4), *poses)]
         if min(ways) < _NEW_PLACE:
-            return BootstrapProgress(None, self._wanting(self._motion) if self._motion else _no_baseline(0.0, options))
+            return BootstrapProgress(None, self._wanting(self._motion) if self._motion else _no_baseline(0.0))
         self._others.append(frame)
         poses.append(self._place)
-        if len(self._others) > options.most_frames:
+        if len(self._others) > _MOST_FRAMES:
             closest = _closest(poses)
             del self._others[closest], poses[closest]
         pyramids = [each.pyramid for each in self._others]
@@ -185,13 +177,12 @@ class Bootstrap:
 
     def _wanting(self, motion: PlaneMotion) -> str:
         """What a plane's motions do not tell yet; empty if they tell enough."""
-        options = self._options
-        if motion.baseline < options.baseline:
-            return _no_baseline(motion.baseline, options)
-        if not motion.normal_sigma <= options.normal_sigma:
+        if motion.baseline < _BASELINE:
+            return _no_baseline(motion.baseline)
+        if not motion.normal_sigma <= _NORMAL_SIGMA:
             return (
                 f"the floor's tilt is known to {np.degrees(motion.normal_sigma):.1f} degrees, "
-                f"expected {np.degrees(options.normal_sigma):.1f}: a longer way, or turning, would help"
+                f"expected {np.degrees(_NORMAL_SIGMA):.1f}: a longer way, or turning, would help"
             )
         return ""
 
@@ -240,13 +231,18 @@ class Bootstrap:
 
     def _scale(self, motion: PlaneMotion) -> tuple[str, float]:
         """What the scale comes from, and metres per depth."""
-        options = self._options
-        if options.camera_height is not None:
-            return "camera height", options.camera_height / motion.camera_height
-        if options.baseline_metres is not None:
-            return "baseline", options.baseline_metres / float(np.linalg.norm(motion.poses[-1][:3, 3]))
-        if options.unit_metres is not None:
-            return "scale", options.unit_metres / motion.camera_height
+        known = self._known_scale
+        if known.camera_height is not None:
+            return "camera height", known.camera_height / motion.camera_height
+        if known.baseline_metres is not None:
+            return "baseline", known.baseline_metres / float(np.linalg.norm(motion.poses[-1][:3, 3]))
+        if known.unit_metres is not None:
+            return "scale", known.unit_metres / motion.camera_height
+        driven = self._driven(motion)
+        return ("unknown", 1 / motion.camera_height) if driven is None else ("odometry", driven)
+
+    def _driven(self, motion: PlaneMotion) -> float | None:
+        """Metres per depth by odometry; None where it says nothing."""
         assert self._first is not None
         covered = [
             (T[:3, 3], frame.T_odometry_camera[:3, 3])
@@ -259,9 +255,7 @@ class Bootstrap:
         ]
         squares = sum(float(seen * seen) for seen, _ in ways)
         driven = sum(float(seen * metres) for seen, metres in ways)
-        if squares > 0 and driven > 0:
-            return "odometry", driven / squares
-        return "unknown", 1 / motion.camera_height
+        return driven / squares if squares > 0 and driven > 0 else None
 
 
 def likeliest(found: Sequence[PlaneMotion]) -> list[PlaneMotion]:
@@ -277,8 +271,8 @@ def likeliest(found: Sequence[PlaneMotion]) -> list[PlaneMotion]:
     return [motion for motion in as_much if motion.compared(best) <= _AS_GOOD]
 
 
-def _no_baseline(found: float, options: BootstrapOptions) -> str:
-    wanted = f"expected at least {options.baseline:.0%}"
+def _no_baseline(found: float) -> str:
+    wanted = f"expected at least {_BASELINE:.0%}"
     return f"no baseline yet: the camera has moved by {found:.1%} of its distance, {wanted}"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.alignment import PosePrior
-from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, Start
+from glrender.frontend.bootstrap import Bootstrap, KnownScale, Start
 from glrender.frontend.tracker import TrackedFrame, Tracker, TrackerOptions
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -43,7 +43,7 @@ class Follower:
         self,
         context: Context,
         camera: Camera,
-        scale: BootstrapOptions,
+        scale: KnownScale,
         odometry: Trajectory | None = None,
         tracking: TrackerOptions | None = None,
     ) -> None:

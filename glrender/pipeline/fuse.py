@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glrender.checks import check_choice
 from glrender.errors import GLError, InputError, UsageError
-from glrender.frontend.bootstrap import BootstrapOptions
+from glrender.frontend.bootstrap import KnownScale
 from glrender.fusion.displacement import Displacement
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameReport
@@ -32,7 +32,7 @@ USES = ("depth", "color", "both")
 class MotionOptions:
     """Depth from photographs whose camera moves."""
 
-    track: BootstrapOptions | None = None
+    track: KnownScale | None = None
     """What is known of the scale where poses are to be estimated; None: poses are given."""
     odometry: bool = False
     """Whether, with `track`, the sequence's trajectory is the camera's odometry, of which the scale and a prior of each

@@ -9,7 +9,7 @@ from moving_camera import CAMERA, Recorded, along, drive, record, textured_groun
 from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, photograph, plane_depth  # noqa: F401
 
 from glrender.errors import InputError, UsageError
-from glrender.frontend.bootstrap import Bootstrap, BootstrapOptions, BootstrapProgress, likeliest
+from glrender.frontend.bootstrap import Bootstrap, BootstrapProgress, KnownScale, likeliest
 from glrender.frontend.plane_motion import PlaneMotion, by_plane, on_plane
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
@@ -26,10 +26,10 @@ def recorded(context: Context) -> Recorded:
 
 
 def begun(
-    recorded: Recorded, options: BootstrapOptions | None = None, odometry: Sequence[np.ndarray | None] | None = None
+    recorded: Recorded, scale: KnownScale | None = None, odometry: Sequence[np.ndarray | None] | None = None
 ) -> list[BootstrapProgress]:
     """What a bootstrap says after each frame, to the first that makes a start."""
-    bootstrap, said = Bootstrap(CAMERA, options), []
+    bootstrap, said = Bootstrap(CAMERA, scale), []
     for k, each in enumerate(recorded.photographs):
         said.append(bootstrap.add(np.square(each)[..., None], None if odometry is None else odometry[k]))
         if said[-1].start is not None:
@@ -53,7 +53,7 @@ def test_intensities_by_the_plane(photograph: Level, axis: int) -> None:  # noqa
 
 
 def test_a_drive_gives_floor_motions_and_scale(recorded: Recorded) -> None:
-    start = begun(recorded, BootstrapOptions(camera_height=HEIGHT))[-1].start
+    start = begun(recorded, KnownScale(camera_height=HEIGHT))[-1].start
     assert start is not None
     assert start.scale == "camera height"
     assert start.camera_height == pytest.approx(HEIGHT)
@@ -87,7 +87,7 @@ def test_without_a_scale_the_first_camera_is_at_height_one(recorded: Recorded) -
     last = np.linalg.norm(start.poses[-1][:3, 3] - start.poses[0][:3, 3])
     true = np.linalg.norm(recorded.poses[start.frames[-1]][:3, 3] - recorded.poses[0][:3, 3])
     assert last == pytest.approx(true / HEIGHT, rel=0.02)
-    known = begun(recorded, BootstrapOptions(unit_metres=0.7))[-1].start
+    known = begun(recorded, KnownScale(unit_metres=0.7))[-1].start
     assert known is not None
     assert known.scale == "scale"
     np.testing.assert_allclose(known.poses[-1][:3, 3], 0.7 * start.poses[-1][:3, 3], rtol=1e-12)
@@ -102,7 +102,7 @@ def test_odometry_or_a_baseline_give_the_scale(recorded: Recorded) -> None:
         assert driven.scale == "odometry"
         assert driven.camera_height == pytest.approx(HEIGHT, rel=0.02)
     true = float(np.linalg.norm(recorded.poses[driven.frames[-1]][:3, 3] - recorded.poses[0][:3, 3]))
-    measured = begun(recorded, BootstrapOptions(baseline_metres=true))[-1].start
+    measured = begun(recorded, KnownScale(baseline_metres=true))[-1].start
     assert measured is not None
     assert measured.scale == "baseline"
     assert measured.camera_height == pytest.approx(HEIGHT, rel=0.02)
@@ -124,7 +124,7 @@ def test_looking_straight_down_from_a_drone(context: Context) -> None:
         return se3.look_at(eye, eye - np.array([0.0, 0.0, 1.0]), (0.0, 1.0, 0.0))
 
     recorded = record(context, textured_ground(0.02), along(hover, 6, 0.6))
-    start = begun(recorded, BootstrapOptions(camera_height=0.8))[-1].start
+    start = begun(recorded, KnownScale(camera_height=0.8))[-1].start
     assert start is not None
     assert np.arccos(start.poses[0][2, :3] @ recorded.poses[0][2, :3]) < 0.06
 
@@ -164,7 +164,7 @@ def seen_ahead(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def test_a_camera_that_looks_ahead_stands_on_the_ground() -> None:
     """Ten degrees down: half of the image is far away, like a plane before the camera, which is not the floor."""
     down = np.radians(10)
-    bootstrap = Bootstrap(CAMERA, BootstrapOptions(camera_height=0.6))
+    bootstrap = Bootstrap(CAMERA, KnownScale(camera_height=0.6))
     for k in range(24):
         eye = np.array([0.04 * k, 0.003 * k, 0.6])
         pose = se3.look_at(eye, eye + np.array([np.cos(down), 0.0, -np.sin(down)]))
@@ -183,7 +183,7 @@ def test_photographs_that_overlap_by_a_half_will_do(context: Context) -> None:
     ahead = np.array([[-0.2, 0.0, 0.6], [0.1, 0.02, 0.6]])
     poses = np.stack([se3.look_at(eye, eye - np.array([0.0, 0.0, 1.0]), (0.2, 1.0, 0.0)) for eye in ahead])
     recorded = record(context, textured_ground(0.02), poses)
-    start = begun(recorded, BootstrapOptions(camera_height=0.6))[-1].start
+    start = begun(recorded, KnownScale(camera_height=0.6))[-1].start
     assert start is not None
     assert start.frames == (0, 1)
     step = twist_between(se3.inverse(start.poses[0]) @ start.poses[1], se3.inverse(poses[0]) @ poses[1])
@@ -204,6 +204,6 @@ def test_a_black_frame_and_a_cut_are_told(recorded: Recorded) -> None:
 
 def test_contradicting_scales_are_refused() -> None:
     with pytest.raises(UsageError, match="one of them"):
-        Bootstrap(CAMERA, BootstrapOptions(camera_height=1.0, baseline_metres=1.0))
+        Bootstrap(CAMERA, KnownScale(camera_height=1.0, baseline_metres=1.0))
     with pytest.raises(InputError, match="camera_height"):
-        Bootstrap(CAMERA, BootstrapOptions(camera_height=-1.0))
+        Bootstrap(CAMERA, KnownScale(camera_height=-1.0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glrender.cli.main import main
-from glrender.frontend.bootstrap import BootstrapOptions
+from glrender.frontend.bootstrap import KnownScale
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.trajectory import Trajectory, read_trajectory
@@ -30,7 +30,7 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Sequence:
 
 def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence) -> None:
     """Every frame is found, within 1 % of the way and 5 % of the scale, which comes from the height of the camera."""
-    follower = Follower(context, drive.camera, BootstrapOptions(camera_height=HEIGHT))
+    follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
     states = []
     for entry in drive.frames[:PART]:
         image = drive.read(entry).image
@@ -52,7 +52,7 @@ def photographs(drive: Sequence, count: int) -> list[np.ndarray]:
 
 def followed(context: Context, drive: Sequence, images: list[np.ndarray]) -> tuple[list[Followed], Follower]:
     """What becomes of photographs that are taken a tenth of a second apart."""
-    follower = Follower(context, drive.camera, BootstrapOptions(camera_height=HEIGHT))
+    follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
     entries = [replace(drive.frames[0], index=k, time=k / 10) for k in range(len(images))]
     return [each for add in zip(entries, images, strict=True) for each in follower.add(*add)], follower
 
