@@ -104,6 +104,8 @@ def _draw_status(notes: Notes, status: str) -> None:
 
 def _wrapped(text: str, width: float, scale: float) -> list[str]:
     """Lines no wider than `width` units, as far as single words allow; at least one."""
+    if text_width(text, scale) <= width:  # as nearly always, and each further question costs half a millisecond
+        return [text]
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word

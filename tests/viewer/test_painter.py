@@ -23,6 +23,7 @@ from glrender.viewer.colors import Kind, Scale, fit_scale, lookup_table
 from glrender.viewer.hud import ColorBar, Hud, Plot, _apart, _wrapped, draw_hud
 from glrender.viewer.layers import LAYERS, Comparison, layers_here
 from glrender.viewer.live import LiveFusion, insets_of
+from glrender.viewer.notes import SHADE, WHITE, Notes
 from glrender.viewer.painter import Annotations, Painter, letterbox
 from glrender.viewer.picking import pick_pixel
 from glrender.viewer.rig import Rig
@@ -261,6 +262,16 @@ def test_in_a_small_window_the_help_is_small_and_whole() -> None:
         ends.append(np.array([columns.min(), columns.max(), rows.min(), rows.max()]) * 840 / size[0])
     np.testing.assert_allclose(ends[0], ends[1], atol=30)  # hinting makes small letters a little wider
     assert max(end[1] for end in ends) < 810
+
+
+def test_a_box_over_nothing_is_what_blending_makes_of_it() -> None:
+    for color in (SHADE, WHITE, (255, 200, 120, 77)):
+        empty, marked = Notes((8, 6)), Notes((8, 6))
+        marked.box(0, 0, 1, 1)
+        for notes in (empty, marked):
+            notes.box(0, 0, 8, 6, color)
+        np.testing.assert_array_equal(empty.pixels[1:], marked.pixels[1:])
+        np.testing.assert_array_equal(empty.pixels[3, 3], np.rint(np.array([*color[:3], 255]) * color[3] / 255))
 
 
 def test_a_long_message_takes_as_many_lines_as_it_needs() -> None:
