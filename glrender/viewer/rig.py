@@ -1,10 +1,12 @@
 """The free camera: where it stands, what it looks at, and how dragging, scrolling and flying move it.
 
 A turntable: the camera looks at a target from a distance, under an azimuth and an elevation, with the world's z up in
-the picture. Every movement gives another rig, so that a view is a handful of numbers that can be copied and pasted.
+the picture, or the map's where a reconstruction's world lies anyhow. Every movement gives another rig, so that a view
+is a handful of numbers that can be copied and pasted.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -27,6 +29,7 @@ FOV_RANGE = (5.0, 120.0)
 _ABOVE, _ASIDE = 0.06, 0.03
 """Of the image, what the first view leaves free above and below a map, where text is written, and on each side."""
 _STEEPEST = 90.0
+_LEANING = 0.5  # cosine between the z axes of a map and of the world, from which the world's is not up for the map
 _NEAREST = 1e-4  # metres between camera and target
 
 
@@ -39,11 +42,14 @@ class Rig:
     distance: float
     """From the camera to the target, metres."""
     azimuth: float = 25.0
-    """Compass direction of the view, degrees: 0 looks along the world's y, 90 along its x."""
+    """Compass direction of the view, degrees: 0 looks along the world's y, 90 along its x, as they are after the
+    shortest turn that takes the world's z to `up`."""
     elevation: float = 40.0
     """Degrees that the view is turned down from level: 90 looks straight down."""
     fov: float = 45.0
     """Vertical field of view, degrees."""
+    up: Point = (0.0, 0.0, 1.0)
+    """World direction that is up in the image, and about which the camera orbits; of any length but 0."""
 
     @classmethod
     def looking_at(cls, *surfaces: HeightMap, aspect: float = 1.5, covered: float = 0.0) -> Self:
@@ -53,7 +59,9 @@ class Rig:
         height, but for margins and for what is `covered` at its lower edge, as a share of its height. The target lies
         on the cylinder's axis, below the middle, because what is nearer takes more of the image.
         """
-        points = np.concatenate([_seen_points(surface) for surface in surfaces])
+        upright = cls((0.0, 0.0, 0.0), 1.0, up=_up_for(surfaces))
+        turned = np.column_stack([upright._upright * pyrr.Vector3(axis) for axis in np.eye(3)])
+        points = np.concatenate([_seen_points(surface) for surface in surfaces]) @ turned
         low, high = points.min(axis=0), points.max(axis=0)
         middle, half = (low + high) / 2, (high[2] - low[2]) / 2
         radius = float(np.hypot(*(points - middle)[:, :2].T).max()) or surfaces[0].spacing
@@ -70,14 +78,20 @@ class Rig:
         aside = (below + bottom * ahead - above - top * ahead) / 2
         lowered = aside / math.cos(math.radians(rig.elevation))
         distance = lowered * math.sin(math.radians(rig.elevation)) - ahead
-        return replace(rig, target=_point(middle - [0, 0, lowered]), distance=distance)
+        return replace(upright, target=_point(turned @ (middle - [0, 0, lowered])), distance=distance)
 
     @property
     def orientation(self) -> pyrr.Quaternion:
         """Of the camera in the world: takes x right, y up, z backwards to world axes."""
         turn = pyrr.Quaternion.from_z_rotation(-math.radians(self.azimuth))
         tilt = pyrr.Quaternion.from_x_rotation(math.radians(90.0 - self.elevation))
-        return turn * tilt
+        return self._upright * turn * tilt
+
+    @property
+    def _upright(self) -> pyrr.Quaternion:
+        """The shortest turn from the world's z to `up`; about x where that is the opposite."""
+        x, y, z = np.array(self.up) / np.linalg.norm(self.up)
+        return pyrr.Quaternion([-y, x, 0.0, 1.0 + z] if z > -1.0 else [1.0, 0.0, 0.0, 0.0]).normalized
 
     @property
     def T_world_camera(self) -> Float64:
@@ -132,6 +146,13 @@ class Rig:
         fov = float(np.clip(fov, *FOV_RANGE))
         ratio = math.tan(math.radians(self.fov / 2)) / math.tan(math.radians(fov / 2))
         return replace(self, fov=fov, distance=self.distance * ratio)
+
+
+def _up_for(surfaces: Sequence[HeightMap]) -> Point:
+    """The world's z, unless all surfaces lean against it so far that their upper sides may not be seen from above."""
+    if any(surface.pose[2, 2] >= _LEANING for surface in surfaces):
+        return 0.0, 0.0, 1.0
+    return _point(surfaces[0].pose[:3, 2])
 
 
 def _seen_points(surface: HeightMap) -> Float64:

@@ -73,6 +73,8 @@ def _check_ranges(state: ViewState) -> None:
     ):
         if not low <= value <= high:
             raise InputError(f"view: {name}: received {value:g}, expected {low:g} to {high:g}")
+    if not any(rig.up):
+        raise InputError("view: rig: up: received 0, 0, 0, expected a direction, such as 0, 0, 1")
 
 
 def _read(kind: type[Rig], values: Any, where: str) -> Rig:

@@ -111,6 +111,26 @@ def test_what_covers_the_lower_edge_covers_no_map() -> None:
         assert (uv < [size[0], 140]).all()
 
 
+@pytest.mark.parametrize("turn", [(np.pi, 0, 0), (1.4, 0, 0), (0, -2.5, 0)])
+def test_where_the_world_lies_anyhow_the_maps_own_z_is_up(turn: tuple[float, float, float]) -> None:
+    heights = np.random.default_rng(0).normal(size=(21, 31))
+    level = HeightMap(heights, 0.5, (3.0, 4.0))
+    T_world_map = se3.exp([40.0, -30.0, 20.0, *turn])
+    leaning = replace(level, T_world_map=T_world_map)
+    expected, rig = Rig.looking_at(level), Rig.looking_at(leaning)
+    np.testing.assert_allclose(leaning.T_map_world @ rig.T_world_camera, expected.T_world_camera, atol=1e-9)
+    moved, as_moved = (each.orbit(70, 20).pan(8, 9, 200).fly(0.1, 0.2, 0.3) for each in (rig, expected))
+    np.testing.assert_allclose(leaning.T_map_world @ moved.T_world_camera, as_moved.T_world_camera, atol=1e-9)
+
+
+def test_the_worlds_z_is_up_where_a_map_is_only_tilted_or_lies_beside_one_that_is_not() -> None:
+    level = HeightMap(np.zeros((5, 5)), 0.5)
+    tilted, wall = (replace(level, T_world_map=se3.exp([0, 0, 0, 0, angle, 0])) for angle in (0.9, np.pi / 2))
+    for surfaces in ((tilted,), (wall, level), (level, wall)):
+        assert Rig.looking_at(*surfaces).up == (0, 0, 1)
+    assert Rig.looking_at(wall).up == pytest.approx((1, 0, 0))
+
+
 def test_a_map_of_which_one_vertex_was_seen_has_a_first_view() -> None:
     heights = np.full((3, 3), np.nan)
     heights[1, 1] = 2.0

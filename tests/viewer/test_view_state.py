@@ -42,6 +42,10 @@ def test_a_text_that_is_no_view(text: str) -> None:
         ({"rig": {"target": [0, 0, 0], "distance": 0}}, "rig: distance: received 0, expected 1e-06 to inf"),
         ({"rig": {"target": [0, 0, 0], "distance": 1, "fov": 200}}, "rig: fov: received 200, expected 5 to 120"),
         ({"rig": {"target": [0, 0, 0], "distance": 1, "roll": 2}}, "rig: no field roll"),
+        (
+            {"rig": {"target": [0, 0, 0], "distance": 1, "up": [0, 0, 0]}},
+            "rig: up: received 0, 0, 0, expected a direction",
+        ),
         ({"rig": [1]}, "rig: received \\[1\\], expected an object"),
     ],
 )
