@@ -86,7 +86,10 @@ class PlaneMotion:
 
 
 def on_plane(flat: Reference, tilt: Float64) -> Reference:
-    """A reference of depth 1, its points moved along their rays to the plane; those near the horizon are left out."""
+    """A reference of depth 1, its points moved along their rays to the plane of a `tilt` (2,), see `PlaneMotion`.
+
+    Those near the horizon are left out.
+    """
     return replace(flat, levels=tuple(_on_plane(points, tilt) for points in flat.levels))
 
 
@@ -125,7 +128,10 @@ def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: F
 def refine_plane(
     flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, poses: Sequence[Float64], finest: int
 ) -> PlaneMotion:
-    """The plane and the poses that agree best with all photographs, from first guesses of both."""
+    """The plane and the poses that agree best with all photographs, down to the level `finest`.
+
+    From first guesses of both: its `tilt` (2,), and T_reference_camera (4, 4) of each photograph.
+    """
     found = _Descent(flat, pyramids, np.asarray(tilt, np.float64), list(poses))
     last = min(len(flat.levels) - 1, finest + 1)
     for number in range(last, min(finest, last) - 1, -1):

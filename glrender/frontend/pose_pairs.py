@@ -79,7 +79,7 @@ def compare(
     T_camera_reference: Float64,
     before: PairTerm | None,
 ) -> PairTerm | None:
-    """The term of one pair; None: too little in common to say anything.
+    """The term of one pair, at a pose (4, 4) between them; None: too little in common to say anything.
 
     `before` is what the pair said one step before, with its exposure and inflation.
     """

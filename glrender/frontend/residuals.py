@@ -80,7 +80,10 @@ def photometric(
     exposure: Exposure | None,
     sigma: float | None = None,
 ) -> tuple[Residuals, Sighting, Exposure]:
-    """Intensities against those of a frame; what is not given of exposure and sigma follows from them."""
+    """Intensities against those of a frame, which a transformation (4, 4) takes the reference's points to.
+
+    What is not given of exposure and sigma follows from them.
+    """
     sighting = look_up(level.image, level.camera, T_camera_reference, reference.points)
     if exposure is None:
         seen = sighting.seen

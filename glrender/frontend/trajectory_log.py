@@ -19,12 +19,12 @@ class TrajectoryLog:
         self._frames: list[tuple[float, float, Float64]] = []
 
     def add_keyframe(self, time: float, T_world_camera: Float64) -> None:
-        """Frames that are added from now on lie beside this keyframe."""
+        """Frames that are added from now on lie beside this keyframe, of `time` seconds and a pose (4, 4)."""
         self._keyframes[time] = T_world_camera
         self._newest = time
 
     def add(self, time: float, T_world_camera: Float64) -> None:
-        """A frame; there is a keyframe by then."""
+        """A frame of `time` seconds and a pose (4, 4); there is a keyframe by then."""
         assert self._newest is not None
         T_keyframe_camera = se3.inverse(self._keyframes[self._newest]) @ T_world_camera
         self._frames.append((time, self._newest, T_keyframe_camera))
@@ -34,5 +34,5 @@ class TrajectoryLog:
         self._keyframes.update(zip(times, poses, strict=True))
 
     def poses(self) -> list[tuple[float, Float64]]:
-        """(seconds, T_world_camera) of every frame."""
+        """(seconds, T_world_camera (4, 4)) of every frame."""
         return [(time, self._keyframes[keyframe] @ T) for time, keyframe, T in self._frames]

@@ -36,11 +36,11 @@ class Exposure:
     bias: float = 0.0
 
     def residual(self, reference: Float64, image: Float64) -> Float64:
-        """What is left of `image` once that is taken off."""
+        """What is left of intensities `image` of the same points as `reference`'s (alike in shape) without that."""
         return image - self.gain * reference - self.bias
 
     def undone(self, image: Float32) -> Float32:
-        """`image` as it would be without."""
+        """The intensities `image`, of any shape, as they would be without."""
         return ((image - np.float32(self.bias)) / np.float32(self.gain)).astype(np.float32, copy=False)
 
 

@@ -78,7 +78,7 @@ class Grid:
         sigma: Float64 | None = None,
         local_sigma: Float64 | None = None,
     ) -> HeightMap:
-        """A height map on this grid."""
+        """A height map on this grid, of (rows, cols) heights, metres, their sigmas, and (rows, cols, C) colours."""
         return HeightMap(heights, self.spacing, self.origin, colors, self.T_world_map, sigma, local_sigma)
 
     def means(

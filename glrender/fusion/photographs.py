@@ -41,7 +41,7 @@ class Photograph:
         return Photograph(T_world_camera, np.where(saturated, np.float32(np.nan), intensity(image)))
 
     def reduced(self, step: int) -> Float32:
-        """The intensities at every `step`-th pixel, a power of 2, smoothed; of `Camera.every_nth_pixel`."""
+        """(rows, cols): smoothed intensities at every `step`-th pixel, a power of 2; of `Camera.every_nth_pixel`."""
         result = self.intensity
         while step > 1:
             result, step = np.asarray(cv2.pyrDown(result), np.float32), step // 2
@@ -67,7 +67,7 @@ class PhotographGroup:
 
 
 def distance_to(surface: HeightMap, camera: Camera, T_world_camera: Float64) -> float | None:
-    """Median depth, metres, of what a camera sees of a surface; None where it sees nothing of it."""
+    """Median depth, metres, of what a camera at a pose (4, 4) sees of a surface; None where it sees nothing of it."""
     sparse = tuple(slice(None, None, max(1, size // 64)) for size in surface.shape)
     points = surface.vertices().reshape(*surface.shape, 3)[sparse].reshape(-1, 3)
     T_camera_map = se3.inverse(T_world_camera) @ surface.pose

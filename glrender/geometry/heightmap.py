@@ -93,7 +93,7 @@ class HeightMap:
 
     @property
     def pose(self) -> NDArray[np.float64]:
-        """T_world_map as a matrix, also where it was left out."""
+        """T_world_map (4, 4), the identity where it was left out."""
         return np.eye(4) if self.T_world_map is None else self.T_world_map
 
     @cached_property

@@ -78,9 +78,10 @@ def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
 
 
 def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
-    """T_world_camera of a camera at `eye` that looks at `target`: x right, y down, z forward.
+    """T_world_camera (4, 4) of a camera at `eye` that looks at `target`, (3,) each: x right, y down, z forward.
 
-    Where the view is along `up`, the world's y axis (or z, if the view is along y) stands in for it.
+    Where the view is along `up`, the world's y axis (or z, if the view is along y) stands in for it. InputError where
+    `eye` and `target` are the same point.
     """
     eye = check_array("eye", eye, (3,), finite=True)
     forward = check_array("target", target, (3,), finite=True) - eye

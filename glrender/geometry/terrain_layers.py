@@ -110,7 +110,7 @@ class TerrainLayers:
 
     @property
     def layers(self) -> dict[str, Float64]:
-        """Every layer by name, as files have them: elevation (the world's z) and sigma first, in metres."""
+        """Every layer (rows, cols) by name, as in files: elevation (the world's z) and sigma first, in metres."""
         sigma = np.full(self.surface.shape, np.nan) if self.surface.sigma is None else self.surface.sigma
         names = tuple(UNITS)[2:]
         return {"elevation": self.surface.heights, "sigma": sigma} | {name: getattr(self, name) for name in names}

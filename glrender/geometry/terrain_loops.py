@@ -77,9 +77,9 @@ def fit_planes(heights: Float64, variances: Float64, spacing: float, radius: flo
 def largest_differences(
     heights: Float64, variances: Float64, planes: Planes, spacing: float, radius: float
 ) -> Differences:
-    """The largest difference of height in the disk of `radius` metres around each cell.
+    """The largest difference of height in the disk of `radius` metres around each cell, (rows, cols) each.
 
-    Heights are taken as they lie above the slope that `planes` have at the cell.
+    Heights (rows, cols), metres, and their variances are taken as they lie above the slope that `planes` have there.
     """
     rows, cols = heights.shape
     differences = np.full((len(Differences._fields), rows, cols), np.nan)

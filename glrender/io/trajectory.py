@@ -123,7 +123,10 @@ def write_trajectory(path: Path, trajectory: Trajectory) -> None:
 
 
 def read_pose(path: str | Path) -> NDArray[np.float64]:
-    """Read one rigid transformation, four lines of four numbers, such as `T_world_map.txt`."""
+    """Read one rigid transformation (4, 4), four lines of four numbers, such as `T_world_map.txt`.
+
+    InputError for other numbers, or a matrix that is none.
+    """
     path = Path(path)
     rows = [read_numbers(f"{path}:{number}", line.split(), 4, "four numbers") for number, line in data_lines(path)]
     if len(rows) != 4:

@@ -61,8 +61,8 @@ class Follower:
         """What a start is still waited for."""
 
     def add(self, entry: FrameEntry, image: Float32) -> list[Followed]:
-        """Take the next photograph; gives those that are done by it: at the start all since the first one, and before
-        it those that it is not made of any more."""
+        """Take the next photograph (height, width, 3), linear; gives those that are done by it: at the start all since
+        the first one, and before it those that it is not made of any more."""
         if self.start is not None:
             return [self._track(entry, image)]
         self._waiting[self._added] = entry, image

@@ -39,7 +39,7 @@ class Ground:
     """Pairs of photographs that were compared."""
 
     def below(self, T_world_camera: Float64, T_world_map: Float64) -> float:
-        """Metres that a camera is above the ground."""
+        """Metres that a camera at a pose (4, 4) is above the ground, which is level in the map frame."""
         return float((T_world_camera[:3, 3] - T_world_map[:3, 3]) @ T_world_map[:3, 2]) - self.height
 
     def distance(self, T_world_camera: Float64, T_world_map: Float64) -> float:

@@ -24,7 +24,7 @@ def residual(matrix: Array, b: Array, x: Array, r: Array, first: int, last: int)
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def multiply(matrix: Array, zero: Array, p: Array, q: Array, first: int, last: int) -> float:
-    """q = -Λp; p·q. `zero` is a vector of zeros."""
+    """q = -Λp; returns p·q. `zero` is a vector of zeros."""
     total = 0.0
     for i in range(first + 1, last + 1):
         residual_row(matrix, zero, i, p, i - 1, i, i + 1, q, i)
@@ -34,7 +34,7 @@ def multiply(matrix: Array, zero: Array, p: Array, q: Array, first: int, last: i
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
 def hand_over(matrix: Array, r: Array, single: Float32, first: int, last: int) -> float:
-    """r in single precision; Σ r² / Λ_ii."""
+    """Fill `single` with r in single precision; returns Σ r² / Λ_ii."""
     total = 0.0
     for i in range(first + 1, last + 1):
         for k in range(r.shape[1]):
