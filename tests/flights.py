@@ -65,7 +65,7 @@ class Flight:
 def camera_of(width: int) -> Camera:
     """A camera of width x 3/4 width pixels that sees 58 degrees across."""
     height = width * 3 // 4
-    return Camera(width, height, 0.9 * width, 0.9 * width, (width - 1) / 2, (height - 1) / 2)
+    return Camera.centred(width, height, 0.9 * width)
 
 
 def rough_ground(

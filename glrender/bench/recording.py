@@ -64,7 +64,7 @@ def simulate_flight(context: Context, image: tuple[int, int], count: int) -> Rec
     rng = np.random.default_rng(0)
     ground, _ = with_texture(terrain, _TEXTURE, rng)
     width, height = image
-    camera = Camera(width, height, _FOCAL * width, _FOCAL * width, (width - 1) / 2, (height - 1) / 2)
+    camera = Camera.centred(width, height, _FOCAL * width)
     noise = DepthNoise()
     renderer = ForwardRenderer(context, camera)
     frames = []

@@ -53,4 +53,4 @@ def reference_scene(vertices: int, image: tuple[int, int] = (640, 480)) -> Scene
     T_world_camera[:3, 1] = 0, -math.sin(pitch), -math.cos(pitch)
     T_world_camera[:3, 2] = 0, math.cos(pitch), -math.sin(pitch)
     T_world_camera[:3, 3] = 0, -1.29, 1.3
-    return Scene(surface, Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2), T_world_camera)
+    return Scene(surface, Camera.centred(width, height, focal), T_world_camera)

@@ -105,8 +105,7 @@ def make_scene(options: SimulateOptions, rng: np.random.Generator) -> Scene:
         read_elevation(options.terrain), options.size, options.relief, options.spacing, options.origin
     )
     focal = options.width / 2 / math.tan(math.radians(options.fov) / 2)
-    centre = (options.width - 1) / 2, (options.height - 1) / 2
-    camera = Camera(options.width, options.height, focal, focal, *centre)
+    camera = Camera.centred(options.width, options.height, focal)
     poses = make_path(options.path, terrain, camera, options.frames, options.altitude, options.pitch)
     # Files hold microseconds: rounded here, frames and poses have the very same times.
     times = np.round(np.arange(options.frames) / check_positive("rate", options.rate), 6)

@@ -12,14 +12,11 @@ from glrender.frontend.features import Features, find_features, pose_by_features
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, depth_slopes, make_reference
 from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
-from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-
-_PROBES = 64  # points by which overlap is judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +95,7 @@ class KeyframeStore:
         for keyframe in reversed(self._keyframes[:-1]):
             # Whether its depths are those of the latest map makes no difference here.
             reference = self._rendered.latest(keyframe.pyramid) or self.reference(keyframe)
-            if overlap(reference, T_world_camera, camera) < least_overlap:
+            if reference.overlap(camera, T_world_camera) < least_overlap:
                 break
             around = [self._keyframes[-1], keyframe]
         return around
@@ -115,19 +112,6 @@ class KeyframeStore:
         if key not in self._features:
             self._features[key] = find_features(keyframe.pyramid)
         return pose_by_features(self.reference(keyframe), self._features[key], features)
-
-
-def overlap(reference: Reference, T_world_camera: Float64, camera: Camera) -> float:
-    """The share of a reference's points that lie in the image of a camera at a pose; 0 for a reference of no points."""
-    points = reference.levels[0].points
-    if not len(points):
-        return 0.0
-    T = se3.inverse(T_world_camera) @ reference.T_world_camera
-    some = points[:: max(len(points) // _PROBES, 1)]
-    pixels = camera.project(some @ T[:3, :3].T + T[:3, 3])
-    with np.errstate(invalid="ignore"):
-        inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
-    return float(inside.all(axis=1).mean())
 
 
 def _thumbnail(pyramid: tuple[Level, ...]) -> Float32:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, solved
+from glrender.frontend.overlap import share_in_view
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, by_reference_twist, photometric
@@ -20,7 +21,6 @@ OVERLAPS = (0.9, 0.75, 0.6, 0.3)
 """Shares of a photograph that those it is compared with should show, before it and after it: far ones hold a trajectory
 together, and the lanes of a flight, and near ones are seen from about the same side."""
 LEAST_OVERLAP = 0.2
-_PROBES = 64  # points of a photograph by which overlap is judged
 
 
 def choose_pairs(camera: Camera, poses: Float64, points: Sequence[Float64]) -> list[tuple[int, int]]:
@@ -43,19 +43,9 @@ def choose_pairs(camera: Camera, poses: Float64, points: Sequence[Float64]) -> l
 
 def overlap_matrix(camera: Camera, poses: Float64, points: Sequence[Float64]) -> Float64:
     """(N, N): the share of the points of photograph i that lie in the image of j."""
-    N = len(poses)
-    shares = np.zeros((N, N))
     T_camera_world = np.stack([se3.inverse(pose) for pose in poses])
-    for i, (pose, seen) in enumerate(zip(poses, points, strict=True)):
-        some = seen[:: max(len(seen) // _PROBES, 1)]
-        if not len(some):
-            continue
-        T = T_camera_world @ pose
-        pixels = camera.project(some @ T[:, :3, :3].swapaxes(1, 2) + T[:, None, :3, 3])
-        with np.errstate(invalid="ignore"):
-            inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
-        shares[i] = inside.all(axis=2).mean(axis=1)
-    return shares
+    views = zip(poses, points, strict=True)
+    return np.stack([share_in_view(camera, T_camera_world @ pose, seen) for pose, seen in views])
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.checks import check_array, check_pose
+from glrender.frontend.overlap import share_in_view
 from glrender.frontend.pyramid import Level
 from glrender.frontend.texture import Texture, choose_texture
 from glrender.geometry import se3
@@ -76,6 +77,10 @@ class Reference:
         """Metres: the median depth of its points; 1 where there are none."""
         points = self.levels[0].points
         return float(np.median(points[:, 2])) if len(points) else 1.0
+
+    def overlap(self, camera: Camera, T_world_camera: Float64) -> float:
+        """The share of its points that lie in the image of a camera at a pose (4, 4); 0 where it has none."""
+        return float(share_in_view(camera, se3.inverse(T_world_camera) @ self.T_world_camera, self.levels[0].points))
 
     def seen_from(self, T_world_camera: Float64) -> "Reference":
         """The same pixels taken from another pose (4, 4), on the planes through the points that they saw.

@@ -14,7 +14,7 @@ from glrender.frontend.alignment import Alignment, PosePrior, align
 from glrender.frontend.features import find_features
 from glrender.frontend.focal import FocalError
 from glrender.frontend.joint_poses import PoseRefiner
-from glrender.frontend.keyframes import Keyframe, KeyframeStore, overlap
+from glrender.frontend.keyframes import Keyframe, KeyframeStore
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import Reference
 from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
@@ -319,7 +319,7 @@ class Tracker:
         """What makes a frame a new keyframe; empty if nothing does."""
         options, keyframe = self.options, self.keyframes[-1]
         reference = self._keyframes.reference(keyframe)
-        share = overlap(reference, pose, self.camera)
+        share = reference.overlap(self.camera, pose)
         between = se3.log(se3.inverse(keyframe.T_world_camera) @ pose)
         baseline = float(np.linalg.norm(between[:3]) / reference.distance)
         angle = float(np.linalg.norm(between[3:]))

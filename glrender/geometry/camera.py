@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.checks import LARGEST, check_array, check_positive
 from glrender.errors import InputError
 
+INTRINSICS = ("fx", "fy", "cx", "cy")
+"""Of a `Camera`, pixels, in this order."""
 MOST_PIXELS = 2**31 - 1
 """Of an image: pixels are counted in 32 bits."""
 
@@ -58,6 +60,11 @@ class Camera:
                 )
             object.__setattr__(self, "distortion", tuple(float(k) for k in lens))
 
+    @staticmethod
+    def centred(width: int, height: int, focal: float) -> "Camera":
+        """One with square pixels, whose axis goes through the image's middle; `focal` is fx and fy, pixels."""
+        return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width): the shape of this camera's images."""
@@ -81,6 +88,12 @@ class Camera:
         X = np.asarray(points, dtype=np.float64)
         z = np.where(X[..., 2] > 0, X[..., 2], np.nan)
         return np.stack([self.fx * X[..., 0] / z + self.cx, self.fy * X[..., 1] / z + self.cy], axis=-1)
+
+    def contains(self, pixels: ArrayLike) -> NDArray[np.bool_]:
+        """(…,): whether places (…, 2) lie among the centres of the image's pixels; NaN does not."""
+        places = np.asarray(pixels)
+        with np.errstate(invalid="ignore"):
+            return np.all((places >= 0) & (places <= (self.width - 1, self.height - 1)), axis=-1)
 
     def every_nth_pixel(self, step: int) -> "Camera":
         """The camera whose pixels are every `step`-th of this one in u and v: the same rays, fewer of them; no lens."""

@@ -145,9 +145,7 @@ def above_ground(camera: Camera, T_world_camera: Float64, places: Float64) -> tu
     T = se3.inverse(T_world_camera)
     seen = places @ T[:3, :3].T + T[:3, 3]
     pixels = camera.project(seen)
-    with np.errstate(invalid="ignore"):
-        inside = (pixels >= 0) & (pixels <= (camera.width - 1, camera.height - 1))
-    shown = np.flatnonzero(inside.all(axis=1) & (seen[:, 2] > 0))
+    shown = np.flatnonzero(camera.contains(pixels))
     if len(shown) < FEWEST_PLACES:
         return None
     halves = np.array_split(shown[np.argsort(pixels[shown, 1])], 2)

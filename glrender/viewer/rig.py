@@ -105,7 +105,7 @@ class Rig:
     def camera(self, width: int, height: int) -> Camera:
         """The pinhole of an image of this size, its axis through the image's middle."""
         focal = 0.5 * height / math.tan(math.radians(self.fov / 2))
-        return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+        return Camera.centred(width, height, focal)
 
     def orbit(self, right: float, down: float) -> Self:
         """Around the target, by a drag of so many pixels: the ground follows the mouse."""

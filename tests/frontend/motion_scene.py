@@ -48,7 +48,7 @@ def textured(size: tuple[float, float], relief: float, spacing: float, detail: i
 
 def pinhole(width: int, height: int, f: float) -> Camera:
     """A camera with its principal point in the middle."""
-    return Camera(width, height, f, f, (width - 1) / 2, (height - 1) / 2)
+    return Camera.centred(width, height, f)
 
 
 def photographed(

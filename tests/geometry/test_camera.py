@@ -37,6 +37,19 @@ def test_points_behind_the_camera_have_no_pixel() -> None:
     assert np.isnan(pixels[1:]).all()
 
 
+def test_an_image_ends_at_the_centres_of_its_outermost_pixels() -> None:
+    inside, outside = [[0, 0], [5, 3], [2.5, 1.2]], [[-0.1, 0], [0, -0.1], [5.1, 3], [5, 3.1], [np.nan, 1]]
+    assert CAMERA.contains(inside).all()
+    assert not CAMERA.contains(outside).any()
+    np.testing.assert_array_equal(CAMERA.contains([inside[:2], outside[:2]]), [[True, True], [False, False]])
+
+
+def test_the_axis_of_a_centred_camera_goes_through_the_middle() -> None:
+    camera = Camera.centred(6, 4, 50.0)
+    assert (camera.fx, camera.fy) == (50, 50)
+    np.testing.assert_allclose(camera.rays()[::-1, ::-1, :2], -camera.rays()[..., :2])
+
+
 def test_shape_is_that_of_an_image() -> None:
     assert CAMERA.shape == (4, 6)
 
