@@ -24,9 +24,6 @@ from glrender.solve.multigrid import Multigrid, MultigridSolver
 from glrender.solve.priors import GaussianPrior, SmoothnessPrior
 from glrender.solve.systems import NormalEquations
 
-SIZES = (65, 129, 257, 513, 1025)
-"""Maps on which the solvers are timed."""
-
 FEW = 3
 MULTIGRID, SETUP, CYCLES = "multigrid", "its set-up", f"{FEW} cycles of it"
 DIRECT, ITERATIVE, MARGINALS = "direct", "conjugate gradients", "marginal variances"

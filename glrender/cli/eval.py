@@ -14,12 +14,13 @@ from glrender.cli.eval_tables import print_tables
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
+from glrender.geometry.camera import INTRINSICS
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.trajectory_alignment import TrajectoryAlignment
 from glrender.gl.context import Context
 from glrender.io.error_picture import write_error_picture
 from glrender.io.files import writing_into
-from glrender.io.report import read_report, to_json
+from glrender.io.report import REPORT, read_report, to_json
 from glrender.io.sequence import Sequence, open_sequence
 from glrender.io.surface_model import read_surface
 from glrender.io.trajectory import read_trajectory
@@ -35,15 +36,12 @@ from glrender.pipeline.outputs import TRAJECTORY
 from glrender.pipeline.relief import evaluate_relief
 from glrender.pipeline.trajectory_error import evaluate_trajectory, moved_map
 
-REPORT = "report.json"
 NOISE = DepthNoise()
 PROTOCOL = ("step", "depth_range", "region", "time_offset", "depth_noise")
 FOR_SEQUENCES = ("frames", *PROTOCOL)
 """Options that mean nothing against a truth."""
 FOR_TRUTH = ("remove_offset", "relief", "truth_trajectory")
 """Options that mean nothing against a sequence."""
-
-INTRINSICS = ("fx", "fy", "cx", "cy")
 
 
 @dataclass(frozen=True)

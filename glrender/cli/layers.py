@@ -20,11 +20,10 @@ from glrender.io.layers_npz import write_layers_npz
 from glrender.io.layers_picture import write_layers_picture
 from glrender.io.layers_png import write_layer_images
 from glrender.io.optional import is_installed, require
-from glrender.io.report import read_report
+from glrender.io.report import REPORT, read_report
 
 Format = Literal["npz", "png", "tif", "ros2", "ros1"]
 PICTURE = "layers.png"
-REPORT = "report.json"
 
 NAMES: dict[str, str] = {
     "npz": "layers.npz",

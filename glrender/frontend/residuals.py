@@ -22,6 +22,7 @@ from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import ReferencePoints
 from glrender.frontend.warp import Sighting, by_twist, look_up
 from glrender.geometry.camera import Camera
+from glrender.solve.losses import Cauchy
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -30,8 +31,8 @@ LEAST_SIGMA = 0.002
 """Intensity: no photograph of 8 bits repeats better."""
 LEAST_DEPTH_SIGMA = 1e-4
 """Of the depth: no sensor repeats better."""
-TAIL = 2.3849
-"""Standard deviations at which a weight is one half, see `glrender.solve.losses.Cauchy`."""
+TAIL = Cauchy.k
+"""Standard deviations at which a weight is one half."""
 FEWEST = 40
 """Points that a frame is to be judged by at least."""
 

@@ -22,7 +22,7 @@ from glrender.fusion.frame_log import FrameLog, Opinions
 from glrender.fusion.frame_motion import FrameMotion, Process
 from glrender.fusion.grid import fill_from_nearest
 from glrender.fusion.shared_unknowns import intrinsics_covariance
-from glrender.geometry.camera import Camera
+from glrender.geometry.camera import INTRINSICS, Camera
 from glrender.geometry.heightmap import HeightMap
 
 Float64 = NDArray[np.float64]
@@ -82,7 +82,7 @@ class SharedErrors:
         }
         if self.intrinsics is not None:
             sigma = np.sqrt(self.intrinsics.diagonal())
-            result["intrinsics_sigma"] = dict(zip(("fx", "fy", "cx", "cy"), map(float, sigma), strict=True))
+            result["intrinsics_sigma"] = dict(zip(INTRINSICS, map(float, sigma), strict=True))
         return result
 
 

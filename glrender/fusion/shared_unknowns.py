@@ -24,7 +24,7 @@ from scipy.ndimage import gaussian_filter
 from glrender.assembly.residuals import Residuals
 from glrender.assembly.stencil import normal_equations
 from glrender.geometry import se3
-from glrender.geometry.camera import Camera
+from glrender.geometry.camera import INTRINSICS, Camera
 from glrender.io.trajectory import Trajectory
 from glrender.render.buffers import CompactBuffers
 from glrender.solve.systems import NormalEquations
@@ -32,10 +32,8 @@ from glrender.solve.systems import NormalEquations
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-NAMES = ("fx", "fy", "cx", "cy", "time_offset", "depth_scale")
+NAMES = (*INTRINSICS, "time_offset", "depth_scale")
 """The shared unknowns in their order, in pixels, seconds, and depth read over true depth."""
-
-INTRINSICS = NAMES[:4]
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,10 +26,9 @@ import yaml
 
 from glrender.checks import check_positive
 from glrender.errors import InputError
-from glrender.geometry.camera import Camera
+from glrender.geometry.camera import INTRINSICS, Camera
 from glrender.io.files import write_bytes
 
-INTRINSICS = ("fx", "fy", "cx", "cy")
 REQUIRED = ("width", "height", *INTRINSICS)
 OPTIONAL = ("distortion", "depth_scale", "depth", "photographs")
 

@@ -12,6 +12,9 @@ import numpy as np
 from glrender.errors import InputError
 from glrender.io.files import write_bytes
 
+REPORT = "report.json"
+"""What it is written as, beside the map."""
+
 KEYS = (
     "frames_used",
     "frames_skipped",

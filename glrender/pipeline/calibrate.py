@@ -18,9 +18,9 @@ from glrender.fusion.calibration import (
 from glrender.fusion.grid import Grid
 from glrender.fusion.height_offsets import HeightOffsets
 from glrender.fusion.noise import DepthNoise
-from glrender.fusion.shared_unknowns import INTRINSICS, NAMES
+from glrender.fusion.shared_unknowns import NAMES
 from glrender.geometry import se3
-from glrender.geometry.camera import Camera
+from glrender.geometry.camera import INTRINSICS, Camera
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence

@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.fusion.noise import DepthNoise
-from glrender.fusion.shared_unknowns import INTRINSICS
+from glrender.geometry.camera import INTRINSICS
 from glrender.gl.context import Context
 from glrender.io.selection import selected_lines
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import Calibration, CalibrationOptions, Nominal, calibrate
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
+
+USES = ("depth", "color", "both")
+"""What of its frames a map is made of."""
 
 
 @dataclass(frozen=True, eq=False)

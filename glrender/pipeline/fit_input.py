@@ -17,14 +17,12 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
-from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, refuse_skipped
+from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, refuse_skipped
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.posed_frames import LoadedFrames, load_frames
 from glrender.render.forward import ForwardRenderer
 
 Float64 = NDArray[np.float64]
-
-USES = ("depth", "color", "both")
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,12 +20,10 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
-from glrender.pipeline.chosen_frames import ChosenFrames, choose_frames, describe_skipped
+from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.outputs import FinishedMap, predict_view
 from glrender.pipeline.placement import Bounds, Placement, place_map
 from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
-
-USES = ("depth", "color", "both")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from glrender.gl.context import Context
 from glrender.io.files import remove_file
 from glrender.io.ply import write_ply
 from glrender.io.preview import write_preview
-from glrender.io.report import write_report
+from glrender.io.report import REPORT, write_report
 from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.render.forward import ForwardRenderer
 
@@ -23,7 +23,7 @@ Image = NDArray[np.float32]
 MAP = "map.npz"
 """What a map is written as."""
 
-FILES = (MAP, "map.ply", "preview.png", "report.json")
+FILES = (MAP, "map.ply", "preview.png", REPORT)
 """What `write_outputs` writes, in this order: a folder with a report is complete."""
 
 TRAJECTORY = "trajectory.txt"
@@ -72,4 +72,4 @@ def write_outputs(folder: Path, finished: FinishedMap, title: str) -> None:
     write_preview(folder / "preview.png", finished.surface, *views, title, metric=metric)
     if finished.trajectory is not None:
         write_trajectory(folder / TRAJECTORY, finished.trajectory)
-    write_report(folder / "report.json", finished.report)
+    write_report(folder / REPORT, finished.report)

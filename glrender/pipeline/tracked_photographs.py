@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError, UsageError
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.tracker import TrackerOptions
+from glrender.geometry.camera import INTRINSICS
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
@@ -269,7 +270,7 @@ def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, 
     """What tracking found, for `report.json`."""
     camera = sequence.camera
     return {
-        "camera": {name: getattr(camera, name) for name in ("fx", "fy", "cx", "cy")},
+        "camera": {name: getattr(camera, name) for name in INTRINSICS},
         "camera_from": "camera.yaml",
         "time_offset": 0.0,
         "time_offset_from": "0: poses are of the photographs' own times",

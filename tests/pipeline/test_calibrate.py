@@ -9,7 +9,8 @@ from flights import NOISE
 from motions import LEVEL, ROUGH, Motion, bobbing, circling, record, still, straight, swinging
 from numpy.typing import NDArray
 
-from glrender.fusion.shared_unknowns import INTRINSICS, NAMES
+from glrender.fusion.shared_unknowns import NAMES
+from glrender.geometry.camera import INTRINSICS
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
