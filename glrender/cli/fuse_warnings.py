@@ -18,11 +18,19 @@ _ASKEW = 1.2
 are those of another recording of about the same way."""
 _UPRIGHT = 2 / 3
 """Of the depths, those that say nothing of the map: of a floor next to none, of a room a half and more."""
+_HELD = 1 / 2
+"""Of the cells that are seen, those that are observed at least: nine of ten where cells are of some pixels each."""
 
 
 def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
     """In words, what the report of a finished map gives reason to doubt."""
     yield from _about_tracking(report.get("tracking"))
+    held = report.get("observed_of_seen", 1.0)
+    if held < _HELD:
+        yield (
+            f"{1 - held:.0%} of the cells that are seen are left unknown, since too little is measured of each: choose "
+            "a larger --spacing"
+        )
     if "depth_from_motion" not in report:
         yield from _about_depths(report.get("residuals", {}).get("frames", ()), report.get("shared_errors"))
     refinement = report.get("pose_refinement", {})

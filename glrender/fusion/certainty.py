@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from glrender.fusion import colors
 from glrender.fusion.grid import Grid
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.observation import Threshold
 from glrender.geometry.heightmap import HeightMap
 from glrender.solve.marginals import marginal_variances
-from glrender.solve.priors import Prior, SmoothnessPrior
+from glrender.solve.patch import Patch
+from glrender.solve.priors import Prior
 from glrender.solve.stencil import BlockStencil
 from glrender.solve.systems import NormalEquations
 
@@ -20,30 +21,29 @@ EXACT = 250_000
 """Up to so many unknowns, sigma takes the colours for unknown too; 200 000 take 5 s and 0.5 GB."""
 
 
-def observed_cells(grid: Grid, data: BlockStencil) -> NDArray[np.bool_]:
-    """(rows, cols): cells about whose height the measurements alone say enough.
-
-    That is `FusionOptions.observed_ratio` times as much as fusion's weak prior, once the cell's own colours are
-    estimated from the same measurements.
-    """
-    weak = SmoothnessPrior(FusionOptions.slope_sigma * grid.spacing).on_level_ground(grid.shape)
+def observed_cells(data: BlockStencil, enough: Threshold) -> NDArray[np.bool_]:
+    """(rows, cols): cells about whose height the measurements alone say `enough`, once the cell's own colours are
+    estimated from the same measurements."""
     height, color, cross = data.matrix[:, :, 0, 0], data.matrix[:, :, 0, 1:2], data.matrix[:, :, 0, 2:]
     explained = np.divide(np.square(cross), color, out=np.zeros_like(cross), where=color > 0).sum(axis=-1)
-    return height - explained > FusionOptions.observed_ratio * weak
+    return np.asarray(height - explained > enough.at(Patch.whole(data.shape)))
 
 
-def certain_map(grid: Grid, x: Float64, data: NormalEquations, priors: Sequence[Prior]) -> tuple[HeightMap, bool]:
+def certain_map(
+    grid: Grid, x: Float64, data: NormalEquations, priors: Sequence[Prior], enough: Threshold
+) -> tuple[HeightMap, bool]:
     """The map of x (rows, cols, 1 + C) with its marginal sigma, NaN where nothing was observed.
 
-    `data` are the equations of all measurements at x, without the priors. The second result says whether sigma takes
-    the colours for unknown; above `EXACT` unknowns they count as known, and sigma is a little too small.
+    `data` are the equations of all measurements at x, without the priors; cells that they say less than `enough` about
+    are not observed. The second result says whether sigma takes the colours for unknown; above `EXACT` unknowns they
+    count as known, and sigma is a little too small.
     """
     information = data
     for prior in priors:
         information = prior.add_to(information, x)
     exact = x.size <= EXACT or x.shape[2] == 1
     stencil = information.stencil if exact else information.stencil.heights_only()
-    observed = observed_cells(grid, data.stencil)
+    observed = observed_cells(data.stencil, enough)
     heights = np.where(observed, x[..., 0], np.nan)
     sigma = np.where(observed, np.sqrt(marginal_variances(stencil)), np.nan)
     if x.shape[2] == 1:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.fusion.observation import Threshold
 from glrender.solve.linear import LinearSolver
 from glrender.solve.patch import LocalEquations, Patch, given_around
 from glrender.solve.priors import SmoothnessPrior
@@ -17,13 +18,16 @@ Float64 = NDArray[np.float64]
 class HeightMemory:
     """The information about the heights of a grid of `shape` (rows, cols), of a prior and of all that was said.
 
-    What is no longer said leaves its rounding behind, 1e-16 of what was known, which is nothing beside the prior.
+    `ratio` times what the prior says makes a cell observed, see `Threshold`. What is no longer said leaves its rounding
+    behind, 1e-16 of what was known, which is nothing beside the prior.
     """
 
-    def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior) -> None:
+    def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior, ratio: float) -> None:
         self._said = NormalEquations.zeros(*shape, 0)
         self._information = np.zeros(shape)  # its diagonal, side by side
-        self._prior, self._level = prior, prior.on_level_ground(shape)
+        self._prior = prior
+        self.enough = Threshold(prior.on_level_ground(shape), ratio)
+        """From when on a cell is observed."""
         self._new = np.ones(shape, bool)
 
     def copy(self) -> "HeightMemory":
@@ -59,9 +63,9 @@ class HeightMemory:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
         return np.maximum(self._information[patch.slices], 0)
 
-    def exceeds_prior(self, patch: Patch, times: float) -> NDArray[np.bool_]:
-        """(rows, cols): the cells of a patch about which the data say so many times more than the prior."""
-        return np.asarray(self._information[patch.slices] > times * self._level[patch.slices])
+    def observed(self, patch: Patch, times: float = 1.0) -> NDArray[np.bool_]:
+        """(rows, cols): the cells of a patch that are observed; or about which so many `times` as much is said."""
+        return np.asarray(self._information[patch.slices] > times * self.enough.at(patch))
 
     def equations(self, patch: Patch, heights: Float64) -> NormalEquations:
         """Of the heights of a patch, linearised at `heights` (of the grid); those around it are as these have them."""

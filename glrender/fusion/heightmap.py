@@ -62,9 +62,9 @@ class FusionOptions(Weighting):
     few millimetres overrule the prior at steps by themselves; where they scatter by as much as a cell is large, as
     those from motion do, it would bend a wall of 4 m by half a metre."""
     observed_ratio: float = 5.0
-    """A cell counts as observed once the data say this many times more about its height than the prior. Where depths
-    are sparse and scatter by as much as a cell is large, as those from motion do, 0.5 keeps most of what 5 leaves out,
-    and sigma stays calibrated: it is the prior's word too."""
+    """A cell counts as observed once the data say this many times more about its height than the prior, or as much as
+    two usual readings of `depth_noise`. Where depths have their own sigma, as large as cells, as those from motion do,
+    0.5 keeps most of what 5 leaves out, and sigma stays calibrated: it is the prior's word too."""
     pose_sigma: PoseSigma | None = None
     """What a whole frame has wrong: its pose, and its sensor; None: estimated from how the frames disagree."""
     intrinsics_covariance: Float64 | None = field(default=None, compare=False)
@@ -142,7 +142,8 @@ class HeightMapFusion:
         self._seeded = np.zeros(self.grid.shape, bool)
         self._whole = Patch.whole(self.grid.shape)
         slopes = self.options.slope_sigma, self.options.step_slope
-        self._memory = HeightMemory(self.grid.shape, SmoothnessPrior(*(slope * self.grid.spacing for slope in slopes)))
+        prior = SmoothnessPrior(*(slope * self.grid.spacing for slope in slopes))
+        self._memory = HeightMemory(self.grid.shape, prior, self.options.observed_ratio)
         self._window: deque[_HeldFrame] = deque()
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None
@@ -155,6 +156,8 @@ class HeightMapFusion:
         """What the poses of all frames together displace the ground by; None: nothing. `map()` counts it in."""
         self.shared: SharedErrors | None = None
         """What the frames of the last `map()` have wrong as wholes; None where nothing was observed."""
+        self.observed_of_seen = 0.0
+        """Of the cells that frames of the last `map()` say anything about, the part about which they say enough."""
 
     @property
     def surface(self) -> HeightMap:
@@ -171,7 +174,7 @@ class HeightMapFusion:
     @property
     def observed(self) -> NDArray[np.bool_]:
         """(rows, cols): cells about whose height the data say enough, see `FusionOptions.observed_ratio`."""
-        return self._memory.exceeds_prior(self._whole, self.options.observed_ratio)
+        return self._memory.observed(self._whole)
 
     def integrate(
         self,
@@ -236,7 +239,8 @@ class HeightMapFusion:
 
     def _map_of(self, memory: HeightMemory, heights: Float64, colors: ColorMemory | None) -> HeightMap:
         heights = memory.solved(self._whole, _TO_THE_END, heights)
-        observed = memory.exceeds_prior(self._whole, self.options.observed_ratio)
+        observed, seen = memory.observed(self._whole), memory.observed(self._whole, 1e-6)
+        self.observed_of_seen = float(observed.sum() / max(seen.sum(), 1))
         sigma, local = np.full(self.grid.shape, np.nan), None
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
@@ -267,8 +271,10 @@ class HeightMapFusion:
         with watch.stage("seed"):
             changed = [each.frame.patch for each in self._window]
             left = self._leave() if len(self._window) > self.options.window else None
-            alone, enough = self.options.heights_from == "color", self.options.observed_ratio
-            unsure = ~self._memory.exceeds_prior(patch, enough if alone else _SETTLED * enough)
+            if given.depth_sigma is None:
+                self._memory.enough.expect(depth, self.options.depth_noise)
+            alone = self.options.heights_from == "color"
+            unsure = ~self._memory.observed(patch, 1 if alone else _SETTLED)
             starting = unsure if alone else None
             sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
             wanted = unsure | self._memory.is_new(patch)

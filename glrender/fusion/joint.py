@@ -12,11 +12,14 @@ from glrender.assembly.usable import usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
+from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.observation import Threshold
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.render.buffers import CompactBuffers
 from glrender.render.derivatives import DerivativeRenderer
+from glrender.solve.priors import SmoothnessPrior
 from glrender.solve.systems import NormalEquations
 
 Float64 = NDArray[np.float64]
@@ -83,6 +86,9 @@ class JointProblem:
         self.weighting = weighting or Weighting()
         self._renderer, self._grid, self._frames = renderer, grid, frames
         self._channels = x.shape[2] - 1
+        prior = SmoothnessPrior(FusionOptions.slope_sigma * grid.spacing)
+        self.enough = Threshold(prior.on_level_ground(grid.shape), FusionOptions.observed_ratio)
+        """From when on a cell is observed: as in fusion, with its weak prior, whatever prior these are fitted with."""
         surface = self._surface(x)
         self._choices = [self._choose(surface, frame) for frame in frames]
         if not any(self._choices):
@@ -128,6 +134,8 @@ class JointProblem:
     def _choose(self, surface: HeightMap, frame: PosedFrame) -> _Choice | None:
         if frame.depth is None and (frame.image is None or not self._channels):
             return None
+        if frame.depth is not None and frame.depth_sigma is None:
+            self.enough.expect(frame.depth, self.weighting.depth_noise)
         buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
         assert isinstance(buffers, CompactBuffers)
         mask = usable_pixels(buffers, self.weighting.max_depth_slope)

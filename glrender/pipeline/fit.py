@@ -65,7 +65,7 @@ def fit_sequence(
 
     with interruptible_after():
         problem, data = descent.finish()
-        surface, exact = certain_map(task.grid, descent.x, data, priors)
+        surface, exact = certain_map(task.grid, descent.x, data, priors, problem.enough)
         residuals = problem.residuals(descent.x)
         view = None if surface.colors is None else _best_view(loaded, residuals)
         prediction = photograph = None

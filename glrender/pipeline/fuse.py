@@ -188,6 +188,7 @@ def describe_map(fusion: HeightMapFusion, surface: HeightMap) -> dict[str, Any]:
     assert surface.sigma is not None
     return {
         "observed": float(np.isfinite(surface.heights).mean()),
+        "observed_of_seen": fusion.observed_of_seen,
         "median_sigma": float(np.nanmedian(surface.sigma)),
         "median_local_sigma": None if surface.local_sigma is None else float(np.nanmedian(surface.local_sigma)),
         "color_share": fusion.color_share,

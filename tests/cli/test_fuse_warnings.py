@@ -56,6 +56,8 @@ def followed(lost: int, at_end: int) -> dict[str, Any]:
         (followed(30, 0), ["^the camera was lost on the way: 30 of 100 frames have no pose"]),
         (followed(8, 5), [r"^the camera was lost after rgb/12.5.png and never found.*the last 5 of 100 frames"]),
         (CAMERA | seen(0.42), []),
+        (CAMERA | {"observed_of_seen": 0.6}, []),
+        (CAMERA | {"observed_of_seen": 0.11}, ["^89% of the cells that are seen are left unknown.*larger --spacing$"]),
         (measured(900, 3.9), []),
         (
             measured(900, 11.6),
@@ -84,6 +86,8 @@ def followed(lost: int, at_end: int) -> dict[str, Any]:
         "lost often",
         "lost for good",
         "good",
+        "cells enough",
+        "cells too small",
         "depth camera",
         "scattered",
         "agreeing",

@@ -32,7 +32,7 @@ def silent(patch: Patch) -> LocalEquations:
 
 @pytest.fixture
 def memory() -> HeightMemory:
-    return HeightMemory(SHAPE, PRIOR)
+    return HeightMemory(SHAPE, PRIOR, 5.0)
 
 
 def known(memory: HeightMemory) -> NormalEquations:
@@ -50,7 +50,7 @@ def settled(memory: HeightMemory, patch: Patch, heights: NDArray[np.float64]) ->
 def test_what_is_said_for_good_takes_the_place_of_what_was_said_before(memory: HeightMemory) -> None:
     first = [saying(patch, k) for k, patch in enumerate(PATCHES)]
     last = [saying(patch, k + 10) for k, patch in enumerate(PATCHES)]
-    expected = HeightMemory(SHAPE, PRIOR)
+    expected = HeightMemory(SHAPE, PRIOR, 5.0)
     for said in first:
         memory.add(said)
     for before, said in zip(first, last, strict=True):
@@ -71,7 +71,7 @@ def test_whoever_falls_silent_leaves_nothing(memory: HeightMemory) -> None:
     assert known(memory).count == 0
     assert (memory.information(WHOLE) >= 0).all()
     assert memory.information(WHOLE).max() < 1e-6
-    assert not memory.exceeds_prior(WHOLE, 1e-6).any()
+    assert not memory.observed(WHOLE, 1e-6).any()
     assert memory.is_new(WHOLE).all()
 
 
@@ -85,7 +85,7 @@ def test_cells_are_new_until_something_is_said_for_good(memory: HeightMemory) ->
 
 
 def test_a_patch_is_solved_between_the_heights_around_it() -> None:
-    memory = HeightMemory(SHAPE, SmoothnessPrior(0.01))
+    memory = HeightMemory(SHAPE, SmoothnessPrior(0.01), 5.0)
     for k, patch in enumerate(PATCHES):
         memory.add(saying(patch, k))
     whole = memory.solved(WHOLE, DirectSolver(), np.zeros(SHAPE))

@@ -170,8 +170,9 @@ def test_depth_brings_back_the_truth_within_its_noise(
     for _ in range(2):
         problem = JointProblem(renderer, scene.grid, frames, x, SQUARED)
         x = minimum(problem, x, scene.grid)
-    data = JointProblem(renderer, scene.grid, frames, x, SQUARED).linearize(x)
-    estimate, exact = certain_map(scene.grid, x, data, [SmoothnessPrior(scene.grid.spacing)])
+    problem = JointProblem(renderer, scene.grid, frames, x, SQUARED)
+    priors = [SmoothnessPrior(scene.grid.spacing)]
+    estimate, exact = certain_map(scene.grid, x, problem.linearize(x), priors, problem.enough)
     assert exact
     assert estimate.sigma is not None
     error = (estimate.heights - scene.truth[..., 0]) / estimate.sigma
@@ -206,7 +207,7 @@ def test_frame_by_frame_and_all_at_once_agree_where_depth_is_linear(context: Con
     problem = JointProblem(renderer, grid, frames, zeros, Weighting(DepthNoise(SIGMA, 0.0), depth_loss=Squared()))
     x = minimum(problem, zeros, grid)
     prior = SmoothnessPrior(options.slope_sigma * spacing)
-    joint, _ = certain_map(grid, x, problem.linearize(x), [prior])
+    joint, _ = certain_map(grid, x, problem.linearize(x), [prior], problem.enough)
     fusion.release()
     renderer.release()
     assert recursive.sigma is not None

@@ -193,6 +193,16 @@ class TestOptions:
         with pytest.raises(UsageError, match="frames: received 'some', expected even, odd"):
             fuse_sequence(context, sequence, replace(options, frames="some"))
 
+    def test_cells_of_which_too_little_is_measured(
+        self, context: Context, sequence: Sequence, options: SequenceOptions
+    ) -> None:
+        told = replace(options, frames="0:12", spacing=3e-3, bounds=(0.4, 0.55, 0.4, 0.55))
+        assert fuse_sequence(context, sequence, told).report["observed_of_seen"] < 0.3
+        coarse = fuse_sequence(context, sequence, replace(told, spacing=0.0125))
+        assert coarse.report["observed_of_seen"] == 1
+        shared = coarse.report["shared_errors"]
+        assert shared["source"] == "estimated from how the frames disagree"
+
     @pytest.mark.parametrize(
         ("change", "error", "told"),
         [
@@ -203,9 +213,9 @@ class TestOptions:
             ),
             ({"bounds": (1, 0, 0, 1)}, InputError, "bounds: received (1, 0, 0, 1), expected x0 < x1"),
             (
-                {"spacing": 1e-3, "bounds": (0.4, 0.45, 0.4, 0.45)},
+                {"spacing": 1e-4, "bounds": (0.4, 0.42, 0.4, 0.42)},
                 InputError,
-                "with a spacing of 0.001 m; choose a larger spacing",
+                "with a spacing of 0.0001 m; choose a larger spacing",
             ),
             (
                 {"spacing": 1e-5, "bounds": (0, 1, 0, 1e-4)},
