@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from glrender.cli.options import describe_camera, describe_time_offset, print_skipped
+from glrender.fusion.shared_errors import UNKNOWN
 from glrender.pipeline.outputs import FinishedMap
 from glrender.pipeline.placement import CLIPPED
 from glrender.pipeline.read_ahead import LATE
@@ -72,6 +73,8 @@ def _describe_shared(shared: Mapping[str, Any] | None) -> str:
     """What sigma takes whole frames to have wrong, as a line."""
     if shared is None:
         return ""
+    if shared["source"] == UNKNOWN:
+        return f"  sigma: does not know what whole frames have wrong: {UNKNOWN}\n"
     given = shared["pose_sigma"]
     if given is not None:
         along, about = given.translation, given.rotation

@@ -27,6 +27,9 @@ from glrender.geometry.heightmap import HeightMap
 
 Float64 = NDArray[np.float64]
 
+UNKNOWN = "too few frames see enough of the same level ground to be compared"
+"""`SharedErrors.source` where nothing is known of them."""
+
 _FOCAL, _ASPECT, _CENTRE = 0.02, 0.003, 0.015  # how far intrinsics that a maker states are usually off
 
 
@@ -113,7 +116,7 @@ def shared_errors(
     motion = FrameMotion.fit(opinions, lifted, _KINDS, asked=(2, 3, 4))
     shift, tilt = motion.kinds
     states = [_tested(motion.kinds[kind], len(opinions.rise)) for kind in _KINDS]
-    source = "estimated from how the frames disagree"
+    source = "estimated from how the frames disagree" if motion.trust.any() else UNKNOWN
     if pose_sigma is not None:
         source, moved, states = "given", *_given(opinions, ground, pose_sigma)
         lifted = ground.lifted(moved)

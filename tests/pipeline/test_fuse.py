@@ -12,6 +12,7 @@ from flights import NOISE, Flight, fly, rough_ground
 
 from glrender.errors import InputError, LimitError, UsageError
 from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.shared_errors import UNKNOWN
 from glrender.geometry import se3
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
@@ -202,6 +203,12 @@ class TestOptions:
         assert coarse.report["observed_of_seen"] == 1
         shared = coarse.report["shared_errors"]
         assert shared["source"] == "estimated from how the frames disagree"
+
+    def test_frames_that_cannot_be_compared(
+        self, context: Context, sequence: Sequence, options: SequenceOptions
+    ) -> None:
+        alone = fuse_sequence(context, sequence, replace(options, frames="0:1"))
+        assert alone.report["shared_errors"]["source"] == UNKNOWN
 
     @pytest.mark.parametrize(
         ("change", "error", "told"),
