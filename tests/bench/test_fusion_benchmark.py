@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from installed import installed
 
-from glrender.bench import peers
 from glrender.bench.aging import YOUNG, Aging, age, slope
 from glrender.bench.fusion_benchmark import OURS, WARM_UP, Feeder, distance, new_fusion, time_fusion
 from glrender.bench.fusion_tables import aging_lines, unusable_lines
-from glrender.bench.peers import VOLUMES, PeerMissing, VolumePeer, load_peer
+from glrender.bench.peers import VOLUMES, VolumePeer
 from glrender.bench.recording import SIDE, Recording, load_recording, simulate_flight
 from glrender.bench.timing import Timing
 from glrender.errors import InputError
@@ -100,11 +100,7 @@ def test_the_ratio_is_that_of_medians(context: Context, flight: Recording) -> No
 
 @pytest.mark.parametrize("name", VOLUMES)
 def test_a_peers_surface_is_the_map(context: Context, flight: Recording, name: str) -> None:
-    try:
-        adapter, _ = load_peer(name)
-    except PeerMissing as missing:
-        pytest.skip(f"{name}: {missing}")
-    peer: VolumePeer = adapter(flight)
+    peer: VolumePeer = installed(name)(flight)
     fusion = new_fusion(context, flight, SPACING)
     feed = Feeder(context, fusion, flight)
     usable = peer.start(SPACING)
@@ -118,14 +114,6 @@ def test_a_peers_surface_is_the_map(context: Context, flight: Recording, name: s
         assert len(points) > 0.5 * fusion.observed.sum()
         assert distance(fusion, points) < 0.25 * SPACING
     fusion.release()
-
-
-def test_a_peer_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, (_, module, adapter) in VOLUMES.items():
-        monkeypatch.setitem(peers.VOLUMES, name, ("no-such-package", module, adapter))
-    adapters, versions = peers.load_peers(VOLUMES)
-    assert not adapters
-    assert set(versions.values()) == {"not installed: pip install glrender[bench]"}
 
 
 def test_points_off_the_map_count_for_nothing(context: Context, flight: Recording) -> None:

@@ -1,9 +1,10 @@
 """The peers render the same scene: their gradients are ours."""
 
 import pytest
+from installed import installed
 
 from glrender.bench import peers
-from glrender.bench.peers import PEERS, PeerMissing, load_peer, make_peer
+from glrender.bench.peers import PEERS, PeerMissing, load_peer, load_peers, make_peer
 from glrender.bench.scene import reference_scene
 from glrender.bench.stages import Stages
 from glrender.gl.context import Context
@@ -14,12 +15,8 @@ AGREEMENT = {"DEODR": 1e-3, "Mitsuba": 2e-4}
 
 @pytest.mark.parametrize("name", PEERS)
 def test_gradients_agree(context: Context, name: str) -> None:
-    try:
-        adapter, _ = load_peer(name)
-    except PeerMissing as missing:
-        pytest.skip(f"{name}: {missing}")
     scene = reference_scene(65)
-    peer = make_peer(adapter, scene)
+    peer = make_peer(installed(name), scene)
     with Stages(context, scene) as stages:
         own = stages.gradient()
     for _ in range(2):  # the first gradient must not leave anything behind that the second adds to
@@ -27,10 +24,14 @@ def test_gradients_agree(context: Context, name: str) -> None:
     peer.forward()
 
 
-def test_a_peer_that_is_not_installed_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PEERS, "DEODR", ("no-such-package", "glrender.bench.peer_deodr", "DeodrPeer"))
-    with pytest.raises(PeerMissing, match=r"^not installed: pip install glrender\[bench\]$"):
-        load_peer("DEODR")
+@pytest.mark.parametrize("kind", ["PEERS", "SOLVERS", "VOLUMES", "RENDERERS"])
+def test_peers_that_are_missing_are_said(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    known = getattr(peers, kind)
+    for name, (_, module, adapter) in known.items():
+        monkeypatch.setitem(known, name, ("no-such-package", module, adapter))
+    adapters, versions = load_peers(known)
+    assert not adapters
+    assert versions == dict.fromkeys(known, "not installed: pip install glrender[bench]")
 
 
 @pytest.mark.parametrize("kind", [ImportError, OSError, AttributeError])

@@ -5,10 +5,10 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from installed import installed
 from rich.console import Console
 
-from glrender.bench import peers
-from glrender.bench.peers import SOLVERS, PeerMissing, SolverPeer, load_peer
+from glrender.bench.peers import SOLVERS, SolverPeer
 from glrender.bench.solver_benchmark import run_solver_benchmark
 from glrender.bench.solver_tables import solver_tables
 from glrender.bench.solvers import MULTIGRID, SETUP, SolverTimes, fusion_system
@@ -35,26 +35,14 @@ def test_a_small_run() -> None:
 
 @pytest.mark.parametrize("name", SOLVERS)
 def test_peers_solve_the_same_system(context: Context, name: str) -> None:
-    try:
-        adapter, _ = load_peer(name)
-    except PeerMissing as missing:
-        pytest.skip(f"{name}: {missing}")
     system = fusion_system(context, 33)
     expected = DirectSolver().solve(system).x.ravel()
-    peer: SolverPeer = adapter(system, 1e-8)
+    peer: SolverPeer = installed(name)(system, 1e-8)
     for solver in peer.solvers:
         for _ in range(2):  # the first solution must not leave anything behind
             x, _ = peer.solve(solver)
             assert np.linalg.norm(x - expected) < 1e-6 * np.linalg.norm(expected)
     peer.release()
-
-
-def test_peers_that_are_missing_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, (_, module, adapter) in SOLVERS.items():
-        monkeypatch.setitem(peers.SOLVERS, name, ("no-such-package", module, adapter))
-    adapters, versions = peers.load_peers(SOLVERS)
-    assert not adapters
-    assert set(versions.values()) == {"not installed: pip install glrender[bench]"}
 
 
 def test_the_matrix_of_fewer_pixels_is_that_of_fewer_pixels(context: Context) -> None:
