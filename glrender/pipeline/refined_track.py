@@ -79,12 +79,7 @@ def refine_track(
     settled = refine_in_turns(sequence, entries, prepared, keyframes, refine, lambda clock: given)
     refined = settled.refined
     numbers = {entry.index: k for k, entry in enumerate(entries)}
-    first, last = (numbers.get(entry.index) for entry in (started_by[0], started_by[-1]))
-    scale = Scale(1.0, start.scale_sigma)
-    if first is not None and start.scale in ("camera height", "scale", "unknown"):
-        scale = _by_height(sequence.camera, refined, first, start)
-    elif first is not None and last is not None:
-        scale = _by_way(refined, first, last, start)
+    scale = _scale(sequence.camera, refined, start, *(numbers.get(started_by[k].index) for k in (0, -1)))
     scaled = refined.poses.copy()
     scaled[:, :3, 3] *= scale.factor
     errors = refined.rounds[-1].ground
@@ -117,6 +112,15 @@ def _around(places: Float64, displaced: Float64, distance: float) -> Float64:
     squares = displaced[:, :, None] * displaced[:, None, :]
     tree = KDTree(places)
     return np.stack([squares[near].mean(axis=0) for near in tree.query_ball_point(places, distance / 2)])
+
+
+def _scale(camera: Camera, refined: RefinedPoses, start: Start, first: int | None, last: int | None) -> Scale:
+    """As what told it at the start tells it now, of whose photographs these are the `first` and the `last`, if read."""
+    if first is not None and start.scale in ("camera height", "scale", "unknown"):
+        return _by_height(camera, refined, first, start)
+    if first is not None and last is not None:
+        return _by_way(refined, first, last, start)
+    return Scale(1.0, start.scale_sigma)
 
 
 def _by_height(camera: Camera, refined: RefinedPoses, first: int, start: Start) -> Scale:
