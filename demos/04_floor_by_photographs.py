@@ -14,7 +14,7 @@ from panels import parse_recording, save, show_values
 
 import glrender as gr
 from glrender.io.figure import new_figure
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.evaluate import evaluate_against_truth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence

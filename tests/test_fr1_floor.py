@@ -7,7 +7,8 @@ import pytest
 
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, terrain_layers
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.evaluate import Protocol, evaluate_against_frames
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.evaluate import FrameEvaluation, Protocol, evaluate_against_frames
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap

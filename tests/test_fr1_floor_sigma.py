@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.sampling import sample_heights
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 
 FOLDER = Path(__file__).parents[1] / ".." / "shared" / "data" / "fr1_floor"

@@ -10,7 +10,8 @@ from glrender.frontend.bootstrap import Bootstrap, KnownScale
 from glrender.frontend.tracker import Tracker
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.trajectory_error import evaluate_trajectory
 

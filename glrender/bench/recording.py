@@ -11,7 +11,7 @@ from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.posed_frames import load_frames
 from glrender.render.forward import ForwardRenderer

@@ -25,7 +25,7 @@ from glrender.cli.options import check_grid, option
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.io.report import write_json
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 
 
 def _text(image: tuple[int, int]) -> str:

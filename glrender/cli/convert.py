@@ -25,7 +25,7 @@ from glrender.io.recordings.image_folder import ImageFolder
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection
-from glrender.io.sequence import read_crs
+from glrender.io.sequence_folder import read_crs
 from glrender.io.staged_folder import CONVERSION, StagedFolder
 from glrender.io.trajectory import read_pose
 

@@ -21,7 +21,8 @@ from glrender.gl.context import Context
 from glrender.io.error_picture import write_error_picture
 from glrender.io.files import writing_into
 from glrender.io.report import REPORT, read_report, to_json
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.surface_model import read_surface
 from glrender.io.trajectory import read_trajectory
 from glrender.pipeline.evaluate import (

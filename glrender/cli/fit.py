@@ -24,7 +24,7 @@ from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.files import writing_into
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.descent import FitStep
 from glrender.pipeline.fit import fit_sequence

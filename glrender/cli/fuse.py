@@ -25,7 +25,7 @@ from glrender.fusion.noise import DepthNoise
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.gl.context import Context
 from glrender.io.files import writing_into
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, write_outputs

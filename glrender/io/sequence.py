@@ -1,15 +1,9 @@
-"""A recorded sequence: a folder in the TUM RGB-D format with a `camera.yaml`.
+"""A recorded sequence: frames of photographs and depth images, with a camera and, where there are any, poses."""
 
-`rgb.txt` and/or `depth.txt` list the images (`timestamp file`), `groundtruth.txt` the poses where there
-are any, `T_world_map.txt` places the height map where it is not to be found from the data, `crs.txt` says in one
-line which reference system the poses are in (such as EPSG:32632) where they are in one.
-"""
-
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,17 +12,11 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
-from glrender.io.association import TOLERANCE, associate
-from glrender.io.camera_file import CameraFile, read_camera
 from glrender.io.color import bytes_to_linear
-from glrender.io.files import data_lines
 from glrender.io.images import SATURATED, FrameError, read_color, read_depth
 from glrender.io.resampling import Resampling
 from glrender.io.selection import selected_lines
-from glrender.io.trajectory import Trajectory, read_pose, read_trajectory
-
-KINDS = ("depth", "rgb")
-"""The lists of a sequence: where there is depth, its lines number the frames."""
+from glrender.io.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -208,14 +196,14 @@ class Sequence:
         """Decode one frame; FrameError if a file is damaged or has another size than the camera."""
         depth = image = None
         if entry.depth_path is not None:
-            counts = _sized(entry.depth_path, read_depth(entry.depth_path), self.camera)
+            counts = sized(entry.depth_path, read_depth(entry.depth_path), self.camera)
             depth = counts * np.float32(1 / self.depth_scale)
             depth[counts == SATURATED] = 0
             if self.depth_resampling is not None:
                 depth = self.depth_resampling.depth(depth)
         if entry.color_path is not None:
             taken_by = self.own_cameras.get(entry.index)
-            pixels = _sized(entry.color_path, read_color(entry.color_path), taken_by or self.camera, self.binning)
+            pixels = sized(entry.color_path, read_color(entry.color_path), taken_by or self.camera, self.binning)
             image = bytes_to_linear(pixels)
             if self.binning > 1:
                 image = _binned(image, self.binning)
@@ -229,162 +217,6 @@ class Sequence:
         return Frame(entry.index, entry.time, entry.color_time, image, depth)
 
 
-def open_sequence(
-    folder: str | Path, trajectory: str | Path | None = None, *, only: Literal["rgb", "depth"] | None = None
-) -> Sequence:
-    """Read the lists, the camera and the poses, where there are any, of a sequence; images are read frame by frame.
-
-    `trajectory` is a file that replaces the folder's `groundtruth.txt`. `only` leaves the other list aside, whatever it
-    holds: with "rgb" the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one
-    camera alone would have recorded them; with "depth" frames have no photographs. InputError says which part of the
-    folder is missing, malformed or of another image size than `camera.yaml`, and where no photograph was taken within
-    20 ms of a depth image.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
-    kinds = KINDS if only is None else (only,)
-    listed = {kind: read_list(folder / f"{kind}.txt") for kind in kinds if (folder / f"{kind}.txt").exists()}
-    if not listed:
-        missing_lists = (
-            "neither rgb.txt nor depth.txt" if only is None else f"no {only}.txt, whose images are asked for"
-        )
-        raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
-    cameras = read_camera(folder / "camera.yaml")
-    parted = {kind: _usable(lines) for kind, lines in listed.items()}
-    present = {kind: usable for kind, (usable, _) in parted.items()}
-    missing = {kind: others for kind, (_, others) in parted.items()}
-    for kind, lines in present.items():
-        if not lines:
-            raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
-        _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras.color)
-    own_cameras = {
-        line.index: cameras.photographs[line.name]
-        for line in present.get("rgb", ())
-        if line.name in cameras.photographs
-    }
-    if own_cameras and "depth" in listed:
-        raise InputError(
-            f"{folder}: camera.yaml has photographs of other cameras, and there is a depth.txt; expected depth images "
-            "beside photographs of one camera"
-        )
-    camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
-    poses = folder / "groundtruth.txt" if trajectory is None else Path(trajectory)
-    placement = folder / "T_world_map.txt"
-    return Sequence(
-        folder=folder,
-        camera=camera,
-        color_camera=cameras.color,
-        depth_scale=cameras.depth_scale,
-        line_count=len(listed["depth" if "depth" in listed else "rgb"]),
-        frames=_frames(folder, present),
-        trajectory=read_trajectory(poses) if trajectory is not None or poses.exists() else None,
-        T_world_map=read_pose(placement) if placement.exists() else None,
-        problems=sum(missing.values(), ()),
-        missing_photographs=tuple(each for each in missing.get("rgb", ()) if not (folder / each.name).is_file()),
-        color_resampling=color_resampling,
-        depth_resampling=depth_resampling,
-        crs=read_crs(folder / "crs.txt"),
-        own_cameras=own_cameras,
-    )
-
-
-def read_crs(path: Path) -> str | None:
-    """The reference system in a `crs.txt`; None: no such file. InputError unless it is one line."""
-    if not path.exists():
-        return None
-    lines = [text for _, text in data_lines(path)]
-    if len(lines) != 1:
-        raise InputError(f"{path}: received {len(lines)} lines, expected one reference system such as EPSG:32632")
-    return lines[0]
-
-
-@dataclass(frozen=True)
-class ListedImage:
-    """A line of `rgb.txt` or `depth.txt`."""
-
-    index: int
-    """Its place among the data lines, from 0."""
-    time: float
-    """Seconds."""
-    name: str
-    """The file as the list names it."""
-    path: Path
-    """Where it is."""
-
-
-def read_list(path: Path) -> list[ListedImage]:
-    """The lines of `rgb.txt` or `depth.txt`; InputError if one is malformed or there is none."""
-    lines: list[ListedImage] = []
-    for number, text in data_lines(path):
-        time, *names = text.split(maxsplit=1)
-        name = "".join(names)
-        try:
-            seconds = float(time)
-        except ValueError:
-            seconds = math.nan
-        if not math.isfinite(seconds) or not name:
-            raise InputError(f"{path}:{number}: received {text!r}, expected: timestamp file")
-        lines.append(ListedImage(len(lines), seconds, name, path.parent / name))
-    if not lines:
-        raise InputError(f"{path}: names no image; expected lines of: timestamp file")
-    return lines
-
-
-def _usable(lines: list[ListedImage]) -> tuple[list[ListedImage], tuple[Skipped, ...]]:
-    """The images that are there, each once, and what is wrong with the other lines."""
-    usable: dict[tuple[float, Path], ListedImage] = {}
-    others: list[Skipped] = []
-    for line in lines:
-        if not line.path.is_file():
-            others.append(Skipped(line.index, line.name, "no such file"))
-        elif usable.setdefault((line.time, line.path), line) is not line:  # measured once, however often it is listed
-            others.append(Skipped(line.index, line.name, "listed on an earlier line"))
-    return list(usable.values()), tuple(others)
-
-
-def _frames(folder: Path, present: dict[str, list[ListedImage]]) -> tuple[FrameEntry, ...]:
-    photographs = present.get("rgb", [])
-    if "depth" not in present:
-        return tuple(FrameEntry(line.index, line.time, line.time, line.path, None) for line in photographs)
-    depths = present["depth"]
-    partners = associate([line.time for line in depths], [line.time for line in photographs])
-    if photographs and (partners < 0).all():
-        raise InputError(
-            f"{folder}: no image of rgb.txt lies within {1000 * TOLERANCE:.0f} ms of one of depth.txt "
-            f"(rgb from {photographs[0].time:.6f} s, depth from {depths[0].time:.6f} s); put their clocks right, or "
-            "take one of them alone"
-        )
-    matched = [photographs[k] if k >= 0 else None for k in partners]
-    return tuple(
-        FrameEntry(depth.index, depth.time, photo and photo.time, photo and photo.path, depth.path)
-        for depth, photo in zip(depths, matched, strict=True)
-    )
-
-
-def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampling | None, Resampling | None]:
-    """The camera of the frames, and how photographs and depth images get there."""
-    if not has_depth or cameras.depth is None:
-        camera = cameras.color.without_distortion()
-        resampling = Resampling.between(cameras.color, camera)
-        return camera, resampling, resampling
-    if cameras.registered:
-        return cameras.depth, None, None
-    return cameras.depth, Resampling.between(cameras.color, cameras.depth), None
-
-
-def _check_size(kind: str, lines: list[ListedImage], camera: Camera) -> None:
-    """Refuse a sequence whose first whole image has another size than `camera`; damaged ones are told of later."""
-    read = read_depth if kind == "depth" else read_color
-    for line in lines:
-        try:
-            pixels = read(line.path)
-        except FrameError:
-            continue
-        _sized(line.path, pixels, camera)
-        return
-
-
 def _binned(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Means of factor x factor pixels, of linear colours as a coarser sensor would have them."""
     height, width = (side // factor for side in image.shape[:2])
@@ -392,7 +224,8 @@ def _binned(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _sized(path: Path, pixels: NDArray[Any], camera: Camera, binning: int = 1) -> NDArray[Any]:
+def sized(path: Path, pixels: NDArray[Any], camera: Camera, binning: int = 1) -> NDArray[Any]:
+    """The same pixels (height, width, …); FrameError unless they are `binning` times as many a side as the camera's."""
     height, width = pixels.shape[:2]
     if (height // binning, width // binning) != camera.shape:
         said = f"{camera.width * binning} x {camera.height * binning}"

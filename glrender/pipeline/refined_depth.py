@@ -10,7 +10,8 @@ from typing import Any
 
 from glrender.fusion.displacement import Displacement
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.depth_verdict import compare_by_depth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, describe_options, fuse_sequence

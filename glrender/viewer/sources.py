@@ -9,7 +9,7 @@ from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.recordings.video import SUFFIXES as VIDEO_SUFFIXES
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.outputs import MAP
 from glrender.pipeline.scene import Scene as SceneContent

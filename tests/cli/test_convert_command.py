@@ -20,7 +20,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.camera_file import CameraFile, write_camera
 from glrender.io.images import read_color
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.staged_folder import STAGE
 from glrender.io.trajectory import Trajectory, write_trajectory

@@ -9,7 +9,7 @@ from media import SIZE, gray
 
 from glrender.cli.main import main
 from glrender.geometry.camera import Camera
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 
 CENTRE = (15.5, 11.5)
 

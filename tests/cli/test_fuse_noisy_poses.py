@@ -15,7 +15,8 @@ from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry.mapfile import read_map
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory, write_trajectory
 from glrender.pipeline.evaluate import TruthEvaluation, evaluate_against_truth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions

@@ -13,7 +13,8 @@ from glrender.cli.fuse_warnings import warnings_of
 from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
 from glrender.fusion.frame_motion import Process
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.simulate.recording import record
 

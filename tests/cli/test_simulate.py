@@ -14,7 +14,7 @@ from complaints import complaint
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.staged_folder import STAGE
 
 SMALL = ["--spacing", "0.1", "--frames", "3", "--width", "40", "--height", "30"]

@@ -9,7 +9,8 @@ from glrender.geometry.camera import Camera
 from glrender.io.camera_file import CameraFile
 from glrender.io.color import bytes_to_linear
 from glrender.io.images import FrameError, encode_png
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 
 LENS = (0.05, -0.02, 0.001, 0.002)

@@ -8,7 +8,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.color import linear_to_bytes
 from glrender.io.images import write_color, write_depth
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 
 
 def test_a_frame_holds_what_was_written(small_sequence, small_camera):

@@ -7,7 +7,7 @@ import pytest
 
 from glrender.errors import InputError
 from glrender.io.images import FrameError, write_color, write_depth
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 
 
 def test_no_folder_a_file_and_an_empty_folder(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glrender.geometry.camera import Camera
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 
 FOLDER = Path(__file__).parents[2] / ".." / "shared" / "data" / "fr1_floor"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glrender.errors import InputError
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 

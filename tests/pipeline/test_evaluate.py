@@ -12,7 +12,8 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.evaluate import FrameEvaluation, Protocol, evaluate_against_frames, evaluate_against_truth

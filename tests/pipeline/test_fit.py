@@ -20,7 +20,8 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
 from glrender.io.report import KEYS, read_report, to_json
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.descent import FitStep
 from glrender.pipeline.fit import fit_sequence
 from glrender.pipeline.fit_input import FitOptions

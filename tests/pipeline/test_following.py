@@ -9,7 +9,8 @@ import pytest
 from glrender.cli.main import main
 from glrender.frontend.bootstrap import KnownScale
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory, read_trajectory
 from glrender.pipeline import following
 from glrender.pipeline.following import Followed, Follower

@@ -17,7 +17,8 @@ from glrender.geometry import se3
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
 from glrender.io.report import KEYS, to_json
-from glrender.io.sequence import Sequence, Skipped, open_sequence
+from glrender.io.sequence import Sequence, Skipped
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
 

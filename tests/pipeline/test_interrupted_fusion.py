@@ -14,7 +14,8 @@ from glrender.errors import GLError
 from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
 from glrender.fusion.linearization import FrameLinearizer
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline import fuse
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap

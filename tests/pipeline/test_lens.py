@@ -10,7 +10,8 @@ from flights import camera_of
 
 from glrender.geometry import se3
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.placement import Placement, place_map, place_on_ground

@@ -9,7 +9,8 @@ from flights import fly, rough_ground
 
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
-from glrender.io.sequence import Frame, FrameEntry, Sequence, open_sequence
+from glrender.io.sequence import Frame, FrameEntry, Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline import read_ahead as module
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.read_ahead import Pace, read_ahead

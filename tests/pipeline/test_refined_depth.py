@@ -17,7 +17,8 @@ from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
 from glrender.geometry.mapfile import read_map
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.evaluate import TruthEvaluation, evaluate_against_truth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence

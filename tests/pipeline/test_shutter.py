@@ -19,7 +19,8 @@ from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.row_motion import RowMotion
 from glrender.gl.context import Context
-from glrender.io.sequence import FrameEntry, Sequence, open_sequence
+from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions

@@ -9,7 +9,8 @@ import pytest
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence, open_sequence
+from glrender.io.sequence import Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import read_trajectory
 from glrender.simulate.elevation import read_elevation
 from glrender.simulate.noise import NoiseModel

@@ -10,7 +10,7 @@ import pytest
 from glrender.cli.main import main
 from glrender.errors import InputError
 from glrender.gl.context import Context
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.photographs import fuse_photographs
 from glrender.viewer.layers import layers_here

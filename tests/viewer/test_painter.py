@@ -14,7 +14,7 @@ from glrender.fusion.heightmap import FusionOptions
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
-from glrender.io.sequence import open_sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.scene import Scene as SceneContent
 from glrender.render.derivatives import DerivativeRenderer

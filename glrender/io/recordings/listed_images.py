@@ -10,7 +10,7 @@ from glrender.io.camera_file import CameraFile, read_camera
 from glrender.io.images import read_file
 from glrender.io.poses.reading import Poses
 from glrender.io.recordings.recording import Kind, Picture
-from glrender.io.sequence import read_list
+from glrender.io.sequence_folder import read_list
 from glrender.io.trajectory import read_trajectory
 
 

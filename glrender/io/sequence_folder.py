@@ -1,0 +1,191 @@
+"""A sequence's folder, in the TUM RGB-D format with a `camera.yaml`.
+
+`rgb.txt` and/or `depth.txt` list the images (`timestamp file`), `groundtruth.txt` the poses where there
+are any, `T_world_map.txt` places the height map where it is not to be found from the data, `crs.txt` says in one
+line which reference system the poses are in (such as EPSG:32632) where they are in one.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from glrender.errors import InputError
+from glrender.geometry.camera import Camera
+from glrender.io.association import TOLERANCE, associate
+from glrender.io.camera_file import CameraFile, read_camera
+from glrender.io.files import data_lines
+from glrender.io.images import FrameError, read_color, read_depth
+from glrender.io.resampling import Resampling
+from glrender.io.sequence import FrameEntry, Sequence, Skipped, sized
+from glrender.io.trajectory import read_pose, read_trajectory
+
+KINDS = ("depth", "rgb")
+"""The lists of a sequence: where there is depth, its lines number the frames."""
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """A line of `rgb.txt` or `depth.txt`."""
+
+    index: int
+    """Its place among the data lines, from 0."""
+    time: float
+    """Seconds."""
+    name: str
+    """The file as the list names it."""
+    path: Path
+    """Where it is."""
+
+
+def open_sequence(
+    folder: str | Path, trajectory: str | Path | None = None, *, only: Literal["rgb", "depth"] | None = None
+) -> Sequence:
+    """Read the lists, the camera and the poses, where there are any, of a sequence; images are read frame by frame.
+
+    `trajectory` is a file that replaces the folder's `groundtruth.txt`. `only` leaves the other list aside, whatever it
+    holds: with "rgb" the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one
+    camera alone would have recorded them; with "depth" frames have no photographs. InputError says which part of the
+    folder is missing, malformed or of another image size than `camera.yaml`, and where no photograph was taken within
+    20 ms of a depth image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
+    listed = _read_lists(folder, only)
+    cameras = read_camera(folder / "camera.yaml")
+    parted = {kind: _usable(lines) for kind, lines in listed.items()}
+    present = {kind: usable for kind, (usable, _) in parted.items()}
+    missing = {kind: others for kind, (_, others) in parted.items()}
+    for kind, lines in present.items():
+        if not lines:
+            raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
+        _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras.color)
+    own_cameras = _own_cameras(folder, present, cameras)
+    camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
+    poses = folder / "groundtruth.txt" if trajectory is None else Path(trajectory)
+    placement = folder / "T_world_map.txt"
+    return Sequence(
+        folder=folder,
+        camera=camera,
+        color_camera=cameras.color,
+        depth_scale=cameras.depth_scale,
+        line_count=len(listed["depth" if "depth" in listed else "rgb"]),
+        frames=_frames(folder, present),
+        trajectory=read_trajectory(poses) if trajectory is not None or poses.exists() else None,
+        T_world_map=read_pose(placement) if placement.exists() else None,
+        problems=sum(missing.values(), ()),
+        missing_photographs=tuple(each for each in missing.get("rgb", ()) if not (folder / each.name).is_file()),
+        color_resampling=color_resampling,
+        depth_resampling=depth_resampling,
+        crs=read_crs(folder / "crs.txt"),
+        own_cameras=own_cameras,
+    )
+
+
+def _read_lists(folder: Path, only: Literal["rgb", "depth"] | None) -> dict[str, list[ListedImage]]:
+    kinds = KINDS if only is None else (only,)
+    listed = {kind: read_list(folder / f"{kind}.txt") for kind in kinds if (folder / f"{kind}.txt").exists()}
+    if not listed:
+        missing_lists = (
+            "neither rgb.txt nor depth.txt" if only is None else f"no {only}.txt, whose images are asked for"
+        )
+        raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
+    return listed
+
+
+def _own_cameras(folder: Path, present: dict[str, list[ListedImage]], cameras: CameraFile) -> dict[int, Camera]:
+    """Those of photographs that have one of their own, by the photographs' lines."""
+    own_cameras = {
+        line.index: cameras.photographs[line.name]
+        for line in present.get("rgb", ())
+        if line.name in cameras.photographs
+    }
+    if own_cameras and "depth" in present:
+        raise InputError(
+            f"{folder}: camera.yaml has photographs of other cameras, and there is a depth.txt; expected depth images "
+            "beside photographs of one camera"
+        )
+    return own_cameras
+
+
+def read_crs(path: Path) -> str | None:
+    """The reference system in a `crs.txt`; None: no such file. InputError unless it is one line."""
+    if not path.exists():
+        return None
+    lines = [text for _, text in data_lines(path)]
+    if len(lines) != 1:
+        raise InputError(f"{path}: received {len(lines)} lines, expected one reference system such as EPSG:32632")
+    return lines[0]
+
+
+def read_list(path: Path) -> list[ListedImage]:
+    """The lines of `rgb.txt` or `depth.txt`; InputError if one is malformed or there is none."""
+    lines: list[ListedImage] = []
+    for number, text in data_lines(path):
+        time, *names = text.split(maxsplit=1)
+        name = "".join(names)
+        try:
+            seconds = float(time)
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or not name:
+            raise InputError(f"{path}:{number}: received {text!r}, expected: timestamp file")
+        lines.append(ListedImage(len(lines), seconds, name, path.parent / name))
+    if not lines:
+        raise InputError(f"{path}: names no image; expected lines of: timestamp file")
+    return lines
+
+
+def _usable(lines: list[ListedImage]) -> tuple[list[ListedImage], tuple[Skipped, ...]]:
+    """The images that are there, each once, and what is wrong with the other lines."""
+    usable: dict[tuple[float, Path], ListedImage] = {}
+    others: list[Skipped] = []
+    for line in lines:
+        if not line.path.is_file():
+            others.append(Skipped(line.index, line.name, "no such file"))
+        elif usable.setdefault((line.time, line.path), line) is not line:  # measured once, however often it is listed
+            others.append(Skipped(line.index, line.name, "listed on an earlier line"))
+    return list(usable.values()), tuple(others)
+
+
+def _frames(folder: Path, present: dict[str, list[ListedImage]]) -> tuple[FrameEntry, ...]:
+    photographs = present.get("rgb", [])
+    if "depth" not in present:
+        return tuple(FrameEntry(line.index, line.time, line.time, line.path, None) for line in photographs)
+    depths = present["depth"]
+    partners = associate([line.time for line in depths], [line.time for line in photographs])
+    if photographs and (partners < 0).all():
+        raise InputError(
+            f"{folder}: no image of rgb.txt lies within {1000 * TOLERANCE:.0f} ms of one of depth.txt "
+            f"(rgb from {photographs[0].time:.6f} s, depth from {depths[0].time:.6f} s); put their clocks right, or "
+            "take one of them alone"
+        )
+    matched = [photographs[k] if k >= 0 else None for k in partners]
+    return tuple(
+        FrameEntry(depth.index, depth.time, photo and photo.time, photo and photo.path, depth.path)
+        for depth, photo in zip(depths, matched, strict=True)
+    )
+
+
+def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampling | None, Resampling | None]:
+    """The camera of the frames, and how photographs and depth images get there."""
+    if not has_depth or cameras.depth is None:
+        camera = cameras.color.without_distortion()
+        resampling = Resampling.between(cameras.color, camera)
+        return camera, resampling, resampling
+    if cameras.registered:
+        return cameras.depth, None, None
+    return cameras.depth, Resampling.between(cameras.color, cameras.depth), None
+
+
+def _check_size(kind: str, lines: list[ListedImage], camera: Camera) -> None:
+    """Refuse a sequence whose first whole image has another size than `camera`; damaged ones are told of later."""
+    read = read_depth if kind == "depth" else read_color
+    for line in lines:
+        try:
+            pixels = read(line.path)
+        except FrameError:
+            continue
+        sized(line.path, pixels, camera)
+        return
