@@ -13,6 +13,7 @@ from glrender.fusion.certainty import certain_map
 from glrender.fusion.joint import FrameResiduals, JointProblem
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.weighting import Weighting
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
@@ -67,17 +68,15 @@ def fit_sequence(
         problem, data = descent.finish()
         surface, exact = certain_map(task.grid, descent.x, data, priors, problem.enough)
         residuals = problem.residuals(descent.x)
-        view = None if surface.colors is None else _best_view(loaded, residuals)
         prediction = photograph = None
-        if view is not None:
+        if surface.colors is not None and (view := _best_view(loaded, residuals)) is not None:
             prediction, photograph = predict_view(context, sequence.camera, surface, view.T_world_camera), view.image
         renderer.release()
         ended = perf_counter()
         stages = {name: float(np.median(times)) for name, times in descent.stages.items()}
         stages |= {"read": read - started, "seed": seeded - read, "finish": ended - descended}
-        assert surface.sigma is not None
-        sigma = surface.sigma[np.isfinite(surface.sigma)]
-        report = _describe_input(options, task) | {
+        report = {
+            **_describe_input(options, task),
             "frames_per_second": len(loaded.entries) / (ended - started),
             "stages": {f"{name}_ms": 1e3 * seconds for name, seconds in stages.items()},
             "residuals": _summary(loaded.entries, residuals),
@@ -86,9 +85,7 @@ def fit_sequence(
             "steps": descent.steps,
             "converged": descent.converged,
             "ended": descent.reason,
-            "observed": sigma.size / surface.sigma.size,
-            "median_sigma": float(np.median(sigma)) if sigma.size else None,
-            "sigma_of": "the heights with all colours unknown" if exact else "the heights with all colours known",
+            **_describe_sigma(surface, exact),
             "partial": partial,
         }
         finished = FinishedMap(surface, prediction, photograph, report, partial)
@@ -121,6 +118,16 @@ def _describe_input(options: FitOptions, task: FitInput) -> dict[str, Any]:
         "use": task.use,
         "options": {name: value for name, value in _values(options).items() if name != "start"}
         | {"weighting": {name: str(value) for name, value in _values(options.weighting).items()}},
+    }
+
+
+def _describe_sigma(surface: HeightMap, exact: bool) -> dict[str, Any]:
+    assert surface.sigma is not None
+    sigma = surface.sigma[np.isfinite(surface.sigma)]
+    return {
+        "observed": sigma.size / surface.sigma.size,
+        "median_sigma": float(np.median(sigma)) if sigma.size else None,
+        "sigma_of": "the heights with all colours unknown" if exact else "the heights with all colours known",
     }
 
 
