@@ -101,6 +101,8 @@ def _check(options: ViewOptions) -> None:
             raise InputError(f"--screenshot: {options.screenshot.parent}: no such folder")
         if options.screenshot.is_dir():
             raise InputError(f"--screenshot: {options.screenshot}: is a folder, expected the name of a PNG")
+        if options.screenshot.suffix.lower() != ".png":  # nor is it then written over a film of the same name
+            raise UsageError(f"--screenshot: received {options.screenshot}, expected a name that ends in .png")
 
 
 def _read_view(path: Path) -> "ViewState":
