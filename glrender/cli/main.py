@@ -51,6 +51,7 @@ options:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use."""
     if argv is None:  # the process is this program's own
+        _open_closed_streams()
         keep_freed_memory()
         argv = sys.argv[1:]
     arguments = list(argv)
@@ -77,6 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # whatever a verb did not foresee still ends in one line, not in a traceback
         name = type(error).__name__
         return _report(f"unexpected {name}: {error} (run again with --debug for the traceback)", FAILED, debug)
+
+
+def _open_closed_streams() -> None:
+    """Let what is said get lost where whoever started the process has closed a stream (`2>&-`): for Python it is None.
+
+    Nor does the first file that is opened then become what others take for standard output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -286,6 +286,16 @@ def test_a_reader_that_leaves_early_causes_no_noise(process: list[str]) -> None:
     assert running.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("closed", "said"), [(">&-", ""), ("2>&-", "Options"), (">&- 2>&-", ""), ("<&- 2>&-", "Options")]
+)
+def test_where_a_stream_was_closed_a_verb_does_its_work(process: list[str], closed: str, said: str) -> None:
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *process, "progress"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(said)
+
+
 def test_progress_is_shown_on_a_terminal_only(process: list[str]) -> None:
     piped = subprocess.run([*process, "progress"], capture_output=True, text=True, check=False)
     assert (piped.returncode, piped.stderr) == (0, "")
