@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from glrender.batch.render_batch import render_batch
     from glrender.batch.rendered_view import RenderedView
     from glrender.batch.scene_renderer import SceneRenderer
-    from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+    from glrender.fusion.heightmap import HeightMapFusion
     from glrender.fusion.noise import DepthNoise
+    from glrender.fusion.options import FusionOptions
     from glrender.fusion.shared_errors import PoseSigma
     from glrender.geometry.camera import Camera
     from glrender.geometry.heightmap import HeightMap
@@ -63,7 +64,7 @@ _HOMES = {
     "DerivativeBuffers": "glrender.render.buffers",
     "DerivativeRenderer": "glrender.render.derivatives",
     "ForwardRenderer": "glrender.render.forward",
-    "FusionOptions": "glrender.fusion.heightmap",
+    "FusionOptions": "glrender.fusion.options",
     "HeightMap": "glrender.geometry.heightmap",
     "HeightMapFusion": "glrender.fusion.heightmap",
     "PoseSigma": "glrender.fusion.shared_errors",

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.options import FusionOptions
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context

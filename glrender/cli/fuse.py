@@ -20,8 +20,8 @@ from glrender.cli.options import (
 from glrender.cli.progress import progress
 from glrender.errors import GLError, InputError, UsageError
 from glrender.frontend.bootstrap import KnownScale
-from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.gl.context import Context
 from glrender.io.files import writing_into

@@ -12,8 +12,8 @@ from glrender.assembly.usable import usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
-from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.observation import Threshold
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.options import FusionOptions
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context

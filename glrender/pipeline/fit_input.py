@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_choice, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid, fill_from_nearest
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.seed import seed_colors, seed_heights
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap

@@ -12,8 +12,9 @@ from glrender.checks import check_choice
 from glrender.errors import GLError, InputError, UsageError
 from glrender.frontend.bootstrap import KnownScale
 from glrender.fusion.displacement import Displacement
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.rehearsal import rehearse_fusion
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.assembly.residuals import Measurements, weigh
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameReport
+from glrender.fusion.options import FusionOptions
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context

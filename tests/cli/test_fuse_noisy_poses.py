@@ -11,7 +11,7 @@ import yaml
 
 from glrender.cli.main import main
 from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry.mapfile import read_map
 from glrender.gl.context import Context

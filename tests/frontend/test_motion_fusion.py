@@ -12,7 +12,8 @@ from glrender.frontend.depth_from_motion import DepthFromMotion
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Search
 from glrender.frontend.sources import choose_sources
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.options import FusionOptions
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.simulate.noise import NoiseModel, NoiseSource

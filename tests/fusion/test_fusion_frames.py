@@ -10,7 +10,8 @@ from flights import Flight, fly, fused, rough_ground
 from scipy.ndimage import binary_dilation
 
 from glrender.errors import GLError, GlrenderError, InputError, LimitError, UsageError
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.options import FusionOptions
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap

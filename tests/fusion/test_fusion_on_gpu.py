@@ -5,7 +5,7 @@ import pytest
 from flights import Flight, fly, fused, rough_ground
 
 from glrender.errors import InputError, UsageError
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.gl.context import Context
 from glrender.gl.program import COMPUTE_VERSION
 

@@ -11,9 +11,10 @@ from scipy.ndimage import gaussian_filter
 from glrender.errors import InputError, UsageError
 from glrender.fusion.certainty import certain_map
 from glrender.fusion.grid import Grid
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.joint import LOST_PIXEL, JointProblem
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.fusion.seed import seed_colors, seed_heights
 from glrender.fusion.weighting import Weighting

@@ -12,9 +12,10 @@ from scipy.ndimage import gaussian_filter
 
 from glrender.errors import GlrenderError
 from glrender.fusion.grid import Grid
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.joint import JointProblem
 from glrender.fusion.linearization import FrameReport
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.photographs import Photograph
 from glrender.fusion.photometry import PhotographLinearizer
 from glrender.fusion.posed_frame import PosedFrame

@@ -5,14 +5,15 @@ import sys
 
 import pytest
 
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.rehearsal import rehearse_fusion
 from glrender.gl.context import Context
 
 FRAMES = """
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.rehearsal import rehearse_fusion
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera

@@ -4,7 +4,8 @@ import numpy as np
 from flights import camera_of
 from numpy.typing import NDArray
 
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
+from glrender.fusion.options import FusionOptions
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context

@@ -11,7 +11,7 @@ import pytest
 from flights import NOISE, Flight, fly, rough_ground
 
 from glrender.errors import InputError, LimitError, UsageError
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import UNKNOWN
 from glrender.geometry import se3
 from glrender.gl.context import Context

@@ -9,8 +9,8 @@ from flights import NOISE
 from motions import ROUGH, bobbing, circling, record
 from numpy.typing import NDArray
 
-from glrender.fusion.heightmap import FusionOptions
 from glrender.fusion.noise import DepthNoise
+from glrender.fusion.options import FusionOptions
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.pipeline import calibrate as pipeline

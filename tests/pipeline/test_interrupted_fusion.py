@@ -11,8 +11,9 @@ import pytest
 from flights import NOISE, Flight, fly, rough_ground
 
 from glrender.errors import GLError
-from glrender.fusion.heightmap import FusionOptions, HeightMapFusion
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.fusion.linearization import FrameLinearizer
+from glrender.fusion.options import FusionOptions
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence

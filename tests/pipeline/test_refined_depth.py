@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 from glrender.cli.fuse_warnings import warnings_of
 from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
 from glrender.errors import InputError, UsageError
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
 from glrender.geometry.mapfile import read_map

@@ -13,7 +13,7 @@ from flights import camera_of
 from glrender.errors import InputError
 from glrender.frontend.refine_poses import RefinedPoses
 from glrender.frontend.time_estimate import TimeEstimate
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap

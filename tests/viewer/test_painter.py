@@ -10,7 +10,7 @@ from flights import NOISE, fly, rough_ground
 from goldens import compare
 
 from glrender.assembly.residuals import Measurements, weigh
-from glrender.fusion.heightmap import FusionOptions
+from glrender.fusion.options import FusionOptions
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
