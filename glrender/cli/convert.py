@@ -43,7 +43,7 @@ COUNTING_RATE = 1.0
 
 
 @dataclass(frozen=True)
-class ConvertOptions:
+class Options:
     """Make a sequence folder, which every other verb reads, of a recording: its images, poses and calibration.
 
     SOURCE is a folder of images (times from times.txt, timestamps.txt or EuRoC's data.csv in it or beside it, from
@@ -118,7 +118,7 @@ class ConvertOptions:
     """Seconds added to the times of the images, to bring them to the clock of the poses."""
 
 
-def run(options: ConvertOptions) -> int:
+def run(options: Options) -> int:
     """Convert, and say what was written and what was left out."""
     _check(options)
     poses = _read_poses(options)
@@ -153,7 +153,7 @@ def run(options: ConvertOptions) -> int:
     return 1 if conversion.partial else 0
 
 
-def _check(options: ConvertOptions) -> None:
+def _check(options: Options) -> None:
     if options.every < 1:
         raise UsageError(f"--every: received {options.every}, expected at least 1")
     for name, value in (("--rate", options.rate), ("--depth-scale", options.depth_scale)):
@@ -174,17 +174,17 @@ def _check(options: ConvertOptions) -> None:
         raise UsageError("--calibration-format: received it without --calibration, whose format it is; give both")
 
 
-def _span(options: ConvertOptions) -> tuple[float, float]:
+def _span(options: Options) -> tuple[float, float]:
     """Start and end, seconds; infinite where they are not said."""
     return -math.inf if options.start is None else options.start, math.inf if options.end is None else options.end
 
 
-def _read_poses(options: ConvertOptions) -> Poses | None:
+def _read_poses(options: Options) -> Poses | None:
     poses = None if options.poses is None else read_poses(options.poses, options.pose_format)
     return poses.taken_by(options.camera) if isinstance(poses, ImagePoses) and options.camera is not None else poses
 
 
-def _carried(options: ConvertOptions, poses: Poses | None) -> tuple[Poses | None, Path | None]:
+def _carried(options: Options, poses: Poses | None) -> tuple[Poses | None, Path | None]:
     """The camera's poses, and the file that says where it sits on what the given ones are of; None: they are its."""
     if poses is None:
         if options.T_base_camera is not None:
@@ -224,7 +224,7 @@ def _along_its_way(recording: Recording, poses: Poses | None) -> Recording:
 
 
 def _cameras(
-    options: ConvertOptions, recording: Recording, poses: Poses | None
+    options: Options, recording: Recording, poses: Poses | None
 ) -> tuple[Callable[[Size, str | None], CameraFile], Callable[[Picture], str | None]]:
     """What gives the cameras once the size of the images is known, and what names the one of several that took one."""
     path: Path | None = options.calibration
@@ -263,7 +263,7 @@ def _cameras(
     return cameras_for, camera_of
 
 
-def _account(options: ConvertOptions, recording: Recording, conversion: Conversion) -> dict[str, object]:
+def _account(options: Options, recording: Recording, conversion: Conversion) -> dict[str, object]:
     """What `conversion.json` tells beside the list of files."""
     return {
         "source": options.source if recording.endless else options.source.resolve(),
@@ -273,7 +273,7 @@ def _account(options: ConvertOptions, recording: Recording, conversion: Conversi
     }
 
 
-def _print_summary(options: ConvertOptions, recording: Recording, conversion: Conversion, carrier: Path | None) -> None:
+def _print_summary(options: Options, recording: Recording, conversion: Conversion, carrier: Path | None) -> None:
     camera, left_out = conversion.cameras.color, conversion.left_out
     kinds = {"photographs": conversion.photographs, "depth images": conversion.depth_images}
     counts = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)

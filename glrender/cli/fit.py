@@ -34,7 +34,7 @@ from glrender.solve.losses import make_loss
 
 
 @dataclass(frozen=True)
-class FitCommand:
+class Options:
     """Fit the heights, and colours, of a map to all frames of a sequence at once, by Levenberg-Marquardt.
 
     Where `fuse` takes one frame after the other, this goes through all of them again at every step: slower, but every
@@ -89,7 +89,7 @@ class FitCommand:
     """Fail if any frame cannot be used."""
 
 
-def run(options: FitCommand) -> int:
+def run(options: Options) -> int:
     """Fit, write the results and say what they are."""
     chosen = read_options(options)
     sequence = open_sequence(options.sequence, options.trajectory, only="depth" if options.use == "depth" else None)
@@ -104,7 +104,7 @@ def run(options: FitCommand) -> int:
     return 1 if finished.partial else 0
 
 
-def read_options(options: FitCommand) -> FitOptions:
+def read_options(options: Options) -> FitOptions:
     """The same for `fit_sequence`, files read; UsageError for what makes no sense."""
     for name in ("spacing", "color_noise", "smoothness", "iterations"):
         value = getattr(options, name)

@@ -39,7 +39,7 @@ MOST_PIXELS = 2_100_000
 
 
 @dataclass(frozen=True)
-class FuseOptions:
+class Options:
     """Fuse a sequence's depth images, and its photographs beside them, into a height map with error bars.
 
     Writes map.npz, map.ply, preview.png (look at it first) and report.json into the folder --out, replacing those
@@ -119,7 +119,7 @@ class FuseOptions:
     """Fail if any frame cannot be used."""
 
 
-def run(options: FuseOptions) -> int:
+def run(options: Options) -> int:
     """Fuse, write the results and say what they are."""
     _check_motion(options)
     check_grid(options.spacing, options.bounds)
@@ -179,7 +179,7 @@ _FUSE = {
 """By whether there are photographs alone, and what is to become of the poses."""
 
 
-def _check_motion(options: FuseOptions) -> None:
+def _check_motion(options: Options) -> None:
     """UsageError for options that do not go together with, or without, --use color."""
     if options.use == "color":
         for name in ("calibrate",) if options.track else ("calibrate", "realtime"):
@@ -209,7 +209,7 @@ def _check_motion(options: FuseOptions) -> None:
             raise UsageError(f"--height-range: received {low:g} {high:g}, expected finite metres LOW < HIGH")
 
 
-def _read_scale(options: FuseOptions) -> KnownScale | None:
+def _read_scale(options: Options) -> KnownScale | None:
     """What is known of the scale where poses are estimated; None where they are not."""
     if options.odometry is not None and not options.track:
         raise UsageError("--odometry: received without --track, which it belongs to; --trajectory gives poses")

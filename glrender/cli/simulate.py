@@ -27,7 +27,7 @@ NOISES = ("image_noise", "depth_noise", "offset_noise", "pose_noise")
 
 
 @dataclass(frozen=True)
-class SimulateOptions:
+class Options:
     """Make a sequence (colour and depth images, poses, camera.yaml) whose truth is known, from a terrain.
 
     Beside the sequence lie truth.npz (the true height map), truth_trajectory.txt (the true poses) and
@@ -81,7 +81,7 @@ class SimulateOptions:
     """Everything random follows from it."""
 
 
-def run(options: SimulateOptions) -> int:
+def run(options: Options) -> int:
     """Make the simulation and say what was written."""
     _check(options)
     with StagedFolder(options.out, SIMULATION) as folder:
@@ -99,7 +99,7 @@ def run(options: SimulateOptions) -> int:
     return 1 if partial else 0
 
 
-def make_scene(options: SimulateOptions, rng: np.random.Generator) -> Scene:
+def make_scene(options: Options, rng: np.random.Generator) -> Scene:
     """The terrain, texture, camera and path that `options` ask for."""
     terrain = make_terrain(
         read_elevation(options.terrain), options.size, options.relief, options.spacing, options.origin
@@ -112,7 +112,7 @@ def make_scene(options: SimulateOptions, rng: np.random.Generator) -> Scene:
     return Scene(*with_texture(terrain, options.texture_detail, rng, options.texture), camera, times, poses)
 
 
-def make_noise(options: SimulateOptions, scene: Scene) -> NoiseModel:
+def make_noise(options: Options, scene: Scene) -> NoiseModel:
     """The noise that `options` ask for; depth noise that is left out is in proportion to the terrain."""
     if options.depth_noise is None:
         # A Kinect's 1 mm + 1.5 mm/m² z² over a terrain of 2 m.
@@ -123,7 +123,7 @@ def make_noise(options: SimulateOptions, scene: Scene) -> NoiseModel:
     return NoiseModel(options.image_noise, constant, quadratic, options.offset_noise, *options.pose_noise)
 
 
-def _check(options: SimulateOptions) -> None:
+def _check(options: Options) -> None:
     wanted: list[tuple[str, Callable[[float], bool], tuple[str, ...]]] = [
         ("finite numbers", math.isfinite, ("origin",)),
         ("greater than 0", lambda x: 0 < x < math.inf, ("size", "spacing", "rate", "altitude", "pitch", "fov")),
@@ -140,9 +140,7 @@ def _check(options: SimulateOptions) -> None:
                 raise UsageError(f"--{name.replace('_', '-')}: received {received}, expected {condition}")
 
 
-def _account(
-    options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: RecordingSummary
-) -> dict[str, object]:
+def _account(options: Options, scene: Scene, noise: NoiseModel, recording: RecordingSummary) -> dict[str, object]:
     """What `simulation.json` tells beside the list of files."""
     truth = scene.truth
     return {
@@ -155,7 +153,7 @@ def _account(
     }
 
 
-def _print_summary(options: SimulateOptions, scene: Scene, noise: NoiseModel, recording: RecordingSummary) -> None:
+def _print_summary(options: Options, scene: Scene, noise: NoiseModel, recording: RecordingSummary) -> None:
     truth, out = scene.truth, options.out
     x, y = truth.axes()
     relief = np.nanmax(truth.heights) - np.nanmin(truth.heights)

@@ -19,7 +19,7 @@ LARGEST = 8192
 
 
 @dataclass(frozen=True)
-class ViewOptions:
+class Options:
     """Look at a map and its derivatives, or watch a sequence become a map.
 
     H shows what keys and mouse do. --screenshot and --record do without a person: they turn a map once around, or fuse
@@ -44,7 +44,7 @@ class ViewOptions:
     """How many pictures --screenshot and --record make."""
 
 
-def run(options: ViewOptions) -> int:
+def run(options: Options) -> int:
     """Open the window; say how fast it was where nobody looked at it."""
     _check(options)
     state = None if options.view is None else _read_view(options.view)
@@ -84,7 +84,7 @@ def run(options: ViewOptions) -> int:
     return 0
 
 
-def _check(options: ViewOptions) -> None:
+def _check(options: Options) -> None:
     check_grid(options.spacing, None)
     if not all(64 <= side <= LARGEST for side in options.size):
         raise UsageError(

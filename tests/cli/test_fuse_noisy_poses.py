@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from glrender.cli.main import main
-from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
+from glrender.cli.simulate import Options, make_noise, make_scene
 from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry.mapfile import read_map
@@ -36,9 +36,7 @@ def drive(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The photographs, taken about a metre above rough ground."""
     folder = tmp_path_factory.mktemp("noisy") / "drive"
     folder.mkdir()
-    options = SimulateOptions(
-        folder, size=(3, 3), relief=0.22, path="rover", frames=ROUND, altitude=0.9, width=160, height=120
-    )
+    options = Options(folder, size=(3, 3), relief=0.22, path="rover", frames=ROUND, altitude=0.9, width=160, height=120)
     scene = make_scene(options, np.random.default_rng(0))
     scene = replace(scene, times=scene.times[:FRAMES], poses=scene.poses[:FRAMES])
     record(context, scene, make_noise(options, scene), np.random.SeedSequence(1), folder)

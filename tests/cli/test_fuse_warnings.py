@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glrender.cli.fuse_warnings import warnings_of
-from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
+from glrender.cli.simulate import Options, make_noise, make_scene
 from glrender.fusion.frame_motion import Process
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
@@ -115,7 +115,7 @@ def test_what_is_warned_of(report: dict[str, Any], told: list[str]) -> None:
 def driven(context: Context, folder: Path, seed: int) -> Sequence:
     """A drive over a terrain of its own; all of them begin at the same time."""
     folder.mkdir()
-    options = SimulateOptions(
+    options = Options(
         folder, size=(3, 3), relief=0.2, path="rover", frames=120, altitude=0.9, width=80, height=60, seed=seed
     )
     scene = make_scene(options, np.random.default_rng(seed))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
+from glrender.cli.simulate import Options, make_noise, make_scene
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.weighting import Weighting
@@ -42,7 +42,7 @@ OPTIONS = FitOptions(
 def recorded(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight frames of 96 x 72 pixels over a ground of 21 x 17 vertices, and their truth."""
     folder = tmp_path_factory.mktemp("recorded")
-    options = SimulateOptions(
+    options = Options(
         folder, size=(0.6, 0.48), spacing=0.03, texture_detail=1, frames=8, width=96, height=72, depth_noise=NOISE
     )
     scene = make_scene(options, np.random.default_rng(1))

@@ -10,7 +10,7 @@ import pytest
 from scipy.signal import lfilter
 
 from glrender.cli.fuse_warnings import warnings_of
-from glrender.cli.simulate import SimulateOptions, make_noise, make_scene
+from glrender.cli.simulate import Options, make_noise, make_scene
 from glrender.errors import InputError, UsageError
 from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
@@ -37,9 +37,7 @@ def drive(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Sequenc
     """Colour and depth from a metre above rough ground, with exact poses."""
     folder = tmp_path_factory.mktemp("refined_depth") / "drive"
     folder.mkdir()
-    options = SimulateOptions(
-        folder, size=(3, 3), relief=0.22, path="rover", frames=150, altitude=0.9, width=160, height=120
-    )
+    options = Options(folder, size=(3, 3), relief=0.22, path="rover", frames=150, altitude=0.9, width=160, height=120)
     scene = make_scene(options, np.random.default_rng(0))
     scene = replace(scene, times=scene.times[:FRAMES], poses=scene.poses[:FRAMES])
     record(context, scene, make_noise(options, scene), np.random.SeedSequence(1), folder)
