@@ -120,7 +120,8 @@ def describe_poses(report: Mapping[str, Any]) -> str:
     if "moved_m_rms" in refinement:
         moved = f": moved by {1e3 * refinement['moved_m_rms']:.1f} mm, {refinement['turned_degrees_rms']:.2f} degrees"
         if refinement["alone"]:
-            moved += f"; {refinement['alone']} photographs share no points with others, and keep theirs"
+            them = "photograph shares" if refinement["alone"] == 1 else "photographs share"
+            moved += f"; {refinement['alone']} {them} no points with others: no change of pose"
         if refinement["unread"]:
             moved += f"; {len(refinement['unread'])} photographs cannot be read, the first is {refinement['unread'][0]}"
     photographs = refinement.get("photographs", {})

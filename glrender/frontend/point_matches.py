@@ -32,6 +32,7 @@ _HELD = 0.1  # of a corner's weight: how firmly the ground is held to a plane wh
 _WINDOW = 11  # pixels to a side: larger ones see more of the relief, and drives drift more
 _LEVELS = 3  # of the pyramid above the finest
 _BACK = 0.5  # pixels: a match that leads back to farther than this from where it began is none
+_BY_CHANCE = 0.1  # of the corners that an image should show: where fewer are found, most of these are something else
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +156,11 @@ def _sighting(
     depths = cv2.remap(surface, there[..., 0], there[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     pixels = camera.project(_rays(camera, at) @ T[:3, :3].T + depths * T[:3, 3])
     about = camera.project(anchor.rays @ T[:3, :3].T + w[:, None] * T[:3, 3])
-    found &= returned & (np.linalg.norm(back - start, axis=2)[:, 0] < _BACK)
-    return pixels, found & _inside(camera, about) & _inside(camera, pixels)
+    expected = _inside(camera, about)
+    found &= returned & (np.linalg.norm(back - start, axis=2)[:, 0] < _BACK) & expected & _inside(camera, pixels)
+    if found.sum() < _BY_CHANCE * expected.sum():
+        found[:] = False
+    return pixels, found
 
 
 def _seen_from(camera: Camera, T: Float64, surface: Float32) -> tuple[Float32, Float32]:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, textured_ground, twist_between
@@ -150,6 +151,18 @@ def test_a_photograph_of_something_else_stays_where_it_was(
     found = refine_twice(CAMERA, photographs, away, level(away, recorded.truth), SIGMA)
     assert found.alone == (FRAMES - 1,)
     np.testing.assert_allclose(twist_between(found.poses[-1], away[-1]), found.rounds[-1].state.mount, atol=1e-5)
+
+
+def test_a_photograph_in_which_others_are_found_by_chance_alone_stays_where_it_was(
+    recorded: Recorded, photographs: list[Corners], given: np.ndarray
+) -> None:
+    """As crowns of trees are: some corners always look like one of theirs, and lead back to where they began."""
+    leaves = cv2.GaussianBlur(np.random.default_rng(6).normal(size=CAMERA.shape), (0, 0), 1.5)
+    leaves = (0.4 + 0.15 * leaves / leaves.std()).astype(np.float32)
+    among = [*photographs[:-1], find_corners(CAMERA, leaves)]
+    found = refine_twice(CAMERA, among, given, level(given, recorded.truth), (0.1, 0.1), mounted=False)
+    assert found.alone == (FRAMES - 1,)
+    np.testing.assert_allclose(found.poses[-1], given[-1], atol=1e-9)
 
 
 def test_wrong_numbers_are_refused(recorded: Recorded, photographs: list[Corners], given: np.ndarray) -> None:
