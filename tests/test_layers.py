@@ -1,6 +1,7 @@
-"""The floors of the house: a file imports only from floors below its own, and no file grows too long."""
+"""The floors of the house: a file imports only from floors below its own, its package names it, and none is long."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,6 +120,13 @@ print(*sorted({OPENGL!r}.intersection(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("package", sorted(path.parent for path in PACKAGE.glob("*/__init__.py")), ids=module_name)
+def test_a_package_says_what_each_of_its_files_is_for(package: Path) -> None:
+    said = set(re.findall(r"`(\w+)`", (package / "__init__.py").read_text(encoding="utf-8")))
+    files = {path.stem for path in package.glob("*.py") if path.stem != "__init__"}
+    assert said == files | {path.parent.name for path in package.glob("*/__init__.py")}
 
 
 def test_files_stay_short() -> None:
