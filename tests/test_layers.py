@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "glrender"
 FLOORS = (
-    {"errors", "interrupt", "recycle", "stopwatch", "loop_cache"},
+    {"advance", "errors", "interrupt", "recycle", "stopwatch", "loop_cache"},
     {"checks", "parallel"},
     {"geometry", "solve"},
     {"gl", "io"},

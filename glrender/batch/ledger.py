@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from glrender.advance import Advance
 from glrender.batch.manifest import Manifest
 from glrender.batch.messages import Done, Failed
 
-Advance = Callable[[int, int], None]
-"""advance(done, total): how many views of how many have been dealt with."""
 Tell = Callable[[str], None]
 """Says a line, such as that a view failed."""
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glrender.advance import Advance, silently
 from glrender.batch.job import Plan
-from glrender.batch.ledger import Advance, Ledger, Tell
+from glrender.batch.ledger import Ledger, Tell
 from glrender.batch.maker import make_folders
 from glrender.batch.manifest import Manifest
 from glrender.batch.pool import Pool
@@ -84,7 +85,7 @@ def run_job(
     *,
     force: bool = False,
     scheduler: str | None = None,
-    advance: Advance = lambda done, total: None,
+    advance: Advance = silently,
     tell: Tell = lambda line: None,
 ) -> Outcome:
     """Render into `folder` what is missing there of a job.

@@ -1,7 +1,6 @@
 """What a frame costs after many frames, and whether memory grows with them."""
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance, silently
 from glrender.bench.fusion_benchmark import Feeder, new_fusion
 from glrender.bench.recording import Recording
 from glrender.bench.timing import Timing, numbers, take_turns
@@ -58,7 +58,7 @@ def age(
     spacing: float,
     frames: int,
     rounds: int,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Advance = silently,
 ) -> Aging:
     """Give a map `frames` frames, YOUNG or more, and then compare; `advance(done, total)` is called meanwhile.
 

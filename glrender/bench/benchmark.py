@@ -1,11 +1,11 @@
 """The whole measurement: our stages, the solvers and fusion, with peers beside them, and what the machine can do."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from glrender.advance import Advance, silently
 from glrender.bench.aging import Aging, age
 from glrender.bench.batch_benchmark import BatchReport, time_batches
 from glrender.bench.ceilings import HOST_COPY, matrix_product_flops
@@ -122,7 +122,7 @@ class Report:
         }
 
 
-def run_benchmark(plan: Plan, advance: Callable[[int, int], None] = lambda done, total: None) -> Report:
+def run_benchmark(plan: Plan, advance: Advance = silently) -> Report:
     """Measure what is planned; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]
     steps = _Steps(plan, advance)
@@ -155,7 +155,7 @@ def run_benchmark(plan: Plan, advance: Callable[[int, int], None] = lambda done,
 class _Steps:
     """Counts what is done of a plan."""
 
-    def __init__(self, plan: Plan, advance: Callable[[int, int], None]) -> None:
+    def __init__(self, plan: Plan, advance: Advance) -> None:
         self._advance = advance
         maps = len(plan.sizes)
         fused = 1 if plan.sequence else len(plan.images) * maps

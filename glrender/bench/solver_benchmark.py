@@ -1,10 +1,11 @@
 """The measurement of the solvers alone, up to large maps."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from glrender.advance import Advance, silently
 from glrender.bench.peers import SOLVERS, load_peers
 from glrender.bench.solvers import SolverTimes, iteration_counts, time_solvers
 from glrender.gl.context import Context
@@ -41,7 +42,7 @@ def run_solver_benchmark(
     *,
     peers: bool,
     rounds: int = 5,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Advance = silently,
 ) -> SolverReport:
     """Time the solvers on maps of the given `sizes`; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]

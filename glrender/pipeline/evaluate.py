@@ -1,11 +1,11 @@
 """How good a height map is: against the truth, or against depth images that were held out of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance, silently
 from glrender.errors import InputError
 from glrender.fusion.noise import DepthNoise
 from glrender.geometry import se3
@@ -123,7 +123,7 @@ def evaluate_against_frames(
     selection: str,
     protocol: Protocol,
     camera: Camera | None = None,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Advance = silently,
 ) -> FrameEvaluation:
     """Errors are the map's depth less the measured depth, along camera z: positive where the map is too far away.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance, silently
 from glrender.fusion import colors
 from glrender.fusion.certainty import certain_map
 from glrender.fusion.joint import FrameResiduals, JointProblem
@@ -19,7 +20,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.descent import Descent, FitStep
 from glrender.pipeline.fit_input import FitInput, FitOptions, first_estimate, read_input
-from glrender.pipeline.outputs import FinishedMap, predict_view
+from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere, predict_view
 from glrender.pipeline.posed_frames import LoadedFrames
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.priors import GaussianPrior, Prior, SmoothnessPrior
@@ -31,9 +32,9 @@ def fit_sequence(
     context: Context,
     sequence: Sequence,
     options: FitOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Advance = silently,
     on_step: Callable[[FitStep], None] = lambda step: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
+    keep: Keep = keep_nowhere,
 ) -> FinishedMap:
     """Fit heights, and colours unless depth alone is used, to all frames at once.
 

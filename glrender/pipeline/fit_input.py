@@ -1,12 +1,12 @@
 """What a fit starts from: its options, the frames that can be used, the grid and the first estimate."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance
 from glrender.checks import check_choice, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid, fill_from_nearest
@@ -79,9 +79,7 @@ class FitInput:
     """Where the grid comes from, for `report.json`."""
 
 
-def read_input(
-    context: Context, sequence: Sequence, options: FitOptions, advance: Callable[[int, int], None]
-) -> FitInput:
+def read_input(context: Context, sequence: Sequence, options: FitOptions, advance: Advance) -> FitInput:
     """Select the frames, find what is not given, and read the images; `advance` has (frames read, frames in all)."""
     selected = sequence.select(options.frames)
     use = _settle_use(sequence, selected, options.use)

@@ -1,6 +1,5 @@
 """A sequence becomes a height map, frame by frame."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance, silently
 from glrender.checks import check_choice
 from glrender.errors import GLError, InputError, UsageError
 from glrender.frontend.bootstrap import KnownScale
@@ -22,7 +22,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, describe_skipped
-from glrender.pipeline.outputs import FinishedMap, predict_view
+from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere, predict_view
 from glrender.pipeline.placement import Bounds, Placement, place_map
 from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
 
@@ -134,8 +134,8 @@ def fuse_sequence(
     context: Context,
     sequence: Sequence,
     options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
+    advance: Advance = silently,
+    keep: Keep = keep_nowhere,
     displacement: Displacement | None = None,
 ) -> FinishedMap:
     """Fuse a sequence's frames; a KeyboardInterrupt, or OpenGL that fails, ends it with the map so far.
@@ -221,7 +221,7 @@ class _Run:
         rehearse_fusion(context, self.fusion.options, 3 if colored else 0)
         self._took("rehearse", 1e3 * (perf_counter() - began))
 
-    def add_all(self, advance: Callable[[int, int], None]) -> None:
+    def add_all(self, advance: Advance) -> None:
         """Fuse frame after frame; KeyboardInterrupt or GLError ends it, and is passed on where none was fused yet."""
         entries = self.entries
         pace = Pace(entries) if self.options.realtime else None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance
 from glrender.errors import GLError, InputError
 from glrender.frontend.depth_from_motion import DepthFromMotion
 from glrender.frontend.motion_depth import MotionDepth
@@ -116,7 +117,7 @@ class KeyframeFusion:
         """Know which keyframes will come, and their poses: those beside a keyframe may help it to its depth before."""
         self._depths.gallery = Gallery(self._sequence, keyframes, poses)
 
-    def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Callable[[int, int], None]) -> None:
+    def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Advance) -> None:
         """Read and fuse keyframe after keyframe, see `kept`."""
         self.expect(keyframes, poses)
         with self.kept():

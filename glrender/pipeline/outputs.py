@@ -1,6 +1,6 @@
 """What a finished map leaves in its folder: the map, a mesh, a picture to look at first, and a report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,14 @@ class FinishedMap:
     def files(self) -> tuple[str, ...]:
         """What `write_outputs` writes of it."""
         return FILES if self.trajectory is None else (*FILES[:-1], TRAJECTORY, FILES[-1])
+
+
+Keep = Callable[[FinishedMap], None]
+"""keep(finished): put a map where it stays, before an interruption can lose it."""
+
+
+def keep_nowhere(finished: FinishedMap) -> None:
+    """Leave that to whoever takes what is returned."""
 
 
 def predict_view(context: Context, camera: Camera, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> Image:

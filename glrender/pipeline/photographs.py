@@ -1,12 +1,13 @@
 """Photographs of one moving camera, whose poses are known, become a height map: by the depth that its motion tells."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance, silently
 from glrender.fusion.displacement import Displacement
 from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
@@ -19,7 +20,7 @@ from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground, find_ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses
 from glrender.pipeline.keyframes import choose_keyframes, with_ends
-from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.refined_start import refine_start
 from glrender.pipeline.refinement_turns import undone
@@ -90,8 +91,8 @@ def fuse_photographs(
     context: Context,
     sequence: Sequence,
     options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
+    advance: Advance = silently,
+    keep: Keep = keep_nowhere,
 ) -> FinishedMap:
     """Fuse a sequence's photographs; arguments, interruptions and what is returned are those of `fuse_sequence`.
 
@@ -106,8 +107,8 @@ def fuse_keyframes(
     sequence: Sequence,
     options: SequenceOptions,
     start: PhotographStart,
-    advance: Callable[[int, int], None],
-    keep: Callable[[FinishedMap], None],
+    advance: Advance,
+    keep: Keep,
 ) -> FinishedMap:
     """Refine given poses, if `options` say so, and fuse the keyframes; all else as of `fuse_sequence`."""
     keyframes, poses, trajectory, description = start.keyframes, start.poses, start.trajectory, start.description

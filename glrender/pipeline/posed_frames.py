@@ -1,8 +1,9 @@
 """The frames of a sequence that many passes go through: in memory where they fit, else read again each time."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from glrender.advance import Advance, silently
 from glrender.errors import InputError
 from glrender.fusion.posed_frame import PosedFrame
 from glrender.interrupt import interruptible_after
@@ -62,7 +63,7 @@ def load_frames(
     *,
     strict: bool = False,
     memory: int = MEMORY,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Advance = silently,
 ) -> LoadedFrames:
     """Read all of `entries`, whose poses exist, and keep them if their images take no more than `memory` bytes.
 

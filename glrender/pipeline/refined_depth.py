@@ -4,10 +4,10 @@ Photographs tell how a camera turned and moved between two of them to a fraction
 ground hardly do; they need no depth for it, and none is taken from them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from glrender.advance import Advance, silently
 from glrender.fusion.displacement import Displacement
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
@@ -15,7 +15,7 @@ from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.depth_verdict import compare_by_depth
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, describe_options, fuse_sequence
-from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.placement import place_map
 from glrender.pipeline.refined_start import refine_start
@@ -40,8 +40,8 @@ def fuse_refined_depth(
     context: Context,
     sequence: Sequence,
     options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
+    advance: Advance = silently,
+    keep: Keep = keep_nowhere,
 ) -> FinishedMap:
     """Refine the poses, then fuse the frames; arguments, interruptions and what is returned as of `fuse_sequence`.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from glrender.advance import Advance, silently
 from glrender.errors import InputError
 from glrender.frontend.tracker import Tracker
 from glrender.gl.context import Context
@@ -11,7 +12,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.keyframe_fusion import trajectory_of
-from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.placement import floor_of
 from glrender.pipeline.read_ahead import read_ahead
 from glrender.pipeline.tracking_report import TrackingReport
@@ -21,8 +22,8 @@ def fuse_tracked_depth(
     context: Context,
     sequence: Sequence,
     options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
+    advance: Advance = silently,
+    keep: Keep = keep_nowhere,
 ) -> FinishedMap:
     """Track, then fuse, a sequence's frames; arguments, interruptions and what is returned as of `fuse_sequence`.
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import Advance, silently
 from glrender.errors import InputError, UsageError
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.tracker import TrackerOptions
@@ -29,7 +30,7 @@ from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.live_fusion import LiveFusion
-from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
 from glrender.pipeline.read_ahead import LATE, Pace, read_ahead
@@ -55,8 +56,8 @@ def fuse_tracked_photographs(
     context: Context,
     sequence: Sequence,
     options: SequenceOptions,
-    advance: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[FinishedMap], None] = lambda finished: None,
+    advance: Advance = silently,
+    keep: Keep = keep_nowhere,
 ) -> FinishedMap:
     """Track and fuse a sequence's photographs; arguments, interruptions and what is returned as of `fuse_sequence`.
 
@@ -79,8 +80,8 @@ def _fuse_recorded(
     sequence: Sequence,
     entries: tuple[FrameEntry, ...],
     options: SequenceOptions,
-    advance: Callable[[int, int], None],
-    keep: Callable[[FinishedMap], None],
+    advance: Advance,
+    keep: Keep,
 ) -> FinishedMap:
     pursuit = _Pursuit(context, sequence, options)
     try:
@@ -121,8 +122,8 @@ def _fuse_live(
     sequence: Sequence,
     entries: tuple[FrameEntry, ...],
     options: SequenceOptions,
-    advance: Callable[[int, int], None],
-    keep: Callable[[FinishedMap], None],
+    advance: Advance,
+    keep: Keep,
 ) -> FinishedMap:
     # The spacing has to be known before a camera is.
     if options.spacing is None:

@@ -1,11 +1,11 @@
 """Recording a scene: every frame is rendered, spoilt by noise, and written as a sequence with its truth."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from glrender.advance import Advance, silently
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence_writer import SequenceWriter
@@ -33,7 +33,7 @@ def record(
     noise: NoiseModel,
     seed: np.random.SeedSequence,
     folder: Path,
-    advance: Callable[[int, int], None] = lambda done, total: None,
+    advance: Advance = silently,
 ) -> RecordingSummary:
     """Write `scene` into `folder`: a sequence, `truth.npz` and `truth_trajectory.txt`.
 

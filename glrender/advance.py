@@ -1,0 +1,10 @@
+"""How far long work has come, for whoever waits for it."""
+
+from collections.abc import Callable
+
+Advance = Callable[[int, int], None]
+"""advance(done, total): how many of its steps are done."""
+
+
+def silently(done: int, total: int) -> None:
+    """Tell nobody."""
