@@ -11,8 +11,9 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def run_on_cluster(
 ) -> None:
     """Render what is missing by the cluster's workers, so many views a task, telling a ledger what becomes of each.
 
-    UsageError for what is no address of a scheduler; InputError where there is none, or no worker.
+    UsageError for what is no address of a scheduler; InputError where there is none, or no worker. A scheduler that is
+    lost on the way ends the run: of tasks that it had given out nothing is known any more.
     """
     if _ADDRESS.fullmatch(scheduler) is None:
         raise UsageError(f"scheduler: received {scheduler!r}, expected its address, such as tcp://host:8786")
@@ -76,7 +78,7 @@ class _Run:
     def __init__(
         self, client: Any, plan: Plan, folder: Path, ledger: Ledger, by_worker: dict[str, int], devices: Sequence[int]
     ) -> None:
-        self._client, self._ledger = client, ledger
+        self._client, self._ledger, self._address = client, ledger, client.scheduler.address
         self._waiting: deque[tuple[int, ...]] = deque()
         self._chunks: dict[Any, tuple[int, ...]] = {}  # by task, of those that are given out
         self._room, self._counted = 0, -math.inf
@@ -102,11 +104,27 @@ class _Run:
 
     def _fill(self) -> list[Any]:
         """Give out as much as the workers, of whom some may have come or gone, have room for."""
+        given: list[Any] = []
         now = time.monotonic()
-        if now - self._counted > RECOUNT:
-            self._room, self._counted = AHEAD * sum(self._client.nthreads().values()), now
-        free = max(1, self._room) - len(self._chunks)
-        return [self._submit(self._waiting.popleft()) for _ in range(min(free, len(self._waiting)))]
+        with self._losing_the_scheduler():
+            if now - self._counted > RECOUNT:
+                self._room, self._counted = AHEAD * sum(self._client.nthreads().values()), now
+            if self._plan.cancelled():  # as all tasks are, also where another scheduler answers at that address
+                raise ConnectionError("the connection was lost")
+            for _ in range(min(max(1, self._room) - len(self._chunks), len(self._waiting))):
+                given.append(self._submit(self._waiting.popleft()))
+        return given
+
+    @contextmanager
+    def _losing_the_scheduler(self) -> Iterator[None]:
+        """What the client raises where its scheduler is gone becomes the ledger's problem."""
+        from distributed import CancelledError
+        from distributed.client import ClosedClientError
+
+        try:
+            yield
+        except (OSError, RuntimeError, ClosedClientError, CancelledError) as error:
+            self._ledger.problem = f"scheduler: {self._address} is gone: {' '.join(str(error).split())}"
 
     def _submit(self, views: tuple[int, ...]) -> Any:
         task = self._client.submit(make_chunk, self._plan, views, *self._settings, retries=RETRIES, pure=False)
@@ -117,8 +135,11 @@ class _Run:
         """Take note of a task that has ended; returns what is to be tried again."""
         views = self._chunks.pop(task)
         if task.status == "finished":
+            reports: list[Done | Failed] = []
+            with self._losing_the_scheduler():
+                reports = task.result()
             try:
-                for report in task.result():
+                for report in reports:
                     self._ledger.record(report)
             except InputError as error:  # the manifest cannot be written
                 self._ledger.problem = str(error)

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +69,44 @@ def test_an_interruption_finishes_what_is_under_way(local_cluster: Any, tmp_path
     assert 0 < outcome.done < 640
     listed = {name for line in read_manifest(out) for name in line.get("files", ())}
     assert {str(path.relative_to(out)) for path in out.rglob("*.png")} == listed, "and no file that nobody knows"
+
+
+def test_a_scheduler_that_is_lost_leaves_what_can_be_gone_on_with(
+    tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, out, killed = make_plan(read(views=[{"type": "orbit", "count": 640}])), tmp_path / "out", []
+    with _processes_of_a_cluster(tmp_path) as (scheduler, address):
+
+        def advance(done: int, total: int) -> None:
+            if done and not killed:
+                monkeypatch.setattr(cluster, "RECOUNT", -1.0)  # so that it is asked again at once
+                killed.append(scheduler.kill())
+
+        outcome = run_job(plan, out, Workers(1, (0,)), scheduler=address, advance=advance)
+    assert outcome.problem is not None
+    assert outcome.problem.startswith(f"scheduler: {address} is gone: ")
+    assert not outcome.failed
+    assert 0 < outcome.done < 640
+    assert sum("view" in line for line in read_manifest(out)) == outcome.done
+
+
+@contextlib.contextmanager
+def _processes_of_a_cluster(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A scheduler, and its address, and a worker of its own: two processes that know nothing of this one."""
+    told = folder / "scheduler.json"
+    dask = [sys.executable, "-m", "dask"]
+    settings = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+    with subprocess.Popen([*dask, "scheduler", "--scheduler-file", told, *settings]) as scheduler:
+        worker = subprocess.Popen([*dask, "worker", "--scheduler-file", told, "--nthreads", "1", "--no-dashboard"])
+        try:
+            with distributed.Client(scheduler_file=told, timeout=60, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=60)
+                address = client.scheduler.address
+            yield scheduler, address
+        finally:
+            scheduler.kill()
+            worker.terminate()
+            worker.wait(timeout=60)
 
 
 def test_views_that_fail_are_told_one_by_one(local_cluster: Any, tmp_path: Path, read: ReadJob) -> None:
