@@ -61,10 +61,11 @@ class Rig:
         """
         upright = cls((0.0, 0.0, 0.0), 1.0, up=_up_for(surfaces))
         turned = np.column_stack([upright._upright * pyrr.Vector3(axis) for axis in np.eye(3)])
-        points = np.concatenate([_seen_points(surface) for surface in surfaces]) @ turned
-        low, high = points.min(axis=0), points.max(axis=0)
+        places = [_Places.of(surface, turned) for surface in surfaces]
+        ends = np.array([[each.ends(axis) for axis in range(3)] for each in places])
+        low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
         middle, half = (low + high) / 2, (high[2] - low[2]) / 2
-        radius = float(np.hypot(*(points - middle)[:, :2].T).max()) or surfaces[0].spacing
+        radius = max(each.farthest(middle) for each in places) or surfaces[0].spacing
         rig = cls((0.0, 0.0, 0.0), 1.0)
         turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         rim = [np.column_stack([radius * np.cos(turn), radius * np.sin(turn), 0 * turn + z]) for z in (-half, half)]
@@ -155,11 +156,37 @@ def _up_for(surfaces: Sequence[HeightMap]) -> Point:
     return _point(surfaces[0].pose[:3, 2])
 
 
-def _seen_points(surface: HeightMap) -> Float64:
-    """(n, 3) world coordinates of the vertices that have been seen; of all where none has, at height 0."""
-    seen = np.isfinite(surface.heights)
-    points = surface.vertices()[seen.ravel()] if seen.any() else np.nan_to_num(surface.vertices())
-    return points @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where the vertices lie that have been seen; all where none has, at height 0. Of each axis on its own: a list of
+    places would take most of the time that a map of millions of vertices is opened in."""
+
+    surface: HeightMap
+    heights: Float64
+    T: Float64
+    """(4, 4) from the map to the axes that are asked for."""
+
+    @classmethod
+    def of(cls, surface: HeightMap, turned: Float64) -> Self:
+        """In axes that `turned` (3, 3) takes to the world's."""
+        T = surface.pose.copy()
+        T[:3] = turned.T @ T[:3]
+        return cls(surface, surface.heights if np.isfinite(surface.heights).any() else np.zeros(surface.shape), T)
+
+    def ends(self, axis: int) -> tuple[float, float]:
+        """Least and greatest coordinate."""
+        places = self._along(axis)
+        return float(np.nanmin(places)), float(np.nanmax(places))
+
+    def farthest(self, middle: Float64) -> float:
+        """The greatest distance from an upright axis through `middle`."""
+        return float(np.nanmax(np.hypot(*(self._along(axis) - middle[axis] for axis in range(2)))))
+
+    def _along(self, axis: int) -> Float64:
+        """(rows, cols) coordinate of each vertex; NaN of those that have not been seen."""
+        x, y = self.surface.axes()
+        along_x, along_y, along_z, offset = self.T[axis]
+        return along_z * self.heights + (along_x * x + (along_y * y)[:, None] + offset)
 
 
 def _point(vector: Float64) -> Point:
