@@ -80,7 +80,10 @@ class LiveFusion:
         read = next(self._frames, None)
         if read is None:
             self.finished = True
-            self.scene = replace(self.scene, surface=self._fusion.map(), lines=(*self.scene.lines[:-1], "all fused"))
+            chosen = self._start.chosen
+            unused = len(chosen.posed) + len(chosen.skipped) - len(self._places)
+            lines = (*self.scene.lines[:-1], told_at_the_end(unused))
+            self.scene = replace(self.scene, surface=self._fusion.map(), lines=lines)
         elif read.frame is None:
             self.scene = replace(self.scene, lines=(f"frame {read.entry.index} skipped: {read.error}",))
         else:
@@ -175,6 +178,11 @@ class BesideMap:
     def release(self) -> None:
         """Release what it has in the context."""
         self._renderer.release()
+
+
+def told_at_the_end(unused: int) -> str:
+    """Of a sequence, some of whose frames were missing or damaged."""
+    return f"all fused but {unused} that could not be used" if unused else "all fused"
 
 
 def known_part(current: HeightMap, observed: NDArray[np.bool_], sigma: Float64 | None) -> HeightMap:

@@ -13,7 +13,7 @@ from glrender.pipeline.keyframe_fusion import FusedKeyframe, KeyframeFusion
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.read_ahead import read_ahead
 from glrender.viewer.hud import Plot
-from glrender.viewer.live import BesideMap, insets_of, known_part
+from glrender.viewer.live import BesideMap, insets_of, known_part, told_at_the_end
 from glrender.viewer.scene import Scene
 
 
@@ -72,7 +72,8 @@ class LivePhotographs:
         self._run.fuse_waiting()
         if self._run.latest is not None and self._run.latest is not before:
             self._show(self._run.latest)
-        self.scene = replace(self.scene, surface=self._run.map(), lines=(*self.scene.lines[:1], "all fused"))
+        lines = (*self.scene.lines[:1], told_at_the_end(len(self._start.keyframes) - len(self._places)))
+        self.scene = replace(self.scene, surface=self._run.map(), lines=lines)
 
     def _show(self, fused: FusedKeyframe) -> tuple[str, ...]:
         """Put what was fused into the scene, beside what the map had said before; what is told of it."""

@@ -1,5 +1,6 @@
 """What is painted: compared with pictures that were looked at, and with what the buffers say."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +235,20 @@ def test_after_the_last_frame_the_map_is_as_glrender_fuse_has_it(live, recorded,
     np.testing.assert_array_equal(surface.heights, fused.heights)
     np.testing.assert_array_equal(surface.sigma, fused.sigma)
     assert live.scene.lines[-1] == "all fused"
+
+
+def test_frames_that_cannot_be_used_are_counted(recorded, context, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(recorded[0].folder, folder)
+    missing, damaged = sorted((folder / "depth").iterdir())[1:3]
+    missing.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    live = LiveFusion(context, open_sequence(folder), recorded[1])
+    while not live.finished:
+        live.step()
+    assert len(live.scene.trajectory) == 4
+    assert live.scene.lines[-1] == "all fused but 2 that could not be used"
+    live.release()
 
 
 def test_other_weights_start_from_the_first_frame_and_leave_nothing_behind(recorded, context) -> None:
