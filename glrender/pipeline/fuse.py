@@ -22,6 +22,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, describe_skipped
+from glrender.pipeline.depth_scale import likelier_depth_scale
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere, predict_view
 from glrender.pipeline.placement import Bounds, Placement, place_map
 from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
@@ -273,7 +274,12 @@ class _Run:
                 "median_m_rms_over_frames": float(np.sqrt(np.nanmean(np.square([f.median_residual for f in frames])))),
                 "frames": [{"index": index} | asdict(report) for index, report in self.reports.items()],
             },
+            "likelier_depth_scale": self._likelier_depth_scale(),
         } | self.chosen.description()
+
+    def _likelier_depth_scale(self) -> float | None:
+        T_world_map, seconds = self.start.placement.T_world_map, self.chosen.offset.seconds
+        return likelier_depth_scale(self.sequence, self.entries, T_world_map, seconds)
 
     def _why_nothing(self, surface: HeightMap) -> str:
         if any(report.measured for report in self.reports.values()):
@@ -282,9 +288,11 @@ class _Run:
                 "choose a larger spacing"
             )
         x, y = surface.axes()
+        scale = self._likelier_depth_scale()
         return (
             f"none of the {len(self.reports)} frames sees the map, which covers x {x[0]:g} to {x[-1]:g} and "
             f"y {y[0]:g} to {y[-1]:g} m in its frame; check the bounds and T_world_map, or leave them to be found"
+            + (f", and depth_scale: depths fit the poses by {scale:g} counts a metre" if scale else "")
         )
 
     def _took(self, stage: str, milliseconds: float) -> None:

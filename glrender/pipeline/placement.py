@@ -150,7 +150,7 @@ def _placed(
     spacing = check_positive("spacing", spacing)
     bounds_source = "given"
     if bounds is None:
-        bounds, clipped = _find_bounds(look(), T, spacing, max_vertices)
+        bounds, clipped = _find_bounds(look(), T, spacing, max_vertices, spacing_source)
         limit = f"{max_vertices} vertices or {(max_vertices - 1) * spacing:g} m a side"
         bounds_source = "what the frames see, " + (f"{CLIPPED} to {limit}" if clipped else f"within {limit}")
     description = {
@@ -318,14 +318,17 @@ def _round_125(value: float) -> float:
     return min(choices, key=lambda choice: abs(math.log(choice / value)))
 
 
-def _find_bounds(sight: _Sight, T_world_map: Float64, spacing: float, max_vertices: int) -> tuple[Bounds, bool]:
+def _find_bounds(
+    sight: _Sight, T_world_map: Float64, spacing: float, max_vertices: int, spacing_source: str
+) -> tuple[Bounds, bool]:
     places = (sight.points - T_world_map[:3, 3]) @ T_world_map[:3, :2]
     seen = np.percentile(places, [_STRAY, 50, 100 - _STRAY], axis=0) / spacing
     wide, deep = cells = seen[2] - seen[0]
     if not _FEWEST <= cells.max() <= _MOST * max_vertices:
         raise InputError(
-            f"spacing: received {spacing:g} m, but the frames see {wide * spacing:.3g} x {deep * spacing:.3g} m, "
-            f"{wide:.3g} x {deep:.3g} cells; expected metres between vertices"
+            f"spacing: received {spacing:g} m ({spacing_source}), but the frames see {wide * spacing:.3g} x "
+            f"{deep * spacing:.3g} m, {wide:.3g} x {deep:.3g} cells; expected metres between vertices, metres in the "
+            "trajectory, and in camera.yaml the depth_scale that makes metres of depths"
         )
     ends: list[float] = []
     clipped = False

@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.errors import InputError
-from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.depth_points import Cells, DepthPoints
 
 Float64 = NDArray[np.float64]
 
-_FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
 _STEP, _NEAR, _FAR = 0.01, 10, 50  # seconds; steps to each side that are tried, and as far as it gets better
 _LEVEL = 0.2  # of the cells: those that scatter least
 _STEEP = 6.0  # times what these scatter by: as much as any cell counts for
@@ -47,28 +45,28 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     spread hardly depends on the offset, the offset is left at 0 and the reason says so. Offsets up to 0.1 s are
     tried, and larger ones, up to 0.5 s, as long as the agreement gets better.
     """
-    sight = _look(sequence, entries)
-    tried = {k: _cells(sight, k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
+    points = DepthPoints.of(sequence, entries)
+    tried = {k: points.cells(k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
     level = [float(np.quantile(cells.distances, _LEVEL)) for cells in tried.values() if cells is not None]
     if not level:
         return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
     most = _STEEP * min(level)
     steps = {k: _spread(cells, most) for k, cells in tried.items()}
-    nearest = _follow(steps, lambda k: _spread(_cells(sight, k * _STEP, T_world_map), most))
+    nearest = _follow(steps, lambda k: _spread(points.cells(k * _STEP, T_world_map), most))
     if abs(nearest) == _FAR:
         reason = f"kept at 0: the depth points agree ever better up to {nearest * _STEP:+g} s, where the search ends"
         return TimeOffset(0.0, nearest * _STEP, steps[0], steps[nearest], reason)
     around = nearest * _STEP + _FINE
     # Compared over the same frames: to lose the first or last one for lack of a pose is no gain.
-    inside = _with_poses(sight, around[0], around[-1])
-    fine = np.array([_spread(_cells(inside, offset, T_world_map), most) for offset in around])
+    inside = points.with_poses(around[0], around[-1])
+    fine = np.array([_spread(inside.cells(offset, T_world_map), most) for offset in around])
     if not np.isfinite(fine).all():
         return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
     a, b, _ = np.polyfit(around, fine, 2)
     best = float(np.clip(-b / (2 * a), around[0], around[-1])) if a > 0 else float(around[int(np.argmin(fine))])
-    both = _with_poses(sight, min(best, 0.0), max(best, 0.0))
-    at_zero = _spread(_cells(both, 0.0, T_world_map), most)
-    cells = _cells(both if np.isfinite(at_zero) else inside, best, T_world_map)
+    both = points.with_poses(min(best, 0.0), max(best, 0.0))
+    at_zero = _spread(both.cells(0.0, T_world_map), most)
+    cells = (both if np.isfinite(at_zero) else inside).cells(best, T_world_map)
     share = 0.0 if cells is None else cells.share_below(most)
     if not share:
         return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
@@ -95,100 +93,6 @@ def _follow(spreads: dict[int, float], spread: Callable[[int], float]) -> int:
     return best
 
 
-@dataclass(frozen=True, eq=False)
-class _Sight:
-    """Some depth points of some frames."""
-
-    sequence: Sequence
-    times: list[float]
-    points: list[Float64]
-    """(n, 3) camera coordinates for each time."""
-    cell: float
-    """Metres: side of the cells in which the points are compared."""
-
-
-def _look(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> _Sight:
-    if sequence.trajectory is None:
-        raise InputError(f"{sequence.folder}: no trajectory whose time offset could be estimated")
-    deep = [entry for entry in entries if entry.depth_path is not None]
-    if not deep:
-        raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give it in seconds")
-    camera = sequence.camera
-    step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
-    rays = camera.rays()[::step, ::step].reshape(-1, 3)
-    times, points = [], []
-    damaged: list[FrameError] = []
-    for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int)):
-        try:
-            depth = sequence.read(replace(deep[k], color_path=None)).depth
-        except FrameError as error:
-            damaged.append(error)
-            continue
-        assert depth is not None
-        z = depth[::step, ::step].astype(np.float64).ravel()
-        seen = np.isfinite(z) & (z > 0)
-        # Beyond twice the usual distance a depth camera's noise hides everything.
-        seen &= z < 2 * np.median(z[seen]) if seen.any() else seen
-        times.append(deep[k].time)
-        points.append(rays[seen] * z[seen, None])
-    if not points:
-        raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
-    if not sum(map(len, points)):
-        raise InputError(f"{sequence.folder}: the depth images measured nothing to estimate a time offset from")
-    footprint = np.median(np.concatenate(points)[:, 2]) / camera.fx
-    return _Sight(sequence, times, points, float(footprint * step))
-
-
-def _with_poses(sight: _Sight, first: float, last: float) -> _Sight:
-    """What is seen of the frames that have a pose at all offsets from `first` to `last` seconds."""
-    trajectory = sight.sequence.trajectory
-    assert trajectory is not None
-    covered = [k for k, t in enumerate(sight.times) if trajectory.covers(t + first) and trajectory.covers(t + last)]
-    return replace(sight, times=[sight.times[k] for k in covered], points=[sight.points[k] for k in covered])
-
-
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """How the points of each cell scatter, where there are a few."""
-
-    distances: Float64
-    """(n,) metres: mean distance from the cell's median."""
-    counts: NDArray[np.int64]
-    """(n,): points."""
-
-    def share_below(self, most: float) -> float:
-        """Part of the points that are in cells which scatter by less than `most` metres."""
-        return float(self.counts[self.distances < most].sum() / self.counts.sum())
-
-
-def _spread(cells: _Cells | None, most: float) -> float:
+def _spread(cells: Cells | None, most: float) -> float:
     """Mean over the points of how their cells scatter, metres, none by more than `most`; NaN without cells."""
     return float("nan") if cells is None else float(np.average(np.minimum(cells.distances, most), weights=cells.counts))
-
-
-def _cells(sight: _Sight, offset: float, T_world_map: Float64) -> _Cells | None:
-    """The cells of five points or more; None if half of the frames have no pose, or there is none."""
-    trajectory = sight.sequence.trajectory
-    assert trajectory is not None
-    T_map_world = np.linalg.inv(T_world_map)
-    world = []
-    for time, points in zip(sight.times, sight.points, strict=True):
-        if trajectory.covers(time + offset):
-            T = T_map_world @ trajectory.at(time + offset)
-            world.append(points @ T[:3, :3].T + T[:3, 3])
-    if len(world) < max(2, len(sight.times) / 2):
-        return None
-    x, y, z = np.concatenate(world).T
-    cells = np.stack([np.floor(x / sight.cell), np.floor(y / sight.cell)]).astype(np.int64)
-    cells -= cells.min(axis=1, keepdims=True)
-    cell = cells[0] * (cells[1].max() + 1) + cells[1]
-    order = np.lexsort((z, cell))
-    cell, z = cell[order], z[order]
-    first = np.flatnonzero(np.diff(cell, prepend=-1))
-    count = np.diff(first, append=len(cell))
-    median = z[first + count // 2]
-    enough = count >= 5
-    if not enough.any():
-        return None
-    distance = np.add.reduceat(np.abs(z - np.repeat(median, count)), first) / count
-    return _Cells(distance[enough], count[enough])

@@ -137,7 +137,7 @@ class TestGoodUse:
         options = ["fuse", str(sequence), "--out", str(out), "--frames", "0:2", "--spacing", "0.05"]
         assert main(options) == 0
         assert "bounds:" not in capsys.readouterr().out
-        monkeypatch.setattr(placement, "_find_bounds", lambda look, T, spacing, most: found(look, T, spacing, 11))
+        monkeypatch.setattr(placement, "_find_bounds", lambda *given: found(*given[:3], 11, given[4]))
         assert main(options) == 0
         assert "bounds: what the frames see, clipped to" in capsys.readouterr().out
 

@@ -140,8 +140,16 @@ def test_spacing_follows_the_footprint_and_bounds_lie_on_it(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("spacing", [50.0, 1e-7])
 def test_a_spacing_in_another_unit_is_told_what_the_frames_see(tmp_path: Path, spacing: float) -> None:
-    with pytest.raises(InputError, match=rf"spacing: received {spacing:g} m, but the frames see .* x .* m, .* cells"):
+    with pytest.raises(
+        InputError, match=rf"spacing: received {spacing:g} m .given., but the frames see .* x .* m, .* cells"
+    ):
         place(write(tmp_path, Ground(np.eye(4))), spacing=spacing)
+
+
+def test_depths_in_another_unit_than_the_poses_are_told_of(tmp_path: Path) -> None:
+    sequence = write(tmp_path, Ground(np.eye(4))).with_camera(CAMERA, 5e9)
+    with pytest.raises(InputError, match=r"4 pixels on the ground, rounded\), but the frames see .* the depth_scale"):
+        place(sequence)
 
 
 def test_bounds_are_clipped_about_the_middle_and_say_so(tmp_path: Path) -> None:

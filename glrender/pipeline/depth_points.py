@@ -1,0 +1,112 @@
+"""Some points of some depth images, to see by which poses, or at which scale, the images agree."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.errors import InputError
+from glrender.io.images import FrameError
+from glrender.io.sequence import FrameEntry, Sequence
+
+Float64 = NDArray[np.float64]
+
+_FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """How the points of each cell scatter, where there are a few."""
+
+    distances: Float64
+    """(n,) metres: mean distance from the cell's median."""
+    counts: NDArray[np.int64]
+    """(n,): points."""
+
+    def share_below(self, most: float) -> float:
+        """Part of the points that are in cells which scatter by less than `most` metres."""
+        return float(self.counts[self.distances < most].sum() / self.counts.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class DepthPoints:
+    """Some depth points of some frames."""
+
+    sequence: Sequence
+    times: list[float]
+    points: list[Float64]
+    """(n, 3) camera coordinates for each time."""
+    cell: float
+    """Metres: side of the cells in which the points are compared."""
+
+    @staticmethod
+    def of(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> "DepthPoints":
+        """Those of up to 40 of the frames; InputError where none can be read, or has measured anything."""
+        if sequence.trajectory is None:
+            raise InputError(f"{sequence.folder}: no trajectory whose time offset could be estimated")
+        deep = [entry for entry in entries if entry.depth_path is not None]
+        if not deep:
+            raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give it in seconds")
+        camera = sequence.camera
+        step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
+        rays = camera.rays()[::step, ::step].reshape(-1, 3)
+        times, points = [], []
+        damaged: list[FrameError] = []
+        for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int)):
+            try:
+                depth = sequence.read(replace(deep[k], color_path=None)).depth
+            except FrameError as error:
+                damaged.append(error)
+                continue
+            assert depth is not None
+            z = depth[::step, ::step].astype(np.float64).ravel()
+            seen = np.isfinite(z) & (z > 0)
+            # Beyond twice the usual distance a depth camera's noise hides everything.
+            seen &= z < 2 * np.median(z[seen]) if seen.any() else seen
+            times.append(deep[k].time)
+            points.append(rays[seen] * z[seen, None])
+        if not points:
+            raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
+        if not sum(map(len, points)):
+            raise InputError(f"{sequence.folder}: the depth images measured nothing to estimate a time offset from")
+        footprint = np.median(np.concatenate(points)[:, 2]) / camera.fx
+        return DepthPoints(sequence, times, points, float(footprint * step))
+
+    def with_poses(self, first: float, last: float) -> "DepthPoints":
+        """Those of the frames that have a pose at all offsets from `first` to `last` seconds."""
+        trajectory = self.sequence.trajectory
+        assert trajectory is not None
+        covered = [k for k, t in enumerate(self.times) if trajectory.covers(t + first) and trajectory.covers(t + last)]
+        return replace(self, times=[self.times[k] for k in covered], points=[self.points[k] for k in covered])
+
+    def scaled(self, factor: float) -> "DepthPoints":
+        """As though each depth were `factor` times as large."""
+        return replace(self, points=[factor * points for points in self.points], cell=factor * self.cell)
+
+    def cells(self, offset: float, T_world_map: Float64) -> Cells | None:
+        """The cells of five points or more, by the poses `offset` seconds later; None if half of the frames have no
+        pose, or there is none."""
+        trajectory = self.sequence.trajectory
+        assert trajectory is not None
+        T_map_world = np.linalg.inv(T_world_map)
+        world = []
+        for time, points in zip(self.times, self.points, strict=True):
+            if trajectory.covers(time + offset):
+                T = T_map_world @ trajectory.at(time + offset)
+                world.append(points @ T[:3, :3].T + T[:3, 3])
+        if len(world) < max(2, len(self.times) / 2):
+            return None
+        x, y, z = np.concatenate(world).T
+        cells = np.stack([np.floor(x / self.cell), np.floor(y / self.cell)]).astype(np.int64)
+        cells -= cells.min(axis=1, keepdims=True)
+        cell = cells[0] * (cells[1].max() + 1) + cells[1]
+        order = np.lexsort((z, cell))
+        cell, z = cell[order], z[order]
+        first = np.flatnonzero(np.diff(cell, prepend=-1))
+        count = np.diff(first, append=len(cell))
+        median = z[first + count // 2]
+        enough = count >= 5
+        if not enough.any():
+            return None
+        distance = np.add.reduceat(np.abs(z - np.repeat(median, count)), first) / count
+        return Cells(distance[enough], count[enough])
