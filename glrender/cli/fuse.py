@@ -97,7 +97,8 @@ class Options:
     scale: Annotated[float | None, option("M", "unknown")] = None
     """With --track: metres that 1 is in a map of unknown scale, as something of known size in an earlier one tells."""
     odometry: Annotated[Path | None, option("FILE", "none")] = None
-    """With --track: poses of the camera by odometry, in the TUM format; they give the scale, and a first guess."""
+    """With --track: poses of the camera by odometry, in the TUM format, as convert makes them of a robot's with
+    --T-base-camera. The scale is theirs, and they are first guesses."""
     refine_poses: bool = False
     """Refine the poses first, those of depth images too, by points that photographs have in common. --pose-sigma says
     how far they are off, else the photographs, up to 0.02 of the camera's distance to the ground and 0.6 degrees, and

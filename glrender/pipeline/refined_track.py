@@ -4,7 +4,8 @@ While the camera is followed, ground counts as level, and what it is not turns a
 by a degree, and every way comes out too short. A bundle adjustment asks for no surface. What it needs of the tracked
 poses is their frame, that is place, direction and roughly scale of all together, so that they are hardly a prior. The
 scale is then told again by what told it at the start, now that the ground is known: the height above the level of what
-the first photograph shows, or the way from the first to the last of the start's photographs.
+the first photograph shows, the way from the first to the last of the start's photographs, or, by odometry, all of the
+way.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
@@ -20,6 +22,7 @@ from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, unread
@@ -29,6 +32,11 @@ Float64 = NDArray[np.float64]
 
 FREE = 0.2
 """Of the distance to the ground, and radians: what single poses are taken to be off by."""
+PIECE = 0.25
+"""Of the distance to the ground: of a way that odometry and photographs compare, so that wheels that slip spoil single
+pieces, while a heading that drifts bends none of them."""
+FEWEST_PIECES = 3
+"""That tell by how much they disagree."""
 FEWEST_PLACES = 6
 """Of the ground in the first photograph, that its height above the ground is told from."""
 
@@ -58,10 +66,12 @@ def refine_track(
     ground: Ground,
     start: Start,
     started_by: tuple[FrameEntry, ...],
+    odometry: Trajectory | None = None,
 ) -> RefinedTrack:
     """The photographs' poses at which they agree, see `glrender.frontend.refine_poses`, by the keyframes' corners.
 
-    `poses` are tracked from `start` on, made of the photographs `started_by`; their world's z is up.
+    `poses` are tracked from `start` on, made of the photographs `started_by`; their world's z is up. `odometry` is the
+    camera's, where there is any.
     InputError if fewer than two of the photographs can be read, or if none shows a point of another.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
@@ -79,7 +89,11 @@ def refine_track(
     settled = refine_in_turns(sequence, entries, prepared, keyframes, refine, lambda clock: given)
     refined = settled.refined
     numbers = {entry.index: k for k, entry in enumerate(entries)}
-    scale = _scale(sequence.camera, refined, start, *(numbers.get(started_by[k].index) for k in (0, -1)))
+    driven = None
+    if odometry is not None and start.scale == "odometry":
+        driven = by_odometry(refined.poses[:, :3, 3], times, odometry, PIECE * distance)
+    first, last = (numbers.get(started_by[k].index) for k in (0, -1))
+    scale = driven or _scale(sequence.camera, refined, start, first, last)
     scaled = refined.poses.copy()
     scaled[:, :3, 3] *= scale.factor
     errors = refined.rounds[-1].ground
@@ -137,6 +151,28 @@ def _by_way(refined: RefinedPoses, first: int, last: int, start: Start) -> Scale
     told = float(np.linalg.norm(start.poses[-1][:3, 3] - start.poses[0][:3, 3]))
     variance = sum(np.trace(refined.rounds[-1].ground.poses[k, :3, :3]) / 3 for k in (first, last))
     return Scale(told / way, float(np.sqrt(variance)) / way)
+
+
+def by_odometry(places: Float64, times: Float64, odometry: Trajectory, piece: float) -> Scale | None:
+    """What makes ways between the `places` (N, 3) at `times` (N,) as long as by odometry; None: too few pieces of it.
+
+    The median of pieces that are about so long, in the unit of the places, since wheels slip. What odometry has wrong
+    everywhere alike, such as the size of a wheel, no piece tells.
+    """
+    covered = [k for k, time in enumerate(times) if odometry.covers(time)]
+    ratios, begin = [], covered[0] if covered else 0
+    for k in covered:
+        way = float(np.linalg.norm(places[k] - places[begin]))
+        if way >= piece:
+            driven = odometry.at(times[k])[:3, 3] - odometry.at(times[begin])[:3, 3]
+            ratios.append(float(np.linalg.norm(driven)) / way)
+            begin = k
+    if len(ratios) < FEWEST_PIECES:
+        return None
+    factor = float(np.median(ratios))
+    scatter = SIGMA_PER_MEDIAN * float(np.median(np.abs(np.array(ratios) - factor)))
+    # A median's own standard deviation, of many that scatter normally.
+    return Scale(factor, float(np.sqrt(np.pi / 2 / len(ratios))) * scatter / factor) if factor > 0 else None
 
 
 def above_ground(camera: Camera, T_world_camera: Float64, places: Float64) -> tuple[float, float] | None:

@@ -23,6 +23,7 @@ from glrender.geometry.camera import INTRINSICS
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
@@ -92,8 +93,9 @@ def _fuse_recorded(
     finally:
         pursuit.release()
     found, begun = tuple(pursuit.report.found), perf_counter()
+    keyframes = choose_keyframes(found, poses, WORLD, LEVEL)
     refined = refine_track(
-        sequence, found, choose_keyframes(found, poses, WORLD, LEVEL), poses, LEVEL, start, pursuit.started_by
+        sequence, found, keyframes, poses, LEVEL, start, pursuit.started_by, _odometry(sequence, options)
     )
     poses = refined.poses
     tracked = PhotographStart(
@@ -151,7 +153,7 @@ def _fuse_live(
             description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": pace.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.report.skipped)
             trajectory = trajectory_of(pursuit.report.found, pursuit.report.poses)
-            description |= _judge(sequence, start, pursuit.started_by, live.fusion)
+            description |= _judge(sequence, start, pursuit.started_by, live.fusion, _odometry(sequence, options))
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
     finally:
@@ -162,19 +164,28 @@ def _fuse_live(
 
 
 def _judge(
-    sequence: Sequence, start: Start, started_by: tuple[FrameEntry, ...], fusion: KeyframeFusion
+    sequence: Sequence,
+    start: Start,
+    started_by: tuple[FrameEntry, ...],
+    fusion: KeyframeFusion,
+    odometry: Trajectory | None,
 ) -> dict[str, Any]:
     """Count in what the poses of a live map were off by, as it shows once the drive is over; gives what to report."""
     keyframes = tuple(fusion.added)
     poses = {entry.index: pose for entry, pose in fusion.added.items()}
     try:
-        track = refine_track(sequence, keyframes, keyframes, poses, LEVEL, start, started_by)
+        track = refine_track(sequence, keyframes, keyframes, poses, LEVEL, start, started_by, odometry)
     except InputError as error:  # a map that is there is not given up for its sigma
         return {"pose_refinement": {"failed": str(error)}}
     fusion.displaced_by(track.displaced)
     described: dict[str, Any] = track.description["pose_refinement"]
     # The map was made from photographs as they are.
     return {"pose_refinement": described | {"shutter_readout": described["shutter_readout"] | {"undone": 0.0}}}
+
+
+def _odometry(sequence: Sequence, options: SequenceOptions) -> Trajectory | None:
+    """The camera's, where there is any."""
+    return sequence.trajectory if options.motion.odometry else None
 
 
 def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -> Placement:
@@ -195,7 +206,7 @@ class _Pursuit:
     def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
         assert options.motion.track is not None
         self._sequence, self._options = sequence, options
-        odometry = sequence.trajectory if options.motion.odometry else None
+        odometry = _odometry(sequence, options)
         tracking = LIVE if options.realtime else None
         self._follower = Follower(context, sequence.camera, options.motion.track, odometry, tracking)
         self.report = TrackingReport()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.sparse import csr_array
+from scipy.spatial.transform import Rotation
 
 from glrender.cli.fuse_summary import describe_poses
 from glrender.errors import InputError
@@ -21,9 +22,10 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import FrameEntry
+from glrender.io.trajectory import Trajectory
 from glrender.pipeline import refined_track, tracked_photographs
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.refined_track import RefinedTrack, above_ground
+from glrender.pipeline.refined_track import RefinedTrack, above_ground, by_odometry
 from glrender.pipeline.refinement_turns import AS_SAID
 
 CAMERA = Camera(160, 120, 138.6, 138.6, 79.5, 59.5)
@@ -112,7 +114,7 @@ class TestScale:
         monkeypatch.setattr(refined_track, "refine_poses", refine)
         monkeypatch.setattr(refined_track, "read_photographs", lambda _, all_of_them, __: (all_of_them, []))
 
-    def refined(self, scale: str, unit: float) -> RefinedTrack:
+    def refined(self, scale: str, unit: float, odometry: Trajectory | None = None) -> RefinedTrack:
         """Of three poses half of the camera's height apart, and a world in which that height is `unit`."""
         down = np.diag([1.0, -1.0, -1.0, 1.0])
         poses = {}
@@ -122,7 +124,8 @@ class TestScale:
         entries = tuple(FrameEntry(k, float(k), float(k), Path("a.png"), None) for k in poses)
         start = Start(HeightMap(np.zeros((2, 2)), 1.0), tuple(poses.values()), (0, 1, 2), scale, 0.01, unit, 0.03)
         sequence = SimpleNamespace(camera=CAMERA)
-        return refined_track.refine_track(sequence, entries, entries, poses, Ground(0.0, 1.0, 3), start, entries)
+        level = Ground(0.0, 1.0, 3)
+        return refined_track.refine_track(sequence, entries, entries, poses, level, start, entries, odometry)
 
     @pytest.mark.parametrize("scale", ["camera height", "scale", "unknown"])
     def test_a_height_is_that_above_the_ground_as_it_is(self, scale: str) -> None:
@@ -144,6 +147,58 @@ class TestScale:
         assert found.description["pose_refinement"]["scaled_by"] == pytest.approx(1 / self.WAY)
         np.testing.assert_allclose(found.poses[2][0, 3] - found.poses[0][0, 3], 1.5)
 
+    def test_odometry_tells_it_of_all_of_the_way(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(refined_track, "FEWEST_PIECES", 2)
+        driven = np.tile(np.eye(4), (3, 1, 1))
+        driven[:, 1, 3] = 0.9 * np.arange(3)
+        found = self.refined("odometry", 1.5, Trajectory(np.arange(3.0), driven))
+        np.testing.assert_allclose(found.poses[2][0, 3] - found.poses[0][0, 3], 1.8)
+
+
+class TestOdometry:
+    """A drive of 4 m along a bend, 30 photographs a second; odometry at 10 poses a second turns away from it."""
+
+    TIMES = np.arange(300) / 30
+
+    def places(self, times: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.sin(0.4 * times), 1 - np.cos(0.4 * times), np.zeros(len(times))])
+
+    def odometry(self, slip: float = 0.0, noise: float = 0.0, seed: int = 0) -> Trajectory:
+        """1.02 times as long as the way, with wheels that slip by a share in the first two seconds, and noise of each
+        step, a share of it."""
+        times = np.arange(0.4, 9.6, 0.1)
+        steps = np.diff(self.places(times), axis=0) * np.where(times[1:] < 2, 1 + slip, 1)[:, None]
+        steps *= 1.02 * (1 + noise * np.random.default_rng(seed).normal(size=(len(steps), 1)))
+        away = np.radians(2) * times[1:]
+        turns = Rotation.from_euler("z", away[:, None]).as_matrix()
+        poses = np.tile(np.eye(4), (len(times), 1, 1))
+        poses[1:, :3, 3] = np.cumsum(np.einsum("nij,nj->ni", turns, steps), axis=0)
+        return Trajectory(times, poses)
+
+    def test_all_of_the_way_tells_the_scale(self) -> None:
+        found = by_odometry(0.5 * self.places(self.TIMES), self.TIMES, self.odometry(), 0.1)
+        assert found is not None
+        assert found.factor == pytest.approx(2.04, rel=2e-3)
+        assert found.sigma < 2e-3
+
+    def test_wheels_that_slip_at_the_start_are_not_all_of_it(self) -> None:
+        found = by_odometry(self.places(self.TIMES), self.TIMES, self.odometry(slip=0.3), 0.2)
+        assert found is not None
+        assert found.factor == pytest.approx(1.02, rel=5e-3)
+
+    def test_sigma_is_what_pieces_disagree_by(self) -> None:
+        errors = []
+        for seed in range(40):
+            found = by_odometry(self.places(self.TIMES), self.TIMES, self.odometry(noise=0.1, seed=seed), 0.2)
+            assert found is not None
+            errors.append((found.factor / 1.02 - 1) / found.sigma)
+        assert 0.7 < np.sqrt(np.mean(np.square(errors))) < 1.4
+
+    def test_too_short_a_way_tells_nothing(self) -> None:
+        assert by_odometry(self.places(self.TIMES), self.TIMES, self.odometry(), 2.0) is None
+        away = Trajectory(self.odometry().times + 100, self.odometry().poses)
+        assert by_odometry(self.places(self.TIMES), self.TIMES, away, 0.2) is None
+
 
 def test_a_live_map_whose_poses_cannot_be_judged_stays_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
@@ -152,7 +207,7 @@ def test_a_live_map_whose_poses_cannot_be_judged_stays_and_it_is_said(monkeypatc
     monkeypatch.setattr(tracked_photographs, "refine_track", fail)
     told: list[object] = []
     fusion = SimpleNamespace(added={}, displaced_by=told.append)
-    report = tracked_photographs._judge(SimpleNamespace(), SimpleNamespace(), (), fusion)
+    report = tracked_photographs._judge(SimpleNamespace(), SimpleNamespace(), (), fusion, None)
     assert told == []
     lines = describe_poses({"poses_from": "tracked"} | report)
     assert lines.splitlines()[-1].endswith("what the poses are off by: none of 3 photographs shows a point of another")
