@@ -21,7 +21,7 @@ def projected_system(crs: str) -> Any:
     rasterio = require("rasterio", "dem", crs)
     try:
         system = rasterio.crs.CRS.from_user_input(crs)
-    except rasterio.errors.CRSError as error:
+    except ValueError as error:  # CRSError is one, and what stands behind EPSG: need be no number
         raise UsageError(f"crs: received {crs!r}, expected a reference system such as EPSG:32632: {error}") from None
     if not _in_metres(system):
         unit = system.linear_units if system.is_projected else "degrees"

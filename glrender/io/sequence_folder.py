@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from glrender.errors import InputError
+from glrender.errors import InputError, UsageError
 from glrender.geometry.camera import Camera
 from glrender.io.association import TOLERANCE, associate
 from glrender.io.camera_file import CameraFile, read_camera
 from glrender.io.files import data_lines
+from glrender.io.georeference import projected_system
 from glrender.io.images import FrameError, read_color, read_depth
+from glrender.io.optional import is_installed
 from glrender.io.resampling import Resampling
 from glrender.io.sequence import FrameEntry, Sequence, Skipped, sized
 from glrender.io.trajectory import read_pose, read_trajectory
@@ -110,12 +112,20 @@ def _own_cameras(folder: Path, present: dict[str, list[ListedImage]], cameras: C
 
 
 def read_crs(path: Path) -> str | None:
-    """The reference system in a `crs.txt`; None: no such file. InputError unless it is one line."""
+    """The reference system in a `crs.txt`; None: no such file.
+
+    InputError unless it is one line and, as far as rasterio is there to tell, a projected system in metres.
+    """
     if not path.exists():
         return None
     lines = [text for _, text in data_lines(path)]
     if len(lines) != 1:
         raise InputError(f"{path}: received {len(lines)} lines, expected one reference system such as EPSG:32632")
+    if is_installed("rasterio"):
+        try:
+            projected_system(lines[0])
+        except UsageError as error:
+            raise InputError(f"{path}: {error}") from None
     return lines[0]
 
 

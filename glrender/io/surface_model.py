@@ -36,7 +36,7 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
         with rasterio.open(path) as raster:
             own = None if raster.crs is None else raster.crs.to_string()
             if own is not None:
-                _check_system(rasterio, path, own, crs)
+                _check_system(path, own, crs)
             spacing, row_step = raster.transform.a, -raster.transform.e
             if not is_square(raster.transform):
                 turned = ", turned" if raster.transform.b or raster.transform.d else ""
@@ -65,12 +65,10 @@ def read_surface(path: str | Path, within: HeightMap, crs: str | None = None) ->
         raise InputError(f"{path}: not a readable surface model: {error}") from None
 
 
-def _check_system(rasterio, path: Path, own: str, crs: str | None) -> None:  # type: ignore[no-untyped-def]
+def _check_system(path: Path, own: str, crs: str | None) -> None:
     """InputError unless a raster's system is in metres and, where the map's is known, the same."""
-    projected_system(own)
-    if crs is None:
-        return
-    if rasterio.crs.CRS.from_user_input(crs) != rasterio.crs.CRS.from_user_input(own):
+    system = projected_system(own)
+    if crs is not None and projected_system(crs) != system:
         raise InputError(
             f"{path}: is in {own}, and the map in {crs}; expected one reference system: reproject it "
             f"(gdalwarp -t_srs {crs})"

@@ -84,6 +84,7 @@ def test_a_geotiff_needs_no_reference_system(tmp_path: Path, layers: TerrainLaye
         ("EPSG:2225", "coordinates are in US survey foot"),
         ("EPSG:999999", "expected a reference system such as EPSG:32632"),
         ("somewhere", "received 'somewhere', expected a reference system"),
+        ("EPSG:here", "received 'EPSG:here', expected a reference system"),
         ("", "received '', expected a reference system"),
     ],
 )

@@ -123,6 +123,10 @@ def test_the_reference_system_of_the_poses_is_read_where_there_is_one(small_sequ
         (small_sequence / "crs.txt").write_text(text)
         with pytest.raises(InputError, match=r"crs\.txt: received . lines, expected one reference system"):
             open_sequence(small_sequence)
+    for text in ("EPSG:here", "here", "EPSG:4326"):
+        (small_sequence / "crs.txt").write_text(text)
+        with pytest.raises(InputError, match=rf"crs\.txt: crs: received '{text}', .*expected a"):
+            open_sequence(small_sequence)
 
 
 OWN = Camera(width=8, height=6, fx=9.0, fy=9.0, cx=3.0, cy=2.0)

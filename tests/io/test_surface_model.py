@@ -72,6 +72,7 @@ def test_a_map_stays_a_map(tmp_path: Path) -> None:
     [
         ({"crs": "EPSG:25832"}, "EPSG:32632", InputError, "is in EPSG:25832, and the map in EPSG:32632"),
         ({"crs": "EPSG:4326"}, None, UsageError, "coordinates are in degrees"),
+        ({}, "EPSG:here", UsageError, "received 'EPSG:here', expected a reference system"),
         ({"transform": rasterio.Affine(0.25, 0, EAST, 0, -0.5, NORTH)}, None, InputError, "0.25 x 0.5 m"),
         ({"transform": rasterio.Affine(0.25, 0.01, EAST, 0, -0.25, NORTH)}, None, InputError, "north on top"),
         ({"transform": rasterio.Affine(0.25, 0, 0, 0, -0.25, 0)}, None, InputError, "they share no place"),
