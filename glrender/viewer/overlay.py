@@ -70,6 +70,15 @@ class Overlay:
         self._loss_scale: float | None = None
         self._slope_sigma: float | None = None
 
+    def concerns(self, event: Event) -> bool:
+        """Whether it is a click on the panels, or typed while they take a number, as far as the last picture tells."""
+        match event:
+            case ButtonEvent(_, _, x, y, _, _):
+                return self.owns(x, y)
+            case KeyEvent() | CharEvent():
+                return bool(self._imgui.get_io().want_text_input)
+        return False
+
     def feed(self, event: Event) -> bool:
         """Tell the panels what happened; whether it is theirs alone."""
         imgui = self._imgui
@@ -79,7 +88,8 @@ class Overlay:
                 io.add_mouse_pos_event(x, y)
                 self._mouse = x, y
                 return self._busy
-            case ButtonEvent(button, down, x, y, _, _):
+            case ButtonEvent(button, down, x, y, _, control):
+                io.add_key_event(imgui.Key.mod_ctrl, control)  # with it, a slider takes a number from the keys
                 io.add_mouse_pos_event(x, y)
                 io.add_mouse_button_event(_BUTTONS[button], down)
                 self._mouse = x, y
@@ -93,7 +103,7 @@ class Overlay:
                 io.add_key_event(imgui.Key.mod_ctrl, control and down)
                 if key in _KEYS:
                     io.add_key_event(getattr(imgui.Key, _KEYS[key]), down)
-                return io.want_text_input and down
+                return bool(io.want_text_input) and down
         return False
 
     def draw(self, session: Session, size: tuple[int, int], seconds: float) -> bool:

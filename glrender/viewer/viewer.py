@@ -152,12 +152,12 @@ class Viewer:
         long, many come at once, and a view that is copied is not the one that R leaves behind it."""
         if self.overlay is None:
             return self._handle(event) | self._grant_wishes()
-        # Panels take in one change of a button a picture, and only what came before it.
-        clicks = isinstance(event, ButtonEvent) and self.overlay.owns(event.x, event.y)
-        if clicks:
+        # Panels take in one change of a button or a key a picture, and only what came before it.
+        alone = self.overlay.concerns(event)
+        if alone:
             self._present()
         taken = self.overlay.feed(event)
-        if clicks:
+        if alone:
             self._present()
         return (not taken and self._handle(event)) | self._grant_wishes()
 

@@ -212,6 +212,21 @@ def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
     hand.do("key", "f")
 
 
+def test_a_slider_takes_a_number(hand: Hand) -> None:
+    """And the keys are then neither digits that choose a layer nor Q."""
+    pytest.importorskip("imgui_bundle", reason="an extra that is not installed here")
+    home = hand.look()
+    with hand.late():
+        hand.point(SIZE[0] - 200, 69)  # the exaggeration
+        hand.do("keydown", "ctrl", "click", 1, "keyup", "ctrl")
+    for key in ("4", "q", "Return"):
+        hand.do("key", key)
+    assert differ(hand.look(), home) > 0.1, "four times as high"
+    assert hand.title == "hills.npz · surface · glrender"
+    hand.do("key", "r")
+    assert differ(hand.look(), home) == 0
+
+
 def test_the_depth_is_saved_in_metres_and_comes_back_onto_the_map(hand: Hand, hills: HeightMap) -> None:
     with np.load(hand.saved("glrender-depth-*.npz", "key", "d")) as saved:
         depth, K, T = saved["depth"], saved["K"], saved["T_world_camera"]
