@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.table import Table
 
 from glrender.bench.batch_tables import batch_tables
 from glrender.bench.benchmark import Report
@@ -14,31 +15,30 @@ from glrender.bench.timing import NOISY
 
 def print_report(report: Report, console: Console) -> None:
     """Print every table of a report."""
-    for line in _head(report):
-        console.print(line, highlight=False, markup=False)
-    for table in stage_tables(report.stages, report.stage_peers):
-        console.print(table)
+    for part in _parts(report):
+        if isinstance(part, str):
+            console.print(part, highlight=False, markup=False)
+        else:
+            console.print(part)
+
+
+def _parts(report: Report) -> Iterator[str | Table]:
+    """Lines and tables, in their order."""
+    yield from _head(report)
+    yield from stage_tables(report.stages, report.stage_peers)
     if report.solvers is not None:
-        for line in solver_lines(report.solvers):
-            console.print(line, highlight=False, markup=False)
-        for table in solver_tables(report.solvers):
-            console.print(table)
+        yield from solver_lines(report.solvers)
+        yield from solver_tables(report.solvers)
     if report.fusion:
-        for table in fusion_tables(report.fusion):
-            console.print(table)
-        for line in unusable_lines(report.fusion, report.fusion_peers):
-            console.print(line, highlight=False, markup=False)
+        yield from fusion_tables(report.fusion)
+        yield from unusable_lines(report.fusion, report.fusion_peers)
     if report.aging is not None:
-        for line in aging_lines(report.aging):
-            console.print(line, highlight=False)
+        yield from aging_lines(report.aging)
     if report.batch is not None:
-        for table in batch_tables(report.batch, report.batch_peers):
-            console.print(table)
+        yield from batch_tables(report.batch, report.batch_peers)
     if report.ceilings is not None:
-        for table in roofline_tables(report.points, report.ceilings):
-            console.print(table)
-    for line in _remarks(report):
-        console.print(line, highlight=False)
+        yield from roofline_tables(report.points, report.ceilings)
+    yield from _remarks(report)
 
 
 def _head(report: Report) -> Iterator[str]:
