@@ -11,6 +11,7 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from glrender.cli.eval_tables import print_tables
+from glrender.cli.options import read_depth_noise
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
@@ -158,7 +159,7 @@ def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tup
         depth_range=options.depth_range or (0.0, math.inf),
         region=options.region,
         time_offset=time_offset if options.time_offset is None else options.time_offset,
-        depth_noise=DepthNoise(*options.depth_noise),
+        depth_noise=read_depth_noise(options.depth_noise),
     )
     with Context() as context, progress("judging") as advance:
         evaluation = evaluate_against_frames(context, estimate, sequence, options.frames, protocol, advance=advance)
@@ -233,9 +234,7 @@ def _check(options: Options) -> None:
         raise UsageError(f"--step: received {options.step}, expected at least 1")
     if options.time_offset is not None and not math.isfinite(options.time_offset):
         raise UsageError(f"--time-offset: received {options.time_offset}, expected a finite number of seconds")
-    base, quadratic = options.depth_noise
-    if not (0 < base < math.inf and 0 <= quadratic < math.inf):
-        raise UsageError(f"--depth-noise: received {base:g} {quadratic:g}, expected A > 0 and B >= 0")
+    read_depth_noise(options.depth_noise)
     if options.depth_range is not None and not 0 <= options.depth_range[0] < options.depth_range[1]:
         raise UsageError(f"--depth-range: received {_words(options.depth_range)}, expected 0 <= NEAR < FAR (metres)")
     if options.region is not None:

@@ -15,6 +15,7 @@ from glrender.cli.options import (
     option,
     print_skipped,
     read_calibration,
+    read_depth_noise,
     read_time_offset,
 )
 from glrender.cli.progress import progress
@@ -112,7 +113,7 @@ def read_options(options: Options) -> FitOptions:
             raise UsageError(f"--{name.replace('_', '-')}: received {value:g}, expected a finite number greater than 0")
     if options.calibrate and options.use == "color":
         raise UsageError("--calibrate: received --use color as well, but a camera is calibrated by its depth images")
-    weighting = Weighting(DepthNoise(*options.depth_noise), options.color_noise)
+    weighting = Weighting(read_depth_noise(options.depth_noise), options.color_noise)
     if options.loss is not None:
         weighting = replace(weighting, depth_loss=make_loss(options.loss), color_loss=make_loss(options.loss))
     return FitOptions(

@@ -183,7 +183,11 @@ def test_a_map_with_a_local_sigma(folder: Path, capsys: pytest.CaptureFixture[st
         (["map.npz", "--sequence", "sequence", "--step", "0"], 2, "--step: received 0, expected at least 1"),
         (["map.npz", "--sequence", "sequence", "--time-offset", "nan"], 2, "--time-offset: received nan"),
         (["map.npz", "--sequence", "sequence", "--time-offset", "9"], 1, "no frame lies within the trajectory"),
-        (["map.npz", "--sequence", "sequence", "--depth-noise", "0", "1"], 2, "--depth-noise: received 0 1"),
+        (
+            ["map.npz", "--sequence", "sequence", "--depth-noise", "0", "1"],
+            2,
+            "--depth-noise: depth noise base",
+        ),
         (["map.npz", "--truth", "truth.npz", "--step", "2"], 2, "--step belongs to --sequence"),
         (["map.npz", "--truth", "truth.npz", "--time-offset", "0"], 2, "--time-offset belongs to --sequence"),
         (["map.npz", "--truth", "truth.npz", "--out", "truth.npz"], 1, "truth.npz: cannot be written to"),

@@ -91,7 +91,7 @@ def test_damaged_frames_are_skipped_and_named(copy: Path, tmp_path: Path, capsys
         (["--smoothness", "nan"], 2, "--smoothness: received nan"),
         (["--color-noise", "0"], 2, "--color-noise: received 0"),
         (["--iterations", "0"], 2, "--iterations: received 0"),
-        (["--depth-noise", "0", "0"], 1, "depth noise base"),
+        (["--depth-noise", "0", "0"], 2, "--depth-noise: depth noise base"),
         (["--bounds", "1", "0", "0", "1"], 1, "expected x0 < x1 and y0 < y1"),
         (["--bounds", "1", "0"], 2, "--bounds"),
         (["--time-offset", "later"], 2, "--time-offset: received 'later'"),
