@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from glrender.cli.options import (
+    check_grid,
     describe_camera,
     describe_time_offset,
     option,
@@ -107,9 +108,10 @@ def run(options: Options) -> int:
 
 def read_options(options: Options) -> FitOptions:
     """The same for `fit_sequence`, files read; UsageError for what makes no sense."""
-    for name in ("spacing", "color_noise", "smoothness", "iterations"):
+    check_grid(options.spacing, options.bounds)
+    for name in ("color_noise", "smoothness", "iterations"):
         value = getattr(options, name)
-        if value is not None and not 0 < value < math.inf:
+        if not 0 < value < math.inf:
             raise UsageError(f"--{name.replace('_', '-')}: received {value:g}, expected a finite number greater than 0")
     if options.calibrate and options.use == "color":
         raise UsageError("--calibrate: received --use color as well, but a camera is calibrated by its depth images")

@@ -92,7 +92,7 @@ def test_damaged_frames_are_skipped_and_named(copy: Path, tmp_path: Path, capsys
         (["--color-noise", "0"], 2, "--color-noise: received 0"),
         (["--iterations", "0"], 2, "--iterations: received 0"),
         (["--depth-noise", "0", "0"], 2, "--depth-noise: depth noise base"),
-        (["--bounds", "1", "0", "0", "1"], 1, "expected x0 < x1 and y0 < y1"),
+        (["--bounds", "1", "0", "0", "1"], 2, "--bounds: received 1 0 0 1, expected X0 X1 Y0 Y1"),
         (["--bounds", "1", "0"], 2, "--bounds"),
         (["--time-offset", "later"], 2, "--time-offset: received 'later'"),
         (["--frames", "7:9"], 2, "selects none of the 5 frames"),
