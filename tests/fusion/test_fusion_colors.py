@@ -1,6 +1,5 @@
 """Colours, estimated beside the heights: close to the truth, and silent about what they do not know."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -23,13 +22,6 @@ def found(context: Context, flight: Flight) -> HeightMap:
     result = fused(fusion, flight, color=True)
     fusion.release()
     return result
-
-
-@pytest.fixture
-def fusion(context: Context, flight: Flight) -> Iterator[HeightMapFusion]:
-    fusion = flight.fusion(context)
-    yield fusion
-    fusion.release()
 
 
 def errors(found: HeightMap, truth: HeightMap) -> np.ndarray:

@@ -34,13 +34,6 @@ def found(context: Context, flight: Flight) -> HeightMap:
     return result
 
 
-@pytest.fixture
-def fusion(context: Context, flight: Flight) -> Iterator[HeightMapFusion]:
-    fusion = flight.fusion(context)
-    yield fusion
-    fusion.release()
-
-
 @pytest.fixture(autouse=True)
 def _no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():

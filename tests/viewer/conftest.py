@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from glrender.geometry.heightmap import HeightMap
+from glrender.gl.context import Context
+from glrender.viewer.painter import Painter
 
 INSTALL = "apt-get install -y --no-install-recommends xvfb xauth xdotool"
 
@@ -22,6 +24,16 @@ def hills() -> HeightMap:
     heights[:8, :9] = np.nan
     colors = np.stack([0.5 + 0.4 * np.sin(9 * x), 0.5 + 0.4 * np.cos(8 * y), 0.4 + 0 * x], axis=-1)
     return HeightMap(heights, 0.05, (-1.0, -0.8), colors, sigma=0.002 + 0.01 * np.abs(heights))
+
+
+@pytest.fixture(scope="module")
+def painter(context: Context, request: pytest.FixtureRequest) -> Iterator[Painter]:
+    """Of pictures of the test file's SIZE; it leaves nothing behind."""
+    before = context.live_objects
+    painter = Painter(context, request.module.SIZE)
+    yield painter
+    painter.release()
+    assert context.live_objects == before
 
 
 @pytest.fixture(scope="session")

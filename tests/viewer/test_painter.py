@@ -40,15 +40,6 @@ BARE = Annotations()
 
 
 @pytest.fixture(scope="module")
-def painter(context):
-    before = context.live_objects
-    painter = Painter(context, SIZE)
-    yield painter
-    painter.release()
-    assert context.live_objects == before
-
-
-@pytest.fixture(scope="module")
 def state(hills: HeightMap) -> ViewState:
     return ViewState(Rig.looking_at(hills))
 

@@ -9,7 +9,6 @@ from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.pipeline.scene import Scene
 from glrender.viewer.controls import Button, Command
-from glrender.viewer.painter import Painter
 from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Scene as SceneShown
 from glrender.viewer.session import Session
@@ -17,15 +16,6 @@ from glrender.viewer.sources import StillSource
 from glrender.viewer.state import ViewState
 
 SIZE = (240, 180)
-
-
-@pytest.fixture(scope="module")
-def painter(context):
-    before = context.live_objects
-    painter = Painter(context, SIZE)
-    yield painter
-    painter.release()
-    assert context.live_objects == before
 
 
 @pytest.fixture
