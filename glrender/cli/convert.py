@@ -146,10 +146,12 @@ def run(options: Options) -> int:
         if placement.is_file():
             np.savetxt(folder.stage / PLACEMENT, read_pose(placement), fmt="%.12g")
         crs = read_crs(options.source / CRS) if options.poses is None else None
+        if isinstance(poses, ImagePoses) and poses.crs is not None:
+            crs = poses.crs
         if crs is not None:
             write_bytes(folder.stage / CRS, f"{crs}\n".encode())
         folder.publish(_account(options, recording, conversion))
-    _print_summary(options, recording, conversion, carrier)
+    _print_summary(options, recording, conversion, carrier, crs)
     return 1 if conversion.partial else 0
 
 
@@ -273,7 +275,9 @@ def _account(options: Options, recording: Recording, conversion: Conversion) -> 
     }
 
 
-def _print_summary(options: Options, recording: Recording, conversion: Conversion, carrier: Path | None) -> None:
+def _print_summary(
+    options: Options, recording: Recording, conversion: Conversion, carrier: Path | None, crs: str | None
+) -> None:
     camera, left_out = conversion.cameras.color, conversion.left_out
     kinds = {"photographs": conversion.photographs, "depth images": conversion.depth_images}
     counts = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
@@ -296,7 +300,9 @@ def _print_summary(options: Options, recording: Recording, conversion: Conversio
         print(
             f"  {len(others)} photographs of other cameras, or other zoom, keep theirs: they are read as that one sees"
         )
-    if options.poses is not None:
+    if crs is not None:
+        print(f"  the world is that of {crs}")
+    elif options.poses is not None:
         format = pose_format(options.poses, options.pose_format)
         if POSE_FORMATS[format].caveat:
             print(f"  mind: the world is that of {options.poses}; {POSE_FORMATS[format].caveat}")

@@ -1,5 +1,6 @@
 """`glrender convert` of reconstructions as drones' photographs become: several cameras, names in any order."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -73,3 +74,22 @@ def test_photographs_whose_names_jump_are_put_in_the_order_of_their_cameras(
     assert convert(images, "--poses", tmp_path, "--rate", "1", "--out", tmp_path / "timed") == 0
     timed = open_sequence(tmp_path / "timed")
     assert [timed.trajectory.at(entry.time)[0, 3] for entry in timed.frames] == [0, 30, 10, 20]
+
+
+def test_a_georeferenced_project_keeps_its_reference_system(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shots = {f"{k}.png": {"rotation": [3.1, 0, 0], "translation": [k, 0, 50], "camera": "c"} for k in range(3)}
+    cameras = {"c": {"projection_type": "perspective", "width": 32, "height": 24, "focal": 0.9}}
+    for folder in ("opensfm", "odm_georeferencing"):
+        (tmp_path / folder).mkdir()
+    for name in ("reconstruction.json", "reconstruction.topocentric.json"):
+        (tmp_path / "opensfm" / name).write_text(json.dumps([{"shots": shots, "cameras": cameras}]))
+    (tmp_path / "odm_georeferencing" / "coords.txt").write_text("WGS84 UTM 32N\n412364 5432164\n")
+    poses = tmp_path / "opensfm" / "reconstruction.json"
+    assert convert(images, "--poses", poses, "--out", tmp_path / "out") == 0
+    assert "the world is that of EPSG:32632" in capsys.readouterr().out
+    sequence = open_sequence(tmp_path / "out")
+    assert sequence.crs == "EPSG:32632"
+    assert sequence.trajectory is not None
+    assert np.abs(sequence.trajectory.poses[:, :2, 3] - (412364, 5432164)).max() < 60

@@ -23,6 +23,8 @@ class ImagePoses:
     """(N) the images' files; None: pose k is that of the k-th image of the recording, from 0."""
     cameras: tuple[str, ...] | None = None
     """(N) what the file calls the camera of each image; None: it does not say."""
+    crs: str | None = None
+    """The reference system of their world, where the file belongs to a project that tells it."""
 
     def __post_init__(self) -> None:
         poses = check_array("image poses", self.poses, (None, 4, 4), finite=True)
@@ -52,7 +54,7 @@ class ImagePoses:
         if self.names is None or self.cameras is None or camera not in self.cameras:
             return self
         kept = [k for k, each in enumerate(self.cameras) if each == camera]
-        return ImagePoses(self.poses[kept], tuple(self.names[k] for k in kept), (camera,) * len(kept))
+        return ImagePoses(self.poses[kept], tuple(self.names[k] for k in kept), (camera,) * len(kept), self.crs)
 
     def _find(self, index: int, name: str) -> int | None:
         """Which pose is that of an image."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.io.poses.image_poses import ImagePoses
+from glrender.io.poses.opendronemap import find_georeference
 
 EXPECTED = "expected a reconstruction.json of OpenSfM or OpenDroneMap, a list of reconstructions with shots and cameras"
 
@@ -29,12 +30,17 @@ def read_opensfm_poses(path: Path) -> ImagePoses:
     """Read the poses of the photographs by name: the file has T_camera_world, a rotation vector and a translation.
 
     Camera axes are as here. The world is metres east, north and up of the file's `reference_lla` where the photographs
-    told their places. Of several reconstructions, which are in worlds of their own, the one with most photographs.
+    told their places, and the reference system of an OpenDroneMap project that is georeferenced. Of several
+    reconstructions, which are in worlds of their own, the one with most photographs.
     """
     shots = load_reconstruction(path)["shots"]
     poses = np.stack([_pose(f"{path}: {name}", shot) for name, shot in shots.items()])
     cameras = tuple(str(shot["camera"]) for shot in shots.values() if "camera" in shot)
-    return ImagePoses(poses, tuple(shots), cameras if len(cameras) == len(shots) else None)
+    known = find_georeference(path)
+    if known is not None:
+        poses[:, :3, 3] += known.offset
+    own = cameras if len(cameras) == len(shots) else None
+    return ImagePoses(poses, tuple(shots), own, None if known is None else known.crs)
 
 
 def load_reconstruction(path: Path) -> Mapping[str, Any]:

@@ -130,6 +130,42 @@ def opensfm(*names, T=T_WORLD_CAMERA):
     return {"shots": dict.fromkeys(names, shot), "cameras": {"v2": {}}, "points": {}}
 
 
+@pytest.mark.parametrize(
+    ("system", "crs"),
+    [
+        ("WGS84 UTM 32N", "EPSG:32632"),
+        ("WGS84 UTM 7S", "EPSG:32707"),
+        ("EPSG:25832", "EPSG:25832"),
+        ("'+proj=utm +zone=32 +datum=WGS84'", "+proj=utm +zone=32 +datum=WGS84"),
+    ],
+)
+@pytest.mark.parametrize("place", ["opensfm", "opensfm/undistorted"])
+def test_a_project_of_opendronemap_tells_the_reference_system(tmp_path, system, crs, place):
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "odm_georeferencing").mkdir()
+    path = write(tmp_path / place / "reconstruction.json", json.dumps([opensfm("a.jpg")]))
+    write(tmp_path / "odm_georeferencing" / "coords.txt", f"{system}\n412364 5432164\n1.5 2 500\n")
+    local = read_poses(path)  # not georeferenced yet
+    assert local.crs is None
+    np.testing.assert_allclose(local.poses[0], T_WORLD_CAMERA, atol=1e-9)
+    write(tmp_path / "opensfm" / "reconstruction.topocentric.json", "[]")
+    poses = read_poses(path)
+    assert poses.crs == poses.taken_by("v2").crs == crs
+    np.testing.assert_allclose(poses.poses[0, :3, 3] - T_WORLD_CAMERA[:3, 3], (412364, 5432164, 0), atol=1e-6)
+    np.testing.assert_allclose(poses.poses[0, :3, :3], T_WORLD_CAMERA[:3, :3], atol=1e-9)
+
+
+@pytest.mark.parametrize("text", ["WGS84 UTM 32N\n", "somewhere\n1 2\n", "WGS84 UTM 32N\n1 2 3\n"])
+def test_a_project_whose_offset_is_malformed(tmp_path, text):
+    for folder in ("opensfm", "odm_georeferencing"):
+        (tmp_path / folder).mkdir()
+    for name in ("reconstruction.json", "reconstruction.topocentric.json"):
+        write(tmp_path / "opensfm" / name, json.dumps([opensfm("a.jpg")]))
+    write(tmp_path / "odm_georeferencing" / "coords.txt", text)
+    with pytest.raises(InputError, match=r"coords\.txt: received .*, expected a reference system"):
+        read_poses(tmp_path / "opensfm" / "reconstruction.json")
+
+
 def test_opensfm_of_several_reconstructions_the_largest(tmp_path):
     far = opensfm("c.jpg", T=np.eye(4))
     path = write(tmp_path / "reconstruction.json", "\n " + json.dumps([far, opensfm("a.jpg", "b.JPG")]))
