@@ -77,7 +77,7 @@ class Depth:
     """Folder that the files lie in."""
     format: Literal["png16", "exr", "npz"] = "png16"
     scale: float = 5000.0
-    """Counts per metre of a PNG; what does not fit into 16 bits is 65535."""
+    """Counts per metre of a PNG; a view whose depths do not fit into 16 bits fails."""
 
     def __post_init__(self) -> None:
         check_positive("scale", self.scale)
@@ -97,7 +97,13 @@ class Depth:
         if self.format == "npz":
             return npz_bytes({"depth": depth})
         counts = depth * np.float32(self.scale)
-        np.minimum(np.rint(counts, out=counts), SATURATED, out=counts)
+        np.rint(counts, out=counts)
+        if counts.max() >= SATURATED:
+            most = (SATURATED - 1) / depth.max()
+            raise InputError(
+                f"{self.name}: {depth.max():.4g} m at {self.scale:g} counts a metre do not fit into 16 bits; "
+                f"give a scale below {most:.3g}, or the format 'exr' or 'npz'"
+            )
         return png_bytes(counts.astype(np.uint16))
 
 

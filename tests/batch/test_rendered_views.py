@@ -178,7 +178,12 @@ def test_depths_hold_what_was_rendered(view: RenderedView, tmp_path: Path) -> No
     counts = decode(Depth().encode(view))
     assert counts.dtype == np.uint16
     np.testing.assert_allclose(counts / 5000, depth, atol=0.5001 / 5000)
-    assert decode(Depth(scale=50000).encode(view)).max() == 65535
+    most = 65534 / view["depth"].max()
+    assert decode(Depth(scale=0.999 * most).encode(view)).max() > 65400
+    with pytest.raises(
+        InputError, match="far: 2.757 m at 50000 counts a metre do not fit into 16 bits; give a scale below 2.38"
+    ):
+        Depth("far", scale=50000).encode(view)
     np.testing.assert_array_equal(np.load(BytesIO(Depth(format="npz").encode(view)))["depth"], depth)
     np.testing.assert_array_equal(read_exr(Depth(format="exr").encode(view), tmp_path)["Z"], depth)
 
