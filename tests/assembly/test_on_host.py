@@ -189,7 +189,7 @@ def test_statistics_are_those_of_the_measured_depths(frame: Callable, rendered: 
     assert 0 < statistics.trusted <= expected.count
 
 
-def test_where_nothing_is_seen_there_is_nothing(frame: Callable) -> None:
+def test_where_nothing_is_seen_there_is_nothing() -> None:
     scene = UNSEEN_SCENES[0]
     depth = np.ones(scene.camera.shape, np.float32)
     equations, statistics = swept(scene, Measurements(depth, 0.01))

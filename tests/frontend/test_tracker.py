@@ -91,7 +91,7 @@ def test_a_camera_that_stands_still_stays(tracker: Tracker, recorded: Recorded) 
         assert not found.keyframe
 
 
-def test_a_camera_that_only_turns_is_followed(context: Context, recorded: Recorded, tracker: Tracker) -> None:
+def test_a_camera_that_only_turns_is_followed(context: Context, tracker: Tracker) -> None:
     poses = np.stack([drive(0.3) @ se3.exp((0, 0, 0, 0.05 * k, 0.02 * k, 0.08 * k)) for k in range(5)])
     turning = record(context, textured_ground(0.06), poses)
     found = followed(tracker, turning, range(5))

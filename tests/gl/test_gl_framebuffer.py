@@ -128,7 +128,7 @@ def test_release_leaves_nothing_and_may_be_repeated(context, gl_names):
             use()
 
 
-def test_a_framebuffer_that_fails_leaves_nothing(context, gl_names, monkeypatch):
+def test_a_framebuffer_that_fails_leaves_nothing(context, gl_names):
     context.use()
     names, live = gl_names(), context.live_objects
     context.mgl.texture((10 * context.limits.max_texture_size, 1), 4).release()  # an error that is still unread

@@ -45,7 +45,7 @@ def layers() -> TerrainLayers:
     return terrain_layers(HeightMap(heights, SPACING, T_world_map=pose, sigma=sigma), Robot(0.05, 20, 0.2, 0.2))
 
 
-def place(layers: TerrainLayers, i: int, j: int) -> tuple[float, float]:
+def place(i: int, j: int) -> tuple[float, float]:
     """The world's x and y of cell (i, j)."""
     return UTM[0] + j * SPACING, UTM[1] + i * SPACING
 
@@ -63,7 +63,7 @@ def test_a_geotiff_has_each_layer_at_its_place(tmp_path: Path, layers: TerrainLa
         assert np.isnan(raster.nodata)
         assert raster.transform.e == -SPACING  # north on top
         for i, j in CELLS:
-            x, y = place(layers, i, j)
+            x, y = place(i, j)
             assert raster.xy(*raster.index(x, y)) == pytest.approx((x, y), abs=1e-6, rel=0)
             (sample,) = raster.sample([(x, y)])
             expected = [values[i, j] for values in layers.layers.values()]
@@ -115,7 +115,7 @@ def test_a_grid_map_has_each_layer_at_its_place(tmp_path: Path, layers: TerrainL
             matrix = array.data.reshape((inner.size, outer.size), order="F")
             assert matrix.shape == pytest.approx((info.length_x / info.resolution, info.length_y / info.resolution))
             for i, j in CELLS:
-                x, y = place(layers, i, j)
+                x, y = place(i, j)
                 r = (info.pose.position.x + info.length_x / 2 - x) / info.resolution - 0.5
                 c = (info.pose.position.y + info.length_y / 2 - y) / info.resolution - 0.5
                 assert (r, c) == pytest.approx((round(r), round(c)), abs=1e-6)

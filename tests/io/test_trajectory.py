@@ -32,7 +32,7 @@ def test_the_shorter_way_is_taken_whatever_the_quaternions_sign(write):
     np.testing.assert_allclose(Rotation.from_matrix(T[:3, :3]).as_rotvec(degrees=True), [0, 0, 22.5], atol=1e-5)
 
 
-def test_poses_are_the_given_ones_at_the_given_times_and_rigid_between(write):
+def test_poses_are_the_given_ones_at_the_given_times_and_rigid_between():
     rng = np.random.default_rng(3)
     poses = np.stack([se3.exp(rng.normal(size=6)) for _ in range(5)])
     trajectory = Trajectory(np.cumsum(rng.uniform(0.1, 1, 5)), poses)

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from flights import fly, rough_ground
@@ -58,7 +57,7 @@ def test_what_comes_too_late_is_not_even_read(sequence: Sequence, monkeypatch: p
     assert [frame.entry for frame in found] == list(sequence.frames)
 
 
-def test_a_damaged_frame_is_one_with_an_error(sequence: Sequence, tmp_path: Path) -> None:
+def test_a_damaged_frame_is_one_with_an_error(sequence: Sequence) -> None:
     (broken,) = (sequence.frames[k] for k in (3,))
     depth = broken.depth_path
     assert depth is not None

@@ -227,7 +227,7 @@ def test_a_slider_takes_a_number(hand: Hand) -> None:
     assert differ(hand.look(), home) == 0
 
 
-def test_the_depth_is_saved_in_metres_and_comes_back_onto_the_map(hand: Hand, hills: HeightMap) -> None:
+def test_the_depth_is_saved_in_metres_and_comes_back_onto_the_map(hand: Hand) -> None:
     with np.load(hand.saved("glrender-depth-*.npz", "key", "d")) as saved:
         depth, K, T = saved["depth"], saved["K"], saved["T_world_camera"]
     assert (depth.dtype, depth.shape) == (np.float32, SIZE[::-1])
