@@ -60,7 +60,7 @@ class SceneRenderer:
         T = check_pose("T_world_camera", T_world_camera)
         check_positive("near", near)
         for each in scene.objects:
-            check_above(each.name, each.surface, T)
+            _check_above(each.name, each.surface, T)
         renderer = self._renderer(any(BUFFERS[name].derivative for name in names), camera, near)
         if isinstance(renderer, ForwardRenderer):
             return RenderedView(index, scene, camera, T, tuple(renderer.render(s, T) for s in scene.surfaces))
@@ -95,7 +95,7 @@ class SceneRenderer:
         return renderer
 
 
-def check_above(name: str, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
+def _check_above(name: str, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
     """InputError if the camera is over the map, but not above it: from below, nothing of its upper side is seen."""
     eye = surface.T_map_world[:3] @ T_world_camera[:, 3]
     height = float(sample_heights(surface, eye[0], eye[1]))

@@ -113,7 +113,7 @@ def time_fusion(
             shape=fusion.grid.shape,
             spacing=spacing,
             timings=timings,
-            stages=stage_times(reports[WARM_UP:]),
+            stages=_stage_times(reports[WARM_UP:]),
             agreement=agreement,
             unusable=tuple(unusable),
             work=_work(context, fusion, recording),
@@ -170,7 +170,7 @@ def first_frames(context: Context, recording: Recording) -> float:
     return 1e3 * (time.perf_counter() - start)
 
 
-def stage_times(reports: Sequence[FrameReport]) -> dict[str, Timing]:
+def _stage_times(reports: Sequence[FrameReport]) -> dict[str, Timing]:
     """Times by stage, over the frames; 0 in a frame that had no use for it."""
     names = dict.fromkeys(name for report in reports for name in report.milliseconds)
     return {name: Timing(np.array([report.milliseconds.get(name, 0.0) for report in reports])) for name in names}

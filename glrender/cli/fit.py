@@ -93,7 +93,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Fit, write the results and say what they are."""
-    chosen = read_options(options)
+    chosen = _read_options(options)
     sequence = open_sequence(options.sequence, options.trajectory, only="depth" if options.use == "depth" else None)
     with writing_into(options.out) as folder, Context() as context, ExitStack() as reading:
 
@@ -101,12 +101,12 @@ def run(options: Options) -> int:
             write_outputs(folder, finished, f"{options.sequence.resolve().name}, fitted")
 
         advance = reading.enter_context(progress("reading"))
-        finished = fit_sequence(context, sequence, chosen, advance, StepTable(begin=reading.close), keep)
+        finished = fit_sequence(context, sequence, chosen, advance, _StepTable(begin=reading.close), keep)
     _print_summary(folder, finished)
     return 1 if finished.partial else 0
 
 
-def read_options(options: Options) -> FitOptions:
+def _read_options(options: Options) -> FitOptions:
     """The same for `fit_sequence`, files read; UsageError for what makes no sense."""
     check_grid(options.spacing, options.bounds)
     for name in ("color_noise", "smoothness", "iterations"):
@@ -136,7 +136,7 @@ def read_options(options: Options) -> FitOptions:
     )
 
 
-class StepTable:
+class _StepTable:
     """Prints one line for each estimate, as it is reached."""
 
     def __init__(self, begin: Callable[[], None]) -> None:

@@ -28,7 +28,7 @@ def choose_pairs(camera: Camera, poses: Float64, points: Sequence[Float64]) -> l
 
     `poses` (N, 4, 4) are T_world_camera, `points` (n, 3) what each photograph shows, in its camera's coordinates.
     """
-    shares = overlap_matrix(camera, poses, points)
+    shares = _overlap_matrix(camera, poses, points)
     N = len(poses)
     pairs = {(k, k + 1) for k in range(N - 1)} | {(k + 1, k) for k in range(N - 1)}
     for i in range(N):
@@ -41,7 +41,7 @@ def choose_pairs(camera: Camera, poses: Float64, points: Sequence[Float64]) -> l
     return sorted(pairs)
 
 
-def overlap_matrix(camera: Camera, poses: Float64, points: Sequence[Float64]) -> Float64:
+def _overlap_matrix(camera: Camera, poses: Float64, points: Sequence[Float64]) -> Float64:
     """(N, N): the share of the points of photograph i that lie in the image of j."""
     T_camera_world = np.stack([se3.inverse(pose) for pose in poses])
     views = zip(poses, points, strict=True)

@@ -21,7 +21,7 @@ EXACT = 250_000
 """Up to so many unknowns, sigma takes the colours for unknown too; 200 000 take 5 s and 0.5 GB."""
 
 
-def observed_cells(data: BlockStencil, enough: Threshold) -> NDArray[np.bool_]:
+def _observed_cells(data: BlockStencil, enough: Threshold) -> NDArray[np.bool_]:
     """(rows, cols): cells about whose height the measurements alone say `enough`, once the cell's own colours are
     estimated from the same measurements."""
     height, color, cross = data.matrix[:, :, 0, 0], data.matrix[:, :, 0, 1:2], data.matrix[:, :, 0, 2:]
@@ -43,7 +43,7 @@ def certain_map(
         information = prior.add_to(information, x)
     exact = x.size <= EXACT or x.shape[2] == 1
     stencil = information.stencil if exact else information.stencil.heights_only()
-    observed = observed_cells(data.stencil, enough)
+    observed = _observed_cells(data.stencil, enough)
     heights = np.where(observed, x[..., 0], np.nan)
     sigma = np.where(observed, np.sqrt(marginal_variances(stencil)), np.nan)
     if x.shape[2] == 1:

@@ -149,7 +149,7 @@ class FrameLinearizer:
                 raise GLError("this fusion was released; make a new one")
             equations, statistics = self._said(surface, frame)
             said = LocalEquations(frame.patch, equations.heights)
-            return Linearized(restricted(said, cells, surface.heights), equations.colors, _report(statistics))
+            return Linearized(_restricted(said, cells, surface.heights), equations.colors, _report(statistics))
 
         return linearize
 
@@ -193,7 +193,7 @@ def _report(statistics: FrameStatistics) -> FrameReport:
     )
 
 
-def restricted(said: LocalEquations, cells: NDArray[np.bool_] | None, heights: Float64) -> LocalEquations:
+def _restricted(said: LocalEquations, cells: NDArray[np.bool_] | None, heights: Float64) -> LocalEquations:
     """What is said about some `cells` (rows, cols) alone, were all other `heights` right; None: about all."""
     if cells is None:
         return said
@@ -203,5 +203,5 @@ def restricted(said: LocalEquations, cells: NDArray[np.bool_] | None, heights: F
         here, there = neighbours(offset)
         matrix[:, :, axis][here] *= cells[there][..., None]
     pull = (equations.vector - equations.matvec(heights[..., None])) * cells[..., None]
-    restricted = replace(equations, stencil=BlockStencil(matrix), vector=pull)
-    return replace(said, equations=replace(restricted, vector=pull + restricted.matvec(heights[..., None])))
+    alone = replace(equations, stencil=BlockStencil(matrix), vector=pull)
+    return replace(said, equations=replace(alone, vector=pull + alone.matvec(heights[..., None])))

@@ -63,12 +63,12 @@ def draw_occupancy(axes: Axes, layers: TerrainLayers) -> None:
     for cells, color in classes.values():
         colors[cells] = color
     picture = np.where(seen[..., None], relief(surface.heights, surface.spacing, colors), UNSEEN_GREY)
-    show_map(axes, surface, picture, f"where to drive\n{in_words(layers.robot)}")
+    show_map(axes, surface, picture, f"where to drive\n{_in_words(layers.robot)}")
     labels = [f"{name}\n{cells.sum() / seen.sum():.0%}" for name, (cells, _) in classes.items()]
     add_class_bar(axes, labels, [color for _, color in classes.values()])
 
 
-def in_words(robot: Robot) -> str:
+def _in_words(robot: Robot) -> str:
     """The robot's limits, short enough for a title."""
     return f"step ≤ {100 * robot.max_step:g} cm, slope ≤ {robot.max_slope:g}°, wheel {100 * robot.wheel_diameter:g} cm"
 

@@ -61,7 +61,7 @@ def fuse_refined_depth(
         time_offset=offset,
     )
     inside = replace(options, T_world_map=placed.T_world_map)
-    refined = refine_by_photographs(context, sequence, inside)
+    refined = _refine_by_photographs(context, sequence, inside)
     verdict = compare_by_depth(sequence, posed, refined.trajectory, placed.T_world_map, options.time_offset)
     better = not verdict.refined_are_worse
     description = refined.description["pose_refinement"] | {"depth_spread": verdict}
@@ -88,7 +88,7 @@ def fuse_refined_depth(
     return complete(finished)
 
 
-def refine_by_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PosesByPhotographs:
+def _refine_by_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PosesByPhotographs:
     """The poses of a sequence's camera, refined by the photographs of the chosen frames' time, see `refine_start`.
 
     `SequenceOptions.T_world_map` is given.

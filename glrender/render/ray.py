@@ -81,7 +81,7 @@ def to_grid(R_grid_camera: Float64, rx: float, ry: float) -> tuple[float, float,
 
 
 @njit(cache=True, nogil=True, inline="always")
-def triangle_at(heights: Float32, row: int, column: int, side: int, eye: Eye) -> Triangle:
+def _triangle_at(heights: Float32, row: int, column: int, side: int, eye: Eye) -> Triangle:
     """The triangle with its right angle at a vertex."""
     i, j = np.uintp(row), np.uintp(column)  # without a sign, or they would be checked for being counted from the end
     height = np.float64(heights[i, j])
@@ -100,7 +100,7 @@ def triangle_of(heights: Float32, visible: np.uint32, eye: Eye) -> Triangle:
     quad = triangle >> 1
     row = int((quad + 0.5) * (1.0 / quads))  # the integer quotient, without a division at each triangle
     upper = triangle & 1
-    return triangle_at(heights, row + upper, quad - row * quads + upper, 1 - 2 * upper, eye)
+    return _triangle_at(heights, row + upper, quad - row * quads + upper, 1 - 2 * upper, eye)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -103,7 +103,7 @@ class SurfaceTexture:
         if self.indices is not None:
             self.context.release(self.indices)
             self.indices = None
-        indices, self._starts = triangle_indices(unseen)
+        indices, self._starts = _triangle_indices(unseen)
         if indices.size:
             self.indices = self.context.own(self.context.mgl.buffer(indices))
             self.context.check(f"uploading {len(indices)} triangles")
@@ -211,7 +211,7 @@ class SurfaceStore:
         self._on_host.clear()
 
 
-def triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """(triangles, 3) vertex numbers as shaders/heightmap.vert counts them, provoking vertex last; block by block.
 
     The second result (blocks + 1,) says where each block's triangles begin, and where the last one's end.

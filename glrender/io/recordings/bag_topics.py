@@ -58,14 +58,14 @@ def choose_images(
     images = [topic for topic, info in reader.topics.items() if info.msgtype in IMAGE_TYPES and info.msgcount]
     for topic in (color, depth):
         if topic is not None and topic != NONE and topic not in images:
-            raise InputError(f"{path}: no images in a topic {topic!r}; {describe_topics(reader)}")
+            raise InputError(f"{path}: no images in a topic {topic!r}; {_describe_topics(reader)}")
     of_depth = {topic: is_depth(next(messages(reader, topic))[2]) for topic in images}
     chosen = (
         _only(path, color, [topic for topic in images if not of_depth[topic]], "photographs", "topic"),
         _only(path, depth, [topic for topic in images if of_depth[topic]], "depth images", "depth topic"),
     )
     if chosen == (None, None):
-        raise InputError(f"{path}: no topic of images to take; {describe_topics(reader)}")
+        raise InputError(f"{path}: no topic of images to take; {_describe_topics(reader)}")
     return chosen
 
 
@@ -94,7 +94,7 @@ def read_pose_topic(reader: "AnyReader", path: Path, topic: str) -> Trajectory:
     """The poses of a topic as they are, of the camera or of what carries it; InputError lists the topics with poses."""
     info = reader.topics.get(topic)
     if info is None or info.msgtype is None or info.msgtype not in POSE_TYPES or not info.msgcount:
-        raise InputError(f"{path}: no poses in a topic {topic!r}; {describe_topics(reader, POSE_TYPES)}")
+        raise InputError(f"{path}: no poses in a topic {topic!r}; {_describe_topics(reader, POSE_TYPES)}")
     where_pose = POSE_TYPES[info.msgtype]
     trajectory = collect_poses(
         (f"{path}: {topic}", stamp(message, received)[0], _pose(f"{path}: {topic}", where_pose(message)))
@@ -109,7 +109,7 @@ def pose_topics(reader: "AnyReader") -> list[str]:
     return [topic for topic, info in reader.topics.items() if info.msgtype in POSE_TYPES and info.msgcount]
 
 
-def describe_topics(reader: "AnyReader", types: Container[str] | None = None) -> str:
+def _describe_topics(reader: "AnyReader", types: Container[str] | None = None) -> str:
     """What topics there are, of some `types` or of all."""
     found = [
         f"{topic} ({info.msgtype}, {info.msgcount})"
