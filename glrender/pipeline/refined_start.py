@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.errors import InputError
 from glrender.frontend.point_matches import Corners
 from glrender.frontend.radial_error import RadialError
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
@@ -28,6 +29,9 @@ POSITION_SIGMA = 0.02
 """Of the distance to the ground: what given positions are taken to be off by, first and at most, unless it is said."""
 ROTATION_SIGMA = 0.01
 """Radians that given rotations are taken to be off by in the same way, beside what all have wrong alike."""
+FARTHEST = 1000.0
+"""Times the distance to the ground: positions that are said to be off by more leave nothing but rounding of what holds
+all photographs together."""
 _SETTLED = 0.8  # of what poses were taken to be off by: photographs that tell more than that of it tell no less
 _LEAST = 0.005  # of both: where photographs tell that poses are off by less, it is what windows err by
 
@@ -60,7 +64,13 @@ class _ErrorsOfGiven:
     """Whether that is all that is known of them, so that photographs are not asked."""
 
     @staticmethod
-    def said_by(sigma: PoseSigma) -> "_ErrorsOfGiven":
+    def said_by(sigma: PoseSigma, distance: float) -> "_ErrorsOfGiven":
+        """By somebody, of cameras `distance` metres above the ground; InputError for what no pose can be off by."""
+        if sigma.translation > FARTHEST * distance or sigma.rotation > 180:
+            raise InputError(
+                f"pose sigma: received {sigma.translation:g} m and {sigma.rotation:g} degrees, expected at most "
+                f"{FARTHEST * distance:.0f} m ({FARTHEST:g} times the distance to the ground) and 180 degrees"
+            )
         return _ErrorsOfGiven(np.maximum((sigma.translation, np.radians(sigma.rotation)), 1e-6), True)
 
     @staticmethod
@@ -105,15 +115,15 @@ def refine_start(
     What `pose_sigma` says of them, if it says anything, is all that they are off by; else photographs tell by how much
     each is, the camera sits otherwise on its carrier, too, where the poses ask for it (`glrender.frontend.mount`), and
     their clock may be off, unless `options` or depth images say by how much. InputError if fewer than two of the
-    photographs can be read.
+    photographs can be read, and for a `pose_sigma` beyond anything that poses can be off by.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
     raw = np.stack([poses[entry.index] for entry in entries])
+    distance = float(np.median([ground.distance(pose, T_world_map) for pose in raw]))
     if options.fusion.pose_sigma is None:
-        distance = float(np.median([ground.distance(pose, T_world_map) for pose in raw]))
         errors_of_given = _ErrorsOfGiven.to_be_told(distance)
     else:
-        errors_of_given = _ErrorsOfGiven.said_by(options.fusion.pose_sigma)
+        errors_of_given = _ErrorsOfGiven.said_by(options.fusion.pose_sigma, distance)
     times = np.array([entry.time for entry in entries])
     alone = all(entry.depth_path is None for entry in entries)
     has_clock = not errors_of_given.are_said and options.time_offset is None and alone

@@ -88,6 +88,17 @@ def test_poses_that_are_worse_than_said_are_told(
     assert warned == (said < NOISE)
 
 
+@pytest.mark.parametrize("said", [("1e12", "1"), ("0.01", "200")])
+def test_poses_that_nothing_is_known_of_are_refused(
+    drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], said: tuple[str, str]
+) -> None:
+    """They were refined, with a sigma of rounding."""
+    options = ("--refine-poses", "--pose-sigma", *said, "--frames", "0:45:5", "--spacing", "0.1")
+    assert main(["fuse", str(drive), "--use", "color", "--out", str(tmp_path / "map"), *options]) == 1
+    assert "expected at most" in capsys.readouterr().err
+    assert not (tmp_path / "map").exists()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.05, -0.05])
 def test_a_wrong_focal_length_is_told(
     drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
