@@ -25,6 +25,7 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
         + f"\n  {describe_camera(report)}{_describe_reduced(report)}\n"
         f"  {describe_time_offset(report)}\n"
         + _describe_shares(report)
+        + _describe_noise(report["noise_excess"])
         + _describe_shared(report["shared_errors"])
         + describe_poses(report)
         + _describe_rate(report)
@@ -85,6 +86,13 @@ def _describe_shared(shared: Mapping[str, Any] | None) -> str:
         return f"  sigma: frames agree as wholes within their noise ({shared['source']})\n"
     off = f"{1e3 * along:.1f} mm, {about:.2f} degrees{camera}"
     return f"  sigma: frames are off as wholes by {off} ({shared['source']})\n"
+
+
+def _describe_noise(excess: float) -> str:
+    """A line where neighbouring depths err together."""
+    if excess == 1:
+        return ""
+    return f"  sigma: frames scatter {math.sqrt(excess):.1f} times as much as single depths: neighbours err together\n"
 
 
 def _describe_shares(report: Mapping[str, Any]) -> str:

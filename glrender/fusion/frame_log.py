@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.solve.losses import Loss
 from glrender.solve.patch import LocalEquations
 
@@ -23,6 +24,10 @@ _MOST_ACROSS = 64  # and along that of the map
 _SMALLEST = 4  # vertices along the side of a block: fewer would log the noise of single cells
 _MOST = 64  # entries before neighbours in time are merged; the estimate's time grows with their third power
 _STEEPEST = 1.5  # slope over two cells that is level ground: rough ground has less
+_BINS, _BINS_AN_OCTAVE, _LEAST_OCTAVE = 48, 4, -5  # of pulls: a 32nd to 128 times what noise makes of them
+_SURELY_MORE = 2.0  # times what noise makes of it: independent readings and rough poses come to 1.0 to 1.7
+_SURE = 5.0  # times what a frame says, known before: what it is compared with was put right by the frames after it
+_FEWEST_PULLS = 30  # at a block's cells, which tell its noise from that of all
 _SETTLED_SHARE = 0.2  # of a block's weight, below which the frame was hardly compared with others there
 
 
@@ -62,6 +67,7 @@ class FrameLog:
         count = self.shape[0] * self.shape[1]
         self._level, self._weight, self._squares = np.zeros(count), np.zeros(count), np.zeros(count)
         self._sums = np.zeros((_MOST, 3, count))  # weight, compared, compared * rise
+        self._strays = np.zeros((count, _BINS))  # how many pulls are how large beside what noise makes of them
 
     def add(
         self,
@@ -70,11 +76,13 @@ class FrameLog:
         heights: Float64,
         settled: NDArray[np.bool_],
         attenuation: float = 1.0,
+        independent: bool = True,
     ) -> None:
         """Note what a frame said about a patch, linearised at its `heights` (rows, cols), the map so far.
 
         `settled` (rows, cols) are the patch's cells whose height is not the frame's own; of these, frames are compared
-        where the ground is level. `attenuation` is that of its robust weights, see `attenuation`.
+        where the ground is level. `attenuation` is that of its robust weights, see `attenuation`;
+        `independent` says whether its readings are taken to err independently, see `noise_excess`.
         """
         matrix, vector, place = said.equations.stencil.matrix, said.equations.vector, said.patch
         if not self._entries:
@@ -82,10 +90,10 @@ class FrameLog:
             if not seen.any():
                 return
             self._divide(max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)))
-        sums = np.zeros((3, self._weight.size))
+        sums, pulls = np.zeros((3, self._weight.size)), np.zeros((*settled.shape, 3))
         settled = settled & ~_beside_steps(heights, self._spacing)
         _sum_blocks(
-            matrix, vector, heights, settled, place.top, place.left, self.side, self.shape[1], sums, self._cells
+            matrix, vector, heights, settled, place.top, place.left, self.side, self.shape[1], sums, pulls, self._cells
         )
         weight, compared, pull = sums
         if not weight.any():
@@ -94,6 +102,8 @@ class FrameLog:
         compared[compared < _SETTLED_SHARE * weight] = 0
         above = np.divide(pull, compared, out=np.zeros_like(pull), where=compared > 0)
         rise = self._level + above / attenuation
+        if independent:
+            _count_strays(pulls, above, place.top, place.left, self.side, self.shape[1], self._strays)
         compared[first] = weight[first]
         rise[first] = 0
         # The map is the mean of what was said of it, whatever new cells a frame brings into a block.
@@ -133,6 +143,21 @@ class FrameLog:
         result[seen] = squares[seen] / np.square(weight[seen]) / mean
         return result
 
+    def noise_excess(self, loss: Loss) -> Float64:
+        """(rows, cols): how many times the variance that the noise of single readings makes, at least 1, frames
+        scatter by about heights, once what they have wrong as wholes is out; `loss` is that of their residuals.
+
+        That is 1 where readings err independently, as said. Neighbours of a stereo camera's err together, by as much as
+        its windows have in common, and so do those that see the same seam, glint or step.
+        """
+        total = self._strays.sum(axis=0, keepdims=True)
+        if not total.any() or _excess(total, loss)[0] < _SURELY_MORE:
+            return np.ones(self.map_shape)
+        # In single blocks few tell: as though 30 of all that were seen had been seen there, too.
+        blocks = _excess(self._strays + _FEWEST_PULLS * total / total.sum(), loss).reshape(self.shape)
+        rows, cols = (np.arange(size) // self.side for size in self.map_shape)
+        return np.maximum(blocks[rows[:, None], cols], 1)
+
     def _append(self, T_map_camera: Float64, sums: Float64) -> None:
         if self._in_last % self._group_size == 0:
             if self._entries == _MOST:
@@ -160,6 +185,23 @@ def attenuation(loss: Loss) -> float:
     return float(np.sum(weight * (residual + shift)) / (np.sum(weight) * shift))
 
 
+def _excess(strays: Float64, loss: Loss) -> Float64:
+    """(n,): how many times what noise makes of it the variance of pulls is, by the median of counts (n, bins)."""
+    shares = np.cumsum(strays, axis=1)
+    half = shares[:, -1:] / 2
+    at = np.argmax(shares >= half, axis=1)[:, None]
+    upto, before = (np.take_along_axis(array, at, axis=1) for array in (shares, shares - strays))
+    octave = _LEAST_OCTAVE + (at + (half - before) / (upto - before)) / _BINS_AN_OCTAVE
+    return np.square(SIGMA_PER_MEDIAN * 2 ** octave[:, 0]) / _kept_square(loss)
+
+
+def _kept_square(loss: Loss) -> float:
+    """What a robust loss leaves of the mean square of pulls whose residuals scatter by 1, beside that of weights."""
+    residual = np.linspace(-8, 8, 2001)
+    density, weight = np.exp(-0.5 * np.square(residual)), loss.weight(residual)
+    return float(np.sum(density * np.square(weight * residual)) / np.sum(density * weight))
+
+
 def _beside_steps(heights: Float64, spacing: float) -> NDArray[np.bool_]:
     """(rows, cols): vertices of `heights` beside a step, where millimetres sideways are centimetres of height, and
     those that such a vertex pulls at."""
@@ -179,13 +221,15 @@ def _sum_blocks(
     side: int,
     across: int,
     sums: Float64,
+    pulls: Float64,
     cells: Float64,
 ) -> None:
     """Sum, over each block, the rows of the matrix, those between settled cells, and what pulls at settled cells.
 
     A frame that sees all settled cells higher by t pulls at them by t times the rows between them: the others have
     moved with it. Adds the rows and their squares to `cells`, which are those of the map; vertex (0, 0) of all others
-    is its vertex (top, left).
+    is its vertex (top, left). Of settled cells that others know well, `pulls` (rows, cols, 3) becomes what pulls at
+    them, the rows between them, and the variance that noise makes of what pulls, the map's own included; else it is 0.
     """
     rows, cols = settled.shape
     for i in range(rows):
@@ -206,8 +250,27 @@ def _sum_blocks(
                     there += coupling * heights[s, t]
             block = ((top + i) // side) * across + (left + j) // side
             sums[0, block] += row
+            before = cells[top + i, left + j, 0]
             cells[top + i, left + j, 0] += row
             cells[top + i, left + j, 1] += row * row
             if settled[i, j]:
                 sums[1, block] += settled_row
-                sums[2, block] += vector[i, j, 0] - there
+                pull = vector[i, j, 0] - there
+                sums[2, block] += pull
+                if before > _SURE * row:
+                    pulls[i, j, 0], pulls[i, j, 1] = pull, settled_row
+                    pulls[i, j, 2] = own * (1.0 + row / before)
+
+
+@njit(cache=True, nogil=True)
+def _count_strays(pulls: Float64, above: Float64, top: int, left: int, side: int, across: int, strays: Float64) -> None:
+    """Count in `strays` (blocks, bins) how large `pulls`, see `_sum_blocks`, are beside what noise makes of them, once
+    a block is seen as much higher as `above` (blocks,) says: those of every other row and column of the map."""
+    for i in range(top % 2, pulls.shape[0], 2):
+        for j in range(left % 2, pulls.shape[1], 2):
+            variance = pulls[i, j, 2]
+            if variance > 0.0:
+                block = ((top + i) // side) * across + (left + j) // side
+                off = abs(pulls[i, j, 0] - above[block] * pulls[i, j, 1]) / np.sqrt(variance)
+                octave = np.log2(max(off, 1e-9)) - _LEAST_OCTAVE
+                strays[block, min(max(int(np.floor(octave * _BINS_AN_OCTAVE)), 0), _BINS - 1)] += 1.0

@@ -107,6 +107,9 @@ class HeightMapFusion:
         """What the poses of all frames together displace the ground by; None: nothing. `map()` counts it in."""
         self.shared: SharedErrors | None = None
         """What the frames of the last `map()` have wrong as wholes; None where nothing was observed."""
+        self.noise_excess = 1.0
+        """How many times what single readings' noise makes of it the variance of heights in the last `map()` is, in the
+        median, since neighbours err together: see `FrameLog.noise_excess`."""
         self.observed_of_seen = 0.0
         """Of the cells that frames of the last `map()` say anything about, the part about which they say enough."""
 
@@ -162,7 +165,8 @@ class HeightMapFusion:
     def map(self) -> HeightMap:
         """The map so far: height, sigma and colour, NaN in cells that are not observed.
 
-        Sigma is marginal, and that of the noise together with what whole frames have wrong (see `shared_errors`).
+        Sigma is marginal, and that of the noise, as frames scatter, together with what whole frames have wrong (see
+        `shared_errors`).
         """
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         heights, colors = self._settled()
@@ -195,8 +199,9 @@ class HeightMapFusion:
         sigma, local = np.full(self.grid.shape, np.nan), None
         self.shared = None
         if observed.any():  # without any data, the prior alone has no covariance
-            equations = memory.equations(self._whole, heights)
-            sigma = np.sqrt(marginal_variances_at(equations.stencil, observed))
+            equations, excess = memory.equations(self._whole, heights), self._log.noise_excess(self.options.depth_loss)
+            self.noise_excess = float(np.median(excess[observed]))
+            sigma = np.sqrt(marginal_variances_at(equations.stencil, observed) * excess)
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             said = self.options
             self.shared = shared_errors(
@@ -246,7 +251,8 @@ class HeightMapFusion:
         with watch.stage("solve"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
             before = self._heights[patch.slices].copy()
-            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation)
+            independent = given.depth_sigma is None
+            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation, independent)
             self._improve(Patch.hull([*changed, patch]), note)
         return replace(said.report, seeded=seeded)
 
@@ -306,7 +312,7 @@ class HeightMapFusion:
         self._heights = heights
         self._memory.add(said.heights)
         T_map_camera = se3.inverse(self.grid.T_world_map) @ T
-        self._log.add(T_map_camera, said.heights, self._heights, self.observed, self._attenuation)
+        self._log.add(T_map_camera, said.heights, self._heights, self.observed, self._attenuation, independent=False)
         self._heights = self._memory.solved(self._whole, _FEW_STEPS, self._heights)
         return said.report
 

@@ -194,6 +194,7 @@ def describe_map(fusion: HeightMapFusion, surface: HeightMap) -> dict[str, Any]:
         "median_sigma": float(np.nanmedian(surface.sigma)),
         "median_local_sigma": None if surface.local_sigma is None else float(np.nanmedian(surface.local_sigma)),
         "color_share": fusion.color_share,
+        "noise_excess": fusion.noise_excess,
         "shared_errors": None if fusion.shared is None else fusion.shared.report(),
     }
 

@@ -1,5 +1,7 @@
 """What the log keeps of frames, on normal equations made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -33,6 +35,36 @@ def opinions_of(*raised: float) -> Opinions:
         log.add(POSE, saying(np.full(SHAPE, rise)), heights, ALL)
         heights = heights + (rise - heights) / (k + 1)
     return log.opinions()
+
+
+@pytest.mark.parametrize("loss", [Squared(), Cauchy(3.5)], ids=str)
+@pytest.mark.parametrize("times", [1.0, 2.0, 5.0])
+def test_how_much_more_frames_scatter_than_noise(loss: Loss, times: float) -> None:
+    """Pulls of reweighted readings that share their errors, in a map that is known from a hundred frames before."""
+    rng, log, shape = np.random.default_rng(0), FrameLog(SHAPE, SPACING), (*SHAPE, 12)
+    log.add(POSE, saying(np.zeros(SHAPE), 1e8), np.zeros(SHAPE), ALL)
+    assert (log.noise_excess(loss) == 1).all(), "nothing could be compared"
+    for _ in range(40):
+        residuals = rng.normal(size=shape)
+        weights = loss.weight(residuals)
+        said = saying(np.zeros(SHAPE), 1e6 * weights.mean(axis=-1))
+        alone = np.sqrt(said.equations.stencil.matrix[..., 0, 0] / weights.mean(axis=-1) / shape[-1])
+        pull = times * alone * (weights * residuals).sum(axis=-1) + 5e3
+        log.add(POSE, replace(said, equations=replace(said.equations, vector=pull[..., None])), np.zeros(SHAPE), ALL)
+    found = log.noise_excess(loss)
+    if times == 1:
+        assert (found == 1).all()
+    else:
+        assert np.median(found) == pytest.approx(times**2, rel=0.15)
+        assert found.min() > 0.4 * times**2
+
+
+def test_readings_that_bring_their_own_sigma_are_not_asked_for_their_noise() -> None:
+    log = FrameLog(SHAPE, SPACING)
+    for seed in range(20):
+        heights = 0.1 * np.random.default_rng(seed).normal(size=SHAPE)
+        log.add(POSE, saying(heights), np.zeros(SHAPE), ALL, independent=False)
+    assert (log.noise_excess(Squared()) == 1).all()
 
 
 def test_frames_are_compared_on_level_ground_alone() -> None:
