@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
@@ -106,6 +107,22 @@ def test_photographs_alone_become_a_trajectory_and_a_map(
     )
     assert result["trajectory_rmse_mm"] < 10
     assert result["median_abs_mm"] < 6
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, -0.05])
+def test_a_wrong_focal_length_of_a_followed_camera_is_told(
+    glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
+) -> None:
+    wrong = tmp_path / "wrong"
+    shutil.copytree(glide, wrong)
+    camera = yaml.safe_load((wrong / "camera.yaml").read_text())
+    camera |= {name: camera[name] / (1 + share) for name in ("fx", "fy")}
+    (wrong / "camera.yaml").write_text(yaml.safe_dump(camera))
+    options = ("--track", "--camera-height", "0.6", "--frames", "0:40:2")
+    found = fused(wrong, tmp_path / "map", *options)["pose_refinement"]["focal_length"]
+    warned = "agree best with a focal length" in capsys.readouterr().err
+    assert found["wrong"] == warned == (share != 0)
+    assert found["share_missing"] == pytest.approx(share, abs=0.015)
 
 
 def test_odometry_gives_the_scale(glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
