@@ -25,7 +25,7 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
         + f"\n  {describe_camera(report)}{_describe_reduced(report)}\n"
         f"  {describe_time_offset(report)}\n"
         + _describe_shares(report)
-        + _describe_noise(report["noise_excess"])
+        + describe_noise(report["noise_excess"])
         + _describe_shared(report["shared_errors"])
         + describe_poses(report)
         + _describe_rate(report)
@@ -88,11 +88,12 @@ def _describe_shared(shared: Mapping[str, Any] | None) -> str:
     return f"  sigma: frames are off as wholes by {off} ({shared['source']})\n"
 
 
-def _describe_noise(excess: float) -> str:
+def describe_noise(excess: float) -> str:
     """A line where neighbouring depths err together."""
     if excess == 1:
         return ""
-    return f"  sigma: frames scatter {math.sqrt(excess):.1f} times as much as single depths: neighbours err together\n"
+    times = f"{math.sqrt(excess):.1f} times what their noise alone makes"
+    return f"  sigma: neighbouring depths err together: frames scatter by {times}\n"
 
 
 def _describe_shares(report: Mapping[str, Any]) -> str:
