@@ -206,7 +206,8 @@ def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
         home = hand.look()
         # The panel is at the right; its first rows are what is shown, the exaggeration and the field of view.
         click = ("mousemove", "--window", hand.window, width - 250, 119, "click", 1)
-        assert differ(hand.look(*click), home) > 0.01, f"wireframe, {width} pixels across"
+        share = 0.02 * SIZE[0] / width
+        assert differ(hand.look(*click), home) > share, f"wireframe, {width} pixels across"
         assert differ(hand.look("key", "w"), home) == 0, "and nothing else"
         hand.do("key", "f")
     hand.do("key", "f")
