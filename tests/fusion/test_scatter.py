@@ -88,6 +88,17 @@ def test_what_is_closer_than_a_cell_is_wide_is_not_disputed_however_small_sigma_
         assert stays.all() if kept else not stays.any()
 
 
+@pytest.mark.parametrize("stray", [1, 2])
+def test_one_frame_alone_disputes_nothing_that_the_others_agree_about(flight: Flight, stray: int) -> None:
+    estimate = HeightMap(np.full(GRID.shape, 0.1), SPACING, sigma=np.full(GRID.shape, 1e-3))
+    lifted = np.random.default_rng(2).normal(0, 0.1 * SPACING, FRAMES)
+    lifted[:stray] = -FRAMES * SPACING  # below, so that it sees all of the ground
+    scatter = scattered(flight, lifted)
+    assert (scatter.standard_error(estimate.heights)[4:-4, 4:-4] > SPACING / 1.01).all()
+    stays = np.isfinite(scatter.undisputed(estimate).heights)[4:-4, 4:-4]
+    assert stays.all() if stray == 1 else not stays.any()
+
+
 def test_what_errs_as_it_is_said_to_is_hardly_ever_disputed(flight: Flight) -> None:
     """Frames with errors of their own, as large as sigma says."""
     rng, sigma = np.random.default_rng(1), np.full(GRID.shape, SIGMA / np.sqrt(FRAMES))
