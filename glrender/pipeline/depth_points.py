@@ -1,5 +1,6 @@
 """Some points of some depth images, to see by which poses, or at which scale, the images agree."""
 
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,31 @@ from glrender.io.sequence import FrameEntry, Sequence
 Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
+
+
+def read_pixels(
+    sequence: Sequence, entries: Sequence_[FrameEntry], pixels: tuple[slice, slice]
+) -> list[tuple[FrameEntry, Float64, Float64]]:
+    """Of each entry's depth image, those of some `pixels` that measured: (n, 3) rays of z = 1 and (n,) depths, metres.
+
+    Damaged images are left to whoever uses them; InputError where all are.
+    """
+    directions = sequence.camera.rays()[pixels]
+    read: list[tuple[FrameEntry, Float64, Float64]] = []
+    damaged: list[FrameError] = []
+    for entry in entries:
+        try:
+            depth = sequence.read(replace(entry, color_path=None)).depth
+        except FrameError as error:
+            damaged.append(error)
+            continue
+        assert depth is not None
+        z = depth[pixels].astype(np.float64)
+        seen = np.isfinite(z) & (z > 0)
+        read.append((entry, directions[seen], z[seen]))
+    if not read:
+        raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
+    return read
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,24 +75,13 @@ class DepthPoints:
             raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give it in seconds")
         camera = sequence.camera
         step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
-        rays = camera.rays()[::step, ::step].reshape(-1, 3)
+        chosen = [deep[k] for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int))]
         times, points = [], []
-        damaged: list[FrameError] = []
-        for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int)):
-            try:
-                depth = sequence.read(replace(deep[k], color_path=None)).depth
-            except FrameError as error:
-                damaged.append(error)
-                continue
-            assert depth is not None
-            z = depth[::step, ::step].astype(np.float64).ravel()
-            seen = np.isfinite(z) & (z > 0)
+        for entry, rays, z in read_pixels(sequence, chosen, np.s_[::step, ::step]):
             # Beyond twice the usual distance a depth camera's noise hides everything.
-            seen &= z < 2 * np.median(z[seen]) if seen.any() else seen
-            times.append(deep[k].time)
-            points.append(rays[seen] * z[seen, None])
-        if not points:
-            raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
+            near = z < 2 * np.median(z) if z.size else np.zeros(0, bool)
+            times.append(entry.time)
+            points.append(rays[near] * z[near, None])
         if not sum(map(len, points)):
             raise InputError(f"{sequence.folder}: the depth images measured nothing to estimate a time offset from")
         footprint = np.median(np.concatenate(points)[:, 2]) / camera.fx

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.checks import check_pose, check_positive
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
-from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.pipeline.depth_points import read_pixels
 
 Float64 = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
@@ -191,25 +191,14 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
     camera = sequence.camera
     step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
     pixels = np.s_[step // 2 :: step, step // 2 :: step]
-    directions = camera.rays()[pixels]
+    frames = np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _FRAMES)).round().astype(int))
     rays, points, depths = [], [], []
-    damaged: list[FrameError] = []
-    for k in np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _FRAMES)).round().astype(int)):
-        try:
-            depth = sequence.read(replace(deep[k], color_path=None)).depth
-        except FrameError as error:
-            damaged.append(error)
-            continue
-        assert depth is not None
-        z = depth[pixels].astype(np.float64)
-        seen = np.isfinite(z) & (z > 0)
-        T_world_camera = sequence.trajectory.at(deep[k].time + time_offset)
-        ray = (directions[seen] * z[seen, None]) @ T_world_camera[:3, :3].T
+    for entry, directions, z in read_pixels(sequence, [deep[k] for k in frames], pixels):
+        T_world_camera = sequence.trajectory.at(entry.time + time_offset)
+        ray = (directions * z[:, None]) @ T_world_camera[:3, :3].T
         rays.append(ray)
         points.append(ray + T_world_camera[:3, 3])
-        depths.append(z[seen])
-    if not points:
-        raise InputError(f"{sequence.folder}: none of {len(damaged)} depth images can be read: {damaged[0]}")
+        depths.append(z)
     if sum(map(len, points)) < 3:
         raise InputError(
             f"{sequence.folder}: the depth images measured next to nothing, so the map cannot be placed from them; "
