@@ -13,6 +13,7 @@ from glrender.io.sequence import FrameEntry, Sequence
 Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
+_LEVEL, _STEEP = 0.2, 6.0  # of the cells, those that scatter least; times as much, what any counts for at most
 
 
 def read_pixels(
@@ -48,6 +49,16 @@ class Cells:
     """(n,) metres: mean distance from the cell's median."""
     counts: NDArray[np.int64]
     """(n,): points."""
+
+    @property
+    def most(self) -> float:
+        """Metres: six times what a cell of the most level fifth scatters by. What is upright scatters by all of its
+        height, by whatever poses; no cell is to count for more than this."""
+        return _STEEP * float(np.quantile(self.distances, _LEVEL))
+
+    def spread(self, most: float) -> float:
+        """Mean over the points of how their cells scatter, metres, none by more than `most`."""
+        return float(np.average(np.minimum(self.distances, most), weights=self.counts))
 
     def share_below(self, most: float) -> float:
         """Part of the points that are in cells which scatter by less than `most` metres."""

@@ -14,7 +14,6 @@ _BETTER = 0.7
 0.5 to 3, at least 1.9 times as much; of poses that are wrong, by more than a cell in any."""
 _FEWEST = 0.5
 """Of the points, those that have to be in cells with others."""
-_LEVEL, _STEEP = 0.2, 6.0  # as for time offsets: none counts for more than six times what a cell of the most level does
 
 
 def likelier_depth_scale(
@@ -36,8 +35,7 @@ def likelier_depth_scale(
         cells = scaled.cells(time_offset, T_world_map)
         if cells is None or cells.counts.sum() < _FEWEST * count:
             return float("inf")
-        level = np.minimum(cells.distances, _STEEP * np.quantile(cells.distances, _LEVEL))
-        return float(np.average(level, weights=cells.counts)) / scaled.cell
+        return cells.spread(cells.most) / scaled.cell
 
     spreads = {scale: spread(scale) for scale in _IN_USE if scale != sequence.depth_scale}
     best = min(spreads, key=lambda scale: spreads[scale])

@@ -12,8 +12,6 @@ from glrender.pipeline.depth_points import Cells, DepthPoints
 Float64 = NDArray[np.float64]
 
 _STEP, _NEAR, _FAR = 0.01, 10, 50  # seconds; steps to each side that are tried, and as far as it gets better
-_LEVEL = 0.2  # of the cells: those that scatter least
-_STEEP = 6.0  # times what these scatter by: as much as any cell counts for
 _LEAST_GAIN = 0.03  # of the spread; see below
 _FINE = np.arange(-0.012, 0.0121, 0.003)  # seconds about the best of these
 _TOO_FEW = "kept at 0: too few frames have a pose, or see the same ground, to compare them"
@@ -47,10 +45,10 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     """
     points = DepthPoints.of(sequence, entries)
     tried = {k: points.cells(k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
-    level = [float(np.quantile(cells.distances, _LEVEL)) for cells in tried.values() if cells is not None]
-    if not level:
+    counted = [cells.most for cells in tried.values() if cells is not None]
+    if not counted:
         return TimeOffset(0.0, np.nan, np.nan, np.nan, _TOO_FEW)
-    most = _STEEP * min(level)
+    most = min(counted)
     steps = {k: _spread(cells, most) for k, cells in tried.items()}
     nearest = _follow(steps, lambda k: _spread(points.cells(k * _STEP, T_world_map), most))
     if abs(nearest) == _FAR:
@@ -94,5 +92,5 @@ def _follow(spreads: dict[int, float], spread: Callable[[int], float]) -> int:
 
 
 def _spread(cells: Cells | None, most: float) -> float:
-    """Mean over the points of how their cells scatter, metres, none by more than `most`; NaN without cells."""
-    return float("nan") if cells is None else float(np.average(np.minimum(cells.distances, most), weights=cells.counts))
+    """`Cells.spread`; NaN without cells."""
+    return float("nan") if cells is None else cells.spread(most)

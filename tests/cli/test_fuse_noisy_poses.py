@@ -1,13 +1,12 @@
 """Photographs whose poses are refined: with positions a centimetre off, and with a wrong focal length."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from focal_lengths import with_focal_length_off
 
 from glrender.cli.main import main
 from glrender.cli.simulate import Options, make_noise, make_scene
@@ -104,11 +103,7 @@ def test_a_wrong_focal_length_is_told(
     drive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
 ) -> None:
     """Of a stretch of the drive, whatever is made of it."""
-    wrong = tmp_path / "wrong"
-    shutil.copytree(drive, wrong)
-    camera = yaml.safe_load((wrong / "camera.yaml").read_text())
-    camera |= {name: camera[name] / (1 + share) for name in ("fx", "fy")}
-    (wrong / "camera.yaml").write_text(yaml.safe_dump(camera))
+    wrong = with_focal_length_off(drive, tmp_path / "wrong", share)
     out = tmp_path / "map"
     options = ("--refine-poses", "--pose-sigma", "0.001", "0.01", "--frames", "0:45:5", "--spacing", "0.1")
     assert main(["fuse", str(wrong), "--use", "color", "--out", str(out), *options]) == 0

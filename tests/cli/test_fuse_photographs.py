@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from focal_lengths import with_focal_length_off
 
 from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
@@ -113,11 +113,7 @@ def test_photographs_alone_become_a_trajectory_and_a_map(
 def test_a_wrong_focal_length_of_a_followed_camera_is_told(
     glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
 ) -> None:
-    wrong = tmp_path / "wrong"
-    shutil.copytree(glide, wrong)
-    camera = yaml.safe_load((wrong / "camera.yaml").read_text())
-    camera |= {name: camera[name] / (1 + share) for name in ("fx", "fy")}
-    (wrong / "camera.yaml").write_text(yaml.safe_dump(camera))
+    wrong = with_focal_length_off(glide, tmp_path / "wrong", share)
     options = ("--track", "--camera-height", "0.6", "--frames", "0:40:2")
     found = fused(wrong, tmp_path / "map", *options)["pose_refinement"]["focal_length"]
     warned = "agree best with a focal length" in capsys.readouterr().err
