@@ -90,7 +90,7 @@ class FrameLog:
             if not seen.any():
                 return
             self._divide(max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)))
-        sums, pulls = np.zeros((3, self._weight.size)), np.zeros((*settled.shape, 3))
+        sums, pulls = np.zeros((3, self._weight.size)), np.zeros((*settled.shape, 3) if independent else (0, 0, 3))
         settled = settled & ~_beside_steps(heights, self._spacing)
         _sum_blocks(
             matrix, vector, heights, settled, place.top, place.left, self.side, self.shape[1], sums, pulls, self._cells
@@ -103,7 +103,7 @@ class FrameLog:
         above = np.divide(pull, compared, out=np.zeros_like(pull), where=compared > 0)
         rise = self._level + above / attenuation
         if independent:
-            _count_strays(pulls, above, place.top, place.left, self.side, self.shape[1], self._strays)
+            _count_strays(pulls, compared > 0, above, place.top, place.left, self.side, self.shape[1], self._strays)
         compared[first] = weight[first]
         rise[first] = 0
         # The map is the mean of what was said of it, whatever new cells a frame brings into a block.
@@ -230,6 +230,7 @@ def _sum_blocks(
     moved with it. Adds the rows and their squares to `cells`, which are those of the map; vertex (0, 0) of all others
     is its vertex (top, left). Of settled cells that others know well, `pulls` (rows, cols, 3) becomes what pulls at
     them, the rows between them, and the variance that noise makes of what pulls, the map's own included; else it is 0.
+    An empty one is left alone.
     """
     rows, cols = settled.shape
     for i in range(rows):
@@ -257,20 +258,29 @@ def _sum_blocks(
                 sums[1, block] += settled_row
                 pull = vector[i, j, 0] - there
                 sums[2, block] += pull
-                if before > _SURE * row:
+                if pulls.size > 0 and before > _SURE * row:
                     pulls[i, j, 0], pulls[i, j, 1] = pull, settled_row
                     pulls[i, j, 2] = own * (1.0 + row / before)
 
 
 @njit(cache=True, nogil=True)
-def _count_strays(pulls: Float64, above: Float64, top: int, left: int, side: int, across: int, strays: Float64) -> None:
+def _count_strays(
+    pulls: Float64,
+    compared: NDArray[np.bool_],
+    above: Float64,
+    top: int,
+    left: int,
+    side: int,
+    across: int,
+    strays: Float64,
+) -> None:
     """Count in `strays` (blocks, bins) how large `pulls`, see `_sum_blocks`, are beside what noise makes of them, once
-    a block is seen as much higher as `above` (blocks,) says: those of every other row and column of the map."""
+    a block is seen as much higher as `above` (blocks,) says: those of every other row and column of the map, in blocks
+    that were `compared` (blocks,), since of others nobody knows how much higher."""
     for i in range(top % 2, pulls.shape[0], 2):
         for j in range(left % 2, pulls.shape[1], 2):
-            variance = pulls[i, j, 2]
-            if variance > 0.0:
-                block = ((top + i) // side) * across + (left + j) // side
+            variance, block = pulls[i, j, 2], ((top + i) // side) * across + (left + j) // side
+            if variance > 0.0 and compared[block]:
                 off = abs(pulls[i, j, 0] - above[block] * pulls[i, j, 1]) / np.sqrt(variance)
                 octave = np.log2(max(off, 1e-9)) - _LEAST_OCTAVE
                 strays[block, min(max(int(np.floor(octave * _BINS_AN_OCTAVE)), 0), _BINS - 1)] += 1.0

@@ -110,7 +110,7 @@ class HeightMapFusion:
         self.noise_excess = 1.0
         """How many times what single readings' noise makes of it the variance of heights in the last `map()` is, in the
         median, since neighbours err together: see `FrameLog.noise_excess`."""
-        self.observed_of_seen = 0.0
+        self.observed_of_seen = 1.0
         """Of the cells that frames of the last `map()` say anything about, the part about which they say enough."""
 
     @property
@@ -195,9 +195,9 @@ class HeightMapFusion:
     def _map_of(self, memory: HeightMemory, heights: Float64, colors: ColorMemory | None) -> HeightMap:
         heights = memory.solved(self._whole, _TO_THE_END, heights)
         observed, seen = memory.observed(self._whole), memory.observed(self._whole, 1e-6)
-        self.observed_of_seen = float(observed.sum() / max(seen.sum(), 1))
+        self.observed_of_seen = float(observed.sum() / seen.sum()) if seen.any() else 1.0
         sigma, local = np.full(self.grid.shape, np.nan), None
-        self.shared = None
+        self.shared, self.noise_excess = None, 1.0
         if observed.any():  # without any data, the prior alone has no covariance
             equations, excess = memory.equations(self._whole, heights), self._log.noise_excess(self.options.depth_loss)
             self.noise_excess = float(np.median(excess[observed]))

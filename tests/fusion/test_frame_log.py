@@ -59,6 +59,15 @@ def test_how_much_more_frames_scatter_than_noise(loss: Loss, times: float) -> No
         assert found.min() > 0.4 * times**2
 
 
+def test_what_frames_have_wrong_as_wholes_is_no_noise_where_little_of_a_block_is_settled() -> None:
+    rng, log = np.random.default_rng(0), FrameLog(SHAPE, SPACING)
+    log.add(POSE, saying(np.zeros(SHAPE), 1e8), np.zeros(SHAPE), ALL)
+    for _ in range(60):
+        whole, noise = 5e-3 * rng.normal(), 1e-3 * rng.normal(size=SHAPE)
+        log.add(POSE, saying(whole + noise), np.zeros(SHAPE), rng.random(SHAPE) < 0.15)
+    assert (log.noise_excess(Squared()) == 1).all()
+
+
 def test_readings_that_bring_their_own_sigma_are_not_asked_for_their_noise() -> None:
     log = FrameLog(SHAPE, SPACING)
     for seed in range(20):
