@@ -102,7 +102,7 @@ class Depth:
             most = (SATURATED - 1) / depth.max()
             raise InputError(
                 f"{self.name}: {depth.max():.4g} m at {self.scale:g} counts a metre do not fit into 16 bits; "
-                f"give a scale below {most:.3g}, or the format 'exr' or 'npz'"
+                f"give a scale of at most {0.99 * most:.5g}, or the format 'exr' or 'npz'"
             )
         return png_bytes(counts.astype(np.uint16))
 
