@@ -49,7 +49,7 @@ def test_what_half_of_the_photographs_contradict_is_left_out_and_told(
 
     measured = iter(range(TAKEN))
     monkeypatch.setattr(DepthFromMotion, "estimate", estimate)
-    monkeypatch.setattr(keyframes, "cross_checked", lambda camera, depth, *others, **options: depth)
+    monkeypatch.setattr(keyframes, "cross_checked", lambda camera, depth, *others: depth)
     where = {"frame_source": "made up", "bounds": (-0.3, 0.3, -0.2, 0.2), "spacing": 0.02}
     placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
     fusion = KeyframeFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0))

@@ -6,6 +6,7 @@ from grid_examples import grid_example
 
 from glrender.errors import InputError
 from glrender.solve.linear import DirectSolver
+from glrender.solve.losses import Huber
 from glrender.solve.patch import Patch, given_around
 from glrender.solve.priors import GaussianPrior, Prior, SmoothnessPrior
 from glrender.solve.systems import NormalEquations
@@ -72,6 +73,9 @@ def test_beside_steps_smoothness_pulls_as_its_cost_falls() -> None:
     at_x = prior.add_to(NOTHING, x)
     assert np.sum(at_x.vector * direction) == pytest.approx(-slope, rel=1e-6)
     assert at_x.cost == prior.cost(x) < SmoothnessPrior(SIGMA).cost(x)
+    robust = Huber(STEP / SIGMA)
+    expected = sum(float(robust.rho(np.diff(x[..., 0], axis=axis) / SIGMA).sum()) for axis in (0, 1))
+    assert prior.cost(x) == pytest.approx(expected)
     in_heights = prior.add_to_patch(NOTHING, WHOLE, x[..., 0])
     np.testing.assert_array_equal(in_heights.stencil.matrix, at_x.stencil.matrix)
     np.testing.assert_allclose(in_heights.vector - in_heights.matvec(x), at_x.vector, atol=1e-12)
