@@ -25,7 +25,7 @@ from glrender.io.recordings.image_folder import ImageFolder
 from glrender.io.recordings.opening import RecordingOptions, open_recording
 from glrender.io.recordings.recording import Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection
-from glrender.io.sequence_folder import read_crs
+from glrender.io.sequence_folder import check_crs, read_crs
 from glrender.io.staged_folder import CONVERSION, StagedFolder
 from glrender.io.trajectory import read_pose
 
@@ -134,6 +134,7 @@ def run(options: Options) -> int:
     with StagedFolder(options.out, CONVERSION) as folder:
         recording = open_recording(options.source, options.source_format, given)
         poses, carrier = _carried(options, poses or recording.poses)
+        crs = _crs(options, poses)
         recording = _along_its_way(recording, poses)
         selection = PictureSelection(*_span(options), options.every, options.time_offset)
         with progress("converting") as advance:
@@ -145,14 +146,19 @@ def run(options: Options) -> int:
         placement = options.source / PLACEMENT
         if placement.is_file():
             np.savetxt(folder.stage / PLACEMENT, read_pose(placement), fmt="%.12g")
-        crs = read_crs(options.source / CRS) if options.poses is None else None
-        if isinstance(poses, ImagePoses) and poses.crs is not None:
-            crs = poses.crs
         if crs is not None:
             write_bytes(folder.stage / CRS, f"{crs}\n".encode())
         folder.publish(_account(options, recording, conversion))
     _print_summary(options, recording, conversion, carrier, crs)
     return 1 if conversion.partial else 0
+
+
+def _crs(options: Options, poses: Poses | None) -> str | None:
+    """The reference system that poses are in; InputError where no sequence could be in it."""
+    if isinstance(poses, ImagePoses) and poses.crs is not None:
+        check_crs(str(options.poses or options.source), poses.crs)
+        return poses.crs
+    return read_crs(options.source / CRS) if options.poses is None else None
 
 
 def _check(options: Options) -> None:

@@ -121,12 +121,17 @@ def read_crs(path: Path) -> str | None:
     lines = [text for _, text in data_lines(path)]
     if len(lines) != 1:
         raise InputError(f"{path}: received {len(lines)} lines, expected one reference system such as EPSG:32632")
+    check_crs(str(path), lines[0])
+    return lines[0]
+
+
+def check_crs(where: str, crs: str) -> None:
+    """InputError unless `crs`, which stands at `where`, is a projected system in metres, as far as rasterio can tell."""
     if is_installed("rasterio"):
         try:
-            projected_system(lines[0])
+            projected_system(crs)
         except UsageError as error:
-            raise InputError(f"{path}: {error}") from None
-    return lines[0]
+            raise InputError(f"{where}: {error}") from None
 
 
 def read_list(path: Path) -> list[ListedImage]:

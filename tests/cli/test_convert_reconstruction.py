@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from complaints import complaint
 from media import SIZE, gray
 
 from glrender.cli.main import main
@@ -92,4 +93,11 @@ def test_a_georeferenced_project_keeps_its_reference_system(
     sequence = open_sequence(tmp_path / "out")
     assert sequence.crs == "EPSG:32632"
     assert sequence.trajectory is not None
-    assert np.abs(sequence.trajectory.poses[:, :2, 3] - (412364, 5432164)).max() < 60
+    places = [(412364 - k, 5432164 - 50 * np.sin(3.1)) for k in range(3)]
+    np.testing.assert_allclose(sequence.trajectory.poses[:, :2, 3], places, atol=1e-3)
+
+    pytest.importorskip("rasterio", reason="an extra that is not installed here")
+    (tmp_path / "odm_georeferencing" / "coords.txt").write_text("EPSG:4326\n8 49\n")
+    assert convert(images, "--poses", poses, "--out", tmp_path / "degrees") == 1
+    assert "received 'EPSG:4326', whose coordinates are in degrees" in complaint(capsys)
+    assert not (tmp_path / "degrees").exists()
