@@ -181,7 +181,7 @@ class BesideMap:
 
 
 def told_at_the_end(unused: int) -> str:
-    """Of a sequence, some of whose frames were missing or damaged."""
+    """Of a sequence, some of whose frames were missing or damaged, or had no pose."""
     return f"all fused but {unused} that could not be used" if unused else "all fused"
 
 

@@ -72,7 +72,8 @@ class LivePhotographs:
         self._run.fuse_waiting()
         if self._run.latest is not None and self._run.latest is not before:
             self._show(self._run.latest)
-        lines = (*self.scene.lines[:1], told_at_the_end(len(self._start.keyframes) - len(self._places)))
+        unused = len(self._start.keyframes) + len(self._start.skipped) - len(self._places)
+        lines = (*self.scene.lines[:1], told_at_the_end(unused))
         self.scene = replace(self.scene, surface=self._run.map(), lines=lines)
 
     def _show(self, fused: FusedKeyframe) -> tuple[str, ...]:
