@@ -126,7 +126,7 @@ def read_crs(path: Path) -> str | None:
 
 
 def check_crs(where: str, crs: str) -> None:
-    """InputError unless `crs`, which stands at `where`, is a projected system in metres, as far as rasterio can tell."""
+    """InputError unless `crs`, which stands at `where`, is a projected system in metres as far as rasterio can tell."""
     if is_installed("rasterio"):
         try:
             projected_system(crs)
