@@ -1,10 +1,12 @@
-"""Small videos and ROS bags with known pixels and times."""
+"""Small videos, ROS bags and photographs with known pixels and times."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag1 import Writer as Writer1
@@ -150,3 +152,12 @@ class BagWriter:
         moving = self.type("geometry_msgs/msg/TwistWithCovariance")(twist=twist, covariance=np.zeros(36))
         name = "nav_msgs/msg/Odometry"
         self.write(topic, name, ns, header=header, child_frame_id="base", pose=spread, twist=moving)
+
+
+def write_turned_jpeg(path: Path, image: NDArray[np.uint8], orientation: int = 6) -> Path:
+    """A JPEG of (height, width, 3) pixels as stored, that an EXIF tag asks viewers to turn; 6: by a quarter."""
+    directory = struct.pack("<HHHIII", 1, 0x112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8) + directory
+    data = cv2.imencode(".jpg", image[..., ::-1])[1].tobytes()
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+    return path

@@ -13,7 +13,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.association import CLOCK_RESOLUTION
 from glrender.io.calibrations.calibration import Size
 from glrender.io.camera_file import CameraFile
-from glrender.io.images import FrameError
+from glrender.io.images import FrameError, on_orientation
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import Poses
 from glrender.io.recordings.recording import Kind, Picture, Recording
@@ -150,7 +150,10 @@ class _Writing:
         camera = (self._cameras_for(image.size, name) if other else self._cameras).color
         expected = camera.width, camera.height
         if image.size != expected:
-            reason = f"{image.size[0]} x {image.size[1]} pixels, but the camera has {expected[0]} x {expected[1]}"
+            reason = (
+                f"{image.size[0]} x {image.size[1]} pixels, but the camera has {expected[0]} x {expected[1]}"
+                f"{on_orientation(image.data, expected)}"
+            )
             if not times:
                 raise InputError(
                     f"{picture.name}: {reason}; photographs and depth images must have the size that the calibration "

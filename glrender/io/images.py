@@ -24,7 +24,7 @@ class FrameError(InputError):
 
 
 def read_color(path: Path) -> NDArray[np.uint8]:
-    """(height, width, 3) sRGB bytes, red first; FrameError if the file is missing, damaged or no image."""
+    """(height, width, 3) sRGB bytes, red first, as stored; FrameError if the file is missing, damaged or no image."""
     return decode_color(str(path), read_file(path))
 
 
@@ -34,7 +34,11 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
 
 
 def decode_color(name: str, data: bytes) -> NDArray[np.uint8]:
-    """(height, width, 3) sRGB bytes, red first, of a PNG or JPEG; FrameError, with its `name`, if it is not whole."""
+    """(height, width, 3) sRGB bytes, red first, of a PNG or JPEG; FrameError, with its `name`, if it is not whole.
+
+    Rows and columns are those that are stored, as calibrations and reconstructions count them: a tag that asks
+    viewers to turn a photograph is not followed.
+    """
     rgb = _plain(name, data)
     if rgb is None or rgb.ndim != 3:
         bgr = _decode(name, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -52,6 +56,14 @@ def decode_depth(name: str, data: bytes) -> NDArray[np.uint16]:
             f"{name}: received {counts.dtype} of shape {counts.shape}, expected a 16-bit image of one channel"
         )
     return counts
+
+
+def on_orientation(data: bytes, size: tuple[int, int]) -> str:
+    """What to add to a complaint about a PNG or JPEG that a tag would turn to `size` (width, height); '' of another."""
+    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)  # unlike above, as viewers show it
+    if shown is None or shown.shape[1::-1] != size:
+        return ""
+    return ": its orientation tag would turn it to that, but pixels count as they are stored"
 
 
 def read_file(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from glrender.errors import InputError
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
 from glrender.io.color import bytes_to_linear
-from glrender.io.images import SATURATED, FrameError, read_color, read_depth
+from glrender.io.images import SATURATED, FrameError, on_orientation, read_color, read_depth, read_file
 from glrender.io.resampling import Resampling
 from glrender.io.selection import selected_lines
 from glrender.io.trajectory import Trajectory
@@ -228,6 +228,9 @@ def sized(path: Path, pixels: NDArray[Any], camera: Camera, binning: int = 1) ->
     """The same pixels (height, width, …); FrameError unless they are `binning` times as many a side as the camera's."""
     height, width = pixels.shape[:2]
     if (height // binning, width // binning) != camera.shape:
-        said = f"{camera.width * binning} x {camera.height * binning}"
-        raise FrameError(f"{path}: {width} x {height} pixels, but camera.yaml says {said}")
+        said = camera.width * binning, camera.height * binning
+        raise FrameError(
+            f"{path}: {width} x {height} pixels, but camera.yaml says {said[0]} x {said[1]}"
+            f"{on_orientation(read_file(path), said)}"
+        )
     return pixels

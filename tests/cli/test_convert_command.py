@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from complaints import complaint
-from media import NOW, SIZE, BagWriter, gray, write_video
+from media import NOW, SIZE, BagWriter, gray, write_turned_jpeg, write_video
 
 from glrender.cli.main import main
 from glrender.geometry import se3
@@ -251,6 +251,24 @@ def test_what_is_wrong_with_single_images_is_told(
     assert [entry.time for entry in open_sequence(tmp_path / "out").frames] == [0.9, 1.0]
     record = json.loads((tmp_path / "out" / "conversion.json").read_text())
     assert [left["name"] for left in record["left_out"]] == ["1.png", "2.png", "4.png"]
+
+
+def test_a_tag_that_asks_viewers_to_turn_photographs_turns_nothing(
+    calibration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tmp_path / "phone"
+    images.mkdir()
+    for k in range(2):
+        write_turned_jpeg(images / f"{k}.jpg", gray(10 * k))
+    assert convert(images, "--rate", "1", "--calibration", calibration, "--out", tmp_path / "out") == 0
+    sequence = open_sequence(tmp_path / "out")
+    assert sequence.read(sequence.frames[1]).image.shape == (24, 32, 3)
+
+    upright = tmp_path / "upright.yaml"
+    write_camera(upright, CameraFile(Camera(24, 32, 30.0, 30.0, 11.5, 15.5)))
+    assert convert(images, "--rate", "1", "--calibration", upright, "--out", tmp_path / "none") == 1
+    printed = capsys.readouterr().err
+    assert "32 x 24 pixels, but the camera has 24 x 32: its orientation tag would turn it to that" in printed
 
 
 def test_a_video_that_is_cut_short_is_told(

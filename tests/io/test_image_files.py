@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from media import gray, write_turned_jpeg
 
 from glrender.errors import InputError
 from glrender.io.images import FrameError, read_color, read_depth, write_color, write_depth
@@ -19,6 +20,15 @@ def test_colour_order_is_red_green_blue(tmp_path):
     path = tmp_path / "red.png"
     write_color(path, np.broadcast_to([1.0, 0.5, 0.0], (4, 5, 3)))
     np.testing.assert_array_equal(read_color(path)[2, 3], [255, 188, 0])  # 188: sRGB of linear 0.5
+
+
+def test_pixels_count_as_they_are_stored_whatever_a_tag_asks_of_viewers(tmp_path):
+    path = write_turned_jpeg(tmp_path / "turned.jpg", gray(30))
+    assert cv2.imread(str(path)).shape == (32, 24, 3)  # viewers turn it
+    pixels = read_color(path)
+    assert pixels.shape == (24, 32, 3)
+    assert pixels[1, 1, 0] > 200
+    assert pixels[1, -2, 0] < 60
 
 
 def test_depth_counts_survive(tmp_path):

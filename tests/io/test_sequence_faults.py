@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from media import gray, write_turned_jpeg
 
 from glrender.errors import InputError
 from glrender.io.images import FrameError, write_color, write_depth
@@ -90,6 +91,13 @@ def test_images_of_another_size_than_the_camera(small_sequence, kind):
         _write_blank(path, kind, (3, 4))
     with pytest.raises(InputError, match=r"4 x 3 pixels, but camera\.yaml says 8 x 6"):
         open_sequence(small_sequence)
+
+
+def test_a_camera_of_photographs_as_viewers_turn_them(small_sequence):
+    for path in (small_sequence / "rgb").iterdir():
+        write_turned_jpeg(path, gray(30, (6, 8)))
+    with pytest.raises(InputError, match=r"6 x 8 pixels, but camera\.yaml says 8 x 6: its orientation tag"):
+        open_sequence(small_sequence, only="rgb")
 
 
 @pytest.mark.parametrize("kind", ["rgb", "depth"])
