@@ -19,6 +19,7 @@ from glrender.io.poses.reading import Poses
 from glrender.io.recordings.recording import Kind, Picture, Recording
 from glrender.io.recordings.thinning import PictureSelection, selected
 from glrender.io.sequence_writer import SequenceWriter
+from glrender.io.time_units import check_same_unit
 from glrender.io.trajectory import Trajectory, collect_poses
 
 
@@ -185,6 +186,7 @@ class _Writing:
         frames = np.array(list(self._times["depth"] or self._times["rgb"]))
         posed = 0
         if trajectory is not None:
+            check_same_unit("the poses", trajectory.times, "the pictures", frames)
             first, last = trajectory.times[[0, -1]]
             half = CLOCK_RESOLUTION / 2  # of what files hold
             posed = int(((frames >= first - half) & (frames <= last + half)).sum())

@@ -7,8 +7,12 @@ line which reference system the poses are in (such as EPSG:32632) where they are
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glrender.errors import InputError, UsageError
 from glrender.geometry.camera import Camera
@@ -20,6 +24,7 @@ from glrender.io.images import FrameError, read_color, read_depth
 from glrender.io.optional import is_installed
 from glrender.io.resampling import Resampling
 from glrender.io.sequence import FrameEntry, Sequence, Skipped, sized
+from glrender.io.time_units import check_same_unit
 from glrender.io.trajectory import read_pose, read_trajectory
 
 KINDS = ("depth", "rgb")
@@ -48,8 +53,8 @@ def open_sequence(
     `trajectory` is a file that replaces the folder's `groundtruth.txt`. `only` leaves the other list aside, whatever it
     holds: with "rgb" the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one
     camera alone would have recorded them; with "depth" frames have no photographs. InputError says which part of the
-    folder is missing, malformed or of another image size than `camera.yaml`, and where no photograph was taken within
-    20 ms of a depth image.
+    folder is missing, malformed, of another image size than `camera.yaml` or counts times in another unit, and where no
+    photograph was taken within 20 ms of a depth image.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -66,6 +71,8 @@ def open_sequence(
     own_cameras = _own_cameras(folder, present, cameras)
     camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
     poses = folder / "groundtruth.txt" if trajectory is None else Path(trajectory)
+    given = read_trajectory(poses) if trajectory is not None or poses.exists() else None
+    _check_units(folder, listed, {} if given is None else {str(poses): given.times})
     placement = folder / "T_world_map.txt"
     return Sequence(
         folder=folder,
@@ -74,7 +81,7 @@ def open_sequence(
         depth_scale=cameras.depth_scale,
         line_count=len(listed["depth" if "depth" in listed else "rgb"]),
         frames=_frames(folder, present),
-        trajectory=read_trajectory(poses) if trajectory is not None or poses.exists() else None,
+        trajectory=given,
         T_world_map=read_pose(placement) if placement.exists() else None,
         problems=sum(missing.values(), ()),
         missing_photographs=tuple(each for each in missing.get("rgb", ()) if not (folder / each.name).is_file()),
@@ -94,6 +101,13 @@ def _read_lists(folder: Path, only: Literal["rgb", "depth"] | None) -> dict[str,
         )
         raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
     return listed
+
+
+def _check_units(folder: Path, listed: dict[str, list[ListedImage]], poses: dict[str, NDArray[np.float64]]) -> None:
+    """InputError where the times of the lists, or of the `poses` by the name of their file, are of several units."""
+    times = {str(folder / f"{kind}.txt"): [line.time for line in lines] for kind, lines in listed.items()}
+    for (name, each), (other_name, others) in combinations((times | poses).items(), 2):
+        check_same_unit(name, each, other_name, others)
 
 
 def _own_cameras(folder: Path, present: dict[str, list[ListedImage]], cameras: CameraFile) -> dict[int, Camera]:

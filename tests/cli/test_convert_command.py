@@ -363,6 +363,11 @@ def test_ctrl_c_leaves_an_earlier_conversion(images: Path, calibration: Path, tm
         (["--rate", "1", "--calibration", "FOLDER/small.yaml"], 1, "0.png: 32 x 24 pixels, but the camera has 16 x 12"),
         (["--rate", "1", "--start", "9"], 1, "no picture can be taken over: the selection holds none"),
         (["--rate", "1", "--poses", "FOLDER/poses.txt", "--calibration", "FOLDER/c.yaml"], 1, "none has a pose"),
+        (
+            ["--rate", "1", "--poses", "FOLDER/ms.txt", "--calibration", "FOLDER/c.yaml"],
+            1,
+            "the poses: its times, 0.000000 to 4000.000000, look like milliseconds beside those of the pictures",
+        ),
         (["--rate", "1", "--poses", "FOLDER/t.json"], 1, "no picture can be taken over (5 left out): 0.png: no pose"),
         (["--poses", "FOLDER/empty.txt"], 1, "empty.txt: holds no pose"),
     ],
@@ -371,6 +376,7 @@ def test_bad_use_leaves_nothing(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], status: int, message: str
 ) -> None:
     write_trajectory(tmp_path / "poses.txt", poses_at([50.0, 50.5]))
+    write_trajectory(tmp_path / "ms.txt", poses_at([0.0, 1000.0, 2000.0, 3000.0, 4000.0]))
     write_transforms(tmp_path / "t.json", ["other.png"], fl_x=30.0)
     write_camera(tmp_path / "small.yaml", CameraFile(Camera(16, 12, 15, 15, 7.5, 5.5)))
     write_camera(tmp_path / "c.yaml", CameraFile(CAMERA))

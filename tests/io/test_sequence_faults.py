@@ -100,6 +100,26 @@ def test_a_camera_of_photographs_as_viewers_turn_them(small_sequence):
         open_sequence(small_sequence, only="rgb")
 
 
+def _recount(path, per_second, begins):
+    """The list at `path` in another unit, and from 0 unless it shall begin where it did."""
+    lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if not line.startswith("#")]
+    zero = 0 if begins else float(lines[0][0])
+    path.write_text("".join(f"{per_second * (float(time) - zero):.4f} {rest}\n" for time, rest in lines))
+
+
+@pytest.mark.parametrize("begins", [False, True])
+@pytest.mark.parametrize(("per_second", "unit"), [(1e3, "milli"), (1e6, "micro"), (1e9, "nano")])
+@pytest.mark.parametrize("name", ["groundtruth.txt", "rgb.txt", "depth.txt"])
+def test_times_of_another_unit_are_told(small_sequence, name, per_second, unit, begins):
+    for path in small_sequence.glob("*.txt"):
+        _recount(path, per_second if path.name == name else 1, begins)
+    with pytest.raises(InputError, match=rf"{name}: its times, .* look like {unit}seconds beside those of "):
+        open_sequence(small_sequence)
+    if name == "groundtruth.txt":
+        with pytest.raises(InputError, match=rf"look like {unit}seconds beside those of .*rgb\.txt"):
+            open_sequence(small_sequence, only="rgb")
+
+
 @pytest.mark.parametrize("kind", ["rgb", "depth"])
 def test_one_image_of_another_size_is_one_bad_frame(small_sequence, kind):
     _write_blank(small_sequence / kind / "100.200000.png", kind, (6, 4))

@@ -1,0 +1,30 @@
+"""Times of another unit are told, and no others are taken for such."""
+
+import numpy as np
+import pytest
+
+from glrender.errors import InputError
+from glrender.io.time_units import check_same_unit
+
+
+@pytest.mark.parametrize(
+    "poses",
+    [
+        np.linspace(0, 10800, 100_000),  # of hours, beside images of the first seconds
+        np.array([0.0, 10.0]),  # a slider's ends
+        np.linspace(0, 10, 2000),
+        np.array([3.0]),
+        1e9 + np.linspace(0, 10, 300),  # another clock
+        np.zeros(0),
+    ],
+)
+@pytest.mark.parametrize("images", [np.arange(300) / 30, np.arange(11.0), np.array([5.0])])
+def test_what_could_be_seconds_is(poses, images):
+    check_same_unit("poses", poses, "images", images)
+
+
+def test_lists_need_not_be_sorted_nor_quite_the_same():
+    images = np.random.default_rng(0).permutation(1.7e9 + np.arange(300) / 30)
+    poses = 1e3 * (1.7e9 + np.arange(-200, 1200) / 100)
+    with pytest.raises(InputError, match=r"poses: its times, .* look like milliseconds beside those of images"):
+        check_same_unit("poses", poses, "images", images)
