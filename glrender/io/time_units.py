@@ -30,8 +30,8 @@ def check_same_unit(name: str, times: ArrayLike, other_name: str, others: ArrayL
         for per_second, unit in UNITS.items():
             if _common(mine / per_second, theirs) > 0.5:
                 raise InputError(
-                    f"{suspect}: its times, {mine[0]:.6f} to {mine[-1]:.6f}, look like {unit} beside those of {beside}, "
-                    f"{theirs[0]:.6f} to {theirs[-1]:.6f} s; expected seconds in both"
+                    f"{suspect}: its times, {mine[0]:.6f} to {mine[-1]:.6f}, look like {unit} beside those of "
+                    f"{beside}, {theirs[0]:.6f} to {theirs[-1]:.6f} s; expected seconds in both"
                 )
 
 
