@@ -118,6 +118,12 @@ class Sequence:
             raise InputError(f"{self.folder}: none of the {len(lines)} frames of {selection!r} has its files")
         return entries
 
+    def given_trajectory(self) -> Trajectory:
+        """`trajectory`; InputError where there is none."""
+        if self.trajectory is None:
+            raise InputError(f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose)")
+        return self.trajectory
+
     def with_poses(
         self, entries: tuple[FrameEntry, ...], time_offset: float = 0.0
     ) -> tuple[tuple[FrameEntry, ...], tuple[Skipped, ...]]:
@@ -126,19 +132,18 @@ class Sequence:
         Nor does it cover what is in a gap of it, see `Trajectory.gap`. InputError if there is no trajectory, or none is
         covered.
         """
-        if self.trajectory is None:
-            raise InputError(f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose)")
-        gaps = [self.trajectory.gap(entry.time + time_offset) for entry in entries]
+        trajectory = self.given_trajectory()
+        gaps = [trajectory.gap(entry.time + time_offset) for entry in entries]
         reasons = {
             entry.index: f"no pose: in a gap of {gap:.2f} s of the trajectory"
             if gap
             else "no pose: outside the trajectory"
             for entry, gap in zip(entries, gaps, strict=True)
-            if gap or not self.trajectory.covers(entry.time + time_offset)
+            if gap or not trajectory.covers(entry.time + time_offset)
         }
         posed = tuple(entry for entry in entries if entry.index not in reasons)
         if not posed:
-            first, last = self.trajectory.times[[0, -1]]
+            first, last = trajectory.times[[0, -1]]
             times = [entry.time + time_offset for entry in entries]
             raise InputError(
                 f"{self.folder}: no frame lies within the trajectory, which covers {first:.6f} to {last:.6f} s; "

@@ -13,11 +13,15 @@ from glrender.gl.context import Context
 from glrender.io.selection import selected_lines
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import Calibration, CalibrationOptions, Nominal, calibrate
+from glrender.pipeline.depth_points import DepthPoints
 from glrender.pipeline.placement import Bounds, place_map
 from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
 
 USES = ("depth", "color", "both")
 """What of its frames a map is made of."""
+
+_HIDDEN = 3.0
+"""Times the least noise of a depth that depths are at least, in the median; no sensor looks at what is nearer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,8 @@ class ChosenFrames:
     """The others, with the reason for each."""
     offset: TimeOffset
     """To be added to a frame's time before its pose is looked up."""
+    points: DepthPoints | None
+    """Of some of the selected frames, to see how their poses, their clock and the scale fit; None: none has depth."""
     calibration: Calibration | None
     """What was estimated of the camera and the clock; None: nothing was to be."""
 
@@ -71,13 +77,14 @@ def choose_frames(
     """Select frames (even, odd, first, second or a:b:c) and pose them.
 
     A `time_offset` of None is estimated, in the map frame that is given or that `place_map` finds; with `calibration`
-    also the camera, whose readings have the `noise`. Raises InputError where no frame has a pose or, with `strict`,
-    any cannot be used.
+    also the camera, whose readings have the `noise`. Raises InputError where no frame has a pose, depths are smaller
+    than their noise or, with `strict`, any frame cannot be used.
     """
     selected = sequence.select(selection)
+    points = _read_points(sequence, selected, noise)
     if time_offset is not None:
         offset = TimeOffset(time_offset, time_offset, np.nan, np.nan, "given")
-    elif not any(entry.depth_path is not None for entry in selected):
+    elif points is None:
         reason = "kept at 0: depth images tell it, or photographs whose poses are refined"
         offset = TimeOffset(0.0, np.nan, np.nan, np.nan, reason)
     else:
@@ -85,7 +92,7 @@ def choose_frames(
             # Any frame with about the right vertical will do; the offset hardly moves it.
             posed, _ = sequence.with_poses(selected)
             T_world_map = place_map(sequence, posed, bounds=bounds, spacing=spacing).T_world_map
-        offset = estimate_time_offset(sequence, selected, T_world_map)
+        offset = estimate_time_offset(points, T_world_map)
     found = None
     if calibration is not None:
         posed, _ = sequence.with_poses(selected, offset.seconds)
@@ -102,11 +109,26 @@ def choose_frames(
         if found.height_offsets is not None:
             assert sequence.trajectory is not None
             sequence = replace(sequence, trajectory=found.height_offsets.applied(sequence.trajectory))
+        points = points and points.at_scale(sequence.depth_scale)
     posed, without_pose = sequence.with_poses(selected, offset.seconds)
-    chosen = ChosenFrames(sequence, posed, (*missing_frames(sequence, selection), *without_pose), offset, found)
+    skipped = (*missing_frames(sequence, selection), *without_pose)
     if strict:
-        refuse_skipped(sequence, chosen.skipped)
-    return chosen
+        refuse_skipped(sequence, skipped)
+    return ChosenFrames(sequence, posed, skipped, offset, points, found)
+
+
+def _read_points(sequence: Sequence, selected: tuple[FrameEntry, ...], noise: DepthNoise) -> DepthPoints | None:
+    """Some points of the depth images; None without any, InputError where they are of no use."""
+    if not any(entry.depth_path is not None for entry in selected):
+        return None
+    points = DepthPoints.of(sequence, selected)
+    if points.depth < _HIDDEN * noise.base:
+        raise InputError(
+            f"{sequence.folder}: the depth images measured {1e3 * points.depth:.2g} mm, in the median, which their own "
+            f"noise hides ({1e3 * noise.base:.2g} mm, --depth-noise); check depth_scale in camera.yaml, "
+            f"{sequence.depth_scale:g} counts a metre"
+        )
+    return points
 
 
 def _calibrated(offset: TimeOffset, found: Calibration) -> TimeOffset:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.trajectory import Trajectory
 
 Float64 = NDArray[np.float64]
 
@@ -69,7 +70,10 @@ class Cells:
 class DepthPoints:
     """Some depth points of some frames."""
 
-    sequence: Sequence
+    trajectory: Trajectory
+    """The poses by which they are compared."""
+    depth_scale: float
+    """Counts per metre by which they were read."""
     times: list[float]
     points: list[Float64]
     """(n, 3) camera coordinates for each time."""
@@ -79,11 +83,10 @@ class DepthPoints:
     @staticmethod
     def of(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> "DepthPoints":
         """Those of up to 40 of the frames; InputError where none can be read, or has measured anything."""
-        if sequence.trajectory is None:
-            raise InputError(f"{sequence.folder}: no trajectory whose time offset could be estimated")
+        trajectory = sequence.given_trajectory()
         deep = [entry for entry in entries if entry.depth_path is not None]
         if not deep:
-            raise InputError(f"{sequence.folder}: no depth images to estimate a time offset from; give it in seconds")
+            raise InputError(f"{sequence.folder}: none of {len(entries)} frames has a depth image")
         camera = sequence.camera
         step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
         chosen = [deep[k] for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int))]
@@ -94,31 +97,35 @@ class DepthPoints:
             times.append(entry.time)
             points.append(rays[near] * z[near, None])
         if not sum(map(len, points)):
-            raise InputError(f"{sequence.folder}: the depth images measured nothing to estimate a time offset from")
-        footprint = np.median(np.concatenate(points)[:, 2]) / camera.fx
-        return DepthPoints(sequence, times, points, float(footprint * step))
+            raise InputError(f"{sequence.folder}: none of {len(points)} depth images measured anything")
+        found = DepthPoints(trajectory, sequence.depth_scale, times, points, np.nan)
+        return replace(found, cell=found.depth / camera.fx * step)
+
+    @property
+    def depth(self) -> float:
+        """Metres: their median."""
+        return float(np.median(np.concatenate(self.points)[:, 2]))
 
     def with_poses(self, first: float, last: float) -> "DepthPoints":
         """Those of the frames that have a pose at all offsets from `first` to `last` seconds."""
-        trajectory = self.sequence.trajectory
-        assert trajectory is not None
-        covered = [k for k, t in enumerate(self.times) if trajectory.covers(t + first) and trajectory.covers(t + last)]
+        covers = self.trajectory.covers
+        covered = [k for k, t in enumerate(self.times) if covers(t + first) and covers(t + last)]
         return replace(self, times=[self.times[k] for k in covered], points=[self.points[k] for k in covered])
 
-    def scaled(self, factor: float) -> "DepthPoints":
-        """As though each depth were `factor` times as large."""
-        return replace(self, points=[factor * points for points in self.points], cell=factor * self.cell)
+    def at_scale(self, depth_scale: float) -> "DepthPoints":
+        """As though they had been read by `depth_scale` counts per metre."""
+        factor = self.depth_scale / depth_scale
+        points = [factor * points for points in self.points]
+        return replace(self, depth_scale=depth_scale, points=points, cell=factor * self.cell)
 
     def cells(self, offset: float, T_world_map: Float64) -> Cells | None:
         """The cells of five points or more, by the poses `offset` seconds later; None if half of the frames have no
         pose, or there is none."""
-        trajectory = self.sequence.trajectory
-        assert trajectory is not None
         T_map_world = np.linalg.inv(T_world_map)
         world = []
         for time, points in zip(self.times, self.points, strict=True):
-            if trajectory.covers(time + offset):
-                T = T_map_world @ trajectory.at(time + offset)
+            if self.trajectory.covers(time + offset):
+                T = T_map_world @ self.trajectory.at(time + offset)
                 world.append(points @ T[:3, :3].T + T[:3, 3])
         if len(world) < max(2, len(self.times) / 2):
             return None

@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.errors import InputError
-from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.depth_points import DepthPoints
 
 _IN_USE = (1.0, 100.0, 1000.0, 5000.0, 10000.0)
@@ -16,27 +14,22 @@ _FEWEST = 0.5
 """Of the points, those that have to be in cells with others."""
 
 
-def likelier_depth_scale(
-    sequence: Sequence, entries: tuple[FrameEntry, ...], T_world_map: NDArray[np.float64], time_offset: float
-) -> float | None:
-    """Counts a metre by which the depth images of `entries` agree far better with each other; None: none does.
+def likelier_depth_scale(points: DepthPoints, T_world_map: NDArray[np.float64], time_offset: float) -> float | None:
+    """Counts a metre by which depth `points` agree far better with each other than as they were read; None: none does.
 
     Depths in a wrong unit do not fit the way that the camera has come: what several frames see of one place lies apart.
     As `estimate_time_offset` does it, that is told by how the points of a cell scatter, beside the size of the cell.
     """
-    try:
-        points = DepthPoints.of(sequence, entries)
-    except InputError:  # those that are looked at are damaged, or empty
-        return None
+    points = points.with_poses(time_offset, time_offset)
     count = sum(map(len, points.points))
 
     def spread(scale: float) -> float:
-        scaled = points.scaled(sequence.depth_scale / scale)
+        scaled = points.at_scale(scale)
         cells = scaled.cells(time_offset, T_world_map)
         if cells is None or cells.counts.sum() < _FEWEST * count:
             return float("inf")
         return cells.spread(cells.most) / scaled.cell
 
-    spreads = {scale: spread(scale) for scale in _IN_USE if scale != sequence.depth_scale}
+    spreads = {scale: spread(scale) for scale in _IN_USE if scale != points.depth_scale}
     best = min(spreads, key=lambda scale: spreads[scale])
-    return best if spreads[best] < min(_BETTER * spread(sequence.depth_scale), 1.0) else None
+    return best if spreads[best] < min(_BETTER * spread(points.depth_scale), 1.0) else None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
+from glrender.pipeline.depth_points import DepthPoints
 from glrender.pipeline.time_offset import estimate_time_offset
 
 Float64 = NDArray[np.float64]
@@ -44,12 +45,13 @@ def compare_by_depth(
     """The verdict of the depth images among `entries`, by the sequence's trajectory and by the `refined` one.
 
     Each is compared by the clock by which its depth images agree best, unless that is given by a `time_offset`.
+    InputError where none can be read, or has measured anything.
     """
+    points = DepthPoints.of(sequence, entries)
 
-    def spread(trajectory: Trajectory | None) -> float:
-        assert trajectory is not None
+    def spread(trajectory: Trajectory) -> float:
         shifted = Trajectory(trajectory.times - (time_offset or 0.0), trajectory.poses)
-        found = estimate_time_offset(replace(sequence, trajectory=shifted), entries, T_world_map)
+        found = estimate_time_offset(replace(points, trajectory=shifted), T_world_map)
         return found.spread if time_offset is None else found.spread_at_zero
 
-    return DepthVerdict(spread(sequence.trajectory), spread(refined))
+    return DepthVerdict(spread(points.trajectory), spread(refined))

@@ -279,8 +279,8 @@ class _Run:
         } | self.chosen.description()
 
     def _likelier_depth_scale(self) -> float | None:
-        T_world_map, seconds = self.start.placement.T_world_map, self.chosen.offset.seconds
-        return likelier_depth_scale(self.sequence, self.entries, T_world_map, seconds)
+        assert self.chosen.points is not None
+        return likelier_depth_scale(self.chosen.points, self.start.placement.T_world_map, self.chosen.offset.seconds)
 
     def _why_nothing(self, surface: HeightMap) -> str:
         if any(report.measured for report in self.reports.values()):

@@ -186,15 +186,14 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
         raise InputError(
             f"{sequence.folder}: no depth to place the map from; give T_world_map, the bounds and the spacing"
         )
-    if sequence.trajectory is None:
-        raise InputError(f"{sequence.folder}: no trajectory to place the map from")
+    trajectory = sequence.given_trajectory()
     camera = sequence.camera
     step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
     pixels = np.s_[step // 2 :: step, step // 2 :: step]
     frames = np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _FRAMES)).round().astype(int))
     rays, points, depths = [], [], []
     for entry, directions, z in read_pixels(sequence, [deep[k] for k in frames], pixels):
-        T_world_camera = sequence.trajectory.at(entry.time + time_offset)
+        T_world_camera = trajectory.at(entry.time + time_offset)
         ray = (directions * z[:, None]) @ T_world_camera[:3, :3].T
         rays.append(ray)
         points.append(ray + T_world_camera[:3, 3])

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.depth_points import Cells, DepthPoints
 
 Float64 = NDArray[np.float64]
@@ -33,8 +32,8 @@ class TimeOffset:
     """Why `seconds` is what it is."""
 
 
-def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_world_map: Float64) -> TimeOffset:
-    """The offset at which the frames' depth points agree best on one height a cell.
+def estimate_time_offset(points: DepthPoints, T_world_map: Float64) -> TimeOffset:
+    """The offset at which the depth `points` of some frames agree best on one height a cell.
 
     With the right offset the points that fall into one cell of the map scatter least, so the mean distance to
     the cell's median is minimised over offsets, by search. Cells that hold something upright scatter by all of its
@@ -43,7 +42,6 @@ def estimate_time_offset(sequence: Sequence, entries: tuple[FrameEntry, ...], T_
     spread hardly depends on the offset, the offset is left at 0 and the reason says so. Offsets up to 0.1 s are
     tried, and larger ones, up to 0.5 s, as long as the agreement gets better.
     """
-    points = DepthPoints.of(sequence, entries)
     tried = {k: points.cells(k * _STEP, T_world_map) for k in range(-_NEAR, _NEAR + 1)}
     counted = [cells.most for cells in tried.values() if cells is not None]
     if not counted:

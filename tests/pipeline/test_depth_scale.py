@@ -11,15 +11,16 @@ from motions import ROUGH, Motion, bobbing, record, still, straight
 from glrender.cli.fuse_warnings import warnings_of
 from glrender.errors import InputError
 from glrender.gl.context import Context
-from glrender.io.sequence import Sequence
+from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
+from glrender.pipeline.depth_points import DepthPoints
 from glrender.pipeline.depth_scale import likelier_depth_scale
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 
 
 def likelier(sequence: Sequence, given: float) -> float | None:
     told = sequence.with_camera(sequence.camera, given)
-    return likelier_depth_scale(told, told.frames, np.eye(4), 0.0)
+    return likelier_depth_scale(DepthPoints.of(told, told.frames), np.eye(4), 0.0)
 
 
 @pytest.mark.parametrize("motion", [bobbing, straight])
@@ -43,11 +44,27 @@ def test_poses_of_something_else_tell_none(context: Context, tmp_path: Path) -> 
     assert likelier(replace(sequence, trajectory=mixed), 5000.0) is None
 
 
-def test_frames_of_which_none_can_be_read_tell_none(context: Context, tmp_path: Path) -> None:
+def test_depths_that_their_noise_hides_are_refused(context: Context, tmp_path: Path) -> None:
+    """A map that is seeded by them lies at the first camera."""
     sequence = record(context, tmp_path, bobbing, ROUGH, 0.0)
-    for path in (tmp_path / "depth").iterdir():
-        path.write_bytes(b"damaged")
-    assert likelier(sequence, 5000.0) is None
+    tiny = sequence.with_camera(sequence.camera, 1000 * DEPTH_SCALE)
+    given = SequenceOptions(spacing=0.04, bounds=(-1, 1, -1, 1), T_world_map=np.eye(4), time_offset=0.0)
+    with pytest.raises(InputError, match=r"measured [0-9.]+ mm, in the median, which their own noise hides \(0\.5 mm"):
+        fuse_sequence(context, tiny, given)
+
+
+def test_frames_are_read_once_for_it(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence = record(context, tmp_path, bobbing, ROUGH, 0.0)
+    read: list[int] = []
+
+    def of(sequence: Sequence, entries: tuple[FrameEntry, ...]) -> DepthPoints:
+        read.append(len(entries))
+        return points_of(sequence, entries)
+
+    points_of = DepthPoints.of
+    monkeypatch.setattr(DepthPoints, "of", of)
+    fuse_sequence(context, sequence, SequenceOptions(spacing=0.04))
+    assert read == [len(sequence.frames)]
 
 
 def test_whoever_fuses_them_is_told(context: Context, tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.images import write_depth
 from glrender.io.sequence import Sequence
+from glrender.pipeline.depth_points import DepthPoints
 from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
 
 
 def estimate(sequence: Sequence) -> TimeOffset:
-    return estimate_time_offset(sequence, sequence.frames, np.eye(4))
+    return estimate_time_offset(DepthPoints.of(sequence, sequence.frames), np.eye(4))
 
 
 @pytest.mark.parametrize("lag", [0.03, -0.061, 0.17])
@@ -39,7 +40,9 @@ def test_in_the_frame_of_a_tilted_map(context: Context, tmp_path: Path) -> None:
     assert sequence.trajectory is not None
     T_world_map = se3.exp([0.3, -2.0, 1.0, 1.5, 0.4, 0.0])
     tilted = replace(sequence, trajectory=replace(sequence.trajectory, poses=T_world_map @ sequence.trajectory.poses))
-    assert estimate_time_offset(tilted, tilted.frames, T_world_map).estimate == pytest.approx(0.03, abs=0.002)
+    assert estimate_time_offset(DepthPoints.of(tilted, tilted.frames), T_world_map).estimate == pytest.approx(
+        0.03, abs=0.002
+    )
 
 
 def test_beside_walls(context: Context, tmp_path: Path) -> None:
@@ -97,20 +100,20 @@ class TestFewFrames:
 
     def test_a_single_one(self, context: Context, tmp_path: Path) -> None:
         sequence = record(context, tmp_path, bobbing, ROUGH, 0.03)
-        found = estimate_time_offset(sequence, sequence.frames[:1], np.eye(4))
+        found = estimate_time_offset(DepthPoints.of(sequence, sequence.frames[:1]), np.eye(4))
         assert found.seconds == 0
         assert found.reason.startswith("kept at 0: ")
 
 
 def test_without_what_it_needs(context: Context, tmp_path: Path) -> None:
     sequence = record(context, tmp_path, bobbing, ROUGH, 0.0, frames=3)
-    with pytest.raises(InputError, match="no trajectory whose time offset could be estimated"):
+    with pytest.raises(InputError, match="no groundtruth.txt; give a trajectory"):
         estimate(replace(sequence, trajectory=None))
     photographs = tuple(replace(entry, depth_path=None) for entry in sequence.frames)
-    with pytest.raises(InputError, match="no depth images to estimate a time offset from; give it in seconds"):
-        estimate_time_offset(sequence, photographs, np.eye(4))
+    with pytest.raises(InputError, match="none of 3 frames has a depth image"):
+        DepthPoints.of(sequence, photographs)
     for entry in sequence.frames:
         assert entry.depth_path is not None
         write_depth(entry.depth_path, np.zeros(CAMERA.shape, np.uint16))
-    with pytest.raises(InputError, match="measured nothing to estimate a time offset from"):
+    with pytest.raises(InputError, match="none of 3 depth images measured anything"):
         estimate(sequence)
