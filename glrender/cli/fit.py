@@ -31,7 +31,7 @@ from glrender.io.trajectory import read_pose
 from glrender.pipeline.descent import FitStep
 from glrender.pipeline.fit import fit_sequence
 from glrender.pipeline.fit_input import FitOptions
-from glrender.pipeline.outputs import FinishedMap, write_outputs
+from glrender.pipeline.outputs import FinishedMap, keeping_in
 from glrender.solve.losses import make_loss
 
 
@@ -95,11 +95,13 @@ def run(options: Options) -> int:
     """Fit, write the results and say what they are."""
     chosen = _read_options(options)
     sequence = open_sequence(options.sequence, options.trajectory, only="depth" if options.use == "depth" else None)
-    with writing_into(options.out) as folder, Context() as context, ExitStack() as reading:
-
-        def keep(finished: FinishedMap) -> None:
-            write_outputs(folder, finished, f"{options.sequence.resolve().name}, fitted")
-
+    title = f"{options.sequence.resolve().name}, fitted"
+    with (
+        writing_into(options.out) as folder,
+        keeping_in(folder, title) as keep,
+        Context() as context,
+        ExitStack() as reading,
+    ):
         advance = reading.enter_context(progress("reading"))
         finished = fit_sequence(context, sequence, chosen, advance, _StepTable(begin=reading.close), keep)
     _print_summary(folder, finished)

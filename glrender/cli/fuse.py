@@ -28,7 +28,7 @@ from glrender.io.files import writing_into
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
-from glrender.pipeline.outputs import FinishedMap, write_outputs
+from glrender.pipeline.outputs import keeping_in
 from glrender.pipeline.photographs import fuse_photographs
 from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.pipeline.tracked_depth import fuse_tracked_depth
@@ -152,11 +152,13 @@ def run(options: Options) -> int:
         pixels = sequence.color_camera.width * sequence.color_camera.height
         sequence = sequence.binned(options.reduce or math.ceil(math.sqrt(pixels / MOST_PIXELS)))
     bar = progress("fusing", before="preparing (the first time, loops are compiled for a minute)")
-    with writing_into(options.out) as folder, Context() as context, bar as advance:
-
-        def keep(finished: FinishedMap) -> None:
-            write_outputs(folder, finished, f"{options.sequence.resolve().name}, fused")
-
+    title = f"{options.sequence.resolve().name}, fused"
+    with (
+        writing_into(options.out) as folder,
+        keeping_in(folder, title) as keep,
+        Context() as context,
+        bar as advance,
+    ):
         finished = _FUSE[from_photographs, poses](context, sequence, chosen, advance, keep)
     print_summary(folder, finished)
     for warning in warnings_of(finished.report):

@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; what is still buffered must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except KeyboardInterrupt:
-        return _report("interrupted", FAILED, debug)
+    except KeyboardInterrupt as stop:
+        return _report(str(stop) or "interrupted", FAILED, debug)
     except GlrenderError as error:
         return _report(str(error), error.exit_status, debug)
     except MemoryError as error:

@@ -1,6 +1,7 @@
 """What a finished map leaves in its folder: the map, a mesh, a picture to look at first, and a report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,24 @@ class FinishedMap:
 
 Keep = Callable[[FinishedMap], None]
 """keep(finished): put a map where it stays, before an interruption can lose it."""
+
+
+@contextmanager
+def keeping_in(folder: Path, title: str) -> Iterator[Keep]:
+    """A `keep` that writes into a folder; a KeyboardInterrupt that comes too late to stop it says where the map is."""
+    kept: list[FinishedMap] = []
+
+    def keep(finished: FinishedMap) -> None:
+        write_outputs(folder, finished, title)
+        kept.append(finished)
+
+    try:
+        yield keep
+    except KeyboardInterrupt:
+        if not kept:
+            raise
+        frames = kept[-1].report["frames_used"]
+        raise KeyboardInterrupt(f"interrupted; {folder} holds the map of {frames} frames") from None
 
 
 def keep_nowhere(finished: FinishedMap) -> None:

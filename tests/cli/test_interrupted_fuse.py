@@ -110,6 +110,7 @@ def test_while_files_are_written_they_are_finished(
 
     monkeypatch.setattr(HeightMap, "save", stop)
     assert main(["fuse", str(sequence), "--out", str(out), *QUICK]) == 1
-    assert capsys.readouterr().err == "glrender: error: interrupted\n"
+    told = f"glrender: error: interrupted; {out} holds the map of {FRAMES} frames\n"
+    assert capsys.readouterr().err == told
     assert {path.name for path in out.iterdir()} == set(FILES)
     assert json.loads((out / "report.json").read_text())["frames_used"] == FRAMES
