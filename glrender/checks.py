@@ -1,6 +1,7 @@
 """Checks on what callers hand in, each raising an error that names the value."""
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ and there squares and products leave what floats hold."""
 
 ROUNDING = 1e-4
 """What products of a rotation's rows may be off by, as of one that was written with four digits."""
+
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+"""Bytes that this machine has."""
 
 
 def check_array(

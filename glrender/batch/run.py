@@ -12,6 +12,7 @@ from glrender.batch.maker import make_folders
 from glrender.batch.manifest import Manifest
 from glrender.batch.pool import Pool
 from glrender.batch.video import finish_videos
+from glrender.checks import MEMORY
 from glrender.errors import InputError, UsageError
 from glrender.gl.egl import devices as egl_devices
 from glrender.parallel import CORES
@@ -19,8 +20,8 @@ from glrender.parallel import CORES
 WORKERS_PER_GPU = 2
 """While one encodes and writes, the other draws."""
 
-MOST_WORKERS = 1024
-"""Processes: more are a slip of the keyboard, and no machine is left to say so."""
+BYTES_PER_WORKER = 250_000_000
+"""Of memory, at least: those of a small job take 246 MB. Where there is no room for them, no machine is left to say so."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Outcome:
 def choose_workers(count: int | None, devices: Sequence[int] | None) -> Workers:
     """Who renders, where not all of it is said: a worker a core where the processor draws, a few for each GPU.
 
-    UsageError for a device that EGL does not have, or fewer than one worker.
+    UsageError for a device that EGL does not have, fewer than one worker or more than memory holds.
     """
     found = egl_devices()
     known = {device.index: device.name for device in found}
@@ -70,8 +71,12 @@ def choose_workers(count: int | None, devices: Sequence[int] | None) -> Workers:
     if found and unknown:
         listed = ", ".join(f"{device.index} ({device.name})" for device in found)
         raise UsageError(f"devices: received {unknown[0]}, but the EGL devices of this machine are {listed}")
-    if count is not None and not 1 <= count <= MOST_WORKERS:
-        raise UsageError(f"workers: received {count}, expected 1 to {MOST_WORKERS}")
+    most = max(1, MEMORY // BYTES_PER_WORKER)
+    if count is not None and not 1 <= count <= most:
+        raise UsageError(
+            f"workers: received {count}, expected 1 to {most}, which this machine's memory of {MEMORY / 2**30:.0f} GiB "
+            "holds; more than one a core gain nothing where the processor draws"
+        )
     if count is None:
         software = all(known.get(index) == "software" for index in chosen)
         count = CORES if software else WORKERS_PER_GPU * len(chosen)

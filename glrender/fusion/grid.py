@@ -1,6 +1,5 @@
 """The grid of a map that is being made: where its vertices lie, and which of them a depth image falls on."""
 
-import os
 from dataclasses import dataclass, replace
 
 import cv2
@@ -8,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.checks import check_array, check_positive
+from glrender.checks import MEMORY, check_array, check_positive
 from glrender.errors import InputError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -59,11 +58,11 @@ class Grid:
     def check_memory(self) -> None:
         """Raise InputError where a map of this grid would not fit into this machine's memory."""
         rows, cols = self.shape
-        needed, there = rows * cols * _BYTES_PER_VERTEX, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if needed > there:
+        needed = rows * cols * _BYTES_PER_VERTEX
+        if needed > MEMORY:
             raise InputError(
                 f"map: {rows} x {cols} vertices need about {needed / 2**30:,.0f} GiB, but this machine has "
-                f"{there / 2**30:,.0f}; take a larger spacing or closer bounds (metres)"
+                f"{MEMORY / 2**30:,.0f}; take a larger spacing or closer bounds (metres)"
             )
 
     def part(self, patch: Patch) -> "Grid":

@@ -22,6 +22,8 @@ from glrender.batch.interruption import Interruption
 from glrender.batch.job import Job, make_plan, read_job
 from glrender.batch.manifest import FileRecord, Manifest
 from glrender.batch.pool import Pool
+from glrender.batch.run import BYTES_PER_WORKER
+from glrender.checks import MEMORY
 from glrender.cli.main import main
 from glrender.errors import InputError, UsageError
 from glrender.gl.egl import devices
@@ -224,8 +226,12 @@ def test_a_line_that_there_is_half_a_room_for_is_no_line(read: Callable[..., Job
 
 
 WRONG_USE: list[tuple[list[str], str]] = [
-    (["--workers", "0"], "workers: received 0, expected 1 to 1024"),
-    (["--workers", "9999999999"], "workers: received 9999999999, expected 1 to 1024"),
+    (["--workers", "0"], "workers: received 0, expected 1 to "),
+    (["--workers", "9999999999"], "workers: received 9999999999, expected 1 to "),
+    (
+        ["--workers", str(MEMORY // BYTES_PER_WORKER + 1)],
+        f"1 to {MEMORY // BYTES_PER_WORKER}, which this machine's memory",
+    ),
     (["--devices", "0,x"], "--devices: received '0,x', expected numbers with commas between them"),
     (["--scheduler", "tcp://a:1", "--workers", "2"], "--workers: received with --scheduler"),
 ]
