@@ -21,7 +21,7 @@ WORKERS_PER_GPU = 2
 """While one encodes and writes, the other draws."""
 
 BYTES_PER_WORKER = 250_000_000
-"""Of memory, at least: those of a small job take 246 MB. Where there is no room for them, no machine is left to say so."""
+"""Of memory, at least: those of a small job take 246 MB. Without room for them, no machine is left to say so."""
 
 
 @dataclass(frozen=True)
