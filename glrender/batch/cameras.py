@@ -1,4 +1,8 @@
-"""Where the cameras of a job stand: lists, trajectories, and paths made by formula."""
+"""Where the cameras of a job stand: lists, trajectories, and paths made by formula.
+
+Orbits, spirals, grids and random views go about what is up in the scene. Their x, y and z are the world's, but of a
+reconstruction whose world lies anyhow, after the shortest turn that takes the world's z to the map's (`Scene.upright`).
+"""
 
 import math
 from collections.abc import Mapping
@@ -246,7 +250,7 @@ class Grid(_Computed):
             raise InputError(f"pitch: received {self.pitch:g}, expected more than 0 and at most 90 degrees")
 
     def poses(self, scene: Scene) -> Poses:
-        (x0, y0, _), (x1, y1, top) = scene.bounds()
+        (x0, y0, _), (x1, y1, top) = scene.bounds(scene.upright)
         if self.bounds is not None:
             x0, x1, y0, y1 = self.bounds
         x, y = np.meshgrid(_spread(x0, x1, self.columns), _spread(y0, y1, self.rows))
@@ -255,7 +259,7 @@ class Grid(_Computed):
         ahead = np.array([math.cos(heading), math.sin(heading), 0])
         forward = math.cos(pitch) * ahead - math.sin(pitch) * np.array([0, 0, 1])
         up = math.sin(pitch) * ahead + math.cos(pitch) * np.array([0, 0, 1])
-        return _look(eyes, eyes + forward, up)
+        return _turned(scene, _look(eyes, eyes + forward, up))
 
 
 @dataclass(frozen=True)
@@ -321,11 +325,17 @@ def _around(
     """Cameras at angles (N,) in degrees and distances (N,) around the target, looking `aside` of it."""
     if (radius <= 0).any():
         raise InputError(f"radius: received {radius.min():g}, expected more than 0")
-    middle = scene.bounds().mean(axis=0) if target is None else np.array(target)
+    middle = scene.bounds(scene.upright).mean(axis=0) if target is None else np.array(target) @ scene.upright
     azimuth, elevation = np.radians(azimuth), np.radians(elevation)
     directions = (np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation))
     eyes = middle + radius[:, None] * np.column_stack(directions)
-    return _look(eyes, np.broadcast_to(middle + np.asarray(aside), eyes.shape), (0.0, 0.0, 1.0))
+    return _turned(scene, _look(eyes, np.broadcast_to(middle + np.asarray(aside), eyes.shape), (0.0, 0.0, 1.0)))
+
+
+def _turned(scene: Scene, poses: Poses) -> Poses:
+    """Poses whose z is what is up in the scene, in the world."""
+    poses[:, :3] = scene.upright @ poses[:, :3]
+    return poses
 
 
 def _look(eyes: Poses, targets: Poses, up: ArrayLike) -> Poses:
@@ -334,7 +344,7 @@ def _look(eyes: Poses, targets: Poses, up: ArrayLike) -> Poses:
 
 
 def _radius(scene: Scene, given: float | None) -> float:
-    return float(np.linalg.norm(np.diff(scene.bounds(), axis=0))) if given is None else given
+    return float(np.linalg.norm(np.diff(scene.bounds(scene.upright), axis=0))) if given is None else given
 
 
 def _fractions(count: int, whole: bool) -> NDArray[np.float64]:

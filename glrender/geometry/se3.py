@@ -77,6 +77,25 @@ def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
     return T
 
 
+def shortest_turn(up: ArrayLike) -> Matrix:
+    """(3, 3) rotation by the shortest way from z to `up` (3,), of any length but 0; about x where that is the opposite.
+
+    InputError for a length of 0.
+    """
+    direction = check_array("up", up, (3,), finite=True)
+    largest = float(np.abs(direction).max())
+    if largest == 0:
+        raise InputError("up: received 0, 0, 0, expected a direction, such as 0, 0, 1")
+    direction = direction / largest  # whose square may be more, or less, than floats hold
+    x, y, z = direction / _length(direction)
+    aside = x * x + y * y
+    if z < 0 and aside == 0:
+        return np.diag([1.0, -1.0, -1.0])
+    # Rodrigues' formula with (1 - cos) / sin², which near half a turn has digits only as the latter form of it.
+    W, share = hat([-y, x, 0.0]), 1 / (1 + z) if z > 0 else (1 - z) / aside
+    return np.eye(3) + W + share * W @ W
+
+
 def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) -> Matrix:
     """T_world_camera (4, 4) of a camera at `eye` that looks at `target`, (3,) each: x right, y down, z forward.
 

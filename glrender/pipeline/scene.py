@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glrender.checks import check_kind, check_pose
 from glrender.errors import InputError, UsageError
+from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import srgb_to_linear
 from glrender.io.remote import is_remote, local_file
@@ -20,6 +21,9 @@ from glrender.simulate.elevation import BUILTIN, read_elevation
 JOB_SUFFIXES = (".toml", ".json")
 UNSIZED = "2 x 2 m, as its file has no size in metres; a job can give one"
 Matrix = tuple[tuple[float, float, float, float], ...]
+
+_WORLD = np.eye(3)
+_LEANING = 0.5  # cosine between the z axes of a map and of the world, from which the world's is not up for the map
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,11 @@ class SceneObject:
     note: str = ""
     """What had to be assumed of it, in words."""
 
-    def bounds(self) -> NDArray[np.float64]:
-        """(2, 3) lowest and highest world corner of a box, along the world's axes, that holds it."""
+    def bounds(self, T_world_axes: NDArray[np.float64] = _WORLD) -> NDArray[np.float64]:
+        """(2, 3) lowest and highest corner of a box that holds it, along axes that (3, 3) turns to the world's.
+
+        These are the world's own unless said.
+        """
         surface = self.surface
         x, y = surface.axes()
         heights = surface.heights
@@ -113,7 +120,7 @@ class SceneObject:
             raise InputError(f"{self.name}: every height is NaN, so there is nothing to see of it")
         ends = (x[[0, -1]], y[[0, -1]], (np.nanmin(heights), np.nanmax(heights)))
         corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
-        corners = corners @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+        corners = (corners @ surface.pose[:3, :3].T + surface.pose[:3, 3]) @ T_world_axes
         return np.stack([corners.min(axis=0), corners.max(axis=0)])
 
 
@@ -141,10 +148,27 @@ class Scene:
         """Its height maps, in order."""
         return tuple(each.surface for each in self.objects)
 
-    def bounds(self) -> NDArray[np.float64]:
-        """(2, 3) lowest and highest world corner of a box, along the world's axes, that holds all of it."""
-        boxes = np.stack([each.bounds() for each in self.objects])
+    @property
+    def upright(self) -> NDArray[np.float64]:
+        """(3, 3) the shortest turn that takes the world's z to what is up in the scene, see `common_up`."""
+        return se3.shortest_turn(common_up(self.surfaces))
+
+    def bounds(self, T_world_axes: NDArray[np.float64] = _WORLD) -> NDArray[np.float64]:
+        """(2, 3) lowest and highest corner of a box that holds all of it, along axes that (3, 3) turns to the world's.
+
+        These are the world's own unless said.
+        """
+        boxes = np.stack([each.bounds(T_world_axes) for each in self.objects])
         return np.stack([boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)])
+
+
+def common_up(surfaces: Sequence[HeightMap]) -> tuple[float, float, float]:
+    """World direction that is up for height maps: the world's z, or where all lean against it so far that their upper
+    sides may not be seen from above, the first map's."""
+    if any(surface.pose[2, 2] >= _LEANING for surface in surfaces):
+        return 0.0, 0.0, 1.0
+    x, y, z = (float(value) for value in surfaces[0].pose[:3, 2])
+    return x, y, z
 
 
 def load_scene(objects: Sequence[HeightMapObject]) -> Scene:

@@ -6,7 +6,6 @@ is a handful of numbers that can be copied and pasted.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -14,8 +13,10 @@ import numpy as np
 import pyrr
 from numpy.typing import NDArray
 
+from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
+from glrender.pipeline.scene import common_up
 
 Float64 = NDArray[np.float64]
 Point = tuple[float, float, float]
@@ -29,7 +30,6 @@ FOV_RANGE = (5.0, 120.0)
 _ABOVE, _ASIDE = 0.06, 0.03
 """Of the image, what the first view leaves free above and below a map, where text is written, and on each side."""
 _STEEPEST = 90.0
-_LEANING = 0.5  # cosine between the z axes of a map and of the world, from which the world's is not up for the map
 _NEAREST = 1e-4  # metres between camera and target
 
 
@@ -59,8 +59,8 @@ class Rig:
         height, but for margins and for what is `covered` at its lower edge, as a share of its height. The target lies
         on the cylinder's axis, below the middle, because what is nearer takes more of the image.
         """
-        upright = cls((0.0, 0.0, 0.0), 1.0, up=_up_for(surfaces))
-        turned = np.column_stack([upright._upright * pyrr.Vector3(axis) for axis in np.eye(3)])
+        upright = cls((0.0, 0.0, 0.0), 1.0, up=common_up(surfaces))
+        turned = se3.shortest_turn(upright.up)
         places = [_Places.of(surface, turned) for surface in surfaces]
         ends = np.array([[each.ends(axis) for axis in range(3)] for each in places])
         low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
@@ -82,24 +82,14 @@ class Rig:
         return replace(upright, target=_point(turned @ (middle - [0, 0, lowered])), distance=distance)
 
     @property
-    def orientation(self) -> pyrr.Quaternion:
-        """Of the camera in the world: takes x right, y up, z backwards to world axes."""
-        turn = pyrr.Quaternion.from_z_rotation(-math.radians(self.azimuth))
-        tilt = pyrr.Quaternion.from_x_rotation(math.radians(90.0 - self.elevation))
-        return self._upright * turn * tilt
-
-    @property
-    def _upright(self) -> pyrr.Quaternion:
-        """The shortest turn from the world's z to `up`; about x where that is the opposite."""
-        x, y, z = np.array(self.up) / np.linalg.norm(self.up)
-        return pyrr.Quaternion([-y, x, 0.0, 1.0 + z] if z > -1.0 else [1.0, 0.0, 0.0, 0.0]).normalized
-
-    @property
     def T_world_camera(self) -> Float64:
         """(4, 4) camera (x right, y down, z forward) to world."""
+        turn = pyrr.Quaternion.from_z_rotation(-math.radians(self.azimuth))
+        tilt = pyrr.Quaternion.from_x_rotation(math.radians(90.0 - self.elevation))
         T = np.eye(4)
         for column, axis in enumerate(((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))):
-            T[:3, column] = self.orientation * pyrr.Vector3(axis)
+            T[:3, column] = turn * tilt * pyrr.Vector3(axis)
+        T[:3, :3] = se3.shortest_turn(self.up) @ T[:3, :3]
         T[:3, 3] = np.array(self.target) - self.distance * T[:3, 2]
         return T
 
@@ -147,13 +137,6 @@ class Rig:
         fov = float(np.clip(fov, *FOV_RANGE))
         ratio = math.tan(math.radians(self.fov / 2)) / math.tan(math.radians(fov / 2))
         return replace(self, fov=fov, distance=self.distance * ratio)
-
-
-def _up_for(surfaces: Sequence[HeightMap]) -> Point:
-    """The world's z, unless all surfaces lean against it so far that their upper sides may not be seen from above."""
-    if any(surface.pose[2, 2] >= _LEANING for surface in surfaces):
-        return 0.0, 0.0, 1.0
-    return _point(surfaces[0].pose[:3, 2])
 
 
 @dataclass(frozen=True, eq=False)

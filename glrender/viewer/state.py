@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from glrender.errors import InputError
+from glrender.geometry import se3
 from glrender.viewer.layers import LAYERS
 from glrender.viewer.rig import FOV_RANGE, Rig
 
@@ -73,8 +74,10 @@ def _check_ranges(state: ViewState) -> None:
     ):
         if not low <= value <= high:
             raise InputError(f"view: {name}: received {value:g}, expected {low:g} to {high:g}")
-    if not any(rig.up):
-        raise InputError("view: rig: up: received 0, 0, 0, expected a direction, such as 0, 0, 1")
+    try:
+        se3.shortest_turn(rig.up)
+    except InputError as error:
+        raise InputError(f"view: rig: {error}") from None
 
 
 def _read(kind: type[Rig], values: Any, where: str) -> Rig:

@@ -58,6 +58,26 @@ def test_groups_of_views_may_have_cameras_of_their_own(read: ReadJob) -> None:
     assert (camera.fx, camera.fy, camera.cx, camera.cy, near) == (30, 31, 9, 4, 0.5)
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        {"type": "orbit", "count": 5, "elevation": 90},
+        {"type": "spiral", "count": 5},
+        {"type": "grid", "rows": 2, "columns": 3, "altitude": 1, "pitch": 50},
+        {"type": "random", "count": 5, "seed": 1, "spread": 0.1},
+    ],
+)
+def test_where_the_world_lies_anyhow_paths_go_about_the_maps_own_up(read: ReadJob, view: dict[str, Any]) -> None:
+    level = poses(read, view)
+    for up in ((0.3, -0.2, -1.0), (0, 0, -1), (1, 0, 0.2)):
+        T_world_map = np.eye(4)
+        T_world_map[:3, :3] = se3.shortest_turn(up)
+        T_world_map[:3, 3] = 4, 5, 6
+        scene = [{"type": "heightmap", "source": "map.npz", "T_world_map": T_world_map.tolist()}]
+        leaning = make_plan(read(views=[view], scene=scene)).poses
+        np.testing.assert_allclose(leaning, T_world_map @ level, atol=1e-9)
+
+
 def test_an_orbit_goes_round_at_equal_angles_and_looks_at_the_middle(read: ReadJob) -> None:
     orbit = poses(read, {"type": "orbit", "count": 4, "radius": 3, "elevation": 30, "start": 10})
     eyes = orbit[:, :3, 3] - MIDDLE

@@ -90,6 +90,26 @@ def test_a_view_along_up_takes_another_axis_as_up(target: tuple, up: tuple, upwa
     np.testing.assert_allclose(T[:3, 2], target, atol=1e-15)
 
 
+@given(arrays(np.int64, 3, elements=st.integers(-9, 9)).filter(np.any), st.sampled_from([1e-300, 1e-200, 1.0, 1e300]))
+@settings(max_examples=200)
+def test_the_shortest_turn_to_a_direction_of_any_length(direction: np.ndarray, length: float) -> None:
+    R, goal = se3.shortest_turn(direction * length), direction / np.linalg.norm(direction)
+    np.testing.assert_allclose(R[:, 2], goal, atol=1e-13)
+    np.testing.assert_allclose(R @ R.T, np.eye(3), atol=1e-13)
+    assert np.linalg.det(R) > 0
+    # By the shortest way, the angle is that between z and the goal.
+    np.testing.assert_allclose((np.trace(R) - 1) / 2, goal[2], atol=1e-13)
+
+
+def test_turns_of_nothing_and_of_half_a_turn() -> None:
+    np.testing.assert_array_equal(se3.shortest_turn((0, 0, 5)), np.eye(3))
+    np.testing.assert_array_equal(se3.shortest_turn((0, 0, -5)), np.diag([1, -1, -1]))
+    nearly = se3.shortest_turn((0, 1e-12, -1))
+    np.testing.assert_allclose(nearly, np.diag([1, -1, -1]), atol=1e-11)
+    with pytest.raises(InputError, match="up: received 0, 0, 0, expected a direction"):
+        se3.shortest_turn((0, 0, 0))
+
+
 def test_what_is_no_rigid_transformation_is_refused() -> None:
     with pytest.raises(InputError, match="zero quaternion"):
         se3.from_quaternion((0, 0, 0), (0, 0, 0, 0))

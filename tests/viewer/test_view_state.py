@@ -1,7 +1,9 @@
 """A view is copied and pasted as JSON, and what is no view is told so."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from glrender.errors import InputError
@@ -24,6 +26,15 @@ def test_what_is_left_out_is_as_usual() -> None:
 def test_a_text_that_is_no_view(text: str) -> None:
     with pytest.raises(InputError, match="expected the JSON of a copied view"):
         ViewState.from_json(text)
+
+
+@pytest.mark.parametrize("length", [1e-320, 1e-200, 1e300])
+def test_a_direction_of_any_length_is_up(length: float) -> None:
+    values = json.loads(VIEW.to_json())
+    up = [3 * length, 0.0, 4 * length]
+    values["glrender_view"]["rig"]["up"] = up
+    expected = replace(VIEW.rig, up=(3.0, 0.0, 4.0)).T_world_camera
+    np.testing.assert_allclose(ViewState.from_json(json.dumps(values)).rig.T_world_camera, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(
