@@ -65,11 +65,27 @@ def run_on_cluster(
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"scheduler: no answer from {scheduler}: {error}; start one with `dask scheduler`") from None
-    with client, Interruption() as interruption:
+    with client, Interruption() as interruption, _losing_the_scheduler(client, ledger):
         workers = client.scheduler_info(n_workers=-1)["workers"]
         if not workers:
             raise InputError(f"scheduler: {scheduler} has no workers; start some with `dask worker {scheduler}`")
         _Run(client, plan, folder, ledger, _devices_by_worker(workers, devices), devices).follow(interruption, chunk)
+
+
+@contextmanager
+def _losing_the_scheduler(client: Any, ledger: Ledger) -> Iterator[None]:
+    """What a client raises whose scheduler is gone becomes the ledger's problem; what is wrong here is raised."""
+    from distributed import CancelledError
+    from distributed.client import ClosedClientError
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except (OSError, RuntimeError, ClosedClientError, CancelledError) as error:
+        gone = isinstance(error, ConnectionError | CommClosedError | ClosedClientError | CancelledError)
+        if not gone and client.status == "running":
+            raise
+        ledger.problem = f"scheduler: {client.scheduler.address} is gone: {' '.join(str(error).split())}"
 
 
 class _Run:
@@ -78,7 +94,7 @@ class _Run:
     def __init__(
         self, client: Any, plan: Plan, folder: Path, ledger: Ledger, by_worker: dict[str, int], devices: Sequence[int]
     ) -> None:
-        self._client, self._ledger, self._address = client, ledger, client.scheduler.address
+        self._client, self._ledger = client, ledger
         self._waiting: deque[tuple[int, ...]] = deque()
         self._chunks: dict[Any, tuple[int, ...]] = {}  # by task, of those that are given out
         self._room, self._counted = 0, -math.inf
@@ -106,7 +122,7 @@ class _Run:
         """Give out as much as the workers, of whom some may have come or gone, have room for."""
         given: list[Any] = []
         now = time.monotonic()
-        with self._losing_the_scheduler():
+        with _losing_the_scheduler(self._client, self._ledger):
             if now - self._counted > RECOUNT:
                 self._room, self._counted = AHEAD * sum(self._client.nthreads().values()), now
             if self._plan.cancelled():  # as all tasks are, also where another scheduler answers at that address
@@ -114,17 +130,6 @@ class _Run:
             for _ in range(min(max(1, self._room) - len(self._chunks), len(self._waiting))):
                 given.append(self._submit(self._waiting.popleft()))
         return given
-
-    @contextmanager
-    def _losing_the_scheduler(self) -> Iterator[None]:
-        """What the client raises where its scheduler is gone becomes the ledger's problem."""
-        from distributed import CancelledError
-        from distributed.client import ClosedClientError
-
-        try:
-            yield
-        except (OSError, RuntimeError, ClosedClientError, CancelledError) as error:
-            self._ledger.problem = f"scheduler: {self._address} is gone: {' '.join(str(error).split())}"
 
     def _submit(self, views: tuple[int, ...]) -> Any:
         task = self._client.submit(make_chunk, self._plan, views, *self._settings, retries=RETRIES, pure=False)
@@ -136,7 +141,7 @@ class _Run:
         views = self._chunks.pop(task)
         if task.status == "finished":
             reports: list[Done | Failed] = []
-            with self._losing_the_scheduler():
+            with _losing_the_scheduler(self._client, self._ledger):
                 reports = task.result()
             try:
                 for report in reports:
@@ -144,9 +149,9 @@ class _Run:
             except InputError as error:  # the manifest cannot be written
                 self._ledger.problem = str(error)
             return []
-        if task.status in ("cancelled", "lost"):
+        problem = None if task.status in ("cancelled", "lost") else task.exception()
+        if problem is None:  # nor has one that was cancelled in between any
             return [views]
-        problem = task.exception()
         if isinstance(problem, DiskFullError | ContextError | InputError):
             self._ledger.problem = str(problem)
             return []

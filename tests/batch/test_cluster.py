@@ -1,6 +1,7 @@
 """The same job on a dask.distributed cluster: several processes of this machine, one of which is killed."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -88,6 +89,49 @@ def test_a_scheduler_that_is_lost_leaves_what_can_be_gone_on_with(
     assert not outcome.failed
     assert 0 < outcome.done < 640
     assert sum("view" in line for line in read_manifest(out)) == outcome.done
+
+
+@pytest.mark.parametrize("call", ["scheduler_info", "submit"])
+def test_nor_does_one_that_is_lost_at_once_leave_anything_else(
+    local_cluster: Any, tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def lose(client: Any, *_: object, **__: object) -> None:
+        raise distributed.comm.CommClosedError("Stream is closed")
+
+    monkeypatch.setattr(distributed.Client, call, lose)
+    address = local_cluster.scheduler_address
+    outcome = run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler=address)
+    assert outcome.problem == f"scheduler: {address} is gone: Stream is closed"
+
+
+def test_what_is_wrong_here_is_no_lost_scheduler(
+    local_cluster: Any, tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(client: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(distributed.Client, "nthreads", fail)
+    with pytest.raises(OSError, match="Too many open files"):
+        run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address)
+
+
+def test_a_task_that_is_cancelled_while_it_is_looked_at_is_no_failure(
+    local_cluster: Any, tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As all are by which a scheduler was lost after it had told that they failed."""
+    plan = make_plan(replace(read(views=[{"type": "orbit", "count": 1}]), outputs=(NoRoom(0),)))
+    looked: list[Any] = []
+    exception = distributed.Future.exception
+
+    def vanish(task: Any, *arguments: Any) -> Any:
+        looked.append(task)
+        return None if len(looked) == 1 else exception(task, *arguments)
+
+    monkeypatch.setattr(distributed.Future, "exception", vanish)
+    outcome = run_job(plan, tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address)
+    assert len(looked) == 2
+    assert not outcome.failed
+    assert outcome.problem == "no room is left"
 
 
 @contextlib.contextmanager
