@@ -6,5 +6,5 @@ Advance = Callable[[int, int], None]
 """advance(done, total): how many of its steps are done."""
 
 
-def silently(done: int, total: int) -> None:
+def silently(done: int, total: int | None) -> None:
     """Tell nobody."""

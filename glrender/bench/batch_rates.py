@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.advance import silently
 from glrender.batch.cluster import run_on_cluster
 from glrender.batch.job import Plan, job_of, make_plan
 from glrender.batch.ledger import Ledger
@@ -114,7 +115,7 @@ def measure_cluster(scene: Scene, rounds: int) -> ClusterRates | None:
 
 def _run_on(address: str, plan: Plan, out: Path, size: int) -> None:
     with Manifest(out, plan) as manifest:
-        ledger = Ledger(manifest, plan.count, lambda done, total: None, lambda line: None)
+        ledger = Ledger(manifest, plan.count, silently, lambda line: None)
         make_folders(plan, out)
         run_on_cluster(plan, out, ledger, address, (0,), size)
         assert len(manifest.done) == plan.count, ledger

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from glrender.advance import silently
+
 Advance = Callable[[int, int | None], None]
 """advance(done, total): how many steps of how many are done; total None: of a number that nobody knows."""
 
@@ -16,7 +18,7 @@ def progress(what: str, rate_of: str = "", before: str = "") -> Iterator[Advance
     of them there are a second.
     """
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield silently
         return
     from rich.console import Console
     from rich.progress import (

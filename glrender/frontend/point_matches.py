@@ -156,8 +156,10 @@ def _sighting(
     depths = cv2.remap(surface, there[..., 0], there[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     pixels = camera.project(_rays(camera, at) @ T[:3, :3].T + depths * T[:3, 3])
     about = camera.project(anchor.rays @ T[:3, :3].T + w[:, None] * T[:3, 3])
-    expected = _inside(camera, about)
-    found &= returned & (np.linalg.norm(back - start, axis=2)[:, 0] < _BACK) & expected & _inside(camera, pixels)
+    whole = _WINDOW / 2  # so far from the border, the window around a pixel is in the image
+    expected = camera.contains(about, whole)
+    found &= returned & (np.linalg.norm(back - start, axis=2)[:, 0] < _BACK) & expected
+    found &= camera.contains(pixels, whole)
     if found.sum() < _BY_CHANCE * expected.sum():
         found[:] = False
     return pixels, found
@@ -177,14 +179,6 @@ def _seen_from(camera: Camera, T: Float64, surface: Float32) -> tuple[Float32, F
     y /= z
     x[behind] = y[behind] = -1
     return x, y
-
-
-def _inside(camera: Camera, pixels: Float64) -> NDArray[np.bool_]:
-    """(n,): whether the windows around pixels (n, 2) are in the image."""
-    margin = _WINDOW / 2
-    with np.errstate(invalid="ignore"):
-        inside = (pixels >= margin) & (pixels <= (camera.width - 1 - margin, camera.height - 1 - margin))
-    return np.asarray(inside.all(axis=1))
 
 
 def _flow(

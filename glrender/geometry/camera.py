@@ -89,11 +89,14 @@ class Camera:
         z = np.where(X[..., 2] > 0, X[..., 2], np.nan)
         return np.stack([self.fx * X[..., 0] / z + self.cx, self.fy * X[..., 1] / z + self.cy], axis=-1)
 
-    def contains(self, pixels: ArrayLike) -> NDArray[np.bool_]:
-        """(…,): whether places (…, 2) lie among the centres of the image's pixels; NaN does not."""
+    def contains(self, pixels: ArrayLike, margin: float = 0.0) -> NDArray[np.bool_]:
+        """(…,): whether places (…, 2) lie among the centres of the image's pixels, so many away from the outermost.
+
+        NaN does not.
+        """
         places = np.asarray(pixels)
         with np.errstate(invalid="ignore"):
-            return np.all((places >= 0) & (places <= (self.width - 1, self.height - 1)), axis=-1)
+            return np.all((places >= margin) & (places <= (self.width - 1 - margin, self.height - 1 - margin)), axis=-1)
 
     def every_nth_pixel(self, step: int) -> "Camera":
         """The camera whose pixels are every `step`-th of this one in u and v: the same rays, fewer of them; no lens."""

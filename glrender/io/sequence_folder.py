@@ -30,6 +30,8 @@ from glrender.io.trajectory import read_pose, read_trajectory
 KINDS = ("depth", "rgb")
 """The lists of a sequence: where there is depth, its lines number the frames."""
 
+_MISSING = "no such file"
+
 
 @dataclass(frozen=True)
 class ListedImage:
@@ -84,7 +86,7 @@ def open_sequence(
         trajectory=given,
         T_world_map=read_pose(placement) if placement.exists() else None,
         problems=sum(missing.values(), ()),
-        missing_photographs=tuple(each for each in missing.get("rgb", ()) if not (folder / each.name).is_file()),
+        missing_photographs=tuple(each for each in missing.get("rgb", ()) if each.reason == _MISSING),
         color_resampling=color_resampling,
         depth_resampling=depth_resampling,
         crs=read_crs(folder / "crs.txt"),
@@ -172,7 +174,7 @@ def _usable(lines: list[ListedImage]) -> tuple[list[ListedImage], tuple[Skipped,
     others: list[Skipped] = []
     for line in lines:
         if not line.path.is_file():
-            others.append(Skipped(line.index, line.name, "no such file"))
+            others.append(Skipped(line.index, line.name, _MISSING))
         elif usable.setdefault((line.time, line.path), line) is not line:  # measured once, however often it is listed
             others.append(Skipped(line.index, line.name, "listed on an earlier line"))
     return list(usable.values()), tuple(others)

@@ -90,7 +90,9 @@ class SmoothnessPrior:
         for axis in (0, 1):
             difference = np.abs(np.diff(x[..., 0], axis=axis))
             inside = np.minimum(difference, self.step)
-            total += 0.5 * float(np.sum(self.height_sigma**-2 * (inside * (2 * difference - inside))))
+            # Of an infinite difference, infinity less infinity would be nothing.
+            beyond = np.subtract(difference, inside, where=difference > inside, out=np.zeros_like(inside))
+            total += 0.5 * float(np.sum(self.height_sigma**-2 * (inside * (inside + 2 * beyond))))
         return total
 
     def add_to(self, equations: NormalEquations, x: Array) -> NormalEquations:

@@ -133,11 +133,10 @@ class TestGoodUse:
     def test_bounds_that_leave_some_out_are_told(
         self, sequence: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = placement._find_bounds
         options = ["fuse", str(sequence), "--out", str(out), "--frames", "0:2", "--spacing", "0.05"]
         assert main(options) == 0
         assert "bounds:" not in capsys.readouterr().out
-        monkeypatch.setattr(placement, "_find_bounds", lambda *given: found(*given[:3], 11, given[4]))
+        monkeypatch.setitem(placement.place_map.__kwdefaults__, "max_vertices", 11)
         assert main(options) == 0
         assert "bounds: what the frames see, clipped to" in capsys.readouterr().out
 

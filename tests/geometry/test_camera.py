@@ -42,6 +42,9 @@ def test_an_image_ends_at_the_centres_of_its_outermost_pixels() -> None:
     assert CAMERA.contains(inside).all()
     assert not CAMERA.contains(outside).any()
     np.testing.assert_array_equal(CAMERA.contains([inside[:2], outside[:2]]), [[True, True], [False, False]])
+    np.testing.assert_array_equal(
+        CAMERA.contains([[1, 1], [4, 2], [0.9, 1], [4, 2.1]], 1.0), [True, True, False, False]
+    )
 
 
 def test_the_axis_of_a_centred_camera_goes_through_the_middle() -> None:

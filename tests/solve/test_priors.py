@@ -101,6 +101,13 @@ def test_a_patch_is_held_by_what_is_around_it() -> None:
     assert not NOTHING.stencil.matrix.any(), "what it is added to stays as it is"
 
 
+@pytest.mark.parametrize("step", [STEP, np.inf])
+def test_an_infinite_height_costs_infinitely_much(step: float) -> None:
+    x = np.zeros((*SHAPE, 1))
+    x[2, 3] = np.inf
+    assert SmoothnessPrior(SIGMA, step).cost(x) == np.inf
+
+
 def test_a_wall_stays_upright() -> None:
     """Roof and yard are measured to 8 cm: at their common wall, they are drawn by less than that towards each other.
 

@@ -1,5 +1,6 @@
 """A sequence of photographs alone, played: keyframes become a map before one's eyes."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,23 @@ def test_keyframes_become_a_map_and_it_is_that_of_glrender_fuse(
     fused = fuse_photographs(context, open_sequence(photographs, only="rgb"), OPTIONS).surface
     np.testing.assert_array_equal(scene.surface.heights, fused.heights)
     np.testing.assert_array_equal(scene.surface.sigma, fused.sigma)
+
+
+def test_photographs_that_have_no_pose_or_are_damaged_are_counted(
+    context: Context, photographs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "flight"
+    shutil.copytree(photographs, folder)
+    trajectory = folder / "groundtruth.txt"
+    trajectory.write_text("".join(trajectory.read_text().splitlines(keepends=True)[:-2]))
+    damaged = sorted((folder / "rgb").iterdir())[1]
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    live = LivePhotographs(context, open_sequence(folder, only="rgb"), OPTIONS)
+    while not live.finished:
+        live.step()
+    assert len(live.scene.trajectory) == 5
+    assert live.scene.lines[-1] == "all fused but 3 that could not be used"
+    live.release()
 
 
 def test_photographs_without_poses_and_videos_are_told(context: Context, photographs: Path, tmp_path: Path) -> None:
