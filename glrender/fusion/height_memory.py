@@ -25,6 +25,7 @@ class HeightMemory:
     def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior, ratio: float) -> None:
         self._said = NormalEquations.zeros(*shape, 0)
         self._information = np.zeros(shape)  # its diagonal, side by side
+        self._by_photographs = np.zeros(shape)  # the part of that which they said
         self._prior = prior
         self.enough = Threshold(prior.on_level_ground(shape), ratio)
         """From when on a cell is observed."""
@@ -34,9 +35,11 @@ class HeightMemory:
         """Another that knows the same."""
         return deepcopy(self)
 
-    def add(self, said: LocalEquations) -> None:
-        """Count what is said."""
+    def add(self, said: LocalEquations, by_photographs: bool = False) -> None:
+        """Count what is said, by depths or by photographs."""
         self._count(said, np.add, 1)
+        if by_photographs:
+            self._by_photographs[said.patch.slices] += said.equations.height_information
 
     def settle(self, before: LocalEquations, said: LocalEquations) -> None:
         """Count what is said, now for good, instead of what was said `before`."""
@@ -62,6 +65,15 @@ class HeightMemory:
     def information(self, patch: Patch) -> Float64:
         """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
         return np.maximum(self._information[patch.slices], 0)
+
+    def share_of_photographs(self) -> Float64:
+        """(rows, cols): part of the information about each height that photographs brought; 0 where there is none."""
+        share = np.zeros_like(self._information)
+        return np.divide(self._by_photographs, self._information, out=share, where=self._information > 0).clip(0, 1)
+
+    def color_share(self) -> float:
+        """The same of all heights together."""
+        return float(self._by_photographs.sum() / max(self._information.sum(), 1e-300))
 
     def observed(self, patch: Patch, times: float = 1.0) -> NDArray[np.bool_]:
         """(rows, cols): the cells of a patch that are observed; or about which so many `times` as much is said."""

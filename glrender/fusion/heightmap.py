@@ -108,8 +108,8 @@ class HeightMapFusion:
         self.shared: SharedErrors | None = None
         """What the frames of the last `map()` have wrong as wholes; None where nothing was observed."""
         self.noise_excess = 1.0
-        """How many times what single readings' noise makes of it the variance of heights in the last `map()` is, in the
-        median, since neighbours err together: see `FrameLog.noise_excess`."""
+        """How many times what single readings' noise makes of it the variance of what depths tell of heights in the
+        last `map()` is, in the median, since neighbours err together: see `FrameLog.noise_excess`."""
         self.observed_of_seen = 1.0
         """Of the cells that frames of the last `map()` say anything about, the part about which they say enough."""
 
@@ -121,9 +121,7 @@ class HeightMapFusion:
     @property
     def color_share(self) -> float:
         """Part of the information about heights so far that photographs brought."""
-        if self._photographs is None:
-            return 0.0
-        return self._photographs.information / max(float(self._memory.information(self._whole).sum()), 1e-300)
+        return self._memory.color_share()
 
     @property
     def observed(self) -> NDArray[np.bool_]:
@@ -182,7 +180,7 @@ class HeightMapFusion:
                 colors.add(held.frame.patch, said.colors)
         waiting = None if self._photographs is None else self._photographs.compared(heights, self._solving(memory))
         if waiting is not None:
-            memory.add(waiting[1].heights)
+            memory.add(waiting[1].heights, by_photographs=True)
         return self._map_of(memory, heights, colors)
 
     def rescued_map(self) -> HeightMap:
@@ -201,6 +199,7 @@ class HeightMapFusion:
         if observed.any():  # without any data, the prior alone has no covariance
             equations, excess = memory.equations(self._whole, heights), self._log.noise_excess(self.options.depth_loss)
             self.noise_excess = float(np.median(excess[observed]))
+            excess = 1 + (excess - 1) * (1 - memory.share_of_photographs())  # which do not err with their neighbours
             sigma = np.sqrt(marginal_variances_at(equations.stencil, observed) * excess)
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
             said = self.options
@@ -306,11 +305,11 @@ class HeightMapFusion:
         if compared is None:
             return None
         heights, said = compared
-        memory.commit(said.heights)
+        memory.forget()
         if said.heights.equations.count == 0:
             return said.report
         self._heights = heights
-        self._memory.add(said.heights)
+        self._memory.add(said.heights, by_photographs=True)
         T_map_camera = se3.inverse(self.grid.T_world_map) @ T
         self._log.add(T_map_camera, said.heights, self._heights, self.observed, self._attenuation, independent=False)
         self._heights = self._memory.solved(self._whole, _FEW_STEPS, self._heights)

@@ -22,8 +22,6 @@ class PhotographMemory:
     """Photographs of one camera over a map; it owns the linearizer."""
 
     def __init__(self, linearizer: PhotographLinearizer, camera: Camera) -> None:
-        self.information = 0.0
-        """1/m²: what all groups that were compared for good said about heights, summed up."""
         self._linearizer, self._camera = linearizer, camera
         self._group = PhotographGroup()
 
@@ -60,9 +58,8 @@ class PhotographMemory:
         assert said is not None
         return heights, said
 
-    def commit(self, said: LocalEquations) -> None:
-        """Take what the photographs that waited said for good, and forget them."""
-        self.information += float(said.equations.height_information.sum())
+    def forget(self) -> None:
+        """Let the photographs that waited go: what they said was taken for good."""
         self._group = PhotographGroup()
 
     def release(self) -> None:
