@@ -29,8 +29,8 @@ _LARGEST_GAIN = 8.0
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """An image is `gain` times the other, plus `bias`."""
+class RelativeExposure:
+    """An image is `gain` times the other, plus `bias`; the front end's `Exposure` is what undoes that."""
 
     gain: float = 1.0
     bias: float = 0.0
@@ -44,11 +44,11 @@ class Exposure:
         return ((image - np.float32(self.bias)) / np.float32(self.gain)).astype(np.float32, copy=False)
 
 
-NOMINAL = Exposure()
+NOMINAL = RelativeExposure()
 """Of a photograph against itself, and of any two that have too little in common."""
 
 
-def estimate_exposure(reference: Float32, image: Float32) -> Exposure | None:
+def estimate_exposure(reference: Float32, image: Float32) -> RelativeExposure | None:
     """The exposure of intensities `image` (n,) against those of the same points in `reference` (n,), all finite.
 
     Up to two fifths of them may show something else. None where they have nothing to do with each other, as with a
@@ -61,7 +61,7 @@ def estimate_exposure(reference: Float32, image: Float32) -> Exposure | None:
     level = float(np.median(here)) / max(float(np.median(there)), 1e-6)
     if not 1 / _LARGEST_GAIN <= level <= _LARGEST_GAIN:
         return None
-    gain = affine = Exposure(level)
+    gain = affine = RelativeExposure(level)
     for _ in range(_PASSES):
         gain = _fit_gain(there, here, _weights(gain.residual(there, here)))
         affine = _fit_affine(there, here, _weights(affine.residual(there, here)))
@@ -75,18 +75,18 @@ def estimate_exposure(reference: Float32, image: Float32) -> Exposure | None:
     return gain if left > _BETTER * left_by_gain else NOMINAL
 
 
-def _fit_gain(reference: Float64, image: Float64, weight: Float64) -> Exposure:
+def _fit_gain(reference: Float64, image: Float64, weight: Float64) -> RelativeExposure:
     weighted = weight * reference
-    return Exposure(float(weighted @ image) / max(float(weighted @ reference), 1e-12))
+    return RelativeExposure(float(weighted @ image) / max(float(weighted @ reference), 1e-12))
 
 
-def _fit_affine(reference: Float64, image: Float64, weight: Float64) -> Exposure:
+def _fit_affine(reference: Float64, image: Float64, weight: Float64) -> RelativeExposure:
     """The gain that makes contrasts alike; least squares would take any that do not match for less contrast."""
     total = float(weight.sum())
     means = weight @ reference / total, weight @ image / total
     contrast = weight @ np.square(reference - means[0]), weight @ np.square(image - means[1])
     gain = math.sqrt((float(contrast[1]) + 1e-12) / (float(contrast[0]) + 1e-12))
-    return Exposure(gain, float(means[1] - gain * means[0]))
+    return RelativeExposure(gain, float(means[1] - gain * means[0]))
 
 
 def _weights(residual: Float64) -> Float64:

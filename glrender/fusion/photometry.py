@@ -22,7 +22,7 @@ from glrender.assembly.robust import loss_parameters, weigh_depth
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.assembly.stencil import normal_equations
 from glrender.assembly.usable import usable_pixels
-from glrender.fusion.exposure import NOMINAL, Exposure, estimate_exposure
+from glrender.fusion.exposure import NOMINAL, RelativeExposure, estimate_exposure
 from glrender.fusion.grid import Grid
 from glrender.fusion.parallax import FARTHEST_MOVE, Sightings, Views, look_up, steps_along_rays
 from glrender.fusion.photographs import FEWEST, Photograph
@@ -60,7 +60,7 @@ class PhotographReport:
     """Of these, pixels that tell a height, and went in with a robust weight of at least one half."""
     distrusted: int
     """Times that a photograph was left out at a pixel since the map's height was too uncertain."""
-    exposures: tuple[Exposure | None, ...]
+    exposures: tuple[RelativeExposure | None, ...]
     """Of each photograph against the reference; None: it has nothing to do with it."""
     noise: float
     """Standard deviation of the intensities about each other."""
@@ -171,7 +171,7 @@ class PhotographLinearizer:
         return self._renderers[step]
 
 
-def _aligned(views: Views, exposures: tuple[Exposure | None, ...], scatter: float) -> Views:
+def _aligned(views: Views, exposures: tuple[RelativeExposure | None, ...], scatter: float) -> Views:
     """With the poses of all photographs put right."""
     poses = views.T_camera_reference.copy()
     for f, exposure in enumerate(exposures):
@@ -189,10 +189,10 @@ def _along_rays(buffers: CompactBuffers, sigma: Float64) -> Float32:
     return np.where(buffers.visible, result, np.inf).astype(np.float32)
 
 
-def _unified(seen: Sightings, reference: int) -> tuple[Sightings, tuple[Exposure | None, ...]]:
+def _unified(seen: Sightings, reference: int) -> tuple[Sightings, tuple[RelativeExposure | None, ...]]:
     """With the exposure of the reference in all photographs, and what each had; NaN where that makes no sense."""
     values, slopes = seen.values.copy(), seen.slopes.copy()
-    exposures: list[Exposure | None] = []
+    exposures: list[RelativeExposure | None] = []
     for f in range(len(values)):
         common = np.isfinite(values[f]) & np.isfinite(values[reference])
         exposure = NOMINAL if f == reference else estimate_exposure(values[reference][common], values[f][common])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from glrender.fusion.exposure import FEWEST, NOMINAL, Exposure, estimate_exposure
+from glrender.fusion.exposure import FEWEST, NOMINAL, RelativeExposure, estimate_exposure
 
 Float32 = NDArray[np.float32]
 
@@ -13,7 +13,7 @@ def ground(seed: int = 0, contrast: float = 0.1, count: int = 4000) -> Float32:
     return np.clip(np.random.default_rng(seed).normal(0.5, contrast, count), 0, 1).astype(np.float32)
 
 
-def seen(exposure: Exposure, noise: float = 0.01, seed: int = 1) -> Float32:
+def seen(exposure: RelativeExposure, noise: float = 0.01, seed: int = 1) -> Float32:
     scatter = noise * np.random.default_rng(seed).normal(size=4000)
     return (exposure.gain * ground() + exposure.bias + scatter).astype(np.float32)
 
@@ -25,14 +25,14 @@ def test_no_change_is_exactly_none() -> None:
 
 @pytest.mark.parametrize("gain", [0.5, 0.9, 1.3, 2.0])
 def test_a_gain_is_no_bias(gain: float) -> None:
-    found = estimate_exposure(ground(), seen(Exposure(gain)))
+    found = estimate_exposure(ground(), seen(RelativeExposure(gain)))
     assert found is not None
     assert found.gain == pytest.approx(gain, rel=2e-3)
     assert found.bias == 0
 
 
-@pytest.mark.parametrize("given", [Exposure(1.3, 0.1), Exposure(0.7, 0.2), Exposure(1.0, -0.2)])
-def test_a_bias(given: Exposure) -> None:
+@pytest.mark.parametrize("given", [RelativeExposure(1.3, 0.1), RelativeExposure(0.7, 0.2), RelativeExposure(1.0, -0.2)])
+def test_a_bias(given: RelativeExposure) -> None:
     found = estimate_exposure(ground(), seen(given))
     assert found is not None
     assert found.gain == pytest.approx(given.gain, abs=0.02)
@@ -41,7 +41,7 @@ def test_a_bias(given: Exposure) -> None:
 
 
 def test_two_fifths_show_something_else() -> None:
-    image = seen(Exposure(1.3))
+    image = seen(RelativeExposure(1.3))
     image[:1600] = np.random.default_rng(3).uniform(0, 1, 1600)
     found = estimate_exposure(ground(), image)
     assert found is not None
@@ -63,5 +63,5 @@ def test_a_black_image_has_nothing_to_do_with_it(value: float) -> None:
 
 def test_too_few_points() -> None:
     count = FEWEST - 1
-    assert estimate_exposure(ground()[:count], seen(Exposure(2.0))[:count]) == NOMINAL
+    assert estimate_exposure(ground()[:count], seen(RelativeExposure(2.0))[:count]) == NOMINAL
     assert estimate_exposure(np.zeros(0, np.float32), np.zeros(0, np.float32)) == NOMINAL
