@@ -6,8 +6,9 @@
   `pyramid`; `residuals` differ by what `warp` looks up, `normal_equations` sum them up; `joint_poses` refines
   keyframes in the `pose_pairs` whose `overlap` is large; its equations are `pose_blocks`, as a bundle adjustment's.
 - **Many poses at once.** `refine_poses` is a `bundle_adjustment` of `point_matches`, a `point_term` for each anchor;
-  what it leaves uncertain is `ground_errors`. Besides, it tells a `mount`, by `camera_rates` a shutter's readout
-  (`time_estimate`), and a lens's `radial_error`, both an `estimate`, and whether the `focal` length is as said.
+  what it leaves uncertain is `ground_errors`, with the `lasting_errors` of poses that were given. Besides, it tells a
+  `mount`, by `camera_rates` a shutter's readout (`time_estimate`), and a lens's `radial_error`, both an `estimate`, and
+  whether the `focal` length is as said.
 - **Depth.** `depth_from_motion` compares a `photograph` with its `sources` where a `search` says: a `sweep`, or
   `sweep_pass` on a GPU, over `sweep_levels`, `semi_global` choices, `refine` for fractions, a `motion_depth` as the
   result, and a `cross_check` with those of neighbours.

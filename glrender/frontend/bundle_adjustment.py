@@ -14,12 +14,14 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import SuperLU
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.focal import FocalError
-from glrender.frontend.ground_errors import GroundErrors, ground_errors
+from glrender.frontend.ground_errors import GroundErrors, ground_errors, similarities
+from glrender.frontend.lasting_errors import LastingErrors
 from glrender.frontend.mount import MountEvidence, mount_evidence
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, SHARED, PointTerm, Views, point_term, rho
@@ -80,6 +82,25 @@ class PosePrior:
         squares = np.square(self.off(state)) * np.einsum("nii->ni", self.information)
         mount = np.square(state.mount) * self.of_mount.diagonal()
         return float(np.sqrt(max(part.mean() for part in (squares[:, :3], squares[:, 3:], mount[:3], mount[3:]))))
+
+    def lasting(self, state: "BundleState", motions: Float64) -> LastingErrors | None:
+        """How the poses' own errors last, of which photographs do not tell `motions` (N, 6, 7) of all poses; None where
+        these are no errors."""
+        if self.free:
+            return None
+        untold, known = self._untold(motions)
+        return LastingErrors.told(self.information, self.off(state), state.poses, untold, known)
+
+    def excess(self, lasting: LastingErrors, motions: Float64) -> Float64:
+        """(7, 7): by how much the poses know less of `motions` (N, 6, 7), since their errors last."""
+        return lasting.excess_of_motions(*self._untold(motions))[:7, :7]
+
+    def _untold(self, motions: Float64) -> tuple[Float64, Float64]:
+        """`motions` (N, 6, 7), with that of the mount where there is one, and what is known of them otherwise."""
+        if self.mount is None:
+            return motions, np.zeros((7, 7))
+        of_mount = np.broadcast_to(np.eye(6), (len(motions), 6, 6))
+        return np.concatenate([motions, of_mount], axis=2), block_diag(np.zeros((7, 7)), self.mount)
 
     def told_sigma(self, state: "BundleState", covariances: Float64) -> tuple[float, float]:
         """(metres, radians): standard deviation of the poses' own errors along and about each axis, as they came out.
@@ -167,18 +188,19 @@ def adjust(
     problem.weigh(state)
     terms = problem.terms(state)
     factor = factored(problem.matrix(terms))
-    ground = ground_errors(
-        matches, terms, state.poses, state.inverse_depths, factor, prior.information, free=prior.free
-    )
+    motions = similarities(state.poses)
+    lasting = prior.lasting(state, motions)
+    excess = None if lasting is None else prior.excess(lasting, motions)
+    ground = ground_errors(matches, terms, state.poses, state.inverse_depths, factor, prior.information, excess)
     return Adjusted(
         state,
         ground,
-        problem.shift(terms, factor, state),
+        problem.shift(terms, factor, state, excess),
         problem.sigma,
         problem.inliers(state),
-        *problem.camera_errors(terms, factor, state),
+        *problem.camera_errors(terms, factor, state, lasting),
         prior.strain(state),
-        prior.told_sigma(state, ground.poses),
+        prior.told_sigma(state, ground.poses if excess is None else ground.poses - motions @ excess @ motions.mT),
         None if prior.mount is not None else problem.mount_evidence(factor, state),
         converged,
     )
@@ -248,12 +270,13 @@ class _Bundle:
             vector[list(term.who)] += term.vector[:-SHARED].reshape(-1, 6)
         return vector.ravel()
 
-    def shift(self, terms: list[PointTerm], factor: SuperLU, state: BundleState) -> Float64:
+    def shift(self, terms: list[PointTerm], factor: SuperLU, state: BundleState, excess: Float64 | None) -> Float64:
         """(3, 3), see `Adjusted`: points move with the pose of their anchor, and on their rays as all poses say.
 
-        Each counts by the information that there is of its depth, as it does in a map.
+        Each counts by the information that there is of its depth, as it does in a map. By `excess` (7, 7) poses know
+        less of the `similarities`, since their errors last.
         """
-        found = []
+        found, motions = [], similarities(state.poses).reshape(-1, 7)
         for each, w, term in zip(self._matches, state.inverse_depths, terms, strict=True):
             weight = term.own * w**4
             weight /= weight.sum()
@@ -262,6 +285,9 @@ class _Bundle:
             by[:, each.anchor] -= np.hstack([np.eye(3), -se3.hat((weight / w) @ each.rays)])
             by = (state.poses[each.anchor, :3, :3] @ by.reshape(3, -1)).T
             found.append(by.T @ factor.solve(by))
+            if excess is not None:
+                by_motions = by[:-6].T @ motions
+                found[-1] += by_motions @ excess @ by_motions.T
         return np.asarray(np.mean(found, axis=0))
 
     def mount_evidence(self, factor: SuperLU, state: BundleState) -> MountEvidence:
@@ -272,13 +298,14 @@ class _Bundle:
         return mount_evidence(information, self._prior.off(state), followed)
 
     def camera_errors(
-        self, terms: list[PointTerm], factor: SuperLU, state: BundleState
+        self, terms: list[PointTerm], factor: SuperLU, state: BundleState, lasting: LastingErrors | None
     ) -> tuple[FocalError, TimeEstimate, RadialError]:
         """The focal length and the readout as two more unknowns, and k1 as a third, to first order.
 
         Matches with one anchor are off alike where its image is noisy, or where its windows are seen aslant, so sigma
         is at least what the anchors' scores scatter by (White, *A Heteroskedasticity-Consistent Covariance Matrix
-        Estimator*, 1980).
+        Estimator*, 1980). Given poses whose errors last bend a way as a lens does: what they hold against it is worth
+        less.
         """
         by_pose = np.zeros((len(state.poses) + 1, 6, SHARED))
         for term in terms:
@@ -292,6 +319,8 @@ class _Bundle:
         told += np.diag([0.0, 1 / _READOUT**2, 1 / _RADIAL**2])
         vector = self.vector(terms, state)
         pull = np.sum([term.vector[-SHARED:] for term in terms], axis=0) - explained.T @ vector
+        by_given = self._prior.information @ (explained[:-6].reshape(-1, 6, SHARED) - explained[-6:])
+        excess = np.zeros((SHARED, SHARED)) if lasting is None else lasting.excess(by_given)
 
         def found(count: int) -> tuple[Float64, Float64]:
             """(count,) each: the first so many unknowns, the others held, and their standard deviations."""
@@ -307,7 +336,7 @@ class _Bundle:
                 score = left[some] - by.T @ left[:-SHARED]
                 scatter += np.outer(score, score)
             variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
-            return values, np.sqrt(variances)
+            return values, np.sqrt(variances + (covariance @ excess[:count, :count] @ covariance).diagonal())
 
         (share, readout), (share_sigma, readout_sigma) = found(2)
         (_, _, radial), (_, _, radial_sigma) = found(3)

@@ -11,7 +11,8 @@ change nothing but the frame there is no error (Baarda, *S-Transformations and C
     B' = B - J (Gᵀ W G)⁻¹ Gᵀ W
 
 with the twists G (6 N, 7) that such motions are to the poses, the displacements J that they are to the ground, and the
-weights W of the tracked poses.
+weights W of the tracked poses. Where poses were given, what they do not know of these motions is (Gᵀ W G)⁻¹, a part of
+Σ, and more where their errors last.
 
 Points of one place err together, in whatever photographs they are found: of ground that rises within their windows each
 makes something else than a plane would. By how much more the scores of places scatter than those of independent matches
@@ -62,18 +63,19 @@ def ground_errors(
     inverse_depths: Sequence[Float64],
     factor: SuperLU,
     weights: Float64,
-    *,
-    free: bool,
+    excess: Float64 | None,
 ) -> GroundErrors:
     """Of N `poses` (N, 4, 4), T_world_camera, and the points' `terms` there.
 
     `factor` is of their normal equations, over the twists of the poses and a few unknowns more, with the prior's
-    `weights` (N, 6, 6); `free`: whether these tell of the frame that the poses are in nothing but what it is.
+    `weights` (N, 6, 6). `excess` (7, 7) is by how much these know less of the `similarities`, since their errors last;
+    None: of the frame that the poses are in they tell nothing but what it is.
     """
     ground = _Ground.of(matches, terms, poses, inverse_depths, factor.shape[0])
-    motions = _similarities(poses, factor.shape[0])
-    weighted = np.zeros_like(motions)
-    weighted[: 6 * len(poses)] = (weights @ motions[: 6 * len(poses)].reshape(-1, 6, 7)).reshape(-1, 7)
+    of_poses_alone = similarities(poses)
+    motions, weighted = np.zeros((2, factor.shape[0], 7))
+    motions[: 6 * len(poses)] = of_poses_alone.reshape(-1, 7)
+    weighted[: 6 * len(poses)] = (weights @ of_poses_alone).reshape(-1, 7)
     to_frame = np.linalg.solve(weighted.T @ motions, weighted.T)
 
     def uncertain(rows: Float64, by_motions: Float64) -> tuple[Float64, Float64]:
@@ -85,8 +87,10 @@ def ground_errors(
         pulls = ground.scores @ solved
         inflation = np.maximum(np.einsum("kii->k", np.linalg.solve(inside, _products(pulls.T, pulls, s))) / s, 1.0)
         # What the frame has wrong is no matter of the matches.
+        if excess is None:
+            return inflation[:, None, None] * inside, inflation
         flat = rows.reshape(k * s, -1)
-        all_of_it = inside if free else _products(flat, factor.solve(flat.T), s)
+        all_of_it = _products(flat, factor.solve(flat.T), s) + by_motions @ excess @ by_motions.swapaxes(1, 2)
         return all_of_it + (inflation - 1)[:, None, None] * inside, inflation
 
     covariances, inflation = np.empty((len(ground.places), 3, 3)), np.ones(len(ground.places))
@@ -114,7 +118,7 @@ class _Ground:
     by_poses: csr_array
     """(3 K, U): displacement by the unknowns."""
     by_motions: Float64
-    """(K, 3, 7): displacement by a motion of all, see `_similarities`."""
+    """(K, 3, 7): displacement by a motion of all, see `similarities`."""
     scores: csr_array
     """(places, U): what the points of each place, these and others, pull at the unknowns with."""
 
@@ -153,8 +157,8 @@ class _Ground:
         total = totals[known, 1]
         places = totals[known, 2:] / total[:, None]
         by_poses = csr_array(by_poses.multiply(np.repeat(1 / total, 3)[:, None]))
-        from_middle = (places - poses[:, :3, 3].mean(axis=0))[..., None]
-        by_motions = np.concatenate([_moved_with(places), from_middle], axis=2)
+        from_middle = places - poses[:, :3, 3].mean(axis=0)
+        by_motions = np.concatenate([_moved_with(from_middle), from_middle[..., None]], axis=2)
         return _Ground(places, by_poses, by_motions, scores.assembled(len(numbers), unknowns))
 
 
@@ -177,17 +181,15 @@ class _Blocks:
         return csr_array((np.concatenate(self._values), entries), shape=(rows, columns))
 
 
-def _similarities(poses: Float64, unknowns: int) -> Float64:
-    """(U, 7): the poses' twists where all is moved along, and turned about, the world's axes, or grows about the middle
-    of the poses."""
-    R, t = poses[:, :3, :3], poses[:, :3, 3]
-    twists = np.zeros((unknowns, 7))
+def similarities(poses: Float64) -> Float64:
+    """(N, 6, 7): the twists of poses (N, 4, 4) where all is moved along the world's axes, turned about them in the
+    middle of the poses, however far that is from the origin, or grows about it."""
+    R, t = poses[:, :3, :3], poses[:, :3, 3] - poses[:, :3, 3].mean(axis=0)
     by = np.zeros((len(poses), 6, 7))
     by[:, :3, :6] = -R.swapaxes(1, 2) @ _moved_with(t)
-    by[:, :3, 6] = -np.einsum("nji,nj->ni", R, t - t.mean(axis=0))
+    by[:, :3, 6] = -np.einsum("nji,nj->ni", R, t)
     by[:, 3:, 3:6] = -R.swapaxes(1, 2)
-    twists[: 6 * len(poses)] = by.reshape(-1, 7)
-    return twists
+    return by
 
 
 def _moved_with(points: Float64) -> Float64:

@@ -85,7 +85,8 @@ def ground_at(poses: np.ndarray, depths: list[np.ndarray]) -> ground_errors._Gro
 def test_ground_goes_along_where_all_cameras_move_alike() -> None:
     """Along and about all axes, and where everything grows: so motions of the whole move points, and depths follow."""
     ground = ground_at(POSES, DEPTHS)
-    motions = ground_errors._similarities(POSES, 6 * COUNT + 6)
+    motions = np.zeros((6 * COUNT + 6, 7))
+    motions[: 6 * COUNT] = ground_errors.similarities(POSES).reshape(-1, 7)
     assert len(ground.places) > 20
     np.testing.assert_allclose(ground.by_poses @ motions, ground.by_motions.reshape(-1, 7), atol=1e-9)
 
@@ -123,7 +124,7 @@ def test_ground_goes_along_where_one_camera_moves(unknown: int) -> None:
 
 def held(errors: np.ndarray) -> np.ndarray:
     """Twists (6 N,) without what is a matter of the frame: least squares by the weights of the prior, all alike."""
-    motions = ground_errors._similarities(POSES, 6 * COUNT)
+    motions = ground_errors.similarities(POSES).reshape(-1, 7)
     return errors - motions @ np.linalg.lstsq(motions, errors, rcond=None)[0]
 
 
