@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Literal
 
 import numpy as np
@@ -168,5 +169,6 @@ def _print_summary(options: Options, scene: Scene, noise: NoiseModel, recording:
         f"  depth in counts of {1000 / recording.depth_scale:g} mm\n"
         f"  truth.npz: the true heights, {truth.shape[0]} x {truth.shape[1]} vertices {truth.spacing:g} m apart\n"
         f"  truth_trajectory.txt: the true poses\n"
-        f"to fuse it on the grid of the truth, with the noise it has: glrender fuse {out} --out DIR {grid}"
+        f"to fuse it on the grid of the truth, with the noise it has: glrender fuse {quote(str(out))} "
+        f"--out DIR {grid}"
     )

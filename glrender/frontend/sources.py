@@ -29,7 +29,8 @@ def choose_sources(
     """
     reference = check_pose("T_world_reference", T_world_reference)
     check_positive("depth", depth)
-    rays = camera.rays()[camera.height // 16 :: camera.height // 8, camera.width // 16 :: camera.width // 8]
+    down, right = (max(1, size // 8) for size in camera.shape)
+    rays = camera.rays()[down // 2 :: down, right // 2 :: right]
     points = depth * rays.reshape(-1, 3) @ reference[:3, :3].T + reference[:3, 3]
     poses = [check_pose("candidates", candidate) for candidate in candidates]
     worth = np.stack([_worth(camera, reference, pose, points) for pose in poses]) if poses else np.empty((0, 1))

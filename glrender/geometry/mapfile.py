@@ -45,6 +45,16 @@ DAMAGE = (
 """What numpy and zipfile raise where a file is no npz, is cut off or has a flipped bit."""
 
 
+def npz_damage(path: Path, error: Exception) -> str:
+    """What is wrong with a file of which `error`, one of DAMAGE, came; numpy takes what is no archive for a pickle."""
+    try:
+        with open(path, "rb") as file:
+            archive = file.read(2) == b"PK"
+    except OSError:
+        archive = True
+    return str(error) if archive else "it is no .npz archive"
+
+
 def write_map(path: Path, surface: HeightMap) -> None:
     """Write `surface`; the file appears whole or not at all.
 
@@ -91,7 +101,7 @@ def read_map(path: Path) -> HeightMap:
     except InputError:
         raise
     except DAMAGE as error:
-        raise InputError(f"{path}: not a readable map.npz: {error}") from None
+        raise InputError(f"{path}: not a readable map.npz: {npz_damage(path, error)}") from None
     color = arrays["color"]
     return HeightMap(
         arrays["height"],

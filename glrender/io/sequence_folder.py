@@ -101,7 +101,10 @@ def _read_lists(folder: Path, only: Literal["rgb", "depth"] | None) -> dict[str,
         missing_lists = (
             "neither rgb.txt nor depth.txt" if only is None else f"no {only}.txt, whose images are asked for"
         )
-        raise InputError(f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format")
+        raise InputError(
+            f"{folder}: {missing_lists}; expected a sequence in the TUM RGB-D format, such as `glrender convert` makes "
+            "of images, videos and bags"
+        )
     return listed
 
 

@@ -104,7 +104,7 @@ def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions)
     if not any(entry.depth_path is not None for entry in selected):
         raise InputError(
             f"{sequence.folder}: none of the {len(selected)} selected frames has a depth image, and heights are fused "
-            "from depth; `glrender fit --use color` fits heights to photographs from a good start"
+            "from depth; `glrender fuse --use color` makes maps of photographs alone"
         )
     where: dict[str, Any] = {"T_world_map": options.T_world_map, "bounds": options.bounds, "spacing": options.spacing}
     chosen = choose_frames(

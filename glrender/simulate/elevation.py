@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glrender.checks import check_array
 from glrender.errors import InputError, UsageError
 from glrender.geometry.heightmap import HeightMap
-from glrender.geometry.mapfile import DAMAGE
+from glrender.geometry.mapfile import DAMAGE, npz_damage
 from glrender.geometry.mapfile import SHAPES as MAP_KEYS
 from glrender.io.georeference import is_metric, is_square, placed
 from glrender.io.optional import require
@@ -100,7 +100,7 @@ def _from_npz(path: Path) -> Elevation:
     except InputError:
         raise
     except DAMAGE as error:
-        raise InputError(f"{path}: not a readable .npz file: {error}") from None
+        raise InputError(f"{path}: not a readable .npz file: {npz_damage(path, error)}") from None
 
 
 def _from_npy(path: Path) -> Elevation:

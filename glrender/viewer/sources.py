@@ -1,6 +1,7 @@
 """What the viewer opens, and how it moves on."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Protocol
 
 import numpy as np
@@ -89,8 +90,8 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
     """
     if path.suffix.lower() in VIDEO_SUFFIXES:
         raise InputError(
-            f"{path}: is a video, expected a map, a job or the folder of a sequence; `glrender convert {path} "
-            "--calibration FILE --out FOLDER` makes one"
+            f"{path}: is a video, expected a map, a job or the folder of a sequence; `glrender convert "
+            f"{quote(str(path))} --calibration FILE --out FOLDER` makes one"
         )
     is_sequence = any((path / f"{kind}.txt").exists() for kind in ("rgb", "depth"))
     if (path / MAP).is_file() and not is_sequence:

@@ -236,7 +236,7 @@ class TestBadInput:
         ("damage", "told"),
         [
             (shutil.rmtree, r"copy: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml"),
-            (empty, r"copy: neither rgb.txt nor depth.txt; expected a sequence in the TUM RGB-D format"),
+            (empty, r"copy: neither rgb.txt nor depth.txt; expected a sequence in the TUM RGB-D format, such as"),
             (lambda folder: shutil.rmtree(folder / "rgb"), "copy: none of the 8 images that rgb.txt names is there"),
             (
                 lambda folder: shutil.rmtree(folder / "depth"),

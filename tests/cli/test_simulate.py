@@ -21,12 +21,12 @@ SMALL = ["--spacing", "0.1", "--frames", "3", "--width", "40", "--height", "30"]
 
 
 def test_a_small_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "hills"
+    out = tmp_path / "two hills"
     options = ["--pose-noise", "0.01", "0.2", "--offset-noise", "0.003", "--depth-noise", "0.002", "0", "--rate", "5"]
     assert main(["simulate", str(out), *SMALL, *options, "--size", "3", "2", "--origin", "10", "-20"]) == 0
     printed = capsys.readouterr().out
     assert f"{out}: 3 frames of 40 x 30, path flyover" in printed
-    assert "--spacing 0.1 --bounds 10 13 -20 -18" in printed
+    assert f"glrender fuse '{out}' --out DIR --spacing 0.1 --bounds 10 13 -20 -18" in printed
     sequence = open_sequence(out)
     assert [entry.time for entry in sequence.frames] == [0.0, 0.2, 0.4]
     assert sequence.camera.width == 40

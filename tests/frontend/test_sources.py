@@ -34,3 +34,8 @@ def test_a_side_that_nobody_sees_yet_counts_more() -> None:
     # All at the same angle; the first two share what they see, the third sees the rest.
     chosen = choose_sources(above(0), [above(5, 0.0), above(5, 1.0), above(-5, 0.0)], CAMERA, 10, 2)
     assert sorted(chosen) in ([0, 2], [1, 2])
+
+
+def test_photographs_of_a_few_pixels_have_sources_too() -> None:
+    tiny = Camera(7, 5, 7.0, 7.0, 3.0, 2.0)
+    assert choose_sources(above(0), [above(2), above(50)], tiny, 10) == [0]

@@ -330,7 +330,7 @@ class TestDamage:
 
     def test_photographs_alone(self, context: Context, copy: Path, options: SequenceOptions) -> None:
         (copy / "depth.txt").unlink()
-        told = "none of the 12 selected frames has a depth image.*glrender fit --use color"
+        told = "none of the 12 selected frames has a depth image.*glrender fuse --use color"
         with pytest.raises(InputError, match=told):
             fuse_sequence(context, open_sequence(copy), options)
 
