@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
+from glrender.interrupt import interruptible_after
 from glrender.io.color import srgb_to_linear
 from glrender.simulate.terrain import fill_unknown
 
@@ -103,7 +104,9 @@ def _pebbles(
     # Few large, many small: the radius falls off like that of gravel.
     radii = distance * np.minimum(0.12 + 0.10 * rng.exponential(1.0, count), 0.7)
     tones = rng.uniform(0.2, 1.1, count)
-    away, nearest = cKDTree(centres).query(np.indices((rows, cols)).reshape(2, -1).T, workers=-1)
+    tree, places = cKDTree(centres), np.indices((rows, cols)).reshape(2, -1).T
+    with interruptible_after():  # Ctrl-C would free what the tree's threads are still writing into
+        away, nearest = tree.query(places, workers=-1)
     radius = radii[nearest].reshape(rows, cols)
     within = 1 - away.reshape(rows, cols) / (radius * (1 + 0.15 * warp))
     cover = _step(0.0, 0.25, within)

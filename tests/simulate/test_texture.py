@@ -1,14 +1,19 @@
 """The ground's texture follows the terrain, has detail everywhere and is the same for the same seed."""
 
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import linear_to_srgb, srgb_to_linear
+from glrender.simulate import texture
 from glrender.simulate.texture import ground_texture, image_texture
 
 
@@ -30,6 +35,23 @@ def test_colours_are_linear_and_reproducible(half_slope: HeightMap, colors: np.n
     assert colors.max() <= 1
     np.testing.assert_array_equal(colors, ground_texture(half_slope, np.random.default_rng(5)))
     assert not np.allclose(colors, ground_texture(half_slope, np.random.default_rng(6)))
+
+
+def test_ctrl_c_waits_for_the_threads_of_a_tree(half_slope: HeightMap, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would go on writing into what it frees: the process crashed."""
+    ended: list[bool] = []
+
+    class Interrupted(cKDTree):
+        def query(self, *arguments: Any, **options: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGINT)
+            found = super().query(*arguments, **options)
+            ended.append(True)
+            return found
+
+    monkeypatch.setattr(texture, "cKDTree", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ground_texture(half_slope, np.random.default_rng(5))
+    assert ended
 
 
 def test_level_ground_is_greener_than_steep_ground(colors: np.ndarray) -> None:
