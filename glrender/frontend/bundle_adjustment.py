@@ -164,27 +164,7 @@ def adjust(
     At least one point must have been found. The standard deviation of the matches is estimated anew at every step.
     """
     problem = _Bundle(camera, matches, prior, rates)
-    least, damping, most = _DAMPING
-    state, converged = start, False
-    for _ in range(MOST_STEPS):
-        problem.weigh(state)
-        before = problem.cost(state)
-        terms = problem.terms(state)
-        matrix, vector = problem.matrix(terms), problem.vector(terms, state)
-        better, gain = state, 0.0
-        while damping < most:
-            moved = problem.stepped(state, terms, matrix, vector, damping)
-            gain = before - problem.cost(moved)
-            if gain >= 0:
-                better = moved
-                break
-            damping *= 10
-        stuck, state = better is state, better
-        damping = max(damping / 10, least)
-        # What hardly changes the cost, as a mount does, moves by next to nothing while it is damped.
-        if gain < _SETTLED * before and (stuck or damping == least):
-            converged = True
-            break
+    state, converged = problem.settled(start, MOST_STEPS, _DAMPING[1])
     problem.weigh(state)
     terms = problem.terms(state)
     factor = factored(problem.matrix(terms))
@@ -206,16 +186,52 @@ def adjust(
     )
 
 
+def best_state(
+    camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: BundleState, most_steps: int
+) -> BundleState:
+    """What a few steps lead to from a `start` near by; what it leaves uncertain, `adjust` tells."""
+    return _Bundle(camera, matches, prior, np.zeros((len(start.poses), 6))).settled(start, most_steps, _DAMPING[0])[0]
+
+
 class _Bundle:
     """The normal equations of one adjustment, over the N twists of the poses and that of the mount."""
 
     def __init__(self, camera: Camera, matches: Sequence[Matches], prior: PosePrior, rates: Float64) -> None:
         self._camera, self._matches, self._prior, self._rates = camera, matches, prior, rates
         self.sigma = 1.0
+        self._seen: tuple[BundleState, list[Views]] | None = None
+
+    def settled(self, start: BundleState, most_steps: int, damping: float) -> tuple[BundleState, bool]:
+        """The best state from `start` on, by steps that are held back by `damping` of the diagonal at first, and
+        whether nothing better is near."""
+        least, _, most = _DAMPING
+        state, converged = start, False
+        for _ in range(most_steps):
+            self.weigh(state)
+            before = self.cost(state)
+            terms = self.terms(state)
+            matrix, vector = self.matrix(terms), self.vector(terms, state)
+            better, gain = state, 0.0
+            while damping < most:
+                moved = self.stepped(state, terms, matrix, vector, damping)
+                gain = before - self.cost(moved)
+                if gain >= 0:
+                    better = moved
+                    break
+                damping *= 10
+            stuck, state = better is state, better
+            damping = max(damping / 10, least)
+            # What hardly changes the cost, as a mount does, moves by next to nothing while it is damped.
+            if gain < _SETTLED * before and (stuck or damping == least):
+                converged = True
+                break
+        return state, converged
 
     def _views(self, state: BundleState) -> list[Views]:
-        pairs = zip(self._matches, state.inverse_depths, strict=True)
-        return [Views.of(self._camera, each, w, state.poses, self._rates) for each, w in pairs]
+        if self._seen is None or self._seen[0] is not state:
+            pairs = zip(self._matches, state.inverse_depths, strict=True)
+            self._seen = state, [Views.of(self._camera, each, w, state.poses, self._rates) for each, w in pairs]
+        return self._seen[1]
 
     def _off(self, state: BundleState) -> Float64:
         """(matches, 2) pixels."""

@@ -21,11 +21,11 @@ of clusters, Liang and Zeger 1986). What one anchor sees, as a cluster, would mi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array, kron
 from scipy.sparse.linalg import SuperLU
 
 from glrender.frontend.point_matches import Matches
@@ -54,6 +54,16 @@ class GroundErrors:
     """(N, 6, 6) covariance of the twists (v, omega) in the camera frames, m² and rad²."""
     inflation: float
     """By how much these are larger than matches that do not err together would make them, at least 1."""
+
+    def moved(self, T: Float64) -> "GroundErrors":
+        """The same in a world that is moved by T (4, 4)."""
+        turn = T[:3, :3]
+        return replace(
+            self,
+            places=self.places @ turn.T + T[:3, 3],
+            covariances=turn @ self.covariances @ turn.T,
+            by_poses=csr_array(kron(eye_array(len(self.places)), turn) @ self.by_poses),
+        )
 
 
 def ground_errors(

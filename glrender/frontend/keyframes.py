@@ -1,6 +1,6 @@
 """The photographs that a tracker remembers: what frames are aligned with, and what a lost camera is found again by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -54,24 +54,22 @@ class KeyframeStore:
         """Depths come from `surface` from now on, unless a sensor measured them."""
         self._surface = surface
 
-    def add(self, keyframe: Keyframe) -> Keyframe | None:
-        """Remember a keyframe; beyond the capacity the one that came soonest after the one before it is forgotten, and
-        given back."""
+    def add(self, keyframe: Keyframe) -> None:
+        """Remember a keyframe; beyond the capacity the one that came soonest after the one before it is forgotten."""
         self._keyframes.append(keyframe)
         if len(self._keyframes) <= self._capacity:
-            return None
+            return
         gaps = np.diff([each.time for each in self._keyframes[:-1]])
         forgotten = self._keyframes.pop(1 + int(gaps.argmin()))
         self._measured.pop(id(forgotten), None)
         self._rendered.forget(forgotten.pyramid)
         self._features.pop(id(forgotten.pyramid), None)
-        return forgotten
 
-    def move(self, keyframes: list[Keyframe], poses: Float64) -> None:
-        """Put keyframes of the store, whose depths are the map's, at other poses (N, 4, 4)."""
-        for keyframe, pose in zip(keyframes, poses, strict=True):
-            place = next(k for k, each in enumerate(self._keyframes) if each is keyframe)
-            self._keyframes[place] = replace(keyframe, T_world_camera=pose)
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Put keyframes, known by their times, at other poses (4, 4); those that are forgotten are gone."""
+        for k, each in enumerate(self._keyframes):
+            if each.time in poses:
+                self._keyframes[k] = replace(each, T_world_camera=poses[each.time])
 
     def reference(self, keyframe: Keyframe) -> Reference:
         """A keyframe with its depths, made when it is first asked for."""

@@ -69,15 +69,15 @@ def without_corners(photograph: Float32) -> Corners:
     return Corners(image, np.zeros((0, 2)), np.zeros((0, 3)))
 
 
-def find_corners(camera: Camera, photograph: Float32) -> Corners:
+def find_corners(camera: Camera, photograph: Float32, most: int = CORNERS) -> Corners:
     """The corners (Shi and Tomasi 1994) of an intensity (height, width) in [0, 1], spread over it; NaN has none."""
     known, image = np.isfinite(photograph), without_corners(photograph).image
     margin = _WINDOW // 2 + 1
     inside = cv2.erode(
         known.astype(np.uint8), np.ones((2 * margin + 1,) * 2), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    apart = _APART * np.sqrt(image.size / CORNERS)
-    found = cv2.goodFeaturesToTrack(image, CORNERS, 0.001, apart, mask=inside)
+    apart = _APART * np.sqrt(image.size / most)
+    found = cv2.goodFeaturesToTrack(image, most, 0.001, apart, mask=inside)
     pixels = np.zeros((0, 2)) if found is None else found[:, 0].astype(np.float64)
     return Corners(image, pixels, _rays(camera, pixels))
 
@@ -108,30 +108,36 @@ def match(
         anchor, frames = corners[i], tuple(b for a, b in pairs if a == i)
         if not frames:
             continue
-        surface = _surface(camera, anchor, inverse_depths[i], planes[i])
-        turns = [se3.inverse(poses[j]) @ poses[i] for j in frames]
-        sightings = run_together(
-            *(
-                partial(_sighting, camera, anchor, corners[j].image, T, inverse_depths[i], surface)
-                for j, T in zip(frames, turns, strict=True)
-            )
-        )
-        pixels, found = (np.stack(each) for each in zip(*sightings, strict=True))
+        others = [(corners[j].image, se3.inverse(poses[j]) @ poses[i]) for j in frames]
+        seen = sightings(camera, anchor, others, inverse_depths[i], planes[i])
+        pixels, found = (np.stack(each) for each in zip(*seen, strict=True))
         matches.append(Matches(i, frames, anchor.rays, pixels, found))
     return matches
 
 
-def _surface(camera: Camera, anchor: Corners, w: Float64, plane: Float64) -> Float32:
-    """(height, width) inverse depths: the plane, and how the corners around stand out of it, by weights that fall with
+def sightings(
+    camera: Camera, anchor: Corners, others: Sequence[tuple[NDArray[np.uint8], Float64]], w: Float64, plane: Float64
+) -> list[tuple[Float64, NDArray[np.bool_]]]:
+    """An anchor's n corners in other images, each with its T_camera_anchor (4, 4), about: pixels (n, 2), and which were
+    found (n,).
+
+    `w` (n,) are their inverse depths, 1/m, and `plane` (3,) p with p·r = 1/D on a plane through them, about.
+    """
+    surface = surface_through(camera, anchor.pixels, anchor.rays, w, plane)
+    return run_together(*(partial(_sighting, camera, anchor, image, T, w, surface) for image, T in others))
+
+
+def surface_through(camera: Camera, pixels: Float64, rays: Float64, w: Float64, plane: Float64) -> Float32:
+    """(height, width) inverse depths: the plane, and how points (n,) around stand out of it, by weights that fall with
     their distance. What a window shows beside its corner is at other depths, and moves otherwise."""
     height, width = camera.shape
-    off = w - anchor.rays @ plane
+    off = w - rays @ plane
     spread = 3 * SIGMA_PER_MEDIAN * float(np.median(np.abs(off)))
     off = np.clip(off, -spread, spread)
     step = _APART * np.sqrt(height * width / CORNERS)
     rows, cols = (np.linspace(0, size - 1, int(np.ceil(2 * size / step)) + 1) for size in (height, width))
-    across = np.exp(-0.5 * np.square((cols[:, None] - anchor.pixels[:, 0]) / step))
-    down = np.exp(-0.5 * np.square((rows[:, None] - anchor.pixels[:, 1]) / step))
+    across = np.exp(-0.5 * np.square((cols[:, None] - pixels[:, 0]) / step))
+    down = np.exp(-0.5 * np.square((rows[:, None] - pixels[:, 1]) / step))
     standing = (down * off) @ across.T / (down @ across.T + _HELD)
     u, v = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     at = u * np.float32((len(cols) - 1) / (width - 1)), v * np.float32((len(rows) - 1) / (height - 1))

@@ -68,7 +68,7 @@ class RefinedPoses:
 
     def over_planes(self, photographs: Sequence[Corners]) -> "RefinedPoses":
         """The same, to go on from with photographs that were read otherwise: their corners lie on the planes."""
-        depths = tuple(_on_plane(each.rays, plane) for each, plane in zip(photographs, self.planes, strict=True))
+        depths = tuple(on_plane(each.rays, plane) for each, plane in zip(photographs, self.planes, strict=True))
         return replace(self, rounds=self.rounds[-1:], inverse_depths=depths)
 
     def row_motions(self, readout: float) -> list[RowMotion]:
@@ -117,7 +117,7 @@ def refine_poses(
     camera = camera.without_distortion()
     rounds: tuple[Adjusted, ...] = ()
     refined, mount = given, np.zeros(6)
-    depths = [_on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]
+    depths = [on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]
     if before is not None:
         rounds, planes, depths = before.rounds, before.planes.copy(), list(before.inverse_depths)
         refined, mount = before.poses, before.rounds[-1].state.mount
@@ -131,7 +131,7 @@ def refine_poses(
         start = BundleState(refined, mount, tuple(depths[each.anchor] for each in matches))
         adjusted = adjust(camera, matches, prior, start, camera_rates(refined, times))
     for each, w in zip(matches, adjusted.state.inverse_depths, strict=True):
-        depths[each.anchor], planes[each.anchor] = w, _plane_through(each.rays, w)
+        depths[each.anchor], planes[each.anchor] = w, plane_through(each.rays, w)
     seen = {(m.anchor, j): int(f.sum()) for m in matches for j, f in zip(m.frames, m.found, strict=True)}
     common = [pair for pair, count in seen.items() if count]
     alone = tuple(sorted(set(range(len(given))) - {k for pair in common for k in pair}))
@@ -141,14 +141,15 @@ def refine_poses(
     )
 
 
-def _on_plane(rays: Float64, plane: Float64) -> Float64:
+def on_plane(rays: Float64, plane: Float64) -> Float64:
     """(n,) inverse depths of rays (n, 3)."""
     w = rays @ plane
     return np.maximum(w, _FAR * np.median(w)) if len(w) else w
 
 
-def _plane_through(rays: Float64, inverse_depths: Float64) -> Float64:
-    """(3,): the plane p, p·r = 1/depth, from which points differ least, by reweighted least squares."""
+def plane_through(rays: Float64, inverse_depths: Float64) -> Float64:
+    """(3,): the plane p, p·r = 1/depth, from which points differ least, by reweighted least squares; so with rays
+    (x, y, 1) and heights, too."""
     weight = np.ones(len(rays))
     for _ in range(10):
         root = np.sqrt(weight)

@@ -16,8 +16,6 @@ from glrender.render.derivatives import DerivativeRenderer
 
 Float64 = NDArray[np.float64]
 
-AFAR = 0.5
-"""Pixels: after larger steps towards a pose the planes through what was seen say little of what is seen now."""
 STALE = 2.0
 """Pixels by which a pose may be another than the one at which a reference that is kept was rendered: about as wide are
 the facets of a map that is no coarser than its images."""

@@ -117,29 +117,6 @@ def _differ(
         columns[7, n] = -1.0
 
 
-def by_reference_twist(
-    reference: ReferencePoints, sighting: Sighting, exposure: Exposure, T_camera_reference: Float64
-) -> Float64:
-    """(N, 6): the intensity differences by the twist of the reference's camera."""
-    R = np.ascontiguousarray(T_camera_reference[:3, :3])
-    return _by_reference(reference.points, reference.depth_slope, sighting.gradient, R, exposure.gain)
-
-
-@njit(cache=True, nogil=True)
-def _by_reference(points: Float64, depth_slope: Float64, gradient: Float64, R: Float64, gain: float) -> Float64:
-    w = np.empty((len(points), 3))
-    for n in range(len(points)):
-        gx, gy, gz = gradient[n, 0], gradient[n, 1], gradient[n, 2]
-        qx = R[0, 0] * gx + R[1, 0] * gy + R[2, 0] * gz
-        qy = R[0, 1] * gx + R[1, 1] * gy + R[2, 1] * gz
-        qz = R[0, 2] * gx + R[1, 2] * gy + R[2, 2] * gz
-        along_ray = (qx * points[n, 0] + qy * points[n, 1]) / points[n, 2] + qz
-        w[n, 0] = gain * (qx - along_ray * depth_slope[n, 0])
-        w[n, 1] = gain * (qy - along_ray * depth_slope[n, 1])
-        w[n, 2] = gain * (qz - along_ray * depth_slope[n, 2])
-    return by_twist(w, points)
-
-
 def geometric(
     reference: ReferencePoints,
     depth: Float32,

@@ -1,8 +1,7 @@
 """Where the camera is, frame by frame: each frame is aligned with keyframes whose depth the map, or a sensor, knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Literal
 
 import numpy as np
@@ -13,11 +12,9 @@ from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import Alignment, PosePrior, align
 from glrender.frontend.features import find_features
 from glrender.frontend.focal import FocalError
-from glrender.frontend.joint_poses import PoseRefiner
 from glrender.frontend.keyframes import Keyframe, KeyframeStore
 from glrender.frontend.pyramid import Level, build_pyramid
-from glrender.frontend.reference import Reference
-from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
+from glrender.frontend.rendered_depth import DepthRenderer
 from glrender.frontend.trajectory_log import TrajectoryLog
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
@@ -29,11 +26,6 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 TrackingState = Literal["started", "tracking", "relocalised", "rejected", "lost"]
-
-_FREE, _HELD = 0.2, 1e-3  # of the depth, and radians: what keyframes to be refined, or not, are taken to be off by
-_BASELINE = 0.1  # of the depth: what keyframes are refined by
-_POINTS = 1000  # of a keyframe that is refined with others
-_WIDE = 200  # pixels: of wider photographs half the resolution is enough to refine them by
 
 
 @dataclass(frozen=True)
@@ -68,10 +60,6 @@ class TrackerOptions:
     """Of each keyframe at each level."""
     capacity: int = 60
     """Keyframes that are remembered."""
-    refine_window: int = 12
-    """The newest keyframes that are refined together whenever there is a new one; 0: none are."""
-    refine_steps: int = 3
-    """Of Gauss-Newton: keyframes are refined again with each that comes."""
     longest_prediction: float = 0.25
     """Seconds for which a camera is taken to move on as it did; after more, other guesses are tried, too."""
 
@@ -111,9 +99,6 @@ class Tracker:
         self._renderer = DepthRenderer(context, self.camera)
         self._keyframes = KeyframeStore(self._renderer, self.options.most_points, self.options.capacity)
         self._surface: HeightMap | None = None
-        self._fineness = 1 if self.camera.width > _WIDE else 0
-        self._small_renderer = DepthRenderer(context, self.camera.every_nth_pixel(2**self._fineness))
-        self._small = ReferenceStore(self._small_renderer, _POINTS)
         self._log = TrajectoryLog()
         self._focal_errors: list[FocalError] = []
         self._last: tuple[float, Float64] | None = None
@@ -184,42 +169,19 @@ class Tracker:
         self._lost = True
         return self._without_pose(time, "lost", doubt, alignment)
 
-    def refine(self, newest: int | None = None) -> bool:
-        """Refine the newest keyframes (all unless given) together, about the map; whether that could be.
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Put keyframes, known by their times, at other poses (4, 4); what is tracked follows, and `trajectory`.
 
-        Without a baseline, as when a camera only turns, nothing is refined: photographs say nothing of the surface.
-        The first of all keyframes keeps its place, which is where the scale comes from; those before the window keep
-        theirs. `trajectory` follows.
+        Their depths must be the map's: a sensor's are kept with the pose that they were measured at.
         """
-        surface = self._surface
-        window = [each for each in self.keyframes if each.depth is None]
-        whole = newest is None or newest >= len(window)
-        window = window if newest is None else window[-newest:]
-        if surface is None or len(window) < 2:
-            return False
-        given = np.stack([each.T_world_camera for each in window])
-        pyramids = [each.pyramid[self._fineness : self._fineness + 1] for each in window]
-        distance = self._small.reference(pyramids[0], surface, given[0]).distance
-        ways = np.linalg.norm(given[:, None, :3, 3] - given[None, :, :3, 3], axis=2)
-        if ways.max() < _BASELINE * distance:
-            return False
-        sigmas = np.tile([_FREE * distance, _FREE], (len(window), 1))
-        sigmas[: 1 if whole else 2] = (_HELD * distance, _FREE if whole else _HELD)
-        information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
-
-        def look(poses: Float64) -> list[Reference]:
-            return [self._small.reference(*each) for each in zip(pyramids, repeat(surface), poses, strict=False)]
-
-        refiner = PoseRefiner(look, [levels[0] for levels in pyramids], given, information)
-        refiner.run(self.options.refine_steps)
-        self._keyframes.move(window, refiner.poses)
-        self._log.move([each.time for each in window], refiner.poses)
-        return True
+        self._keyframes.move(poses)
+        self._log.move(poses)
+        if self._last is not None:
+            self._last = self._last[0], poses.get(*self._last)
 
     def release(self) -> None:
         """Release everything that this tracker made in its context; may be called twice."""
         self._renderer.release()
-        self._small_renderer.release()
 
     def _pyramid(self, image: Float32) -> tuple[Level, ...]:
         return build_pyramid(self.camera, intensity(image))
@@ -308,9 +270,6 @@ class Tracker:
             self._focal_errors.append(alignment.focal_error)
         if change:
             self._add_keyframe(time, pose, pyramid, depth)
-            if depth is None and self.options.refine_window:
-                self.refine(self.options.refine_window)
-                pose = self.keyframes[-1].T_world_camera
         self._last = (time, pose)
         self._log.add(time, pose)
         return TrackedFrame(time, state, pose, alignment.covariance, bool(change), sharp, reason or change, alignment)
@@ -364,7 +323,5 @@ class Tracker:
         return TrackedFrame(time, state, None, None, False, False, reason, alignment)
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
-        forgotten = self._keyframes.add(Keyframe(time, pose, pyramid, depth))
-        if forgotten is not None:
-            self._small.forget(forgotten.pyramid[self._fineness :])
+        self._keyframes.add(Keyframe(time, pose, pyramid, depth))
         self._log.add_keyframe(time, pose)

@@ -1,6 +1,6 @@
 """Where frames were, kept by where they were beside their keyframes: these may still be moved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,9 @@ class TrajectoryLog:
         T_keyframe_camera = se3.inverse(self._keyframes[self._newest]) @ T_world_camera
         self._frames.append((time, self._newest, T_keyframe_camera))
 
-    def move(self, times: Sequence[float], poses: Float64) -> None:
-        """Keyframes are now at other poses (N, 4, 4), and their frames with them."""
-        self._keyframes.update(zip(times, poses, strict=True))
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Keyframes, by their times, are now at other poses (4, 4), and their frames with them."""
+        self._keyframes.update(poses)
 
     def poses(self) -> list[tuple[float, Float64]]:
         """(seconds, T_world_camera (4, 4)) of every frame."""

@@ -1,18 +1,23 @@
 """A camera followed from nothing: the first photographs make a start, the others are tracked."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.alignment import PosePrior
 from glrender.frontend.bootstrap import Bootstrap, KnownScale, Start
-from glrender.frontend.tracker import TrackedFrame, Tracker, TrackerOptions
+from glrender.frontend.point_window import PointWindow
+from glrender.frontend.tracker import TrackedFrame, Tracker
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
+from glrender.parallel import begin
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -45,10 +50,13 @@ class Follower:
         camera: Camera,
         scale: KnownScale,
         odometry: Trajectory | None = None,
-        tracking: TrackerOptions | None = None,
     ) -> None:
         self._bootstrap = Bootstrap(camera, scale)
-        self._tracker = Tracker(context, camera, tracking)
+        self._tracker = Tracker(context, camera)
+        self._window = PointWindow(self._tracker.camera)
+        self._newest: dict[float, Float64] = {}
+        self._adjustment: Callable[[], dict[float, Float64]] | None = None
+        self._settled = False
         self._odometry = odometry
         self._last: tuple[float, Float64] | None = None
         self._added = 0
@@ -80,7 +88,7 @@ class Follower:
         pose = self.start.poses[0]
         started = self._tracker.start(first[0].time, first[1], pose)
         self._last = first[0].time, pose
-        return [*given_up, Followed(*first, started), *(self._track(*other) for other in others)]
+        return [*given_up, self._adjusted(Followed(*first, started)), *(self._track(*other) for other in others)]
 
     def _give_up(self) -> list[Followed]:
         """Those that wait for a start that will not be made of them: before one that was begun anew, and of a camera
@@ -98,9 +106,38 @@ class Follower:
 
     def _track(self, entry: FrameEntry, image: Float32) -> Followed:
         tracked = self._tracker.track(entry.time, image, prior=self._prior(entry.time))
-        if tracked.T_world_camera is not None:
-            self._last = entry.time, tracked.T_world_camera
-        return Followed(entry, image, tracked)
+        followed = self._adjusted(Followed(entry, image, tracked))
+        if followed.tracked.T_world_camera is not None:
+            self._last = entry.time, followed.tracked.T_world_camera
+        return followed
+
+    def _adjusted(self, followed: Followed) -> Followed:
+        """The same, where the keyframes before it have meanwhile been found to be, if it is one: the ground that all
+        are aligned over is only about what they show.
+
+        Its own adjustment goes on beside what comes next.
+        """
+        entry, tracked = followed.entry, followed.tracked
+        if not tracked.keyframe:
+            return followed
+        pose = tracked.T_world_camera
+        assert pose is not None
+        if self._newest:
+            last, before = list(self._newest.items())[-1]
+            way = se3.log(se3.inverse(before) @ pose)
+            self._collect()
+            pose = self._newest[last] @ se3.exp(way)
+        self._newest[entry.time] = pose
+        self._tracker.move({entry.time: pose})
+        self._adjustment = begin(partial(self._window.add, entry.time, intensity(followed.image), pose))
+        return replace(followed, tracked=replace(tracked, T_world_camera=pose))
+
+    def _collect(self) -> None:
+        """Put keyframes where the adjustment that is under way finds them."""
+        if self._adjustment is not None:
+            self._newest, self._adjustment = self._adjustment(), None
+            self._settled = self._window.settled
+            self._tracker.move(self._newest)
 
     def _driven(self, time: float) -> Float64 | None:
         """The pose that odometry has at a time; None where it has none."""
@@ -119,10 +156,21 @@ class Follower:
         sigmas = [least_moved + ODOMETRY_SHARE * moved] * 3 + [least_turned + ODOMETRY_SHARE * turned] * 3
         return PosePrior(self._last[1] @ step, np.diag(np.square(sigmas)))
 
+    @property
+    def settled(self) -> bool:
+        """Whether the world's level and scale are what they will be, see `PointWindow`."""
+        return self._settled
+
+    def newest_keyframes(self) -> dict[float, Float64]:
+        """T_world_camera (4, 4) of the keyframes that may have moved, by their times in seconds."""
+        return self._newest
+
     def trajectory(self) -> list[tuple[float, Float64]]:
         """(seconds, T_world_camera (4, 4)) of the frames that were found, by where their keyframes are now."""
+        self._collect()
         return self._tracker.trajectory()
 
     def release(self) -> None:
         """Release what this made in the context."""
+        self._collect()
         self._tracker.release()

@@ -163,6 +163,13 @@ class KeyframeFusion:
         for each, depth in finished:
             self._fuse(each, depth)
 
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Keyframes that are not in the map yet are now at other poses (4, 4), by their times."""
+        self._depths.move(poses)
+        for entry in self.added:
+            if entry.time in poses and entry.index not in self._reports:
+                self.added[entry] = poses[entry.time]
+
     def fuse_waiting(self) -> None:
         """Fuse the keyframes that still wait for others: no further one will come."""
         for keyframe, depth in self._depths.finish():

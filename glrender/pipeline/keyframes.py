@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,12 @@ class PosedPhotograph:
     photograph: Photograph
     distance: float
     """Metres to the ground along the camera's axis, about."""
+
+    def moved(self, poses: Mapping[float, Float64]) -> "PosedPhotograph":
+        """The same at the pose (4, 4) that it has in `poses`, by its time, if it has one there."""
+        if self.entry.time not in poses:
+            return self
+        return replace(self, photograph=Photograph(self.photograph.image, poses[self.entry.time]))
 
 
 def is_apart(pose: Float64, last: Float64, distance: float) -> bool:
@@ -143,6 +149,13 @@ class KeyframeDepths:
             if self._has_time():
                 yield from self._measure(next_one)
 
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Keyframes, as they wait for a depth and as sources, are now at other poses (4, 4), by their times."""
+        for each in (self._kept, self._waiting):
+            moved = [keyframe.moved(poses) for keyframe in each]
+            each.clear()
+            each.extend(moved)
+
     def finish(self) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
         """The keyframes that still waited for others."""
         while self._waiting:
@@ -166,7 +179,7 @@ class KeyframeDepths:
         Those around it in the order of the path first: they were taken from about the same side and in the same light.
         Where these are fewer than `FEW`, the best of all that there are.
         """
-        kept = {each.entry.index: each.photograph for each in self._kept if each is not keyframe}
+        kept = {each.entry.index: each.photograph for each in self._kept if each.entry != keyframe.entry}
         poses = {index: photograph.T_world_camera for index, photograph in kept.items()}
         chosen = self._chosen(keyframe, poses)
         if self.gallery is None or len(chosen) >= FEW:

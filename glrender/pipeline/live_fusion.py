@@ -1,6 +1,6 @@
 """A map made while its camera is followed: of as many keyframes as there is time for, from pixels no finer than it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -15,7 +15,6 @@ from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion
-from glrender.pipeline.keyframes import is_apart
 from glrender.pipeline.placement import Placement
 
 Float32 = NDArray[np.float32]
@@ -53,20 +52,18 @@ class LiveFusion:
         self.fusion = KeyframeFusion(
             context, replace(sequence, camera=camera), options, placement, ground, self._has_time
         )
-        self._ground, self._T_world_map = ground, placement.T_world_map
         self._behind, self._clock = behind, clock
-        self._last: Float64 | None = None
         self._free_from = -np.inf
         self._measures = False
         self._keyframes = 0
         self._left_out = 0
 
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Keyframes are now at other poses (4, 4), by their times; what is in the map stays as it is."""
+        self.fusion.move(poses)
+
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
-        """Take a photograph (height, width, 3), linear, for a keyframe if it is apart from the one before."""
-        distance = self._ground.distance(T_world_camera, self._T_world_map)
-        if self._last is not None and not is_apart(T_world_camera, self._last, distance):
-            return
-        self._last = T_world_camera
+        """Take a photograph (height, width, 3), linear, for a keyframe."""
         self._keyframes += 1
         begun, self._measures = self._clock(), False
         for _ in range(self.halvings):

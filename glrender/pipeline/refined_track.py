@@ -1,14 +1,13 @@
 """Tracked poses refined by what their photographs have in common, and what that leaves uncertain of the ground.
 
-While the camera is followed, ground counts as level, and what it is not turns and moves the camera: over rough ground
-by a degree, and every way comes out too short. A bundle adjustment asks for no surface. What it needs of the tracked
-poses is their frame, that is place, direction and roughly scale of all together, so that they are hardly a prior. The
-scale is then told again by what told it at the start, now that the ground is known: the height above the level of what
-the first photograph shows, the way from the first to the last of the start's photographs, or, by odometry, all of the
-way.
+While the camera is followed, only the newest keyframes are adjusted together, in a world that is as level as the ground
+was under the first of them. The bundle adjustment of all needs of the tracked poses nothing but their frame, that is
+place, direction and roughly scale of all together, so that they are hardly a prior. Then all of the ground makes the
+world level. The scale is told again by what told it at the start: the height above the level of what the first
+photograph shows, the way from the first to the last of the start's photographs, or, by odometry, all of the way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from scipy.spatial import KDTree
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.bootstrap import Start
+from glrender.frontend.levelling import levelled
 from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.fusion.displacement import Displacement
@@ -38,7 +38,7 @@ pieces, while a heading that drifts bends none of them."""
 FEWEST_PIECES = 10
 """That tell by how much they disagree: of three the median deviation is often next to nothing, of ten seldom."""
 FEWEST_PLACES = 6
-"""Of the ground in the first photograph, that its height above the ground is told from."""
+"""Of the ground, that its level is told from; in the first photograph, that its height above the ground is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +87,16 @@ def refine_track(
         )
 
     settled = refine_in_turns(sequence, entries, prepared, keyframes, refine, lambda clock: given)
-    refined = settled.refined
     numbers = {entry.index: k for k, entry in enumerate(entries)}
+    first, last = (numbers.get(started_by[k].index) for k in (0, -1))
+    refined = settled.refined
+    places = refined.rounds[-1].ground.places
+    if len(places) >= FEWEST_PLACES:
+        turn = levelled(places, refined.poses[first or 0, :3, 3]).turn
+        given, refined = turn @ given, _moved(refined, turn)
     driven = None
     if odometry is not None and start.scale == "odometry":
         driven = by_odometry(refined.poses[:, :3, 3], times, odometry, PIECE * distance)
-    first, last = (numbers.get(started_by[k].index) for k in (0, -1))
     scale = driven or _scale(sequence.camera, refined, start, first, last)
     scaled = refined.poses.copy()
     scaled[:, :3, 3] *= scale.factor
@@ -116,6 +120,13 @@ def refine_track(
         settled.lens,
         Displacement.in_frame(np.eye(4), places / scale.factor, covariances + _around(places, displaced, distance)),
     )
+
+
+def _moved(refined: RefinedPoses, T: Float64) -> RefinedPoses:
+    """The same in a world that is moved by T (4, 4)."""
+    last = refined.rounds[-1]
+    state = replace(last.state, poses=T @ last.state.poses)
+    return replace(refined, rounds=(*refined.rounds[:-1], replace(last, state=state, ground=last.ground.moved(T))))
 
 
 def _around(places: Float64, displaced: Float64, distance: float) -> Float64:

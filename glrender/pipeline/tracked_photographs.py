@@ -1,10 +1,9 @@
 """Photographs of one moving camera, and nothing else, become a trajectory and a height map.
 
-A recording is gone through twice. First the camera is followed over ground taken to be level; its keyframes are
-refined together as they come, so what the first of them got wrong of the ground's tilt, and with it of the scale, is
-put right by those after them. Then all poses are refined together by points, wherever these lie, and the map is made
-from what came of it. Live (`realtime`), keyframes are
-fused while the camera is followed, as many as there is time for.
+A recording is gone through twice. First the camera is followed over ground taken to be level; its newest keyframes are
+adjusted together as they come, by points that they share wherever these lie. Then all poses are refined together in
+that way, and the map is made from what came of it. Live (`realtime`), keyframes are fused while the camera is followed,
+as many as there is time for.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from glrender.advance import Advance, silently
 from glrender.errors import InputError, UsageError
 from glrender.frontend.bootstrap import Start
-from glrender.frontend.tracker import TrackerOptions
 from glrender.geometry.camera import INTRINSICS
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
@@ -49,8 +47,6 @@ LEVEL = Ground(0.0, 1.0, 0)
 LONGEST_GAP = 0.2
 """Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
 tenth of it, and a few frames that are tracked late, one after the other, catch up."""
-LIVE = TrackerOptions(refine_window=8, refine_steps=2)
-"""A third of the comparisons of keyframes; simulated drives are off by a tenth more."""
 
 
 def fuse_tracked_photographs(
@@ -134,18 +130,31 @@ def _fuse_live(
     placement = _place(sequence, options, [WORLD])
     pursuit, pace = _Pursuit(context, sequence, options), Pace(entries, LONGEST_GAP)
     live: LiveFusion | None = None
+    waiting: list[Followed] = []
+    """Keyframes, until the world's level and scale are settled."""
+
+    def fuse_waiting() -> None:
+        nonlocal live
+        poses = pursuit.follower.newest_keyframes()
+        if live is None:
+            distance = LEVEL.distance(poses[waiting[0].entry.time], WORLD)
+            live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pace.behind)
+            kept.enter_context(live.fusion.kept())
+        with interruptible_after():
+            live.move(poses)
+            while waiting:
+                followed = waiting.pop(0)
+                live.add(followed.entry, followed.image, poses[followed.entry.time])
+
     try:
         with ExitStack() as kept:
             for followed in pursuit.run(entries, lambda done: advance(done, len(entries)), pace):
-                pose = followed.tracked.T_world_camera
-                if pose is None or not followed.tracked.usable:
-                    continue
-                if live is None:
-                    distance = LEVEL.distance(pose, WORLD)
-                    live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pace.behind)
-                    kept.enter_context(live.fusion.kept())
-                with interruptible_after():
-                    live.add(followed.entry, followed.image, pose)
+                if followed.tracked.keyframe and followed.tracked.usable:
+                    waiting.append(followed)
+                    if pursuit.follower.settled:
+                        fuse_waiting()
+            if waiting:
+                fuse_waiting()
         with interruptible_after():
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
@@ -207,8 +216,7 @@ class _Pursuit:
         assert options.motion.track is not None
         self._sequence, self._options = sequence, options
         odometry = _odometry(sequence, options)
-        tracking = LIVE if options.realtime else None
-        self._follower = Follower(context, sequence.camera, options.motion.track, odometry, tracking)
+        self.follower = Follower(context, sequence.camera, options.motion.track, odometry)
         self.report = TrackingReport()
         self.stages: dict[str, list[float]] = {}
         """Milliseconds of each frame: to read it, to start, to track it, or to track it and refine the keyframes."""
@@ -240,15 +248,15 @@ class _Pursuit:
 
     def final_poses(self) -> dict[int, Float64]:
         """T_world_camera (4, 4) of the frames that were found, by where their keyframes have moved to meanwhile."""
-        final = dict(self._follower.trajectory())
+        final = dict(self.follower.trajectory())
         return {entry.index: final[entry.time] for entry in self.report.found}
 
     def started(self) -> Start:
         """The start; InputError if there never was one."""
-        start = self._follower.start
+        start = self.follower.start
         if start is None:
             raise InputError(
-                f"{self._sequence.folder}: the photographs do not tell where the camera is: {self._follower.reason}. "
+                f"{self._sequence.folder}: the photographs do not tell where the camera is: {self.follower.reason}. "
                 "Tracking begins over roughly level, textured ground that fills most of the view, with the camera "
                 "moving sideways or ahead; or give poses (--trajectory)"
             )
@@ -257,16 +265,16 @@ class _Pursuit:
     @property
     def started_by(self) -> tuple[FrameEntry, ...]:
         """The photographs that the start was made of."""
-        return self._follower.started_by
+        return self.follower.started_by
 
     def release(self) -> None:
         """Release what this made in the context."""
-        self._follower.release()
+        self.follower.release()
 
     def _follow(self, entry: FrameEntry, image: Float32) -> list[Followed]:
-        waiting = self._follower.start is None
+        waiting = self.follower.start is None
         start = perf_counter()
-        followed = self._follower.add(entry, image)
+        followed = self.follower.add(entry, image)
         keyframe = any(each.tracked.keyframe for each in followed)
         stage = "start" if waiting else "track_keyframe" if keyframe else "track"
         self._took(stage, 1e3 * (perf_counter() - start))

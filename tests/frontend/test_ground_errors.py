@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from moving_camera import CAMERA, along, drive, twist_between
+from scipy.sparse import csr_array
 
 from glrender.frontend import ground_errors
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
@@ -154,3 +155,19 @@ def test_sigma_is_that_of_poses_and_ground(
     assert 0.7 < np.mean(of_poses) < most
     assert np.mean(of_ground) > 0.7
     assert np.mean(of_ground) < 1.3 * most
+
+
+def test_in_another_world_the_same_errors_point_elsewhere() -> None:
+    rng, N, K = np.random.default_rng(1), 3, 4
+    spread = rng.normal(size=(K, 3, 3))
+    errors = ground_errors.GroundErrors(
+        rng.normal(size=(K, 3)), spread @ spread.swapaxes(1, 2), csr_array(rng.normal(size=(3 * K, 6 * N))),
+        np.zeros((N, 6, 6)), 1.0,
+    )  # fmt: skip
+    T = se3.exp((0.3, -0.2, 0.5, 0.4, -0.7, 0.2))
+    moved, off = errors.moved(T), rng.normal(size=6 * N)
+    for k in range(K):
+        turn, rows = T[:3, :3], slice(3 * k, 3 * k + 3)
+        np.testing.assert_allclose(moved.places[k], turn @ errors.places[k] + T[:3, 3])
+        np.testing.assert_allclose(moved.covariances[k], turn @ errors.covariances[k] @ turn.T)
+        np.testing.assert_allclose((moved.by_poses @ off)[rows], turn @ (errors.by_poses @ off)[rows])

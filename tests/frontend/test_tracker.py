@@ -272,30 +272,6 @@ def test_a_better_map_is_used_for_the_keyframes_that_are_there(context: Context,
     assert_right(over_truth, recorded.poses[2])
 
 
-def test_keyframes_are_refined_about_a_floor_that_was_begun_askew(context: Context) -> None:
-    """A start that is tilted by 3 degrees against its floor would end at another scale."""
-    poses = along(drive, 13, 1.2)
-    level = record(context, textured_ground(0.0), poses)
-    askew = poses[0] @ se3.exp((0, 0, 0, 0.05, 0, 0))
-    way = np.linalg.norm(poses[-1][:3, 3] - poses[0][:3, 3])
-    lengths = {}
-    for window in (0, 12):
-        tracker = Tracker(context, CAMERA, TrackerOptions(refine_window=window, keyframe_baseline=0.07))
-        tracker.use_map(level.truth)
-        tracker.start(0.0, image_of(level, 0), askew)
-        for k in range(1, 13):
-            found = tracker.track(k / RATE, image_of(level, k))
-            assert found.state == "tracking", found.reason
-        times, where = zip(*tracker.trajectory(), strict=True)
-        assert times == pytest.approx(np.arange(13) / RATE)
-        lengths[window] = np.linalg.norm(where[-1][:3, 3] - where[0][:3, 3])
-        np.testing.assert_allclose(where[0][:3, 3], poses[0][:3, 3], atol=2e-3)
-        if window:
-            assert np.arccos(min(where[0][2, :3] @ poses[0][2, :3], 1.0)) < 0.01
-        tracker.release()
-    assert abs(lengths[12] / way - 1) < 0.01 < abs(lengths[0] / way - 1)
-
-
 def test_wrong_use_is_refused(context: Context, recorded: Recorded) -> None:
     tracker = Tracker(context, CAMERA)
     image = image_of(recorded, 0)

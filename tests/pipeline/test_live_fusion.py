@@ -85,7 +85,6 @@ def test_depth_takes_half_of_the_time_and_what_comes_meanwhile_is_left_out(
         pose = se3.look_at((0.1 * taken - 0.5, -0.5, 1.0), (0.1 * taken - 0.5, 0.1, 0.0))
         image = renderer.render(ground, pose).image
         live.add(FrameEntry(taken, taken, taken, None, None), image, pose)
-        live.add(FrameEntry(taken, taken, taken, None, None), image, pose)  # not apart from it
         clock.now += 4
     renderer.release()
     assert measured == [AFTER, AFTER + 3, AFTER + 6]

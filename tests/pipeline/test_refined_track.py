@@ -79,7 +79,7 @@ def test_what_the_image_does_not_show_does_not_count() -> None:
 class TestScale:
     """A bundle adjustment that finds the ground a tenth of the camera's height nearer, and ways longer by a tenth."""
 
-    HIGH, WAY = 0.9, 1.1
+    HIGH, WAY, SLOPE = 0.9, 1.1, 0.0
 
     @pytest.fixture(autouse=True)
     def _adjusted(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ class TestScale:
             count, unit = len(given), given[0, 2, 3]
             poses = given.copy()
             poses[:, 0, 3] *= self.WAY
-            places = unit * np.column_stack([x, y, np.full(x.size, 1 - self.HIGH)])
+            places = unit * np.column_stack([x, y, 1 - self.HIGH + self.SLOPE * x])
             nothing = csr_array((3 * len(places), 6 * count))
             errors = GroundErrors(places, np.zeros((len(places), 3, 3)), nothing, np.zeros((count, 6, 6)), 1.0)
             state = BundleState(poses, np.zeros(6), ())
@@ -138,8 +138,18 @@ class TestScale:
         unknown, told = self.refined("unknown", 1.0), self.refined("scale", 0.7)
         for k, pose in unknown.poses.items():
             np.testing.assert_allclose(told.poses[k][:3, 3], 0.7 * pose[:3, 3], rtol=1e-12)
-            np.testing.assert_array_equal(told.poses[k][:3, :3], pose[:3, :3])
+            np.testing.assert_allclose(told.poses[k][:3, :3], pose[:3, :3], atol=1e-12)
         assert told.description["pose_refinement"]["scale_sigma"] == 0
+
+    def test_the_world_is_as_level_as_all_of_the_ground(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(TestScale, "SLOPE", 0.05)
+        found = self.refined("camera height", 1.5)
+        tilt = np.arctan(0.05)
+        np.testing.assert_allclose(found.poses[2][:3, 2], (-np.sin(tilt), 0, -np.cos(tilt)), atol=1e-9)
+        high = self.HIGH * np.cos(tilt)  # across the slope
+        assert found.description["pose_refinement"]["scaled_by"] == pytest.approx(1 / high)
+        way = found.poses[2][:3, 3] - found.poses[0][:3, 3]
+        np.testing.assert_allclose(way, 1.5 * self.WAY / high * np.array([np.cos(tilt), 0, -np.sin(tilt)]), atol=1e-9)
 
     @pytest.mark.parametrize("scale", ["baseline", "odometry"])
     def test_a_way_is_as_long_as_it_was_told(self, scale: str) -> None:
