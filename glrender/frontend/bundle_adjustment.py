@@ -178,7 +178,7 @@ def adjust(
         problem.shift(terms, factor, state, excess),
         problem.sigma,
         problem.inliers(state),
-        *problem.camera_errors(terms, factor, state, lasting),
+        *problem.camera_errors(terms, factor, state),
         prior.strain(state),
         prior.told_sigma(state, ground.poses if excess is None else ground.poses - motions @ excess @ motions.mT),
         None if prior.mount is not None else problem.mount_evidence(factor, state),
@@ -314,14 +314,13 @@ class _Bundle:
         return mount_evidence(information, self._prior.off(state), followed)
 
     def camera_errors(
-        self, terms: list[PointTerm], factor: SuperLU, state: BundleState, lasting: LastingErrors | None
+        self, terms: list[PointTerm], factor: SuperLU, state: BundleState
     ) -> tuple[FocalError, TimeEstimate, RadialError]:
         """The focal length and the readout as two more unknowns, and k1 as a third, to first order.
 
         Matches with one anchor are off alike where its image is noisy, or where its windows are seen aslant, so sigma
         is at least what the anchors' scores scatter by (White, *A Heteroskedasticity-Consistent Covariance Matrix
-        Estimator*, 1980). Given poses whose errors last bend a way as a lens does: what they hold against it is worth
-        less.
+        Estimator*, 1980).
         """
         by_pose = np.zeros((len(state.poses) + 1, 6, SHARED))
         for term in terms:
@@ -335,8 +334,6 @@ class _Bundle:
         told += np.diag([0.0, 1 / _READOUT**2, 1 / _RADIAL**2])
         vector = self.vector(terms, state)
         pull = np.sum([term.vector[-SHARED:] for term in terms], axis=0) - explained.T @ vector
-        by_given = self._prior.information @ (explained[:-6].reshape(-1, 6, SHARED) - explained[-6:])
-        excess = np.zeros((SHARED, SHARED)) if lasting is None else lasting.excess(by_given)
 
         def found(count: int) -> tuple[Float64, Float64]:
             """(count,) each: the first so many unknowns, the others held, and their standard deviations."""
@@ -352,7 +349,7 @@ class _Bundle:
                 score = left[some] - by.T @ left[:-SHARED]
                 scatter += np.outer(score, score)
             variances = np.maximum(covariance.diagonal(), (covariance @ scatter @ covariance).diagonal())
-            return values, np.sqrt(variances + (covariance @ excess[:count, :count] @ covariance).diagonal())
+            return values, np.sqrt(variances)
 
         (share, readout), (share_sigma, readout_sigma) = found(2)
         (_, _, radial), (_, _, radial_sigma) = found(3)
