@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from glrender.cli.options import check_grid, option
 from glrender.errors import InputError, UsageError
+from glrender.io.files import read_text
 
 if TYPE_CHECKING:
     from glrender.viewer.state import ViewState
@@ -108,10 +109,7 @@ def _check(options: Options) -> None:
 def _read_view(path: Path) -> "ViewState":
     from glrender.viewer.state import ViewState
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    text = read_text(path)
     try:
         return ViewState.from_json(text)
     except InputError as error:

@@ -27,7 +27,7 @@ import yaml
 from glrender.checks import check_positive
 from glrender.errors import InputError
 from glrender.geometry.camera import INTRINSICS, Camera
-from glrender.io.files import write_bytes
+from glrender.io.files import read_text, write_bytes
 
 REQUIRED = ("width", "height", *INTRINSICS)
 OPTIONAL = ("distortion", "depth_scale", "depth", "photographs")
@@ -99,14 +99,11 @@ def _photographs(path: Path, content: Any) -> dict[str, Camera]:
 
 
 def _load(path: Path) -> Any:
+    if not path.exists():
+        raise InputError(f"{path}: no such file; expected a camera.yaml with {', '.join(REQUIRED)}")
+    text = read_text(path)
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a camera.yaml with {', '.join(REQUIRED)}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: cannot be read: {error}; expected UTF-8, save it as that") from None
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 

@@ -15,17 +15,21 @@ class DiskFullError(InputError):
     """There is no room for a file: the next one will fail too."""
 
 
-def data_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(line number from 1, text) of every line that is neither blank nor a comment (#); InputError if unreadable."""
+def read_text(path: Path) -> str:
+    """A file of text in UTF-8; InputError if it is none, or cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as text: {error}; expected UTF-8, save it as that") from None
-    for number, line in enumerate(text.splitlines(), start=1):
+
+
+def data_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, text) of every line that is neither blank nor a comment (#); InputError if unreadable."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             yield number, stripped

@@ -60,7 +60,8 @@ def open_sequence(
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected one with rgb.txt and/or depth.txt and camera.yaml")
+        what = "is no folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; expected one with rgb.txt and/or depth.txt and camera.yaml")
     listed = _read_lists(folder, only)
     cameras = read_camera(folder / "camera.yaml")
     parted = {kind: _usable(lines) for kind, lines in listed.items()}

@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from glrender.errors import InputError
+from glrender.io.files import read_text
 
 Kind = TypeVar("Kind")
 
@@ -30,12 +31,9 @@ def load_table(path: Path) -> dict[str, Any]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: expected a file that ends in {' or '.join(readers)}")
+    text = read_text(path)
     try:
-        content = reader(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+        content = reader(text)
     except ValueError as error:  # both readers' errors are of this kind
         raise InputError(f"{path}: malformed: {error}") from None
     if not isinstance(content, dict):

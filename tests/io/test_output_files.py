@@ -77,3 +77,5 @@ def test_what_is_no_text_is_an_error(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(InputError, match="cannot be read as text"):
         list(data_lines(tmp_path / "list.txt"))
+    with pytest.raises(InputError, match=r"cannot be read: Is a directory$"):
+        list(data_lines(tmp_path))

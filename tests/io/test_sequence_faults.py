@@ -15,7 +15,7 @@ def test_no_folder_a_file_and_an_empty_folder(tmp_path):
     with pytest.raises(InputError, match=r"none: no such folder; expected one with rgb\.txt and/or depth\.txt"):
         open_sequence(tmp_path / "none")
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match="file: is no folder; expected one with"):
         open_sequence(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"neither rgb\.txt nor depth\.txt"):

@@ -45,7 +45,7 @@ def test_no_display_names_what_does_without_one(
         (["{map}", "--size", "100000", "64"], 2, "--size: received 100000 64, expected 64 64 to 8192 8192 pixels"),
         (["{map}", "--screenshot", "/"], 1, "--screenshot: /: is a folder, expected the name of a PNG"),
         (["{map}", "--screenshot", "x.mp4"], 2, "--screenshot: received x.mp4, expected a name that ends in .png"),
-        (["{map}", "--view", "nowhere.json"], 1, "nowhere.json: cannot be read as text"),
+        (["{map}", "--view", "nowhere.json"], 1, "nowhere.json: no such file"),
         (["{map}", "--view", "{map}"], 1, "hills.npz: cannot be read as text"),
     ],
 )

@@ -17,6 +17,7 @@ from glrender.io.calibrations.opensfm import read_opensfm
 from glrender.io.calibrations.ros import is_ros, read_ros
 from glrender.io.calibrations.transforms import read_transforms
 from glrender.io.camera_file import read_camera
+from glrender.io.files import read_text
 from glrender.io.poses.opensfm import is_opensfm
 
 FORMATS = {
@@ -67,7 +68,7 @@ def read_calibration(
             return read_transforms(path, size)
         case "opensfm":
             return read_opensfm(path, camera, size)
-    content = _parse(path, _read(path))
+    content = _parse(path, read_text(path))
     try:
         match format:
             case "kalibr":
@@ -90,7 +91,7 @@ def calibration_format(path: Path, format: str | None = None) -> str:
         return "colmap"
     if path.suffix.lower() == ".json":
         return "opensfm" if is_opensfm(path) else "transforms"
-    text = _read(path)
+    text = read_text(path)
     if text.startswith("<?xml") or "!!opencv-matrix" in text:
         return "opencv"
     content = _parse(path, text)
@@ -98,13 +99,6 @@ def calibration_format(path: Path, format: str | None = None) -> str:
     if known is None:
         raise InputError(f"{path}: no calibration that glrender knows; expected one of {'; '.join(FORMATS.values())}")
     return known
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
 
 
 def _parse(path: Path, text: str) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.geometry import se3
+from glrender.io.files import read_text
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.trajectory import make_pose, read_numbers
 
@@ -50,10 +51,7 @@ _Entry = tuple[str, NDArray[np.float64], str]
 
 def _read_text(path: Path) -> list[_Entry]:
     """Two lines an image, the second its points: it may be empty, so blank lines count."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    lines = read_text(path).splitlines()
     entries = []
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.startswith("#"))
     for number, line in numbered:

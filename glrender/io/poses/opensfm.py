@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.geometry import se3
+from glrender.io.files import read_text
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.opendronemap import find_georeference
 
@@ -22,7 +23,9 @@ def is_opensfm(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8-sig") as file:
             return file.read(64).lstrip().startswith("[")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from None
 
 
@@ -45,9 +48,10 @@ def read_opensfm_poses(path: Path) -> ImagePoses:
 
 def load_reconstruction(path: Path) -> Mapping[str, Any]:
     """The reconstruction with most shots; InputError where there is none."""
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(text)
+    except ValueError as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
     known = [each for each in content if _is_mapping(each, "shots")] if isinstance(content, list) else []
     if not known:

@@ -9,6 +9,7 @@ import numpy as np
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
+from glrender.io.files import read_text
 from glrender.io.poses.image_poses import ImagePoses
 
 OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -33,9 +34,10 @@ def read_transforms_poses(path: Path) -> ImagePoses:
 
 def load_transforms(path: Path) -> Mapping[str, Any]:
     """The content of a `transforms.json` that has frames; InputError otherwise."""
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(text)
+    except ValueError as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
     frames = content.get("frames") if isinstance(content, Mapping) else None
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, Mapping) for frame in frames):
