@@ -8,7 +8,7 @@ tell heights, `photometry` compares `photographs`, by their `parallax`, `exposur
 
 What frames have wrong as wholes makes sigma: `frame_log` notes what each says, `frame_motion` finds how they disagree,
 and `shared_errors` what that makes of the map, with the `displacement` by poses that were estimated. `scatter` is what
-of frames' disagreement about single heights sigma may not know.
+of frames' disagreement about single heights sigma may not know. Beside `steps` heights tell frames nothing.
 
 `joint` is the problem of all frames at once, from first values by `seed`; `certainty` makes its result a map.
 `calibration` estimates `shared_unknowns`, and `height_offsets`, beside a map. `rehearsal` has everything compiled

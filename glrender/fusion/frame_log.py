@@ -8,12 +8,12 @@ pairs, so that memory and cost do not depend on how many frames there were.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
+from glrender.fusion.steps import beside_steps
 from glrender.solve.losses import Loss
 from glrender.solve.patch import LocalEquations
 
@@ -91,7 +91,7 @@ class FrameLog:
                 return
             self._divide(max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)))
         sums, pulls = np.zeros((3, self._weight.size)), np.zeros((*settled.shape, 3) if independent else (0, 0, 3))
-        settled = settled & ~_beside_steps(heights, self._spacing)
+        settled = settled & ~beside_steps(heights, self._spacing, _STEEPEST)
         _sum_blocks(
             matrix, vector, heights, settled, place.top, place.left, self.side, self.shape[1], sums, pulls, self._cells
         )
@@ -200,14 +200,6 @@ def _kept_square(loss: Loss) -> float:
     residual = np.linspace(-8, 8, 2001)
     density, weight = np.exp(-0.5 * np.square(residual)), loss.weight(residual)
     return float(np.sum(density * np.square(weight * residual)) / np.sum(density * weight))
-
-
-def _beside_steps(heights: Float64, spacing: float) -> NDArray[np.bool_]:
-    """(rows, cols): vertices of `heights` beside a step, where millimetres sideways are centimetres of height, and
-    those that such a vertex pulls at."""
-    z, around = heights.astype(np.float32), np.ones((3, 3), np.uint8)
-    relief = cv2.dilate(z, around) - cv2.erode(z, around)
-    return cv2.dilate((relief > _STEEPEST * 2 * spacing).astype(np.uint8), around) > 0
 
 
 @njit(cache=True, nogil=True)
