@@ -9,6 +9,12 @@ calibration is what frames have wrong as wholes: the poses of a trajectory are o
 drift. So the information of the pixels is divided by how many times more the frames' own parts of the equations scatter
 than independent noise would make them (`_disagreement`). With independent noise that leaves about what the pixels say;
 with real poses a recording of some seconds corrects the nominal values by what it can tell.
+
+Only ground that is not upright is asked. Where an edge stands in a cell the heights do not say, so beside a step they
+can be fitted in many ways, of which each suits another camera: furnished rooms made a focal length up to two hundredths
+too long there, which is ten of the sigmas that these pixels promise (bench/NOTES.md, "Calibration in furnished rooms").
+So steps stay as the frames see them first, to hide what is behind them, and what is seen beside them is left out; it
+has no part in the slopes of the ground either.
 """
 
 from collections.abc import Sequence
@@ -23,7 +29,7 @@ from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.assembly.usable import seen_from_above, usable_pixels
 from glrender.checks import check_array
 from glrender.errors import InputError
-from glrender.fusion.grid import Grid
+from glrender.fusion.grid import Grid, fill_from_nearest
 from glrender.fusion.height_offsets import HeightOffsets, bordered, without_offsets
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.posed_frame import PosedFrame
@@ -35,7 +41,9 @@ from glrender.fusion.shared_unknowns import (
     camera_velocity,
     intrinsics_covariance,
     linearize_frame,
+    smooth_slopes,
 )
+from glrender.fusion.steps import beside_steps
 from glrender.fusion.weighting import Weighting
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
@@ -62,6 +70,7 @@ LEAST_DISAGREEMENT = 20.0
 """What is left where frames agree perfectly: pixels side by side share what a map of finite cells cannot represent. On
 simulated ground with independent noise the errors of the focal length are then within two standard deviations."""
 
+_STEEPEST = 1.0  # slope over two cells: with 1.5, boxes a few cells high put fx up to 6.6 sigma off
 _SLOPE_SIGMA = 1.0  # as in fusion: hardly any smoothing, but no holes
 _FIRST_PASSES, _MOST_PASSES = 4, 16  # on the pixels' word, and then at most
 _SETTLED = 0.05  # where a step moves nothing by more than this part of its sigma
@@ -120,6 +129,8 @@ class Estimate:
     """(6, 6): the covariance without data."""
     heights: Float64
     """(rows, cols) of the map, metres."""
+    held: NDArray[np.bool_]
+    """(rows, cols): vertices beside steps, which keep the heights that they had first."""
     disagreement: float
     """By how much the information of the pixels was divided."""
     frames: int
@@ -185,10 +196,11 @@ class CalibrationProblem:
         for start in starts or [time_offset]:
             unknowns = SharedUnknowns.of(self.camera, start)
             heights, offsets = self._seed(start), np.zeros(len(self.frames))
+            held = beside_steps(heights, self.grid.spacing, _STEEPEST)
             for _ in range(_FIRST_PASSES):
                 with interruptible_after():
                     estimate = self._improve(
-                        nominal, known, prior.height_offset, unknowns, heights, offsets, LEAST_DISAGREEMENT
+                        nominal, known, prior.height_offset, unknowns, heights, held, offsets, LEAST_DISAGREEMENT
                     )
                 unknowns, heights, offsets = estimate.unknowns, estimate.heights, estimate.offsets
             begun.append(estimate)
@@ -203,6 +215,7 @@ class CalibrationProblem:
                     prior.height_offset,
                     estimate.unknowns,
                     estimate.heights,
+                    estimate.held,
                     estimate.offsets,
                     boldness=boldness,
                 )
@@ -220,12 +233,16 @@ class CalibrationProblem:
         offset_sigma: float,
         unknowns: SharedUnknowns,
         heights: Float64,
+        held: NDArray[np.bool_],
         offsets: Float64,
         disagreement: float | None = None,
         boldness: float = 1.0,
     ) -> Estimate:
-        """One step from `unknowns`, `heights` and `offsets`; `disagreement` None: what the frames say it is."""
-        linearized, residuals = self._linearize(unknowns, heights, offsets)
+        """One step from `unknowns`, `heights`, but for those `held`, and `offsets`.
+
+        `disagreement` None: what the frames say it is.
+        """
+        linearized, residuals = self._linearize(unknowns, heights, held, offsets)
         seen = np.array(list(linearized))
         frames = list(linearized.values())
         times = np.array([self.frames[k].time for k in seen]) + unknowns.time_offset
@@ -234,9 +251,10 @@ class CalibrationProblem:
         border, corner, vector = bordered(frames)
         if not offset_sigma:
             border, corner, vector = border[:shared], corner[:shared, :shared], vector[:shared]
-        reduced = BorderedSystem(
-            SmoothnessPrior(_SLOPE_SIGMA * self.grid.spacing).add_to(data, heights[..., None]), border, corner, vector
-        ).eliminate_map()
+        # No frame says anything of what is held; the prior shall not pull the ground beside it up to it.
+        ground = fill_from_nearest(heights[..., None], ~held)
+        equations = SmoothnessPrior(_SLOPE_SIGMA * self.grid.spacing).add_to(data, ground)
+        reduced = BorderedSystem(equations, border, corner, vector).eliminate_map()
         uncertain = np.zeros((len(vector),) * 2)
         uncertain[:shared, :shared] = prior
         uncertain[range(shared, len(vector)), range(shared, len(vector))] = offset_sigma**2
@@ -259,7 +277,8 @@ class CalibrationProblem:
             unknowns=SharedUnknowns(unknowns.values + boldness * step[:shared]),
             covariance=covariance[:shared, :shared],
             prior=prior,
-            heights=heights + reduced.map_at(boldness * step)[..., 0],
+            heights=np.where(held, heights, heights + reduced.map_at(boldness * step)[..., 0]),
+            held=held,
             disagreement=disagreement,
             frames=len(frames),
             measurements=data.count,
@@ -299,10 +318,10 @@ class CalibrationProblem:
         return heights
 
     def _linearize(
-        self, unknowns: SharedUnknowns, heights: Float64, offsets: Float64
+        self, unknowns: SharedUnknowns, heights: Float64, held: NDArray[np.bool_], offsets: Float64
     ) -> tuple[dict[int, BorderedFrame], Float64]:
         """The equations of the frames that see the map, by number, and |residuals| of all pixels, metres."""
-        surface = self.grid.surface(heights)
+        surface, slopes = self.grid.surface(heights), smooth_slopes(heights, self.grid.spacing, ~held)
         renderer = DerivativeRenderer(self.context, unknowns.camera(self.camera))
         linearized: dict[int, BorderedFrame] = {}
         magnitudes: list[Float32] = []
@@ -315,7 +334,7 @@ class CalibrationProblem:
                 T_world_camera[:3, 3] += offsets[k] * surface.pose[:3, 2]
                 buffers = renderer.render(surface, T_world_camera, pose=False)
                 assert isinstance(buffers, CompactBuffers)
-                measurements = self._measurements(buffers, frame.depth, unknowns.depth_scale)
+                measurements = self._measurements(buffers, frame.depth, unknowns.depth_scale, held)
                 # In standard deviations: what the nominal camera gets wrong is at first far beyond the noise.
                 plain = weigh(buffers, measurements)
                 used = plain.depth_weight > 0
@@ -325,22 +344,25 @@ class CalibrationProblem:
                 scale = max(1.0, SIGMA_PER_MEDIAN * float(np.median(normalized)))
                 residuals = weigh(buffers, measurements, depth_loss=Tukey(Tukey.k * scale))
                 velocity = camera_velocity(self.trajectory, time)
-                linearized[k] = linearize_frame(buffers, residuals, velocity, unknowns.depth_scale)
+                linearized[k] = linearize_frame(buffers, residuals, velocity, unknowns.depth_scale, slopes)
                 magnitudes.append(np.abs(plain.depth[used]))
         finally:
             renderer.release()
         if len(linearized) < FEWEST_FRAMES:
             raise Undetermined(
                 f"{len(linearized)} frames have a pose and see the map, and it takes {FEWEST_FRAMES} to tell how they "
-                "disagree"
+                "disagree; what is seen beside its steps does not count"
             )
         return linearized, np.concatenate(magnitudes)
 
-    def _measurements(self, buffers: CompactBuffers, depth: Float32, depth_scale: float) -> Measurements:
+    def _measurements(
+        self, buffers: CompactBuffers, depth: Float32, depth_scale: float, held: NDArray[np.bool_]
+    ) -> Measurements:
+        beside_held = held.ravel()[buffers.vertex_ids].any(axis=-1)  # or sees nothing, and is not usable either
         return Measurements(
             depth=(depth / np.float32(depth_scale)).astype(np.float32),
             depth_sigma=self.noise.sigma(depth),
-            mask=usable_pixels(buffers, Weighting.max_depth_slope) & seen_from_above(buffers),
+            mask=usable_pixels(buffers, Weighting.max_depth_slope) & seen_from_above(buffers) & ~beside_held,
         )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import correlate1d
 
 from glrender.assembly.residuals import Residuals
 from glrender.assembly.stencil import normal_equations
@@ -77,6 +77,29 @@ def intrinsics_covariance(camera: Camera, focal: float, aspect: float, centre: f
     return covariance
 
 
+def smooth_slopes(heights: Float64, spacing: float, known: NDArray[np.bool_]) -> Float64:
+    """(rows, cols, 2): slopes along x and y of a plane through what is `known` (rows, cols) of `heights` around it.
+
+    The planes are fitted with Gaussian weights of a cell's sigma, over four cells to each side. Level where too little
+    is known for a plane.
+    """
+    across = np.arange(-4.0, 5.0)
+    weights = np.exp(-0.5 * np.square(across))
+    kernels = [weights * across**power for power in range(3)]
+
+    def moment(values: Float64, x: int, y: int) -> Float64:
+        along_x = correlate1d(values, kernels[x], axis=1, mode="constant")
+        return np.asarray(correlate1d(along_x, kernels[y], axis=0, mode="constant"))
+
+    terms = ((0, 0), (1, 0), (0, 1))
+    there = known.astype(np.float64)
+    matrix = np.stack([np.stack([moment(there, a + c, b + d) for c, d in terms], -1) for a, b in terms], -2)
+    vector = np.stack([moment(np.where(known, heights, 0), a, b) for a, b in terms], -1)
+    matrix[..., (1, 2), (1, 2)] += 1e-3  # of a sum of weights of about 6
+    matrix[~known] = np.eye(3)
+    return np.asarray(np.where(known[..., None], np.linalg.solve(matrix, vector[..., None])[..., 1:, 0], 0) / spacing)
+
+
 @dataclass(frozen=True, eq=False)
 class BorderedFrame:
     """One frame's normal equations in the heights and the shared unknowns."""
@@ -91,16 +114,14 @@ class BorderedFrame:
 
 
 def linearize_frame(
-    buffers: CompactBuffers, residuals: Residuals, velocity: Float64, depth_scale: float
+    buffers: CompactBuffers, residuals: Residuals, velocity: Float64, depth_scale: float, slopes: Float64
 ) -> BorderedFrame:
     """The equations of a frame's depths, with residuals = depth read / `depth_scale` - rendered depth.
 
-    `velocity` (6,) is `camera_velocity` at the frame's pose.
+    `velocity` (6,) is `camera_velocity` at the frame's pose, and `slopes` are `smooth_slopes` of the surface.
     """
     surface = buffers.surface
     rows, cols = surface.shape
-    smooth = gaussian_filter(surface.heights, 1.0, mode="nearest")
-    slopes = np.stack(np.gradient(smooth, surface.spacing)[::-1], axis=-1).reshape(-1, 2)
     R_camera_map = buffers.T_world_camera[:3, :3].T @ surface.pose[:3, :3]
     border, corner, vector = np.zeros((len(NAMES), rows * cols)), np.zeros((len(NAMES),) * 2), np.zeros(len(NAMES))
     camera = buffers.camera
@@ -110,7 +131,7 @@ def linearize_frame(
         depth_scale,
         buffers.depth,
         np.ascontiguousarray(R_camera_map),
-        slopes,
+        slopes.reshape(-1, 2),
         buffers.geometry,
         buffers.vertex_ids,
         residuals.depth,

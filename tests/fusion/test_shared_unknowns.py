@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from glrender.assembly.residuals import Residuals
-from glrender.fusion.shared_unknowns import NAMES, SharedUnknowns, camera_velocity, linearize_frame
+from glrender.fusion.shared_unknowns import NAMES, SharedUnknowns, camera_velocity, linearize_frame, smooth_slopes
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -37,6 +37,11 @@ def render(context: Context, unknowns: SharedUnknowns) -> CompactBuffers:
     return buffers
 
 
+def slopes_of(buffers: CompactBuffers) -> NDArray[np.float64]:
+    surface = buffers.surface
+    return smooth_slopes(surface.heights, surface.spacing, np.ones(surface.shape, bool))
+
+
 def residuals_of(depth: NDArray[np.float64], seen: NDArray[np.bool_]) -> Residuals:
     """`depth` as residuals, all of weight 1."""
     values = np.where(seen, depth, 0).astype(np.float32)
@@ -56,7 +61,7 @@ def test_the_columns_are_derivatives(context: Context, name: str) -> None:
     buffers = render(context, here)
     assert buffers.edges is not None
     seen = buffers.visible & ~buffers.edges
-    frame = linearize_frame(buffers, residuals_of(difference, seen), VELOCITY, 1.0)
+    frame = linearize_frame(buffers, residuals_of(difference, seen), VELOCITY, 1.0, slopes_of(buffers))
     square = float(np.sum(np.square(difference[seen])))
     assert square > 0
     assert frame.vector[k] == pytest.approx(square, rel=0.02)
@@ -65,7 +70,7 @@ def test_the_columns_are_derivatives(context: Context, name: str) -> None:
 
 def test_the_corner_is_symmetric_and_all_of_it_is_there(context: Context) -> None:
     buffers = render(context, SharedUnknowns.of(CAMERA, 0.0))
-    frame = linearize_frame(buffers, residuals_of(buffers.depth, buffers.visible), VELOCITY, 1.0)
+    frame = linearize_frame(buffers, residuals_of(buffers.depth, buffers.visible), VELOCITY, 1.0, slopes_of(buffers))
     np.testing.assert_allclose(frame.corner, frame.corner.T)
     assert (np.abs(frame.corner) > 0).all()
     assert (np.abs(frame.vector) > 0).all()
@@ -76,7 +81,7 @@ def test_the_border_is_that_of_the_heights(context: Context) -> None:
     """Raising all of the map is what raising each vertex sums up to."""
     buffers = render(context, SharedUnknowns.of(CAMERA, 0.0))
     raised = residuals_of(buffers.depth_factor.astype(float), buffers.visible)
-    frame = linearize_frame(buffers, raised, VELOCITY, 1.0)
+    frame = linearize_frame(buffers, raised, VELOCITY, 1.0, slopes_of(buffers))
     np.testing.assert_allclose(frame.border.sum(axis=(1, 2, 3)), frame.vector, rtol=1e-4)
     np.testing.assert_allclose(
         frame.heights.vector.sum(), frame.heights.matvec(np.ones((301, 301, 1))).sum(), rtol=1e-4
@@ -85,10 +90,34 @@ def test_the_border_is_that_of_the_heights(context: Context) -> None:
 
 def test_pixels_of_no_weight_say_nothing(context: Context) -> None:
     buffers = render(context, SharedUnknowns.of(CAMERA, 0.0))
-    frame = linearize_frame(buffers, residuals_of(buffers.depth, np.zeros(CAMERA.shape, bool)), VELOCITY, 1.0)
+    frame = linearize_frame(
+        buffers, residuals_of(buffers.depth, np.zeros(CAMERA.shape, bool)), VELOCITY, 1.0, slopes_of(buffers)
+    )
     assert not frame.corner.any()
     assert not frame.vector.any()
     assert not frame.border.any()
+
+
+class TestSmoothSlopes:
+    y, x = np.mgrid[:20, :30] * 0.05
+    plane = 0.3 * x - 0.2 * y
+
+    def test_a_plane_has_its_own_up_to_the_border(self) -> None:
+        slopes = smooth_slopes(self.plane + 2.0, 0.05, np.ones((20, 30), bool))
+        np.testing.assert_allclose(slopes, np.broadcast_to([0.3, -0.2], (20, 30, 2)), atol=2e-3)
+
+    def test_a_step_that_is_left_out_has_no_part_in_them(self) -> None:
+        """As far as what is beside it is left out, two cells to each side."""
+        stepped = self.plane + np.where(self.x > 0.72, 0.7, 0)
+        known = np.abs(self.x - 0.725) > 0.1
+        slopes = smooth_slopes(stepped, 0.05, known)
+        np.testing.assert_allclose(slopes[known], np.broadcast_to([0.3, -0.2], (known.sum(), 2)), atol=2e-3)
+        assert not slopes[~known].any()
+
+    def test_too_little_for_a_plane_is_level(self) -> None:
+        known = np.zeros((20, 30), bool)
+        known[7, 8] = True
+        np.testing.assert_allclose(smooth_slopes(self.plane, 0.05, known), 0, atol=1e-9)
 
 
 class TestCameraVelocity:

@@ -67,6 +67,25 @@ def test_a_wrong_camera_and_clock_are_put_right(context: Context, tmp_path: Path
     assert found.reasons["focal length"] == "estimated with the map from 30 frames"
 
 
+def furnished(seed: int) -> HeightMap:
+    """A level floor with 14 boxes on it, 5 to 30 cm high, whose sides are upright to a centimetre."""
+    rng, heights = np.random.default_rng(seed), np.zeros((121, 161))
+    for _ in range(14):
+        row, column = rng.integers(0, 105), rng.integers(0, 145)
+        rows, columns = rng.integers(8, 30, 2)
+        heights[row : row + rows, column : column + columns] = rng.uniform(0.05, 0.3)
+    return HeightMap(heights, 0.01)
+
+
+@pytest.mark.parametrize(("motion", "seed"), [(bobbing, 1), (bobbing, 3), (circling, 0), (circling, 2)])
+def test_edges_of_furniture_are_no_landmarks(context: Context, tmp_path: Path, motion: Motion, seed: int) -> None:
+    """Taken for ground, they put the principal point up to 22 sigma off, or kept the estimate from settling."""
+    sequence = record(context, tmp_path, motion, furnished(seed), LAG)
+    found = calibration_of(context, sequence)
+    assert (np.abs(errors(found, sequence)) < 2 * sigmas(found)).all()
+    assert found.determined == ("focal length", "principal point", "time offset")
+
+
 def test_a_right_camera_stays(context: Context, tmp_path: Path) -> None:
     sequence = record(context, tmp_path, bobbing, ROUGH, 0.0)
     found = calibration_of(context, sequence, factor=1.0)
@@ -84,8 +103,8 @@ def test_fx_and_fy_may_be_wrong_differently(context: Context, tmp_path: Path) ->
 
 
 def test_poses_that_are_off_make_it_less_certain(context: Context, tmp_path: Path) -> None:
-    exact = record(context, tmp_path / "exact", bobbing, ROUGH, LAG)
-    noisy = record(context, tmp_path / "noisy", bobbing, ROUGH, LAG, pose_noise=(0.003, 0.002))
+    exact = record(context, tmp_path / "exact", circling, ROUGH, LAG)
+    noisy = record(context, tmp_path / "noisy", circling, ROUGH, LAG, pose_noise=(0.003, 0.002))
     found = calibration_of(context, noisy)
     assert (np.abs(errors(found, noisy)) < 2 * sigmas(found)).all()
     assert (sigmas(found) > 3 * sigmas(calibration_of(context, exact))).all()
