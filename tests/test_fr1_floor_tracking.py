@@ -44,8 +44,8 @@ def error(found: Trajectory, sequence: Sequence, scale: bool = False) -> tuple[f
 
 
 def test_from_photographs_alone(context: Context) -> None:
-    """Followed, within 6 mm of its form. Once all is refined and the ground's level known, within 2 cm over 1.1 m, and
-    3 % of the scale, which comes from the height of the camera."""
+    """Followed, within 6 mm of its form and 7 % of its scale. Once all is refined and the ground's level known, within
+    2 cm over 1.1 m, and 3 % of the scale, which comes from the height of the camera."""
     sequence = open_sequence(FOLDER, only="rgb").binned(2)
     assert sequence.trajectory is not None
     frames = sequence.frames[::STEP]
@@ -55,6 +55,8 @@ def test_from_photographs_alone(context: Context) -> None:
     times, poses = zip(*follower.trajectory(), strict=True)
     tracked = Trajectory(np.array(times), np.stack(poses))
     assert error(tracked, sequence, scale=True)[0] < 6
+    # Its shutter raises the floor near the camera, and is undone only once all is refined.
+    assert abs(error(tracked, sequence)[1] - 1) < 0.07
     by_index = {entry.index: pose for entry, pose in zip(frames, poses, strict=True)}
     keyframes = choose_keyframes(frames, by_index, np.eye(4), LEVEL)
     assert follower.start is not None

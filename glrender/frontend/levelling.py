@@ -28,8 +28,7 @@ def levelled(points: Float64, centre: Float64) -> Levelled:
     off = points - centre
     slope_x, slope_y, level = plane_through(np.column_stack([off[:, :2], np.ones(len(off))]), off[:, 2])
     up = np.array([-slope_x, -slope_y, 1.0]) / np.sqrt(1 + slope_x**2 + slope_y**2)
-    axis = np.cross(up, (0.0, 0.0, 1.0))
-    sine = float(np.linalg.norm(axis))
-    turn = se3.exp(np.r_[0, 0, 0, axis * (np.arctan2(sine, up[2]) / sine if sine else 0.0)])
+    turn = np.eye(4)
+    turn[:3, :3] = se3.shortest_turn(up).T
     turn[:3, 3] = centre - turn[:3, :3] @ centre
     return Levelled(turn, -level * float(up[2]))

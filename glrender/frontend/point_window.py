@@ -4,9 +4,9 @@ What `refine_poses` does for a recording, while it is made: the corners of a new
 window that overlap with it, and theirs in it; all that the window has found is one bundle adjustment; and the oldest
 keyframe leaves. The older half of the window is held where it was found to be, so that the scale goes on from there.
 
-The world's level and scale are those of the ground under the first `FIRST` keyframes: as long as there are no more, all
-of it is turned and scaled about the first camera until the plane through the points is z = 0, as far below that
-camera as it was taken to be.
+The world's level and scale are those of the ground under the first `FIRST` keyframes: until there are so many, with a
+baseline, all of it is turned and scaled about the oldest camera until the plane through the points is z = 0, as far
+below that camera as it was taken to be.
 """
 
 from dataclasses import dataclass, field
@@ -47,6 +47,8 @@ class _Keyframe:
     time: float
     pose: Float64
     """(4, 4) T_world_camera."""
+    height: float
+    """Metres above z = 0, as it was taken to be."""
     corners: Corners
     inverse_depths: Float64
     """(n,) 1/m of its corners."""
@@ -76,23 +78,15 @@ class PointWindow:
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._keyframes: list[_Keyframe] = []
-        self._added = 0
-        self._height = 0.0
-
-    @property
-    def settled(self) -> bool:
+        self.settled = False
         """Whether the world's level and scale are what they will be."""
-        return self._added >= FIRST
 
     def add(self, time: float, photograph: Float32, T_world_camera: Float64) -> dict[float, Float64]:
         """Take a keyframe, an intensity (height, width) in [0, 1], NaN where not known; gives T_world_camera (4, 4) of
         all in the window, adjusted, by their times in seconds."""
         # On shared cores the threads of BLAS take five times as long for so few points.
         with threadpool_limits(1, "blas"):
-            if not self._keyframes:
-                self._height = float(T_world_camera[2, 3])
             self._keyframes.append(self._prepared(time, photograph, T_world_camera))
-            self._added += 1
             self._match_newest()
             if len(self._keyframes) > SIZE:
                 gone = self._keyframes.pop(0)
@@ -107,12 +101,13 @@ class PointWindow:
         points = self._known_points(pose)
         if len(points) < FEWEST:
             plane = -pose[2, :3] / pose[2, 3]
-            return _Keyframe(time, pose, corners, on_plane(corners.rays, plane))
+            return _Keyframe(time, pose, float(pose[2, 3]), corners, on_plane(corners.rays, plane))
         rays, w = points / points[:, 2:], 1 / points[:, 2]
         plane = plane_through(rays, w)
         surface = surface_through(self._camera, self._camera.project(points), rays, w, plane)
         columns, rows = np.rint(corners.pixels).astype(int).T
-        return _Keyframe(time, pose, corners, surface[rows, columns].astype(np.float64))
+        depths = surface[rows, columns].astype(np.float64)
+        return _Keyframe(time, pose, float(pose[2, 3]), corners, depths)
 
     def _known_points(self, pose: Float64) -> Float64:
         """(n, 3) in the coordinates of a camera at `pose` (4, 4): what it shows of the points of the newest three."""
@@ -148,8 +143,7 @@ class PointWindow:
         if ways.max() < BASELINE * distance:
             return
         sigmas = np.tile([FREE * distance, FREE], (len(poses), 1))
-        levelled = self._added > FIRST
-        sigmas[: SIZE // 2 if levelled else 1] = HELD * distance, HELD
+        sigmas[: SIZE // 2 if self.settled else 1] = HELD * distance, HELD
         information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
         depths = tuple(self._keyframes[each.anchor].inverse_depths for each in matches)
         start = BundleState(poses, np.zeros(6), depths)
@@ -158,7 +152,7 @@ class PointWindow:
             keyframe.pose = pose
         for each, w in zip(matches, state.inverse_depths, strict=True):
             self._keyframes[each.anchor].inverse_depths = w
-        if not levelled:
+        if not self.settled:
             self._level()
 
     def _matches(self) -> list[Matches]:
@@ -171,14 +165,20 @@ class PointWindow:
         return matches
 
     def _level(self) -> None:
-        """Turn and scale the world about the first camera until the plane through all points is z = 0."""
-        points = [each.points[each.told] @ each.pose[:3, :3].T + each.pose[:3, 3] for each in self._keyframes]
-        centre = self._keyframes[0].pose[:3, 3].copy()
-        turn, height = levelled(np.concatenate(points), centre)
+        """Turn and scale the world about the oldest camera until the plane through all points is z = 0."""
+        oldest = self._keyframes[0]
+        points = np.concatenate(
+            [each.points[each.told] @ each.pose[:3, :3].T + each.pose[:3, 3] for each in self._keyframes]
+        )
+        if len(points) < FEWEST:
+            return
+        centre = oldest.pose[:3, 3].copy()
+        turn, height = levelled(points, centre)
         if height <= 0:
             return
-        scale = self._height / height
+        scale = oldest.height / height
         for each in self._keyframes:
             each.pose = turn @ each.pose
-            each.pose[:3, 3] = (*centre[:2], self._height) + scale * (each.pose[:3, 3] - centre)
+            each.pose[:3, 3] = (*centre[:2], oldest.height) + scale * (each.pose[:3, 3] - centre)
             each.inverse_depths = each.inverse_depths / scale
+        self.settled = len(self._keyframes) >= FIRST

@@ -119,6 +119,10 @@ class Tracker:
         """(seconds, T_world_camera) of all frames that were found, by where their keyframes are now."""
         return self._log.poses()
 
+    def keyframe_poses(self) -> dict[float, Float64]:
+        """T_world_camera (4, 4) of all keyframes that there have been, by their times, as they are now."""
+        return self._log.keyframes()
+
     def focal_error(self) -> FocalError:
         """What the frames beside the first keyframe say of the camera's focal length: 0.05 ± 0.01 is a camera that is
         said to see too wide by a twentieth.

@@ -33,6 +33,10 @@ class TrajectoryLog:
         """Keyframes, by their times, are now at other poses (4, 4), and their frames with them."""
         self._keyframes.update(poses)
 
+    def keyframes(self) -> dict[float, Float64]:
+        """T_world_camera (4, 4) of all keyframes by their times, as they are now."""
+        return dict(self._keyframes)
+
     def poses(self) -> list[tuple[float, Float64]]:
         """(seconds, T_world_camera (4, 4)) of every frame."""
         return [(time, self._keyframes[keyframe] @ T) for time, keyframe, T in self._frames]

@@ -54,13 +54,14 @@ class Follower:
         self._bootstrap = Bootstrap(camera, scale)
         self._tracker = Tracker(context, camera)
         self._window = PointWindow(self._tracker.camera)
-        self._newest: dict[float, Float64] = {}
+        self._last_keyframe: float | None = None
         self._adjustment: Callable[[], dict[float, Float64]] | None = None
-        self._settled = False
         self._odometry = odometry
         self._last: tuple[float, Float64] | None = None
         self._added = 0
         self._waiting: dict[int, tuple[FrameEntry, Float32]] = {}
+        self.settled = False
+        """Whether the world's level and scale are what they will be, see `PointWindow`."""
         self.start: Start | None = None
         """The world, once there is one: its floor at z = 0, below the first camera its origin."""
         self.started_by: tuple[FrameEntry, ...] = ()
@@ -122,22 +123,29 @@ class Follower:
             return followed
         pose = tracked.T_world_camera
         assert pose is not None
-        if self._newest:
-            last, before = list(self._newest.items())[-1]
+        if self._last_keyframe is not None:
+            before = self._tracker.keyframe_poses()[self._last_keyframe]
             way = se3.log(se3.inverse(before) @ pose)
-            self._collect()
-            pose = self._newest[last] @ se3.exp(way)
-        self._newest[entry.time] = pose
+            self.collect()
+            pose = self._tracker.keyframe_poses()[self._last_keyframe] @ se3.exp(way)
+        self._last_keyframe = entry.time
         self._tracker.move({entry.time: pose})
         self._adjustment = begin(partial(self._window.add, entry.time, intensity(followed.image), pose))
         return replace(followed, tracked=replace(tracked, T_world_camera=pose))
 
-    def _collect(self) -> None:
-        """Put keyframes where the adjustment that is under way finds them."""
-        if self._adjustment is not None:
-            self._newest, self._adjustment = self._adjustment(), None
-            self._settled = self._window.settled
-            self._tracker.move(self._newest)
+    def collect(self) -> None:
+        """Put keyframes where the adjustment that is under way finds them, once it has ended."""
+        adjustment, self._adjustment = self._adjustment, None
+        if adjustment is None:
+            return
+        known, found = self._tracker.keyframe_poses(), adjustment()
+        if not self.settled:
+            # What has left the window goes with its oldest: they lie about one place, or there would be a level.
+            oldest = min(found)
+            moved = found[oldest] @ se3.inverse(known[oldest])
+            found = {time: moved @ pose for time, pose in known.items() if time < oldest} | found
+        self._tracker.move(found)
+        self.settled = self._window.settled
 
     def _driven(self, time: float) -> Float64 | None:
         """The pose that odometry has at a time; None where it has none."""
@@ -156,21 +164,17 @@ class Follower:
         sigmas = [least_moved + ODOMETRY_SHARE * moved] * 3 + [least_turned + ODOMETRY_SHARE * turned] * 3
         return PosePrior(self._last[1] @ step, np.diag(np.square(sigmas)))
 
-    @property
-    def settled(self) -> bool:
-        """Whether the world's level and scale are what they will be, see `PointWindow`."""
-        return self._settled
-
-    def newest_keyframes(self) -> dict[float, Float64]:
-        """T_world_camera (4, 4) of the keyframes that may have moved, by their times in seconds."""
-        return self._newest
+    def keyframe_poses(self) -> dict[float, Float64]:
+        """T_world_camera (4, 4) of all keyframes, by their times in seconds, as they are now; the newest is yet to be
+        adjusted."""
+        return self._tracker.keyframe_poses()
 
     def trajectory(self) -> list[tuple[float, Float64]]:
         """(seconds, T_world_camera (4, 4)) of the frames that were found, by where their keyframes are now."""
-        self._collect()
+        self.collect()
         return self._tracker.trajectory()
 
     def release(self) -> None:
         """Release what this made in the context."""
-        self._collect()
+        self._adjustment = None  # it needs nothing of the context, and nobody waits for it
         self._tracker.release()

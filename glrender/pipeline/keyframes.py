@@ -150,11 +150,14 @@ class KeyframeDepths:
                 yield from self._measure(next_one)
 
     def move(self, poses: Mapping[float, Float64]) -> None:
-        """Keyframes, as they wait for a depth and as sources, are now at other poses (4, 4), by their times."""
+        """Keyframes that are yet to be finished, and sources, are now at other poses (4, 4), by their times."""
         for each in (self._kept, self._waiting):
             moved = [keyframe.moved(poses) for keyframe in each]
             each.clear()
             each.extend(moved)
+        measured = [(keyframe.moved(poses), depth) for keyframe, depth in self._measured]
+        self._measured.clear()
+        self._measured.extend(measured)
 
     def finish(self) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
         """The keyframes that still waited for others."""

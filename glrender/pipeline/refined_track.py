@@ -126,7 +126,8 @@ def _moved(refined: RefinedPoses, T: Float64) -> RefinedPoses:
     """The same in a world that is moved by T (4, 4)."""
     last = refined.rounds[-1]
     state = replace(last.state, poses=T @ last.state.poses)
-    return replace(refined, rounds=(*refined.rounds[:-1], replace(last, state=state, ground=last.ground.moved(T))))
+    moved = replace(last, state=state, ground=last.ground.moved(T), shift=T[:3, :3] @ last.shift @ T[:3, :3].T)
+    return replace(refined, rounds=(*refined.rounds[:-1], moved))
 
 
 def _around(places: Float64, displaced: Float64, distance: float) -> Float64:

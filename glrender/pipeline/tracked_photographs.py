@@ -135,7 +135,7 @@ def _fuse_live(
 
     def fuse_waiting() -> None:
         nonlocal live
-        poses = pursuit.follower.newest_keyframes()
+        poses = pursuit.follower.keyframe_poses()
         if live is None:
             distance = LEVEL.distance(poses[waiting[0].entry.time], WORLD)
             live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pace.behind)
@@ -153,7 +153,9 @@ def _fuse_live(
                     waiting.append(followed)
                     if pursuit.follower.settled:
                         fuse_waiting()
-            if waiting:
+            with interruptible_after():
+                pursuit.follower.collect()
+            if waiting or live is not None:
                 fuse_waiting()
         with interruptible_after():
             start = pursuit.started()
@@ -161,7 +163,7 @@ def _fuse_live(
             description = _describe(sequence, start, pursuit)
             description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": pace.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.report.skipped)
-            trajectory = trajectory_of(pursuit.report.found, pursuit.report.poses)
+            trajectory = trajectory_of(pursuit.report.found, pursuit.final_poses())
             description |= _judge(sequence, start, pursuit.started_by, live.fusion, _odometry(sequence, options))
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
@@ -219,7 +221,7 @@ class _Pursuit:
         self.follower = Follower(context, sequence.camera, options.motion.track, odometry)
         self.report = TrackingReport()
         self.stages: dict[str, list[float]] = {}
-        """Milliseconds of each frame: to read it, to start, to track it, or to track it and refine the keyframes."""
+        """Milliseconds of each frame: to read it, to start, to track it, or to track it and see to the keyframes."""
         self.seconds = 0.0
         """From the first frame to the last."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground, twist_between
 
+from glrender.frontend import point_window
 from glrender.frontend.point_window import FIRST, HELD, SIZE, PointWindow
 from glrender.geometry import se3
 from glrender.gl.context import Context
@@ -81,6 +82,31 @@ def test_a_camera_that_only_turns_is_left_where_it_is(context: Context) -> None:
         found = window.add(float(k), photograph, poses[k])
     for k, pose in enumerate(poses):
         np.testing.assert_array_equal(found[k], pose)
+
+
+def test_the_world_becomes_level_once_there_is_a_baseline(context: Context) -> None:
+    """Where a camera that turns begins with more keyframes than there are places in the window."""
+    turns = (drive(0.0) @ se3.exp((0, 0, 0, 0, 0, 0.08 * k)) for k in range(SIZE + 2))
+    poses = np.stack([*turns, *along(drive, 9, 1.5)])
+    level, window = record(context, textured_ground(0.0), poses), PointWindow(CAMERA)
+    askew = se3.exp((0, 0, 0, 0.05, 0, 0))
+    askew[:3, 3] = poses[0][:3, 3] - askew[:3, :3] @ poses[0][:3, 3]
+    last = askew @ poses[0]
+    for k, photograph in enumerate(level.photographs):
+        about = last @ se3.exp(se3.log(se3.inverse(poses[max(k - 1, 0)]) @ poses[k]))
+        last = window.add(float(k), photograph, about)[float(k)]
+        assert not window.settled or k > SIZE + 2
+    assert window.settled
+    assert np.arccos(min(last[2, :3] @ poses[-1][2, :3], 1.0)) < 0.01
+
+
+def test_a_few_points_do_not_level_the_world(rough: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(point_window, "CORNERS", 2)
+    window = PointWindow(CAMERA)
+    for k in range(FIRST + 1):
+        found = window.add(float(k), rough.photographs[k], rough.poses[k])
+    assert not window.settled
+    np.testing.assert_allclose(found[0], rough.poses[0], atol=0.01)
 
 
 def test_what_shares_nothing_stays_where_it_is(rough: Recorded) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from glrender.cli.main import main
 from glrender.frontend.bootstrap import KnownScale
+from glrender.frontend.point_window import SIZE, PointWindow
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
@@ -19,7 +20,7 @@ from glrender.pipeline.trajectory_error import evaluate_trajectory
 DRIVE = ("--path", "rover", "--size", "4", "4", "--relief", "0.12", "--altitude", "0.8", "--frames", "100")
 HEIGHT = 0.87
 """Metres of the first camera above the ground."""
-PART = 30
+PART = 40
 
 
 @pytest.fixture(scope="module")
@@ -32,18 +33,38 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Sequence:
 def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence) -> None:
     """Every frame is found, within 1 % of the way and 5 % of the scale, which comes from the height of the camera."""
     follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
-    states = []
+    found = []
     for entry in drive.frames[:PART]:
         image = drive.read(entry).image
         assert image is not None
-        states += [each.tracked.state for each in follower.add(entry, image)]
+        found += follower.add(entry, image)
+    states = [each.tracked.state for each in found]
+    keyframes = [each.entry.time for each in found if each.tracked.keyframe]
+    assert len(keyframes) > SIZE
+    assert list(follower.keyframe_poses()) == keyframes
+    assert follower.settled
     times, poses = zip(*follower.trajectory(), strict=True)
     follower.release()
     assert states == ["started"] + ["tracking"] * (PART - 1)
     truth = read_trajectory(drive.folder / "truth_trajectory.txt")
-    found, _ = evaluate_trajectory(Trajectory(np.array(times), np.stack(poses)), truth, scale=True)
-    assert found.trajectory_rmse_mm < 10 * found.trajectory_length_m
-    assert abs(found.trajectory_scale - 1) < 0.05
+    judged, _ = evaluate_trajectory(Trajectory(np.array(times), np.stack(poses)), truth, scale=True)
+    assert judged.trajectory_rmse_mm < 10 * judged.trajectory_length_m
+    assert abs(judged.trajectory_scale - 1) < 0.05
+
+
+def test_an_adjustment_that_fails_is_told_once(
+    context: Context, drive: Sequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no more memory")
+
+    monkeypatch.setattr(PointWindow, "add", fail)
+    follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
+    with pytest.raises(RuntimeError, match="no more memory"):
+        for entry in drive.frames[:PART]:
+            follower.add(entry, drive.read(entry).image)
+    follower.collect()
+    follower.release()
 
 
 def photographs(drive: Sequence, count: int) -> list[np.ndarray]:
