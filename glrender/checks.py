@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,17 @@ and there squares and products leave what floats hold."""
 ROUNDING = 1e-4
 """What products of a rotation's rows may be off by, as of one that was written with four digits."""
 
-MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-"""Bytes that this machine has."""
+
+def _memory() -> int:
+    # A container's limit, by version 2 and 1 of Linux's control groups.
+    limits = [Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")]
+    said = [path.read_text(encoding="ascii").strip() for path in limits if path.is_file()]
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *(int(each) for each in said if each.isdigit())])
+
+
+MEMORY = _memory()
+"""Bytes that this process may have at most: those of the machine, or of the container that it is in."""
 
 
 def check_array(

@@ -1,7 +1,8 @@
 """Where the cameras of a job stand: lists, trajectories, and paths made by formula.
 
 Orbits, spirals, grids and random views go about what is up in the scene. Their x, y and z are the world's, but of a
-reconstruction whose world lies anyhow, after the shortest turn that takes the world's z to the map's (`Scene.upright`).
+reconstruction whose world lies anyhow, after the shortest turn that takes the world's z to the map's (`Scene.upright`);
+targets are the world's always.
 """
 
 import math

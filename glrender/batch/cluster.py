@@ -82,10 +82,13 @@ def _losing_the_scheduler(client: Any, ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ClosedClientError, CancelledError) as error:
-        gone = isinstance(error, ConnectionError | CommClosedError | ClosedClientError | CancelledError)
-        if not gone and client.status == "running":
+        gone = isinstance(error, ConnectionError | TimeoutError | CommClosedError | ClosedClientError | CancelledError)
+        # That nobody answers in time is distributed's own OSError; the system's have a number.
+        unanswered = isinstance(error, OSError) and error.errno is None
+        if not gone and not unanswered and client.status == "running":
             raise
-        ledger.problem = f"scheduler: {client.scheduler.address} is gone: {' '.join(str(error).split())}"
+        if ledger.problem is None:
+            ledger.problem = f"scheduler: {client.scheduler.address} is gone: {' '.join(str(error).split())}"
 
 
 class _Run:

@@ -20,6 +20,9 @@ from glrender.parallel import CORES
 WORKERS_PER_GPU = 2
 """While one encodes and writes, the other draws."""
 
+MOST_WORKERS = 1024
+"""On one machine."""
+
 BYTES_PER_WORKER = 250_000_000
 """Of memory, at least: those of a small job take 246 MB. Without room for them, no machine is left to say so."""
 
@@ -71,11 +74,11 @@ def choose_workers(count: int | None, devices: Sequence[int] | None) -> Workers:
     if found and unknown:
         listed = ", ".join(f"{device.index} ({device.name})" for device in found)
         raise UsageError(f"devices: received {unknown[0]}, but the EGL devices of this machine are {listed}")
-    most = max(1, MEMORY // BYTES_PER_WORKER)
+    most = min(max(1, MEMORY // BYTES_PER_WORKER), MOST_WORKERS)
     if count is not None and not 1 <= count <= most:
         raise UsageError(
-            f"workers: received {count}, expected 1 to {most}, which this machine's memory of {MEMORY / 2**30:.0f} GiB "
-            "holds; more than one a core gain nothing where the processor draws"
+            f"workers: received {count}, expected 1 to {most}, for which {MEMORY / 2**30:.0f} GiB of memory do; "
+            "more than one a core gain nothing where the processor draws"
         )
     if count is None:
         software = all(known.get(index) == "software" for index in chosen)

@@ -33,8 +33,8 @@ class Options:
     out: Annotated[Path, option("DIR", "required")]
     """Folder to write: new, empty, or one that holds an earlier run of the same job."""
     workers: Annotated[int | None, option("N", "a core each; 2 for each GPU")] = None
-    """Processes that render on this machine, of 250 MB each; where the processor draws, more than one a core gain
-    nothing."""
+    """Processes that render on this machine, of 250 MB each or more; where the processor draws, more than one a core
+    gain nothing."""
     devices: Annotated[str | None, option("I[,I...]", "0")] = None
     """EGL devices that they render on, in turns; `glrender info` lists them."""
     scheduler: Annotated[str | None, option("ADDRESS", "none")] = None

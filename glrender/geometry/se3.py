@@ -89,7 +89,7 @@ def shortest_turn(up: ArrayLike) -> Matrix:
     direction = direction / largest  # whose square may be more, or less, than floats hold
     x, y, z = direction / _length(direction)
     aside = x * x + y * y
-    if z < 0 and aside == 0:
+    if z < 0 and aside < 1e-30:  # less than rounding leaves of the turn
         return np.diag([1.0, -1.0, -1.0])
     # Rodrigues' formula with (1 - cos) / sin², which near half a turn has digits only as the latter form of it.
     W, share = hat([-y, x, 0.0]), 1 / (1 + z) if z > 0 else (1 - z) / aside

@@ -10,22 +10,22 @@ from glrender.errors import InputError
 UNITS = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 """By how many make a second."""
 
-RARER = 30.0
-"""Times as rare, as they stand, as the others are those that count in milliseconds; a log of the poses of hours beside
-the images of its first seconds is not."""
+SELDOM = 2.0
+"""Seconds from one to the next, as they stand, of times in milliseconds, at least, where any lie within the others.
+Of a log of hours beside the images of its first seconds they are fewer."""
 
 
 def check_same_unit(name: str, times: ArrayLike, other_name: str, others: ArrayLike) -> None:
     """InputError where `times` (N,) or `others` (M,), in any order, look like another unit than the others' seconds.
 
     That is where, counted in it, they have more than half of their whole duration in common with the others, and as
-    they stand are so much rarer.
+    they stand nothing, or are few and far between.
     """
     named = [(who, np.sort(np.asarray(each, np.float64))) for who, each in ((name, times), (other_name, others))]
     if any(len(each) < 2 for _, each in named):
         return
     for (suspect, mine), (beside, theirs) in permutations(named):
-        if np.median(np.diff(mine)) <= RARER * np.median(np.diff(theirs)):
+        if _common(mine, theirs) > 0 and np.median(np.diff(mine)) < SELDOM:
             continue
         for per_second, unit in UNITS.items():
             if _common(mine / per_second, theirs) > 0.5:

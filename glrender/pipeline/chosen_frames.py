@@ -68,6 +68,7 @@ def choose_frames(
     *,
     calibration: CalibrationOptions | None,
     noise: DepthNoise,
+    of_depth: bool,
     time_offset: float | None,
     T_world_map: NDArray[np.float64] | None,
     bounds: Bounds | None,
@@ -77,11 +78,12 @@ def choose_frames(
     """Select frames (even, odd, first, second or a:b:c) and pose them.
 
     A `time_offset` of None is estimated, in the map frame that is given or that `place_map` finds; with `calibration`
-    also the camera, whose readings have the `noise`. Raises InputError where no frame has a pose, depths are smaller
+    also the camera, whose readings have the `noise`. Some points of the depth images are given where heights come of
+    them (`of_depth`). Raises InputError where no frame has a pose, depths are smaller
     than their noise or, with `strict`, any frame cannot be used.
     """
     selected = sequence.select(selection)
-    points = _read_points(sequence, selected, noise)
+    points = _read_points(sequence, selected, noise) if of_depth or time_offset is None else None
     if time_offset is not None:
         offset = TimeOffset(time_offset, time_offset, np.nan, np.nan, "given")
     elif points is None:
@@ -109,8 +111,9 @@ def choose_frames(
         if found.height_offsets is not None:
             assert sequence.trajectory is not None
             sequence = replace(sequence, trajectory=found.height_offsets.applied(sequence.trajectory))
-        points = points and points.at_scale(sequence.depth_scale)
     posed, without_pose = sequence.with_poses(selected, offset.seconds)
+    if points is not None and found is not None:
+        points = DepthPoints.of(sequence, posed)  # as the camera is now
     skipped = (*missing_frames(sequence, selection), *without_pose)
     if strict:
         refuse_skipped(sequence, skipped)
@@ -124,9 +127,9 @@ def _read_points(sequence: Sequence, selected: tuple[FrameEntry, ...], noise: De
     points = DepthPoints.of(sequence, selected)
     if points.depth < _HIDDEN * noise.base:
         raise InputError(
-            f"{sequence.folder}: the depth images measured {1e3 * points.depth:.2g} mm, in the median, which their own "
-            f"noise hides ({1e3 * noise.base:.2g} mm, --depth-noise); check depth_scale in camera.yaml, "
-            f"{sequence.depth_scale:g} counts a metre"
+            f"{sequence.folder}: the depth images measured {points.depth:.3g} m, in the median, less than "
+            f"{_HIDDEN:g} times their noise of {noise.base:.3g} m; check depth_scale in camera.yaml, "
+            f"{sequence.depth_scale:g} counts a metre, and --depth-noise"
         )
     return points
 

@@ -108,8 +108,11 @@ class DepthPoints:
 
     def with_poses(self, first: float, last: float) -> "DepthPoints":
         """Those of the frames that have a pose at all offsets from `first` to `last` seconds."""
-        covers = self.trajectory.covers
-        covered = [k for k, t in enumerate(self.times) if covers(t + first) and covers(t + last)]
+
+        def posed(time: float) -> bool:
+            return self.trajectory.covers(time) and not self.trajectory.gap(time)
+
+        covered = [k for k, t in enumerate(self.times) if posed(t + first) and posed(t + last)]
         return replace(self, times=[self.times[k] for k in covered], points=[self.points[k] for k in covered])
 
     def at_scale(self, depth_scale: float) -> "DepthPoints":

@@ -90,6 +90,7 @@ def read_input(context: Context, sequence: Sequence, options: FitOptions, advanc
         options.frames,
         calibration=options.calibration,
         noise=options.weighting.depth_noise,
+        of_depth=use != "color" or start is None,
         time_offset=options.time_offset,
         T_world_map=options.T_world_map if start is None else start.pose,
         bounds=options.bounds,

@@ -113,6 +113,7 @@ def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions)
         options.frames,
         calibration=options.calibration,
         noise=options.fusion.depth_noise,
+        of_depth=True,
         time_offset=options.time_offset,
         strict=options.strict,
         **where,

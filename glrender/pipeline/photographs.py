@@ -64,6 +64,7 @@ def start_photographs(context: Context, sequence: Sequence, options: SequenceOpt
         options.frames,
         calibration=None,
         noise=options.fusion.depth_noise,
+        of_depth=False,
         time_offset=options.time_offset,
         T_world_map=options.T_world_map,
         bounds=options.bounds,

@@ -11,6 +11,7 @@ from glrender.io.time_units import check_same_unit
     "poses",
     [
         np.linspace(0, 10800, 100_000),  # of hours, beside images of the first seconds
+        np.arange(7200.0),  # a receiver's, once a second
         np.array([0.0, 10.0]),  # a slider's ends
         np.linspace(0, 10, 2000),
         np.array([3.0]),
@@ -28,3 +29,10 @@ def test_lists_need_not_be_sorted_nor_quite_the_same():
     poses = 1e3 * (1.7e9 + np.arange(-200, 1200) / 100)
     with pytest.raises(InputError, match=r"poses: its times, .* look like milliseconds beside those of images"):
         check_same_unit("poses", poses, "images", images)
+
+
+@pytest.mark.parametrize("begin", [0.0, 1.7e9])
+@pytest.mark.parametrize("rate", [30, 100, 400])
+def test_many_poses_beside_few_images_are_told_too(begin, rate):
+    with pytest.raises(InputError, match="poses: its times, .* look like milliseconds"):
+        check_same_unit("poses", 1e3 * (begin + np.arange(20 * rate) / rate), "images", begin + np.arange(40) / 2)

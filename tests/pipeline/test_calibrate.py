@@ -108,6 +108,11 @@ def test_poses_that_are_off_make_it_less_certain(context: Context, tmp_path: Pat
     found = calibration_of(context, noisy)
     assert (np.abs(errors(found, noisy)) < 2 * sigmas(found)).all()
     assert (sigmas(found) > 3 * sigmas(calibration_of(context, exact))).all()
+    # Where the camera only bobs, they leave too much of the focal length, and it is kept.
+    less = record(context, tmp_path / "bobbed", bobbing, ROUGH, LAG, pose_noise=(0.003, 0.002))
+    bobbed = calibration_of(context, less)
+    assert bobbed.determined == ("principal point", "time offset")
+    assert "this motion leaves 8" in bobbed.reasons["focal length"]
 
 
 def test_a_given_time_offset_is_held(context: Context, tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ def test_depths_that_their_noise_hides_are_refused(context: Context, tmp_path: P
     sequence = record(context, tmp_path, bobbing, ROUGH, 0.0)
     tiny = sequence.with_camera(sequence.camera, 1000 * DEPTH_SCALE)
     given = SequenceOptions(spacing=0.04, bounds=(-1, 1, -1, 1), T_world_map=np.eye(4), time_offset=0.0)
-    with pytest.raises(InputError, match=r"measured [0-9.]+ mm, in the median, which their own noise hides \(0\.5 mm"):
+    with pytest.raises(
+        InputError, match=r"measured [0-9.]+ m, in the median, less than 3 times their noise of 0\.0005 m"
+    ):
         fuse_sequence(context, tiny, given)
 
 

@@ -175,8 +175,8 @@ def test_the_camera_sits_otherwise_on_its_carrier_only_where_the_poses_ask_for_i
         assert np.abs(off[3:]).max() < 0.01
     else:
         assert mount is None
-        # That of the noise in the poses: a mount would have taken it for itself, and tell 15 mm of sigma. For how long it
-        # lasts, 30 poses tell roughly: 2.4 to 4.1 mm of sigma in six draws.
+        # That of the noise in the poses: a mount would have taken it for itself, and tell 15 mm of sigma. For how long
+        # it lasts, 30 poses tell roughly: 2.4 to 4.1 mm of sigma in six draws.
         assert np.abs(off[:3]).max() < 0.002
         assert finished.report["median_sigma"] < 0.005
 
