@@ -19,12 +19,20 @@ ROUNDING = 1e-4
 """What products of a rotation's rows may be off by, as of one that was written with four digits."""
 
 
-def _memory() -> int:
-    # A container's limit, by version 2 and 1 of Linux's control groups.
-    limits = [Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")]
-    said = [path.read_text(encoding="ascii").strip() for path in limits if path.is_file()]
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *(int(each) for each in said if each.isdigit())])
+_LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where a container's limit stands, by version 2 and 1 of Linux's control groups."""
+
+
+def _memory(limits: Iterable[Path] = _LIMITS) -> int:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in limits:
+        try:
+            said = path.read_text(encoding="ascii").strip()
+        except OSError:  # there is none, or nobody may know
+            continue
+        if said.isdigit():  # "max" is none
+            memory = min(memory, int(said))
+    return memory
 
 
 MEMORY = _memory()

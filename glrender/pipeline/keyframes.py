@@ -47,10 +47,11 @@ class PosedPhotograph:
     """Metres to the ground along the camera's axis, about."""
 
     def moved(self, poses: Mapping[float, Float64]) -> "PosedPhotograph":
-        """The same at the pose (4, 4) that it has in `poses`, by its time, if it has one there."""
-        if self.entry.time not in poses:
-            return self
-        return replace(self, photograph=Photograph(self.photograph.image, poses[self.entry.time]))
+        """The same at the pose (4, 4) that it has in `poses`, by its time, if it has another there."""
+        pose = poses.get(self.entry.time)
+        if pose is None or np.array_equal(pose, self.photograph.T_world_camera):
+            return self  # a photograph looks at all of its pixels when it is made
+        return replace(self, photograph=Photograph(self.photograph.image, pose))
 
 
 def is_apart(pose: Float64, last: Float64, distance: float) -> bool:

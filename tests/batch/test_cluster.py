@@ -115,6 +115,19 @@ def test_what_is_wrong_here_is_no_lost_scheduler(
         run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address)
 
 
+@pytest.mark.parametrize("error", [OSError("Timed out trying to connect"), TimeoutError("no answer within 30 s")])
+def test_a_scheduler_that_does_not_answer_is_a_lost_one(
+    local_cluster: Any, tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def fail(client: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(distributed.Client, "nthreads", fail)
+    outcome = run_job(make_plan(read()), tmp_path / "out", Workers(1, (0,)), scheduler=local_cluster.scheduler_address)
+    assert outcome.problem is not None
+    assert f"is gone: {error}" in outcome.problem
+
+
 def test_a_task_that_is_cancelled_while_it_is_looked_at_is_no_failure(
     local_cluster: Any, tmp_path: Path, read: ReadJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:

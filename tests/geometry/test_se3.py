@@ -106,6 +106,7 @@ def test_turns_of_nothing_and_of_half_a_turn() -> None:
     np.testing.assert_array_equal(se3.shortest_turn((0, 0, -5)), np.diag([1, -1, -1]))
     nearly = se3.shortest_turn((0, 1e-12, -1))
     np.testing.assert_allclose(nearly, np.diag([1, -1, -1]), atol=1e-11)
+    np.testing.assert_array_equal(se3.shortest_turn((1e-160, 0, -1)), np.diag([1, -1, -1]))
     with pytest.raises(InputError, match="up: received 0, 0, 0, expected a direction"):
         se3.shortest_turn((0, 0, 0))
 

@@ -105,6 +105,14 @@ def test_photographs_alone_from_a_good_start(context: Context, sequence: Sequenc
     assert np.nanmedian(np.abs(error)) < 0.35 * np.median(np.abs(start.heights - truth.heights)[inner])
 
 
+def test_photographs_alone_need_no_depth_image_that_can_be_read(context: Context, copy: Path) -> None:
+    for path in (copy / "depth").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    start = HeightMap.load(copy / "truth.npz")
+    options = FitOptions(use="color", start=start, time_offset=0.0, weighting=OPTIONS.weighting, iterations=1)
+    assert fit_sequence(context, open_sequence(copy), options).report["frames_used"] == 8
+
+
 def test_photographs_alone_start_from_depth_where_there_is_some(context: Context, sequence: Sequence) -> None:
     finished = fit_sequence(context, sequence, replace(OPTIONS, use="color", iterations=3))
     assert finished.report["start"] == "the depth images"
