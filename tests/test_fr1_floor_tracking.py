@@ -9,7 +9,6 @@ import pytest
 from glrender.frontend.bootstrap import KnownScale
 from glrender.frontend.tracker import Tracker
 from glrender.geometry.camera import Camera
-from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
@@ -43,13 +42,13 @@ def error(found: Trajectory, sequence: Sequence, scale: bool = False) -> tuple[f
     return judged.trajectory_rmse_mm, judged.trajectory_scale
 
 
-def test_from_photographs_alone(context: Context) -> None:
+def test_from_photographs_alone() -> None:
     """Followed, within 6 mm of its form and 7 % of its scale. Once all is refined and the ground's level known, within
     2 cm over 1.1 m, and 3 % of the scale, which comes from the height of the camera."""
     sequence = open_sequence(FOLDER, only="rgb").binned(2)
     assert sequence.trajectory is not None
     frames = sequence.frames[::STEP]
-    follower = Follower(context, sequence.camera, KnownScale(camera_height=HEIGHT))
+    follower = Follower(sequence.camera, KnownScale(camera_height=HEIGHT))
     followed = [each for entry in frames for each in follower.add(entry, sequence.read(entry).image)]
     assert [each.tracked.state for each in followed] == ["started"] + ["tracking"] * (len(frames) - 1)
     times, poses = zip(*follower.trajectory(), strict=True)
@@ -61,13 +60,12 @@ def test_from_photographs_alone(context: Context) -> None:
     keyframes = choose_keyframes(frames, by_index, np.eye(4), LEVEL)
     assert follower.start is not None
     refined = refine_track(sequence, frames, keyframes, by_index, LEVEL, follower.start, follower.started_by)
-    follower.release()
     millimetres, scale = error(refined.trajectory, sequence)
     assert millimetres < 20
     assert abs(scale - 1) < 0.03
 
 
-def test_with_depths(context: Context, tmp_path: Path) -> None:
+def test_with_depths(tmp_path: Path) -> None:
     """Within 1 cm. The depths are taken for those of the photographs' own camera, whose intrinsics are calibrated."""
     for each in FOLDER.iterdir():
         if each.name != "camera.yaml":
@@ -76,7 +74,7 @@ def test_with_depths(context: Context, tmp_path: Path) -> None:
     own = "".join(line for line in lines if not line.startswith("depth:"))
     (tmp_path / "camera.yaml").write_text(own, encoding="utf-8")
     sequence = open_sequence(tmp_path)
-    tracker = Tracker(context, half(sequence.camera))
+    tracker = Tracker(half(sequence.camera))
     assert sequence.trajectory is not None
     for number, entry in enumerate(sequence.frames[::STEP]):
         frame = sequence.read(entry)
@@ -88,6 +86,5 @@ def test_with_depths(context: Context, tmp_path: Path) -> None:
             assert tracker.track(frame.time, image, depth).state == "tracking"
     times, poses = zip(*tracker.trajectory(), strict=True)
     millimetres, scale = error(Trajectory(np.array(times), np.stack(poses)), sequence)
-    tracker.release()
     assert millimetres < 10
     assert abs(scale - 1) < 0.02

@@ -18,7 +18,6 @@ from glrender.frontend.plane_motion import PlaneMotion, follow_plane, on_plane, 
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import Reference, make_reference
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.intensity import intensity
 
 Float32 = NDArray[np.float32]
@@ -63,8 +62,6 @@ class KnownScale:
 class Start:
     """A world with the floor at z = 0, below the first camera its origin, and x to the right of it."""
 
-    surface: HeightMap
-    """The floor, level, without colours."""
     poses: tuple[Float64, ...]
     """(4, 4) each: T_world_camera of `frames`."""
     frames: tuple[int, ...]
@@ -225,9 +222,7 @@ class Bootstrap:
             pose[:3, 3] *= metres
             poses.append(pose)
         height = metres * motion.camera_height
-        cells, spacing = 161, height / 10
-        surface = HeightMap(np.zeros((cells, cells)), spacing, (-spacing * (cells // 2),) * 2)
-        return Start(surface, tuple(poses), self.frames, scale, motion.normal_sigma, height, motion.height_sigma)
+        return Start(tuple(poses), self.frames, scale, motion.normal_sigma, height, motion.height_sigma)
 
     def _scale(self, motion: PlaneMotion) -> tuple[str, float]:
         """What the scale comes from, and metres per depth."""

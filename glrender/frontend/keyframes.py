@@ -11,9 +11,8 @@ from glrender.frontend.alignment import PosePrior
 from glrender.frontend.features import Features, find_features, pose_by_features
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, depth_slopes, make_reference
-from glrender.frontend.rendered_depth import DepthRenderer, ReferenceStore
+from glrender.frontend.reference_store import DepthSource, ReferenceStore
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -29,20 +28,20 @@ class Keyframe:
     """(4, 4)."""
     pyramid: tuple[Level, ...]
     depth: Float32 | None
-    """(height, width) metres, of its own sensor; None: the map's are taken."""
+    """(height, width) metres, of its own sensor; None: those of the ground are taken."""
 
 
 class KeyframeStore:
-    """Keyframes, oldest first, and the references that they make with the depths of the latest map."""
+    """Keyframes, oldest first, and the references that they make with the depths of the latest source."""
 
-    def __init__(self, renderer: DepthRenderer, most_points: int, capacity: int) -> None:
+    def __init__(self, most_points: int, capacity: int) -> None:
         self._most_points = most_points
         self._capacity = capacity
         self._keyframes: list[Keyframe] = []
-        self._rendered = ReferenceStore(renderer, most_points)
+        self._made = ReferenceStore(most_points)
         self._measured: dict[int, Reference] = {}
         self._features: dict[int, Features] = {}
-        self._surface: HeightMap | None = None
+        self._source: DepthSource | None = None
 
     def __len__(self) -> int:
         return len(self._keyframes)
@@ -50,9 +49,9 @@ class KeyframeStore:
     def __iter__(self) -> Iterator[Keyframe]:
         return iter(self._keyframes)
 
-    def use_map(self, surface: HeightMap) -> None:
-        """Depths come from `surface` from now on, unless a sensor measured them."""
-        self._surface = surface
+    def use_depths(self, source: DepthSource) -> None:
+        """Depths come from `source` from now on, unless a sensor measured them."""
+        self._source = source
 
     def add(self, keyframe: Keyframe) -> None:
         """Remember a keyframe; beyond the capacity the one that came soonest after the one before it is forgotten."""
@@ -62,7 +61,7 @@ class KeyframeStore:
         gaps = np.diff([each.time for each in self._keyframes[:-1]])
         forgotten = self._keyframes.pop(1 + int(gaps.argmin()))
         self._measured.pop(id(forgotten), None)
-        self._rendered.forget(forgotten.pyramid)
+        self._made.forget(forgotten.pyramid)
         self._features.pop(id(forgotten.pyramid), None)
 
     def move(self, poses: Mapping[float, Float64]) -> None:
@@ -75,8 +74,8 @@ class KeyframeStore:
         """A keyframe with its depths, made when it is first asked for."""
         pyramid, T = keyframe.pyramid, keyframe.T_world_camera
         if keyframe.depth is None:
-            assert self._surface is not None
-            return self._rendered.reference(pyramid, self._surface, T)
+            assert self._source is not None
+            return self._made.reference(pyramid, self._source, T)
         if id(keyframe) not in self._measured:
             slopes = depth_slopes(pyramid[0].camera, keyframe.depth)
             self._measured[id(keyframe)] = make_reference(pyramid, keyframe.depth, T, slopes, self._most_points)
@@ -91,8 +90,8 @@ class KeyframeStore:
         """
         around = self._keyframes[-1:]
         for keyframe in reversed(self._keyframes[:-1]):
-            # Whether its depths are those of the latest map makes no difference here.
-            reference = self._rendered.latest(keyframe.pyramid) or self.reference(keyframe)
+            # Whether its depths are those of the latest source makes no difference here.
+            reference = self._made.latest(keyframe.pyramid) or self.reference(keyframe)
             if reference.overlap(camera, T_world_camera) < least_overlap:
                 break
             around = [self._keyframes[-1], keyframe]

@@ -1,5 +1,6 @@
 """What a frame is aligned with: an image whose depth is known, at a known pose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -110,16 +111,25 @@ def make_reference(
 def reference_at(
     textures: tuple[Texture, ...], depth: Float32, T_world_camera: Float64, depth_slope: Float32 | None = None
 ) -> Reference:
-    """See `make_reference`, of pixels that have been chosen before; those without depth are left out."""
-    levels = []
+    """See `make_reference`, of pixels that have been chosen before."""
+    depths, slopes = [], []
     for number, texture in enumerate(textures):
         u, v = (2**number * texture.pixels).T
-        D = depth[v, u].astype(np.float64)
+        depths.append(depth[v, u].astype(np.float64))
+        slopes.append(np.zeros((len(u), 3)) if depth_slope is None else depth_slope[v, u].astype(np.float64))
+    return reference_at_depths(textures, depths, T_world_camera, slopes)
+
+
+def reference_at_depths(
+    textures: tuple[Texture, ...], depths: Sequence[Float64], T_world_camera: Float64, slopes: Sequence[Float64]
+) -> Reference:
+    """The same of the `depths` (N,) and their slopes (N, 3) at the pixels of each level; those at 0 are left out."""
+    levels = []
+    for texture, D, slope in zip(textures, depths, slopes, strict=True):
         known = D > 0
-        slope = np.zeros((len(u), 3)) if depth_slope is None else depth_slope[v, u].astype(np.float64)
-        points = texture.rays * D[:, None]
-        of_points = (points, texture.intensity, texture.slope, slope, texture.block)
-        levels.append(ReferencePoints(*(values[known] for values in of_points)))
+        points = texture.rays[known] * D[known, None]
+        of_points = texture.intensity[known], texture.slope[known], slope[known], texture.block[known]
+        levels.append(ReferencePoints(points, *of_points))
     return Reference(check_pose("T_world_camera", T_world_camera), tuple(levels))
 
 

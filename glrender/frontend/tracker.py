@@ -1,4 +1,4 @@
-"""Where the camera is, frame by frame: each frame is aligned with keyframes whose depth the map, or a sensor, knows."""
+"""Where the camera is, frame by frame: each frame is aligned with keyframes whose depth a map, or a sensor, knows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,11 @@ from glrender.frontend.features import find_features
 from glrender.frontend.focal import FocalError
 from glrender.frontend.keyframes import Keyframe, KeyframeStore
 from glrender.frontend.pyramid import Level, build_pyramid
-from glrender.frontend.rendered_depth import DepthRenderer
+from glrender.frontend.reference_store import DepthSource
 from glrender.frontend.trajectory_log import TrajectoryLog
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.intensity import intensity
-from glrender.gl.context import Context
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -87,18 +85,17 @@ class TrackedFrame:
 
 
 class Tracker:
-    """Follows one camera; `start` gives it its first pose, `use_map` the surface that it looks at.
+    """Follows one camera; `start` gives it its first pose, `use_depths` what it looks at.
 
     Frames are linear images (height, width, 3 or 1) of `camera`, a pinhole. With a depth image a frame's own depths
-    take part, and those of keyframes come from the sensor, so that no map is needed.
+    take part, and those of keyframes come from the sensor, so that nothing else need know them.
     """
 
-    def __init__(self, context: Context, camera: Camera, options: TrackerOptions | None = None) -> None:
+    def __init__(self, camera: Camera, options: TrackerOptions | None = None) -> None:
         self.camera = camera.without_distortion()
         self.options = options or TrackerOptions()
-        self._renderer = DepthRenderer(context, self.camera)
-        self._keyframes = KeyframeStore(self._renderer, self.options.most_points, self.options.capacity)
-        self._surface: HeightMap | None = None
+        self._keyframes = KeyframeStore(self.options.most_points, self.options.capacity)
+        self._knows_depths = False
         self._log = TrajectoryLog()
         self._focal_errors: list[FocalError] = []
         self._last: tuple[float, Float64] | None = None
@@ -110,10 +107,10 @@ class Tracker:
         """Those that are remembered, oldest first."""
         return tuple(self._keyframes)
 
-    def use_map(self, surface: HeightMap) -> None:
-        """Take the depths of keyframes from `surface` from now on."""
-        self._keyframes.use_map(surface)
-        self._surface = surface
+    def use_depths(self, source: DepthSource) -> None:
+        """Take the depths of keyframes from `source` from now on."""
+        self._keyframes.use_depths(source)
+        self._knows_depths = True
 
     def trajectory(self) -> list[tuple[float, Float64]]:
         """(seconds, T_world_camera) of all frames that were found, by where their keyframes are now."""
@@ -134,10 +131,10 @@ class Tracker:
     def start(self, time: float, image: Float32, T_world_camera: Float64, depth: Float32 | None = None) -> TrackedFrame:
         """Begin, or begin anew, at a known pose (4, 4): the frame becomes a keyframe.
 
-        InputError if the frame has no contrast; UsageError if there is neither a map nor a depth image.
+        InputError if the frame has no contrast; UsageError if nothing knows its depths.
         """
-        if depth is None and self._surface is None:
-            raise UsageError("tracker: neither a depth image nor a map; call use_map first")
+        if depth is None and not self._knows_depths:
+            raise UsageError("tracker: received no depth image, expected one, or use_depths before")
         pose = check_pose("T_world_camera", T_world_camera)
         pyramid = self._pyramid(image)
         if problem := self._problem(pyramid):
@@ -176,16 +173,12 @@ class Tracker:
     def move(self, poses: Mapping[float, Float64]) -> None:
         """Put keyframes, known by their times, at other poses (4, 4); what is tracked follows, and `trajectory`.
 
-        Their depths must be the map's: a sensor's are kept with the pose that they were measured at.
+        Their depths must not be a sensor's: these are kept with the pose that they were measured at.
         """
         self._keyframes.move(poses)
         self._log.move(poses)
         if self._last is not None:
             self._last = self._last[0], poses.get(*self._last)
-
-    def release(self) -> None:
-        """Release everything that this tracker made in its context; may be called twice."""
-        self._renderer.release()
 
     def _pyramid(self, image: Float32) -> tuple[Level, ...]:
         return build_pyramid(self.camera, intensity(image))

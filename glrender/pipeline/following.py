@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from glrender.frontend.alignment import PosePrior
 from glrender.frontend.bootstrap import Bootstrap, KnownScale, Start
+from glrender.frontend.level_ground import LevelGround
 from glrender.frontend.point_window import PointWindow
 from glrender.frontend.tracker import TrackedFrame, Tracker
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.intensity import intensity
-from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
 from glrender.parallel import begin
@@ -42,17 +42,17 @@ class Followed:
 
 
 class Follower:
-    """Follows a camera over ground that is roughly level at first; owned by `context`."""
+    """Follows a camera over ground that is roughly level at first."""
 
     def __init__(
         self,
-        context: Context,
         camera: Camera,
         scale: KnownScale,
         odometry: Trajectory | None = None,
     ) -> None:
         self._bootstrap = Bootstrap(camera, scale)
-        self._tracker = Tracker(context, camera)
+        self._tracker = Tracker(camera)
+        self._tracker.use_depths(LevelGround())
         self._window = PointWindow(self._tracker.camera)
         self._last_keyframe: float | None = None
         self._adjustment: Callable[[], dict[float, Float64]] | None = None
@@ -82,7 +82,6 @@ class Follower:
         if progress.start is None:
             return given_up
         self.start = progress.start
-        self._tracker.use_map(self.start.surface)
         self.started_by = tuple(self._waiting[number][0] for number in self.start.frames)
         first, *others = self._waiting.values()
         self._waiting = {}
@@ -173,8 +172,3 @@ class Follower:
         """(seconds, T_world_camera (4, 4)) of the frames that were found, by where their keyframes are now."""
         self.collect()
         return self._tracker.trajectory()
-
-    def release(self) -> None:
-        """Release what this made in the context."""
-        self._adjustment = None  # it needs nothing of the context, and nobody waits for it
-        self._tracker.release()

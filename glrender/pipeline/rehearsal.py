@@ -37,7 +37,7 @@ def rehearse(context: Context, sequence: Sequence, options: SequenceOptions) -> 
         sequence, [np.eye(4)], 0.0, T_world_map=np.eye(4), frame_source="made up", bounds=(-1, 1, -1, 1), spacing=0.05
     )
     renderer = ForwardRenderer(context, CAMERA)
-    follower = Follower(context, CAMERA, KnownScale(camera_height=1.0))
+    follower = Follower(CAMERA, KnownScale(camera_height=1.0))
     live = LiveFusion(context, sequence, options, placement, LEVEL, 1.0, clock=lambda: 0.0)
     try:
         for k in range(FRAMES):
@@ -49,5 +49,4 @@ def rehearse(context: Context, sequence: Sequence, options: SequenceOptions) -> 
                     live.add(followed.entry, followed.image, found)
     finally:
         live.release()
-        follower.release()
         renderer.release()

@@ -32,7 +32,7 @@ def fuse_tracked_depth(
     without colour or depth, and what `fuse_sequence` raises.
     """
     entries = sequence.select(options.frames)
-    tracking = _track(context, sequence, entries, lambda done: advance(done, 2 * len(entries)))
+    tracking = _track(sequence, entries, lambda done: advance(done, 2 * len(entries)))
     trajectory = trajectory_of(tracking.found, tracking.poses)
     told = {
         "poses_from": "tracked",
@@ -58,27 +58,22 @@ def fuse_tracked_depth(
     return complete(finished)
 
 
-def _track(
-    context: Context, sequence: Sequence, entries: tuple[FrameEntry, ...], advance: Callable[[int], None]
-) -> TrackingReport:
+def _track(sequence: Sequence, entries: tuple[FrameEntry, ...], advance: Callable[[int], None]) -> TrackingReport:
     """Follow the camera to the end; InputError where the first frame that can be read makes no start."""
-    tracker, report = Tracker(context, sequence.camera), TrackingReport()
-    try:
-        for done, read in enumerate(read_ahead(sequence, entries), start=1):
-            with interruptible_after():
-                frame = read.frame
-                if frame is None:
-                    report.skip(read.entry, str(read.error))
-                elif frame.image is None or frame.depth is None:
-                    report.skip(read.entry, "has no photograph, which tracking needs")
-                elif not report.found:
-                    pose = floor_of(sequence.camera, frame.depth)
-                    report.add(read.entry, tracker.start(frame.time, frame.image, pose, frame.depth))
-                else:
-                    report.add(read.entry, tracker.track(frame.time, frame.image, frame.depth))
-            advance(done)
-    finally:
-        tracker.release()
+    tracker, report = Tracker(sequence.camera), TrackingReport()
+    for done, read in enumerate(read_ahead(sequence, entries), start=1):
+        with interruptible_after():
+            frame = read.frame
+            if frame is None:
+                report.skip(read.entry, str(read.error))
+            elif frame.image is None or frame.depth is None:
+                report.skip(read.entry, "has no photograph, which tracking needs")
+            elif not report.found:
+                pose = floor_of(sequence.camera, frame.depth)
+                report.add(read.entry, tracker.start(frame.time, frame.image, pose, frame.depth))
+            else:
+                report.add(read.entry, tracker.track(frame.time, frame.image, frame.depth))
+        advance(done)
     if not report.found:
         raise InputError(
             f"{sequence.folder}: none of the {len(entries)} frames has both colour and depth, which tracking needs; "

@@ -80,14 +80,11 @@ def _fuse_recorded(
     advance: Advance,
     keep: Keep,
 ) -> FinishedMap:
-    pursuit = _Pursuit(context, sequence, options)
-    try:
-        for _ in pursuit.run(entries, lambda done: advance(done, 2 * len(entries))):
-            pass
-        start = pursuit.started()
-        poses: Poses = pursuit.final_poses()
-    finally:
-        pursuit.release()
+    pursuit = _Pursuit(sequence, options)
+    for _ in pursuit.run(entries, lambda done: advance(done, 2 * len(entries))):
+        pass
+    start = pursuit.started()
+    poses: Poses = pursuit.final_poses()
     found, begun = tuple(pursuit.report.found), perf_counter()
     keyframes = choose_keyframes(found, poses, WORLD, LEVEL)
     refined = refine_track(
@@ -128,7 +125,7 @@ def _fuse_live(
         raise UsageError("spacing: received none, expected that of the map where the camera is followed live, metres")
     rehearse(context, sequence, options)
     placement = _place(sequence, options, [WORLD])
-    pursuit, pace = _Pursuit(context, sequence, options), Pace(entries, LONGEST_GAP)
+    pursuit, pace = _Pursuit(sequence, options), Pace(entries, LONGEST_GAP)
     live: LiveFusion | None = None
     waiting: list[Followed] = []
     """Keyframes, until the world's level and scale are settled."""
@@ -168,7 +165,6 @@ def _fuse_live(
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
     finally:
-        pursuit.release()
         if live is not None:
             live.release()
     return finished
@@ -214,11 +210,11 @@ def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -
 class _Pursuit:
     """One way through the photographs, behind the camera."""
 
-    def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
+    def __init__(self, sequence: Sequence, options: SequenceOptions) -> None:
         assert options.motion.track is not None
         self._sequence, self._options = sequence, options
         odometry = _odometry(sequence, options)
-        self.follower = Follower(context, sequence.camera, options.motion.track, odometry)
+        self.follower = Follower(sequence.camera, options.motion.track, odometry)
         self.report = TrackingReport()
         self.stages: dict[str, list[float]] = {}
         """Milliseconds of each frame: to read it, to start, to track it, or to track it and see to the keyframes."""
@@ -268,10 +264,6 @@ class _Pursuit:
     def started_by(self) -> tuple[FrameEntry, ...]:
         """The photographs that the start was made of."""
         return self.follower.started_by
-
-    def release(self) -> None:
-        """Release what this made in the context."""
-        self.follower.release()
 
     def _follow(self, entry: FrameEntry, image: Float32) -> list[Followed]:
         waiting = self.follower.start is None

@@ -59,7 +59,6 @@ def test_a_drive_gives_floor_motions_and_scale(recorded: Recorded) -> None:
     assert start.camera_height == pytest.approx(HEIGHT)
     assert start.poses[0][2, 3] == pytest.approx(HEIGHT)
     np.testing.assert_allclose(start.poses[0][:2, 3], 0, atol=1e-9)
-    np.testing.assert_array_equal(start.surface.heights, 0)
     truth = recorded.poses[list(start.frames)]
     for found, true in zip(start.poses, truth, strict=True):
         # Up is up: gravity as the camera sees it.

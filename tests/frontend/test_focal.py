@@ -11,6 +11,7 @@ from glrender.frontend.focal import FocalError, by_focal_length
 from glrender.frontend.point_matches import find_corners
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
+from glrender.frontend.rendered_depth import RenderedDepth
 from glrender.frontend.residuals import Exposure, photometric
 from glrender.frontend.tracker import Tracker
 from glrender.geometry.camera import Camera
@@ -50,13 +51,14 @@ def recorded(context: Context) -> Recorded:
 
 @pytest.mark.parametrize("share", [0.0, 0.05, -0.05])
 def test_a_wrong_focal_length_is_told(context: Context, recorded: Recorded, share: float) -> None:
-    tracker = Tracker(context, longer(CAMERA, -share))
-    tracker.use_map(recorded.truth)
+    camera = longer(CAMERA, -share)
+    tracker, depths = Tracker(camera), RenderedDepth(context, camera, recorded.truth)
+    tracker.use_depths(depths)
     tracker.start(0.0, np.square(recorded.photographs[0])[..., None], recorded.poses[0])
     for k in range(1, 9):
         tracker.track(k / 10, np.square(recorded.photographs[k])[..., None])
     found = tracker.focal_error()
-    tracker.release()
+    depths.release()
     assert found.sigma < 0.01
     # One step towards it, from poses that have taken a part of it.
     assert 0.4 * abs(share) - 0.004 < np.copysign(found.share, found.share * share) < 1.2 * abs(share) + 0.004

@@ -1,6 +1,7 @@
 """A camera followed over a known map, and through all that recordings have wrong with them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -9,8 +10,11 @@ from moving_camera import CAMERA, Recorded, along, drive, record, textured_groun
 
 from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import PosePrior
+from glrender.frontend.level_ground import LevelGround
+from glrender.frontend.rendered_depth import RenderedDepth
 from glrender.frontend.tracker import TrackedFrame, Tracker, TrackerOptions
 from glrender.geometry import se3
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 
 RATE = 15.0
@@ -25,10 +29,18 @@ def recorded(context: Context) -> Recorded:
 
 @pytest.fixture
 def tracker(context: Context, recorded: Recorded) -> Iterator[Tracker]:
-    tracker = Tracker(context, CAMERA)
-    tracker.use_map(recorded.truth)
-    yield tracker
-    tracker.release()
+    tracker = Tracker(CAMERA)
+    with known(context, recorded.truth) as truth:
+        tracker.use_depths(truth)
+        yield tracker
+
+
+@contextmanager
+def known(context: Context, surface: HeightMap) -> Iterator[RenderedDepth]:
+    """A map that frames are tracked over."""
+    depths = RenderedDepth(context, CAMERA, surface)
+    yield depths
+    depths.release()
 
 
 def image_of(recorded: Recorded, k: int) -> np.ndarray:
@@ -149,11 +161,11 @@ def test_ground_that_is_taken_to_be_level_does_not_blur(context: Context) -> Non
     """Parallax makes photographs less alike, and not less sharp."""
     rough = record(context, textured_ground(0.12), along(drive, 6, 0.5))
     never = TrackerOptions(keyframe_overlap=0, keyframe_baseline=np.inf, keyframe_correlation=0)
-    tracker = Tracker(context, CAMERA, never)
+    tracker = Tracker(CAMERA, never)
     heights = rough.truth.heights
-    tracker.use_map(rough.truth.with_values(np.full_like(heights, heights.mean())))
-    found = followed(tracker, rough, (0, 1, 2, 3, 4, 5))[-1]
-    tracker.release()
+    with known(context, rough.truth.with_values(np.full_like(heights, heights.mean()))) as level:
+        tracker.use_depths(level)
+        found = followed(tracker, rough, (0, 1, 2, 3, 4, 5))[-1]
     assert found.alignment is not None
     assert found.alignment.correlation < 0.75
     assert found.alignment.sharpness > 0.9
@@ -243,8 +255,8 @@ def test_odometry_leads_where_prediction_would_lose(tracker: Tracker, recorded: 
     assert_right(found, recorded.poses[8], 3e-3, 4e-3)
 
 
-def test_depths_of_a_sensor_need_no_map(context: Context, recorded: Recorded) -> None:
-    tracker = Tracker(context, CAMERA)
+def test_depths_of_a_sensor_need_no_map(recorded: Recorded) -> None:
+    tracker = Tracker(CAMERA)
     rng = np.random.default_rng(6)
 
     def depth(k: int) -> np.ndarray:
@@ -254,35 +266,33 @@ def test_depths_of_a_sensor_need_no_map(context: Context, recorded: Recorded) ->
     tracker.start(0.0, image_of(recorded, 0), recorded.poses[0], depth(0))
     for k in range(1, FRAMES):
         assert_right(tracker.track(k / RATE, image_of(recorded, k), depth(k)), recorded.poses[k])
-    tracker.release()
 
 
 def test_a_better_map_is_used_for_the_keyframes_that_are_there(context: Context, recorded: Recorded) -> None:
     flat = recorded.truth.with_values(np.full(recorded.truth.shape, 0.03))
-    tracker = Tracker(context, CAMERA)
-    tracker.use_map(flat)
-    tracker.start(0.0, image_of(recorded, 0), recorded.poses[0])
-    over_plane = tracker.track(2 / RATE, image_of(recorded, 2))
-    tracker.use_map(recorded.truth)
-    over_truth = tracker.track(2.1 / RATE, image_of(recorded, 2))
-    tracker.release()
+    tracker = Tracker(CAMERA)
+    with known(context, flat) as plane, known(context, recorded.truth) as truth:
+        tracker.use_depths(plane)
+        tracker.start(0.0, image_of(recorded, 0), recorded.poses[0])
+        over_plane = tracker.track(2 / RATE, image_of(recorded, 2))
+        tracker.use_depths(truth)
+        over_truth = tracker.track(2.1 / RATE, image_of(recorded, 2))
     assert over_plane.alignment is not None
     assert over_truth.alignment is not None
     assert over_truth.alignment.sigma < 0.8 * over_plane.alignment.sigma
     assert_right(over_truth, recorded.poses[2])
 
 
-def test_wrong_use_is_refused(context: Context, recorded: Recorded) -> None:
-    tracker = Tracker(context, CAMERA)
+def test_wrong_use_is_refused(recorded: Recorded) -> None:
+    tracker = Tracker(CAMERA)
     image = image_of(recorded, 0)
     with pytest.raises(UsageError, match="before start"):
         tracker.track(0.0, image)
-    with pytest.raises(UsageError, match="use_map"):
+    with pytest.raises(UsageError, match="use_depths"):
         tracker.start(0.0, image, recorded.poses[0])
-    tracker.use_map(recorded.truth)
+    tracker.use_depths(LevelGround())
     with pytest.raises(InputError, match="contrast"):
         tracker.start(0.0, np.zeros_like(image), recorded.poses[0])
     tracker.start(1.0, image, recorded.poses[0])
     with pytest.raises(InputError, match="time must go on"):
         tracker.track(1.0, image)
-    tracker.release()

@@ -9,7 +9,6 @@ import pytest
 from glrender.cli.main import main
 from glrender.frontend.bootstrap import KnownScale
 from glrender.frontend.point_window import SIZE, PointWindow
-from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory, read_trajectory
@@ -30,9 +29,9 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> Sequence:
     return open_sequence(folder, only="rgb")
 
 
-def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence) -> None:
+def test_a_drive_over_rough_ground_is_followed(drive: Sequence) -> None:
     """Every frame is found, within 1 % of the way and 5 % of the scale, which comes from the height of the camera."""
-    follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
+    follower = Follower(drive.camera, KnownScale(camera_height=HEIGHT))
     found = []
     for entry in drive.frames[:PART]:
         image = drive.read(entry).image
@@ -44,7 +43,6 @@ def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence
     assert list(follower.keyframe_poses()) == keyframes
     assert follower.settled
     times, poses = zip(*follower.trajectory(), strict=True)
-    follower.release()
     assert states == ["started"] + ["tracking"] * (PART - 1)
     truth = read_trajectory(drive.folder / "truth_trajectory.txt")
     judged, _ = evaluate_trajectory(Trajectory(np.array(times), np.stack(poses)), truth, scale=True)
@@ -52,19 +50,16 @@ def test_a_drive_over_rough_ground_is_followed(context: Context, drive: Sequence
     assert abs(judged.trajectory_scale - 1) < 0.05
 
 
-def test_an_adjustment_that_fails_is_told_once(
-    context: Context, drive: Sequence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_adjustment_that_fails_is_told_once(drive: Sequence, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("no more memory")
 
     monkeypatch.setattr(PointWindow, "add", fail)
-    follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
+    follower = Follower(drive.camera, KnownScale(camera_height=HEIGHT))
     with pytest.raises(RuntimeError, match="no more memory"):
         for entry in drive.frames[:PART]:
             follower.add(entry, drive.read(entry).image)
     follower.collect()
-    follower.release()
 
 
 def photographs(drive: Sequence, count: int) -> list[np.ndarray]:
@@ -72,32 +67,30 @@ def photographs(drive: Sequence, count: int) -> list[np.ndarray]:
     return [image for image in images if image is not None]
 
 
-def followed(context: Context, drive: Sequence, images: list[np.ndarray]) -> tuple[list[Followed], Follower]:
+def followed(drive: Sequence, images: list[np.ndarray]) -> tuple[list[Followed], Follower]:
     """What becomes of photographs that are taken a tenth of a second apart."""
-    follower = Follower(context, drive.camera, KnownScale(camera_height=HEIGHT))
+    follower = Follower(drive.camera, KnownScale(camera_height=HEIGHT))
     entries = [replace(drive.frames[0], index=k, time=k / 10) for k in range(len(images))]
     return [each for add in zip(entries, images, strict=True) for each in follower.add(*add)], follower
 
 
-def test_photographs_that_a_start_is_not_made_of_are_told(context: Context, drive: Sequence) -> None:
+def test_photographs_that_a_start_is_not_made_of_are_told(drive: Sequence) -> None:
     """The camera shows something else first: no frame may vanish without a word."""
     images = photographs(drive, 12)
     elsewhere = [np.ascontiguousarray(image[:, ::-1]) for image in images[:2]]
-    found, follower = followed(context, drive, [*elsewhere, np.zeros_like(images[0]), *images])
-    follower.release()
+    found, _ = followed(drive, [*elsewhere, np.zeros_like(images[0]), *images])
     assert [each.entry.index for each in found] == list(range(15))
     assert [each.tracked.state for each in found] == ["rejected"] * 3 + ["started"] + ["tracking"] * 11
     assert all("before the start: begun anew" in each.tracked.reason for each in found[:3])
 
 
 def test_a_camera_that_stands_for_long_keeps_no_more_than_it_needs(
-    context: Context, drive: Sequence, monkeypatch: pytest.MonkeyPatch
+    drive: Sequence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "MOST_WAITING", 8)
     images = photographs(drive, 12)
-    found, follower = followed(context, drive, [images[0]] * 40 + images[1:])
+    found, follower = followed(drive, [images[0]] * 40 + images[1:])
     trajectory = follower.trajectory()
-    follower.release()
     assert sorted(each.entry.index for each in found) == list(range(51))
     states = Counter(each.tracked.state for each in found)
     assert states["started"] == 1

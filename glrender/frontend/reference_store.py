@@ -1,0 +1,73 @@
+"""The references that photographs make, kept while their depths can be."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glrender.frontend.pyramid import Level
+from glrender.frontend.reference import Reference
+from glrender.frontend.texture import Texture, choose_texture
+from glrender.geometry import se3
+
+Float64 = NDArray[np.float64]
+
+STALE = 2.0
+"""Pixels by which a pose may be another than the one at which a reference that is kept was made: about as wide are the
+facets of a map that is no coarser than its images."""
+
+
+class DepthSource(Protocol):
+    """What knows the depths of photographs: a map (`RenderedDepth`), or `LevelGround`."""
+
+    def reference(self, textures: tuple[Texture, ...], T_world_camera: Float64) -> Reference:
+        """A photograph, taken at a pose (4, 4), as a reference."""
+
+
+@dataclass(eq=False)
+class _Made:
+    textures: tuple[Texture, ...]
+    source: DepthSource | None = None
+    first: Reference | None = None
+    latest: Reference | None = None
+
+
+class ReferenceStore:
+    """References by depths that are asked for anew where they come from another source, or the pose has moved by more
+    than `STALE`; before that their points move on the planes that they lie on."""
+
+    def __init__(self, most_points: int) -> None:
+        self._most_points = most_points
+        self._made: dict[int, _Made] = {}
+
+    def reference(self, pyramid: tuple[Level, ...], source: DepthSource, T_world_camera: Float64) -> Reference:
+        """That of a photograph with the depths of `source` at a pose (4, 4); a pyramid is known by the identity of its
+        finest image, and kept until it is forgotten."""
+        key = id(pyramid[0].image)
+        if key not in self._made:
+            self._made[key] = _Made(choose_texture(pyramid, self._most_points))
+        made = self._made[key]
+        if made.first is None or made.source is not source or _moved(made.first, T_world_camera, pyramid[0]):
+            made.source = source
+            made.first = made.latest = source.reference(made.textures, T_world_camera)
+        assert made.latest is not None
+        if not np.array_equal(made.latest.T_world_camera, T_world_camera):
+            made.latest = made.first.seen_from(T_world_camera)
+        return made.latest
+
+    def latest(self, pyramid: tuple[Level, ...]) -> Reference | None:
+        """What `reference` gave last, perhaps of another source; None if nothing yet."""
+        made = self._made.get(id(pyramid[0].image))
+        return None if made is None else made.latest
+
+    def forget(self, pyramid: tuple[Level, ...]) -> None:
+        """Keep nothing of a photograph any more."""
+        self._made.pop(id(pyramid[0].image), None)
+
+
+def _moved(first: Reference, T_world_camera: Float64, level: Level) -> bool:
+    """Whether a camera is more than `STALE` away from where a reference was made."""
+    twist = se3.log(se3.inverse(first.T_world_camera) @ T_world_camera)
+    step = np.linalg.norm(twist[:3]) / first.distance + np.linalg.norm(twist[3:])
+    return bool(level.camera.fx * step > STALE)
