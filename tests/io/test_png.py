@@ -81,15 +81,26 @@ def test_every_reader_takes_it_and_it_is_as_small_as_others() -> None:
 
 
 def test_the_stream_is_whole() -> None:
-    content = png_bytes(np.arange(60, dtype=np.uint8).reshape(6, 10))
+    rows = inflated(png_bytes(np.arange(60, dtype=np.uint8).reshape(6, 10)))
+    assert len(rows) == 6 * 11
+    assert rows[::11] == b"\x01" * 6
+
+
+@pytest.mark.parametrize("width", [1, 5550, 5551, 5552, 5553, 11103, 11104, 40_000])
+def test_the_checksum_is_that_of_the_largest_differences_too(width: int) -> None:
+    down = np.arange(width, 0, -1).astype(np.uint8)[None]  # each less than the one before: differences of 255
+    assert inflated(png_bytes(down))[2:] == b"\xff" * (width - 1)
+
+
+def inflated(content: bytes) -> bytes:
+    """The rows as they were filtered, which is what zlib checks."""
     at = content.index(b"IDAT")
     length = int.from_bytes(content[at - 4 : at], "big")
     stream = zlib.decompressobj()
     rows = stream.decompress(content[at + 4 : at + 4 + length])
     assert stream.eof
     assert not stream.unused_data
-    assert len(rows) == 6 * 11
-    assert rows[::11] == b"\x01" * 6
+    return rows
 
 
 @pytest.mark.parametrize(
