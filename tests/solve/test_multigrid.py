@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from grid_examples import grid_example
 from large_grids import measured_map, with_random_vector
-from scipy.sparse import csr_array, kron
+from scipy.sparse import csr_array, eye_array, kron
 from scipy.sparse.linalg import eigsh
 
 from glrender.errors import InputError, SolverError, UsageError
@@ -263,7 +263,7 @@ def test_the_coarse_matrix_is_the_galerkin_product(shape: tuple[int, int]) -> No
             P[i, j, row, col + 1] += t
         if s:
             P[i, j, row + 1, col] += s
-    P = kron(P.reshape(shape[0] * shape[1], -1), np.eye(2))
+    P = kron(csr_array(P.reshape(shape[0] * shape[1], -1)), np.eye(2))
     expected = (P.T @ stencil.to_csr() @ P).toarray()
     np.testing.assert_allclose(to_stencil(coarse).to_csr().toarray(), expected, atol=1e-13)
 
@@ -274,7 +274,7 @@ def test_no_eigenvalue_exceeds_the_bound(channels: int) -> None:
     blocks = equations.diagonal_blocks()
     half = np.linalg.inv(np.linalg.cholesky(blocks))
     width, count = blocks.shape[1], len(blocks)
-    L = csr_array(kron(np.eye(count), np.ones((width, width))))
+    L = csr_array(kron(eye_array(count), np.ones((width, width))))
     L.data[:] = half.ravel()
     largest = eigsh(L @ equations.to_csr() @ L.T, 1, return_eigenvectors=False)[0]
     assert 0.8 * LARGEST_EIGENVALUE < largest <= LARGEST_EIGENVALUE * (1 + 1e-12)
