@@ -69,7 +69,7 @@ class HeightMapFusion:
     `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from depth, and
     where `FusionOptions.heights_from` says so, from photographs; colours are estimated beside them. Memory and the cost
     of a frame do not depend on how many frames there were, nor the cost on how large the map is: what is improved is a
-    patch around what the last few frames see. (On a GPU, and where photographs tell heights, it is all of the map.)
+    patch around what the last few frames see. (Where photographs tell heights, it is all of the map.)
     """
 
     def __init__(

@@ -111,8 +111,7 @@ class FrameLinearizer:
         # Without any depth, an image may paint all of them.
         if reached is None and (not painted or ((depth > 0) & np.isfinite(depth)).any()):
             return None
-        # A GPU has textures and lists of triangles for one shape.
-        return Patch.whole(self._grid.shape) if reached is None or self._gpu is not None else reached
+        return Patch.whole(self._grid.shape) if reached is None else reached
 
     def hold(self, T_world_camera: Float64, patch: Patch, measurements: Measurements) -> MeasuredFrame:
         """A frame that will be linearised, perhaps more than once, until it is `let_go`."""

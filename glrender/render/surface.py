@@ -17,6 +17,9 @@ from glrender.render.view import BLOCK, View, bounding_boxes, make_view
 GREY = 0.5
 """What an unknown colour renders as."""
 
+_ROOMY = 8
+"""How many times larger than a map the memory may be that it gets from one before it."""
+
 UNSEEN = 1e30
 """Height of an unseen vertex in the texture, metres; shaders/include/surface.glsl has the same."""
 
@@ -24,7 +27,8 @@ UNSEEN = 1e30
 class SurfaceTexture:
     """Heights and colours as one RGBA32F texture, and the triangles that no NaN height touches.
 
-    Uploading the same object again costs nothing; a map on a grid of the same shape reuses the texture.
+    Uploading the same object again costs nothing; a map that fits into the memory of the last one reuses it, since
+    that is what takes long to get: so parts of a large map, each of another shape, can take turns.
     """
 
     def __init__(self, context: Context) -> None:
@@ -32,6 +36,7 @@ class SurfaceTexture:
         self.height_origin = 0.0
         self.boxes: NDArray[np.float64] = np.empty((0, 2, 3))
         self.indices: moderngl.Buffer | None = None
+        """Three a triangle; there may be room for more behind those that `runs` tells."""
         self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
         self._texture: moderngl.Texture | None = None
         self._surface: HeightMap | None = None
@@ -39,7 +44,7 @@ class SurfaceTexture:
 
     @property
     def texture(self) -> moderngl.Texture:
-        """Texel (j, i): height of vertex (i, j) above `height_origin`, then red, green, blue."""
+        """Texel (j, i): height of vertex (i, j) above `height_origin`, then red, green, blue. It may be larger."""
         assert self._texture is not None, "upload a surface first"
         return self._texture
 
@@ -55,9 +60,9 @@ class SurfaceTexture:
         texels, self.height_origin = surface_texels(surface)
         same_shape = self._surface is not None and self._surface.shape == surface.shape
         self._surface = None  # until all of it is there
-        if not same_shape:
+        if not _fits(self._texture, cols, rows):
             self._replace_texture(cols, rows)
-        self.texture.write(texels)
+        self.texture.write(texels, viewport=(0, 0, cols, rows))
         self.boxes = bounding_boxes(surface)
         unseen = np.isnan(surface.heights)
         mask = unseen.tobytes() if unseen.any() else b""
@@ -100,13 +105,26 @@ class SurfaceTexture:
         self._texture = texture
 
     def _replace_indices(self, unseen: NDArray[np.bool_]) -> None:
-        if self.indices is not None:
+        indices, self._starts = _triangle_indices(unseen)
+        if self.indices is not None and not indices.nbytes <= self.indices.size <= _ROOMY * indices.nbytes:
             self.context.release(self.indices)
             self.indices = None
-        indices, self._starts = _triangle_indices(unseen)
-        if indices.size:
+        if not indices.size:
+            return
+        if self.indices is None:
             self.indices = self.context.own(self.context.mgl.buffer(indices))
-            self.context.check(f"uploading {len(indices)} triangles")
+        else:
+            self.indices.orphan()  # what is being drawn from it is not waited for
+            self.indices.write(indices)
+        self.context.check(f"uploading {len(indices)} triangles")
+
+
+def _fits(texture: moderngl.Texture | None, cols: int, rows: int) -> bool:
+    """Whether a map of so many vertices fits into a texture, and does not waste most of it."""
+    if texture is None:
+        return False
+    width, height = texture.size
+    return cols <= width and rows <= height and width * height <= _ROOMY * cols * rows
 
 
 def surface_texels(surface: HeightMap) -> tuple[NDArray[np.float32], float]:
@@ -217,17 +235,28 @@ def _triangle_indices(unseen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], ND
     The second result (blocks + 1,) says where each block's triangles begin, and where the last one's end.
     """
     rows, cols = unseen.shape
-    i, j = np.arange(rows - 1, dtype=np.uint32)[:, None], np.arange(cols - 1, dtype=np.uint32)
-    a = 2 * (i * np.uint32(cols) + j)
-    c, b, d = a + 1, a + 2, a + 3
-    indices = np.stack([b, c, a, c, b, d], axis=-1).reshape(rows - 1, cols - 1, 2, 3)
-    diagonal = unseen[:-1, 1:] | unseen[1:, :-1]
-    drawn = ~np.stack([diagonal | unseen[:-1, :-1], diagonal | unseen[1:, 1:]], axis=-1)
-    blocks = [
-        (slice(top, top + BLOCK), slice(left, left + BLOCK))
-        for top in range(0, rows - 1, BLOCK)
-        for left in range(0, cols - 1, BLOCK)
-    ]
-    parts = [indices[block][drawn[block]] for block in blocks]
-    starts = np.cumsum([0, *(len(part) for part in parts)])
-    return np.concatenate(parts), starts
+    indices = np.empty((2 * (rows - 1) * (cols - 1), 3), np.uint32)
+    starts = np.zeros(-(-(rows - 1) // BLOCK) * -(-(cols - 1) // BLOCK) + 1, np.int64)
+    _fill_indices(unseen, indices, starts)
+    return indices[: starts[-1]], starts
+
+
+@njit(cache=True, nogil=True)
+def _fill_indices(unseen: NDArray[np.bool_], indices: NDArray[np.uint32], starts: NDArray[np.int64]) -> None:
+    rows, cols = unseen.shape
+    block, count = 0, 0
+    for top in range(0, rows - 1, BLOCK):
+        for left in range(0, cols - 1, BLOCK):
+            for i in range(top, min(top + BLOCK, rows - 1)):
+                for j in range(left, min(left + BLOCK, cols - 1)):
+                    if unseen[i, j + 1] or unseen[i + 1, j]:
+                        continue
+                    a = 2 * (i * cols + j)
+                    if not unseen[i, j]:
+                        indices[count, 0], indices[count, 1], indices[count, 2] = a + 2, a + 1, a
+                        count += 1
+                    if not unseen[i + 1, j + 1]:
+                        indices[count, 0], indices[count, 1], indices[count, 2] = a + 1, a + 2, a + 3
+                        count += 1
+            block += 1
+            starts[block] = count

@@ -16,6 +16,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.gl.program import COMPUTE_VERSION
 from glrender.recycle import Recycler
 from glrender.solve.losses import Squared
 from glrender.solve.multigrid import MultigridSolver
@@ -195,9 +196,17 @@ def test_the_map_frame_does_not_matter(context: Context, rough: Flight) -> None:
     assert np.median(np.abs(here.heights - there.heights)[both] / here.sigma[both]) < 0.02
 
 
+@pytest.mark.parametrize("where", ["host", "gpu"])
 class TestPatches:
-    def test_what_is_far_away_makes_no_difference(self, context: Context, rough: Flight, wide: Flight) -> None:
-        tight, found = (fused(flight.fusion(context), flight, color=True) for flight in (rough, wide))
+    @pytest.fixture(autouse=True)
+    def _can_compute(self, context: Context, where: str) -> None:
+        if where == "gpu" and context.version_code < COMPUTE_VERSION:
+            pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+
+    def test_what_is_far_away_makes_no_difference(
+        self, context: Context, rough: Flight, wide: Flight, where: str
+    ) -> None:
+        tight, found = (fused(flight.fusion(context, equations=where), flight, color=True) for flight in (rough, wide))
         assert np.isnan(found.heights).mean() > 0.98
         middle = np.s_[AROUND:-AROUND, AROUND:-AROUND]
         both = np.isfinite(tight.heights) & np.isfinite(found.heights[middle])
@@ -208,12 +217,14 @@ class TestPatches:
         np.testing.assert_allclose(found.sigma[middle][both], tight.sigma[both], rtol=0.05)
         assert np.nanmedian(np.abs(found.colors[middle] - tight.colors)) < 1e-3
 
-    def test_a_frame_costs_what_it_sees(self, context: Context, wide: Flight, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_frame_costs_what_it_sees(
+        self, context: Context, wide: Flight, monkeypatch: pytest.MonkeyPatch, where: str
+    ) -> None:
         sizes, solve = [], MultigridSolver.solve
         monkeypatch.setattr(
             MultigridSolver, "solve", lambda self, system: (sizes.append(system.rhs.size), solve(self, system))[1]
         )
-        fusion = wide.fusion(context)
+        fusion = wide.fusion(context, equations=where)
         for pose, depth in zip(wide.poses, wide.depths, strict=True):
             fusion.integrate(pose, depth=depth)
         assert len(sizes) == len(wide.poses)
