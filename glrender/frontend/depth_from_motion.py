@@ -22,10 +22,12 @@ from glrender.frontend.refine import Agreement, refined, roughness, smoothed
 from glrender.frontend.search import Bounds, Search
 from glrender.frontend.semi_global import Penalties, semi_global
 from glrender.frontend.sweep import HostSweep, Hypotheses, Sweep, make_warp
+from glrender.frontend.sweep_compute import SweepCompute, fits
 from glrender.frontend.sweep_levels import SweepLevel, enlarged, parallax, sweep_levels
 from glrender.frontend.sweep_pass import SweepPass
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
+from glrender.gl.program import COMPUTE_VERSION
 from glrender.render.forward import ForwardRenderer
 
 Float32 = NDArray[np.float32]
@@ -125,7 +127,7 @@ class DepthFromMotion:
         self.options = options or SweepOptions()
         self._renderer = ForwardRenderer(context, self.camera)
         where = self.options.scores or ("host" if context.is_software else "gpu")
-        self._sweep: Sweep = SweepPass(context) if where == "gpu" else HostSweep()
+        self._sweep: Sweep = _sweep_on_gpu(context, self.options.radius) if where == "gpu" else HostSweep()
 
     def estimate(self, reference: Photograph, sources: Sequence[Photograph], search: Search) -> MotionDepth:
         """The depths of `reference` within `search`, from what `sources` see of the same.
@@ -218,6 +220,12 @@ class DepthFromMotion:
         return _Settled(
             w, np.hypot(step * found.sigma, rough), rough, verdict, np.full(w.shape, (2 * radius + 1) ** 2, np.float32)
         )
+
+
+def _sweep_on_gpu(context: Context, radius: int) -> Sweep:
+    if context.version_code >= COMPUTE_VERSION and fits(max(WIDER) * radius):
+        return SweepCompute(context)
+    return SweepPass(context)
 
 
 def _speckles(w: Float32, level: SweepLevel, confident: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:

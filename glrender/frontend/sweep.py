@@ -29,6 +29,9 @@ FLAT = 1e-6
 UNSEEN = -2.0
 """Score where a source does not see all of a window, or nothing of it can be compared."""
 
+MOST_SOURCES = 16
+"""Photographs that a shader compares one with."""
+
 _recycler = Recycler()
 
 
@@ -60,7 +63,7 @@ def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp
 
 
 class Sweep(Protocol):
-    """What compares windows: `HostSweep` or `sweep_pass.SweepPass`.
+    """What compares windows: `HostSweep`, `sweep_compute.SweepCompute` or `sweep_pass.SweepPass`.
 
     `reference` is (height, width), `sources` (sources, height, width), windows are 2 radius + 1 pixels a side.
     """

@@ -1,4 +1,4 @@
-"""The scores of `sweep` by a fragment shader of OpenGL 3.3, for contexts in which a GPU draws."""
+"""The scores of `sweep` by a fragment shader of OpenGL 3.3, for a GPU without compute shaders."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.frontend.sweep import FLAT, Hypotheses, Warp
+from glrender.frontend.sweep import FLAT, MOST_SOURCES, Hypotheses, Warp
 from glrender.gl.context import Context
 from glrender.gl.framebuffer import Framebuffer
 from glrender.gl.program import load_program, set_uniform
@@ -16,8 +16,6 @@ Float32 = NDArray[np.float32]
 
 GROUPS = 4
 """Attachments, each of four hypotheses: 48 sums a pixel, which a GPU still keeps in registers."""
-MOST_SOURCES = 16
-"""Photographs to compare one with."""
 _UNITS = {"reference": 0, "search": 1, "sources": 2}
 
 

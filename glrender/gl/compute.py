@@ -12,7 +12,8 @@ from glrender.gl.context import Context
 from glrender.gl.program import load_compute, set_uniform
 from glrender.gl.source import Define
 
-_SAMPLERS = (0x8B5E, 0x8DCA, 0x8DD2)  # GL_SAMPLER_2D, GL_INT_SAMPLER_2D, GL_UNSIGNED_INT_SAMPLER_2D
+_SAMPLERS = (0x8B5E, 0x8DC1, 0x8DCA, 0x8DD2)
+"""GL_SAMPLER_2D, GL_SAMPLER_2D_ARRAY, GL_INT_SAMPLER_2D, GL_UNSIGNED_INT_SAMPLER_2D."""
 
 
 class ComputePass:
@@ -44,13 +45,13 @@ class ComputePass:
 
     def run(
         self,
-        groups: tuple[int, int],
+        groups: tuple[int, int] | tuple[int, int, int],
         *,
-        textures: Mapping[str, moderngl.Texture] | None = None,
+        textures: Mapping[str, moderngl.Texture | moderngl.TextureArray] | None = None,
         buffers: Mapping[str, moderngl.Buffer] | None = None,
         values: Mapping[str, ArrayLike] | None = None,
     ) -> None:
-        """Run (x, y) workgroups; whatever comes next sees what they wrote.
+        """Run (x, y) or (x, y, z) workgroups; whatever comes next sees what they wrote.
 
         `textures`, `buffers` and `values` go by the shader's names of its samplers, storage blocks and other
         uniforms. More may be given than the shader, as it is configured, uses; raises UsageError for what is missing.
