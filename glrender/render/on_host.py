@@ -15,6 +15,7 @@ from glrender.geometry.camera import Camera
 from glrender.parallel import even_parts, run_parts
 from glrender.recycle import Recycler
 from glrender.render.buffers import PoseDerivatives
+from glrender.render.lanes import LANES, write_pixel
 from glrender.render.layouts import JUMP, compact_attachments
 from glrender.render.ray import Eye, Triangle, hit, to_grid, triangle_of
 from glrender.render.scan import ScanConverter
@@ -31,9 +32,9 @@ _KEPT = 1024
 """Triangles whose planes are at hand, by their number: a row of pixels sees about 100 of a map of 65 x 65."""
 
 # Where a triangle's row of numbers has each plane: what it changes along u, along v, and what it is at (0, 0).
-# 1 / depth, and the colours over depth, which follow each other:
-_INVERSE_DEPTH, _RED, _GREEN, _BLUE = 0, 3, 6, 9
-_PLAIN = 12
+# The colours over depth, which follow each other, and 1 / depth; the plain pass has all four side by side instead:
+_RED, _GREEN, _BLUE, _INVERSE_DEPTH = 0, 3, 6, 9
+_PLAIN = 3 * LANES
 """Numbers that the plain pass needs."""
 # m_u over depth, a single number; the weights along x and along y over depth; the colours' change along the ray:
 _M_U, _ALONG_X, _ALONG_Y, _RED_SLOPE, _GREEN_SLOPE, _BLUE_SLOPE = 12, 13, 16, 19, 22, 25
@@ -111,13 +112,8 @@ def _plain_rows(
             if kept[k] != visible:
                 kept[k] = visible
                 t = triangle_of(heights, visible, eye)
-                _write_planes(planes, k, t, _colors(texels, t, eye.spacing), 3, rays)
-            x = float(u)
-            depth = 1.0 / _at(planes, k, _INVERSE_DEPTH, x, y)
-            pixels[v, u, 0] = depth * _at(planes, k, _RED, x, y)
-            pixels[v, u, 1] = depth * _at(planes, k, _GREEN, x, y)
-            pixels[v, u, 2] = depth * _at(planes, k, _BLUE, x, y)
-            pixels[v, u, 3] = depth
+                _write_planes(planes, k, 1, LANES, t, _colors(texels, t, eye.spacing), 3, rays)
+            write_pixel(planes, k, float(u), y, pixels, v, u)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -132,25 +128,29 @@ def _rays(eye: Eye) -> Nine:
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _write_planes(planes: Float64, k: int, t: Triangle, colors: Nine, channels: int, rays: Nine) -> None:
-    """Of 1 / depth and of each colour / depth: what they change along u and along v, and what they are at (0, 0).
+def _write_planes(
+    planes: Float64, k: int, apart: int, step: int, t: Triangle, colors: Nine, channels: int, rays: Nine
+) -> None:
+    """Of each colour / depth and of 1 / depth: what they change along u and along v, and what they are at (0, 0).
 
-    All of them are linear in the image (Heckbert and Moreton, *Interpolation for Polygon Texture Mapping and Shading*,
-    1991): the point seen is eye + depth ray, and n . ray = above / depth.
+    Planes begin `apart` from each other and have a number each `step`: 3 and 1, or, for lanes, 1 and LANES. All of
+    them are linear in the image (Heckbert and Moreton, *Interpolation for Polygon Texture Mapping and Shading*, 1991):
+    the point seen is eye + depth ray, and n . ray = above / depth.
     """
     xu, xv, x, yu, yv, y, zu, zv, z = rays
     per = 1.0 / t.above
     along_u = (zu - t.slope_x * xu - t.slope_y * yu) * per
     along_v = (zv - t.slope_x * xv - t.slope_y * yv) * per
     there = (z - t.slope_x * x - t.slope_y * y) * per
-    planes[k, _INVERSE_DEPTH], planes[k, _INVERSE_DEPTH + 1], planes[k, _INVERSE_DEPTH + 2] = along_u, along_v, there
+    plane = 3 * apart
+    planes[k, plane], planes[k, plane + step], planes[k, plane + 2 * step] = along_u, along_v, there
     for c in range(channels):
         color, by_x, by_y = colors[3 * c], colors[3 * c + 1], colors[3 * c + 2]
         at_eye = color + t.x * by_x + t.y * by_y
-        plane = _RED + 3 * c
+        plane = c * apart
         planes[k, plane] = at_eye * along_u + (by_x * xu + by_y * yu)
-        planes[k, plane + 1] = at_eye * along_v + (by_x * xv + by_y * yv)
-        planes[k, plane + 2] = at_eye * there + (by_x * x + by_y * y)
+        planes[k, plane + step] = at_eye * along_v + (by_x * xv + by_y * yv)
+        planes[k, plane + 2 * step] = at_eye * there + (by_x * x + by_y * y)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
@@ -211,7 +211,7 @@ def _evaluate_rows(
                 kept[k] = visible
                 t = triangle_of(heights, visible, eye)
                 colors = _colors(texels, t, eye.spacing)
-                _write_planes(planes, k, t, colors, channels, rays)
+                _write_planes(planes, k, 3, 1, t, colors, channels, rays)
                 _write_factor_planes(planes, k, t, colors, channels, eye.spacing, rays)
             x = float(u)
             depth = 1.0 / _at(planes, k, _INVERSE_DEPTH, x, y)

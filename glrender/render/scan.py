@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from glrender.geometry.camera import Camera
 from glrender.parallel import cores_used, run_parts
 from glrender.recycle import Recycler
+from glrender.render.lanes import LANES, draw_lanes
 from glrender.render.ray import Eye
 from glrender.render.surface import UNSEEN
 
@@ -23,6 +24,8 @@ Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 
 _SAMPLE = 1.0  # how long the 32 triangles around a sampled vertex take, beside a row of pixels
+_WIDE = 5.0  # pixels that a quad takes in a row, from which on they are drawn by lanes
+_MOST = float(np.finfo(np.float32).max)
 _MARGIN = 1e-6  # pixels: an edge may pass through a pixel's centre, and its ends be rounded to this side of it
 
 
@@ -44,7 +47,10 @@ class ScanConverter:
         corner = -to_pixels @ np.array([eye.x, eye.y, eye.z])
         steps = to_pixels * np.array([eye.spacing, eye.spacing, 1.0])
         bands = _bands(heights, camera, corner, steps)
-        run_parts(_scan_band, bands, heights, corner, steps, 1.0 / near, triangles, nearness)
+        nearest = np.float32(min(1.0 / near, _MOST))
+        if nearest > 1.0 / near:
+            nearest = np.nextafter(nearest, np.float32(0))
+        run_parts(_scan_band, bands, heights, corner, steps, nearest, triangles, nearness)
         return triangles, nearness
 
 
@@ -73,7 +79,7 @@ def _scan_band(
     heights: Float32,
     corner: Float64,
     steps: Float64,
-    nearest: float,
+    nearest: np.float32,
     triangles: UInt32,
     nearness: Float32,
     first: int,
@@ -96,11 +102,13 @@ def _scan_band(
         _project(heights, i + 1, corner, steps, below)
         for j in range(cols - 1):
             a2, b2, c2, d2 = above[2, j], above[2, j + 1], below[2, j], below[2, j + 1]
-            top, bottom = first, last - 1
+            top, bottom, wide = first, last - 1, False
             if min(min(a2, b2), min(c2, d2)) > 0.0:
                 ax, bx, cx, dx = above[3, j], above[3, j + 1], below[3, j], below[3, j + 1]
-                if min(min(ax, bx), min(cx, dx)) > width - 1 + _MARGIN or max(max(ax, bx), max(cx, dx)) < -_MARGIN:
+                leftmost, rightmost = min(min(ax, bx), min(cx, dx)), max(max(ax, bx), max(cx, dx))
+                if leftmost > width - 1 + _MARGIN or rightmost < -_MARGIN:
                     continue
+                wide = rightmost - leftmost > _WIDE and width >= LANES
                 ay, by, cy, dy = above[4, j], above[4, j + 1], below[4, j], below[4, j + 1]
                 low = min(min(ay, by), min(cy, dy)) - _MARGIN
                 high = max(max(ay, by), max(cy, dy)) + _MARGIN
@@ -116,10 +124,10 @@ def _scan_band(
             number = 2 * (i * (cols - 1) + j) + 1
             if heights[i, j] < UNSEEN:
                 a0, a1 = above[0, j], above[1, j]
-                _draw(a0, a1, a2, b0, b1, b2, c0, c1, c2, number, nearest, triangles, nearness, top, bottom)
+                _draw(a0, a1, a2, b0, b1, b2, c0, c1, c2, number, nearest, triangles, nearness, top, bottom, wide)
             if heights[i + 1, j + 1] < UNSEEN:
                 d0, d1 = below[0, j + 1], below[1, j + 1]
-                _draw(d0, d1, d2, c0, c1, c2, b0, b1, b2, number + 1, nearest, triangles, nearness, top, bottom)
+                _draw(d0, d1, d2, c0, c1, c2, b0, b1, b2, number + 1, nearest, triangles, nearness, top, bottom, wide)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -148,6 +156,18 @@ def _narrowed(left: float, right: float, slope: float, across: float, per: float
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _span(
+    v: int, width: int, e0: float, e1: float, e2: float, e_per: float, f0: float, f1: float, f2: float, f_per: float,
+    g0: float, g1: float, g2: float, g_per: float,
+) -> tuple[float, float]:  # fmt: skip
+    """From where to before where row v is on the inner side of all three edges."""
+    left, right = -0.5, width - 0.5
+    left, right = _narrowed(left, right, e0, e1 * v + e2, e_per)
+    left, right = _narrowed(left, right, f0, f1 * v + f2, f_per)
+    return _narrowed(left, right, g0, g1 * v + g2, g_per)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _edge(p0: float, p1: float, p2: float, q0: float, q1: float, q2: float) -> tuple[float, float, float]:
     """q x p: its product with (u, v, 1) is positive on one side of the edge, and its opposite is exactly p x q."""
     return q1 * p2 - q2 * p1, q2 * p0 - q0 * p2, q0 * p1 - q1 * p0
@@ -156,7 +176,7 @@ def _edge(p0: float, p1: float, p2: float, q0: float, q1: float, q2: float) -> t
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _draw(
     a0: float, a1: float, a2: float, b0: float, b1: float, b2: float, c0: float, c1: float, c2: float,
-    number: int, nearest: float, triangles: UInt32, nearness: Float32, top: int, bottom: int,
+    number: int, nearest: np.float32, triangles: UInt32, nearness: Float32, top: int, bottom: int, wide: bool,
 ) -> None:  # fmt: skip
     """Draw a triangle into rows top … bottom, where it is nearer than what is there."""
     e0, e1, e2 = _edge(b0, b1, b2, c0, c1, c2)
@@ -170,19 +190,30 @@ def _draw(
     n0, n1, n2 = (e0 + f0 + g0) * per_volume, (e1 + f1 + g1) * per_volume, (e2 + f2 + g2) * per_volume
     e_per, f_per, g_per = -1.0 / e0, -1.0 / f0, -1.0 / g0
     width = triangles.shape[1]
+    if wide:  # a loop of its own: what lanes need would be made ready for narrow triangles, too
+        for v in range(top, bottom + 1):
+            left, right = _span(v, width, e0, e1, e2, e_per, f0, f1, f2, f_per, g0, g1, g2, g_per)
+            if left < right:
+                u, end = int(np.ceil(left)), int(np.ceil(right))
+                start = n1 * v + n2
+                while u < end:
+                    column = min(u, width - LANES)
+                    draw_lanes(
+                        nearness, triangles, v, column, u - column, end - column, n0, start, nearest, np.uint32(number)
+                    )
+                    u += LANES
+        return
     for v in range(top, bottom + 1):
-        left, right = -0.5, width - 0.5
-        left, right = _narrowed(left, right, e0, e1 * v + e2, e_per)
-        left, right = _narrowed(left, right, f0, f1 * v + f2, f_per)
-        left, right = _narrowed(left, right, g0, g1 * v + g2, g_per)
+        left, right = _span(v, width, e0, e1, e2, e_per, f0, f1, f2, f_per, g0, g1, g2, g_per)
         start = n1 * v + n2
-        # Not by a range, which LLVM would unroll: there are two or three pixels. Without signs, see `sweep`.
-        u = np.ceil(left)
-        row, column = np.uintp(v), np.uintp(np.int64(u))
-        while u < right:
-            near = np.float32(n0 * u + start)
+        # Not by a range, which LLVM would unroll: there are two or three pixels. Without signs, or they
+        # would be checked for being counted from the end.
+        place = np.ceil(left)
+        row, column = np.uintp(v), np.uintp(np.int64(place))
+        while place < right:
+            near = np.float32(n0 * place + start)
             if near > nearness[row, column] and near <= nearest:
                 nearness[row, column] = near
                 triangles[row, column] = number
-            u += 1.0
+            place += 1.0
             column += np.uintp(1)

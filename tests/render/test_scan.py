@@ -1,5 +1,7 @@
 """Visibility by scan conversion on the host: against rays, against the rasteriser, and whatever way the work is cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from passes import derivative_renderer
@@ -116,6 +118,30 @@ def test_it_makes_no_difference_how_the_image_is_cut(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(scan, "_bands", lambda *_, bands=bands: bands)
         for found, wanted in zip(scanned(RELIEF, CAMERA, T_world_camera), expected, strict=True):
             np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("name", ["grazing", "from inside, with ground behind the camera"])
+def test_a_narrow_image_sees_what_a_wide_one_sees_there(name: str) -> None:
+    """Triangles of one pixel and of a hundred, which are drawn in different ways, up to both ends of a row."""
+    surface, T_world_camera, near = VIEWS[name]
+    triangles, nearness = scanned(surface, CAMERA, T_world_camera, near)
+    for width in (1, 2, 3, 4, 5, 7, 8, 40):
+        for first in range(0, CAMERA.width - width + 1, 13):
+            there = slice(first, first + width)
+            narrow = replace(CAMERA, width=width, cx=CAMERA.cx - first)
+            found, near_there = scanned(surface, narrow, T_world_camera, near)
+            np.testing.assert_array_equal(found, triangles[:, there])
+            np.testing.assert_allclose(near_there, nearness[:, there], rtol=1e-6)
+
+
+@pytest.mark.parametrize("near", [0.1, 1 / 3, 0.7])
+def test_what_is_a_millionth_nearer_than_may_be_is_not_seen(near: float) -> None:
+    camera, surface = Camera(61, 61, 100.0, 100.0, 30.0, 30.0), HeightMap(np.zeros((9, 9)), 1.0, (-4.0, -4.0))
+    T_world_camera = np.diag([1.0, -1.0, -1.0, 1.0])
+    for depth, seen in ((near * (1 - 1e-6), False), (near * (1 + 1e-6), True)):
+        T_world_camera[2, 3] = depth
+        triangles, _ = scanned(surface, camera, T_world_camera, near)
+        assert (triangles > 0).all() if seen else (triangles == 0).all()
 
 
 @pytest.mark.parametrize("raised", [0.0, 0.01])
