@@ -4,28 +4,26 @@ Gauss-Newton on the differences of `glrender.frontend.residuals`, coarse to fine
 and a gain and a bias for each reference, with Cauchy's weights about the spread of the differences themselves.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
+from glrender.frontend.comparison import Comparison, References, Summary, compare
 from glrender.frontend.focal import FocalError, by_focal_length
 from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, inverse, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
-from glrender.frontend.residuals import FEWEST, Exposure, Residuals, geometric, photometric
+from glrender.frontend.residuals import FEWEST, Exposure, Residuals, geometric
 from glrender.frontend.texture import BLOCKS
-from glrender.frontend.warp import Sighting
 from glrender.geometry import se3
-from glrender.geometry.camera import Camera
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-Exposures = tuple[Exposure | None, ...]
 
 _MOST_ITERATIONS = 12  # of each level
 _SETTLED = 0.05  # pixels of the finest level: after a smaller step the next would be smaller still
@@ -72,37 +70,29 @@ class Alignment:
 
 
 @dataclass(frozen=True, eq=False)
-class _Compared:
-    """A reference and the frame at one pose."""
-
-    points: ReferencePoints
-    T_camera_reference: Float64
-    intensities: Residuals
-    sighting: Sighting
-    exposure: Exposure
-    depths: Residuals | None
-
-
-@dataclass(frozen=True, eq=False)
 class _Equations:
     """Normal equations at one pose: unknowns are the twist, then gain and bias for each reference."""
 
     matrix: Float64
     vector: Float64
     cost: float
-    terms: tuple[tuple[list[int], BlockEquations], ...]
-    """What they are the sum of, but for the prior: which unknowns, and their equations."""
-    compared: tuple[_Compared, ...]
+    comparison: Comparison
+    depths: tuple[Residuals, ...]
+    """Of each reference; empty where the frame has none."""
 
     def inflation(self) -> float:
         """By how much differences that err together make the covariance larger than independent ones, at least 1."""
+        matrix, vector, P = self.comparison.matrix.copy(), self.comparison.vector.copy(), len(self.vector)
+        of_depths = [_of_blocks(*each) for each in zip(self.depths, self.comparison.references.points, strict=False)]
+        for blocks in of_depths:
+            _add(blocks, matrix, vector)
         # Where the data alone would go: what a prior holds against them is no scatter of theirs.
-        matrix, vector = _summed(self.terms, len(self.vector))
         there = solved(matrix, vector)
-        scores = np.zeros((len(self.terms), BLOCKS[0] * BLOCKS[1], len(vector)))
-        for number, (unknowns, blocks) in enumerate(self.terms):
-            scores[number][:, unknowns] = blocks.scores(there[unknowns])
-        return inflation(matrix, scores.reshape(-1, len(vector)))
+        scores = [self.comparison.scores(there)]
+        for blocks in of_depths:
+            scores.append(np.zeros((len(blocks.vectors), P)))
+            scores[-1][:, :6] = blocks.scores(there[:6])
+        return inflation(matrix, np.concatenate(scores))
 
 
 def align(
@@ -125,22 +115,24 @@ def align(
     if not references:
         raise InputError("align: received no reference, expected at least one")
     T_world_camera = check_pose("T_start", T_start)
-    exposures: Exposures = (None,) * len(references)
+    T_world_references = np.stack([reference.T_world_camera for reference in references])
+    exposures = np.full((len(references), 2), np.nan)
     last = len(pyramid) - 1 if coarsest is None else min(coarsest, len(pyramid) - 1)
     equations, converged = None, False
     for number in range(last, min(finest, last) - 1, -1):
         step = 2**number
         aligner = _LevelAligner(
-            [(r.levels[number], r.T_world_camera) for r in references],
+            References([reference.levels[number] for reference in references]),
+            T_world_references,
             pyramid[number],
             None if depth is None else depth[::step, ::step],
             prior,
             finest=number == min(finest, last),
         )
         T_world_camera, equations, converged = aligner.run(T_world_camera, exposures)
-        exposures = tuple(compared.exposure for compared in equations.compared)
+        exposures = equations.comparison.exposures
     assert equations is not None
-    return _finished(T_world_camera, equations, converged, pyramid[min(finest, last)].camera, focal)
+    return _finished(T_world_camera, equations, converged, focal)
 
 
 class _LevelAligner:
@@ -148,7 +140,8 @@ class _LevelAligner:
 
     def __init__(
         self,
-        references: list[tuple[ReferencePoints, Float64]],
+        references: References,
+        T_world_references: Float64,
         level: Level,
         depth: Float32 | None,
         prior: PosePrior | None,
@@ -157,14 +150,16 @@ class _LevelAligner:
         self._free_exposure = finest
         self._settled = _SETTLED if finest else _ROUGHLY
         self._references = references
+        self._T_world_references = T_world_references
         self._level = level
         self._depth = depth
         self._prior = prior
-        depths = np.concatenate([points.points[:, 2] for points, _ in references])
-        self._distance = float(np.median(depths)) if len(depths) else 1.0
+        counts = references.counts
+        distances = np.array([points.distance for points in references.points])
+        self._distance = float(counts @ distances / counts.sum()) if counts.any() else 1.0
         self._forget_spread()
 
-    def run(self, T_world_camera: Float64, exposures: Exposures) -> tuple[Float64, _Equations, bool]:
+    def run(self, T_world_camera: Float64, exposures: Float64) -> tuple[Float64, _Equations, bool]:
         """The best pose, the equations there, and whether the steps ended by themselves."""
         # What differs most now differs because of the pose: the spread is looked at again after the first step.
         equations = self._linearize(T_world_camera, exposures)
@@ -182,40 +177,35 @@ class _LevelAligner:
         return T_world_camera, equations, step < 10 * _SETTLED
 
     def _forget_spread(self) -> None:
-        self._sigmas: list[float | None] = [None] * len(self._references)
-        self._depth_sigmas: list[float | None] = [None] * len(self._references)
+        self._sigmas = np.full(len(self._references.points), np.nan)
+        self._depth_sigmas: list[float | None] = [None] * len(self._references.points)
         self._inflation: float | None = None
 
-    def _linearize(self, T_world_camera: Float64, exposures: Exposures) -> _Equations:
-        P = 6 + 2 * len(self._references)
-        T_camera_world = se3.inverse(T_world_camera)
-        compared = tuple(self._compare(k, T_camera_world, exposures[k]) for k in range(len(exposures)))
-        terms: list[tuple[list[int], BlockEquations]] = []
-        cost = 0.0
-        for k, each in enumerate(compared):
-            terms.append(([*range(6), 6 + 2 * k, 7 + 2 * k], _equations_of(each.intensities, each.points)))
-            cost += each.intensities.cost
-            if each.depths is not None:
-                terms.append(([*range(6)], _equations_of(each.depths, each.points)))
-                cost += each.depths.cost
-        matrix, vector = _summed(terms, P)
+    def _linearize(self, T_world_camera: Float64, exposures: Float64) -> _Equations:
+        T_camera_references = se3.inverse(T_world_camera) @ self._T_world_references
+        known = exposures if self._free_exposure else np.full_like(exposures, np.nan)
+        compared = compare(self._references, self._level, T_camera_references, known, self._sigmas)
+        self._sigmas = compared.sigmas
+        depths = self._depths(T_camera_references)
+        matrix, vector = compared.matrix.copy(), compared.vector.copy()
+        for residuals, points in zip(depths, self._references.points, strict=False):
+            _add(_of_blocks(residuals, points), matrix, vector)
         if not self._free_exposure:
             # Far from the pose, what fits best is a frame of no contrast at all: there the spread of the intensities
             # says what the exposure is, and the differences have no say.
             matrix[:6, 6:], matrix[6:, :6], vector[6:] = 0, 0, 0
-        return self._with_prior(_Equations(matrix, vector, cost, tuple(terms), compared), T_world_camera)
+        cost = float(compared.costs.sum()) + sum(residuals.cost for residuals in depths)
+        return self._with_prior(_Equations(matrix, vector, cost, compared, depths), T_world_camera)
 
-    def _compare(self, k: int, T_camera_world: Float64, exposure: Exposure | None) -> _Compared:
-        points, T_world_reference = self._references[k]
-        T = T_camera_world @ T_world_reference
-        known = exposure if self._free_exposure else None
-        intensities, sighting, exposure = photometric(points, self._level, T, known, self._sigmas[k])
-        self._sigmas[k] = intensities.sigma
-        depths = None
-        if self._depth is not None:
-            depths = geometric(points, self._depth, self._level.camera, T, self._depth_sigmas[k])
-            self._depth_sigmas[k] = depths.sigma
-        return _Compared(points, T, intensities, sighting, exposure, depths)
+    def _depths(self, T_camera_references: Float64) -> tuple[Residuals, ...]:
+        if self._depth is None:
+            return ()
+        depths = tuple(
+            geometric(points, self._depth, self._level.camera, T, sigma)
+            for points, T, sigma in zip(self._references.points, T_camera_references, self._depth_sigmas, strict=True)
+        )
+        self._depth_sigmas = [residuals.sigma for residuals in depths]
+        return depths
 
     def _with_prior(self, equations: _Equations, T_world_camera: Float64) -> _Equations:
         if self._prior is None:
@@ -231,48 +221,37 @@ class _LevelAligner:
         cost = equations.cost + 0.5 * float(off @ information @ off)
         return replace(equations, matrix=matrix, vector=vector, cost=cost)
 
-    def _stepped(self, T_world_camera: Float64, equations: _Equations) -> tuple[Float64, Exposures, float]:
+    def _stepped(self, T_world_camera: Float64, equations: _Equations) -> tuple[Float64, Float64, float]:
         """Pose and exposures after one step, and by how many pixels it moves what is in the middle of the image."""
         step = solved(equations.matrix, equations.vector)
-        exposures = tuple(
-            Exposure(each.exposure.gain + step[6 + 2 * k], each.exposure.bias + step[7 + 2 * k])
-            for k, each in enumerate(equations.compared)
-        )
+        exposures = equations.comparison.exposures + step[6:].reshape(-1, 2)
         shift = np.linalg.norm(step[:3]) / self._distance + np.linalg.norm(step[3:6])
         return T_world_camera @ se3.exp(-step[:6]), exposures, float(self._level.camera.fx * shift)
 
 
-def _equations_of(residuals: Residuals, points: ReferencePoints) -> BlockEquations:
+def _of_blocks(residuals: Residuals, points: ReferencePoints) -> BlockEquations:
     return block_equations(residuals.by, residuals.weight, residuals.value, points.block, BLOCKS[0] * BLOCKS[1])
 
 
-def _summed(terms: Sequence[tuple[list[int], BlockEquations]], count: int) -> tuple[Float64, Float64]:
-    """(P, P) and (P,): the equations of all terms over `count` unknowns."""
-    matrix, vector = np.zeros((count, count)), np.zeros(count)
-    for unknowns, blocks in terms:
-        matrix[np.ix_(unknowns, unknowns)] += blocks.matrices.sum(axis=0)
-        vector[unknowns] += blocks.vectors.sum(axis=0)
-    return matrix, vector
+def _add(of_depths: BlockEquations, matrix: Float64, vector: Float64) -> None:
+    matrix[:6, :6] += of_depths.matrices.sum(axis=0)
+    vector[:6] += of_depths.vectors.sum(axis=0)
 
 
-def _finished(
-    T_world_camera: Float64, equations: _Equations, converged: bool, camera: Camera, focal: bool
-) -> Alignment:
-    compared, larger = equations.compared, equations.inflation()
-    seen = [each.sighting.seen for each in compared]
-    points, inside = sum(len(s) for s in seen), sum(int(s.sum()) for s in seen)
-    fits = sum(each.intensities.inliers * int(s.sum()) for each, s in zip(compared, seen, strict=True))
-    depth_sigmas = [each.depths.sigma for each in compared if each.depths is not None and each.depths.weight.any()]
+def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, focal: bool) -> Alignment:
+    compared, larger = equations.comparison, equations.inflation()
+    points, inside = int(compared.references.counts.sum()), sum(each.seen for each in compared.summaries)
+    depth_sigmas = [each.sigma for each in equations.depths if each.weight.any()]
     return Alignment(
         T_world_camera=T_world_camera,
         covariance=larger * inverse(equations.matrix)[:6, :6],
-        exposures=tuple(each.exposure for each in compared),
-        sigma=float(np.mean([each.intensities.sigma for each in compared])),
+        exposures=tuple(map(compared.exposure, range(len(compared.exposures)))),
+        sigma=float(compared.sigmas.mean()),
         depth_sigma=float(np.mean(depth_sigmas)) if depth_sigmas else None,
-        correlation=_correlation(compared),
+        correlation=_correlation(compared.summaries),
         overlap=inside / max(points, 1),
-        inliers=fits / max(inside, 1),
-        sharpness=_sharpness(compared, camera),
+        inliers=sum(each.fitting for each in compared.summaries) / max(inside, 1),
+        sharpness=_sharpness(compared.summaries),
         focal_error=_focal_error(equations, larger) if focal else None,
         converged=converged and inside >= FEWEST,
     )
@@ -280,14 +259,15 @@ def _finished(
 
 def _focal_error(equations: _Equations, inflation: float) -> FocalError:
     """The focal length as one more unknown beside the others, to first order."""
-    P = len(equations.vector)
+    P, compared = len(equations.vector), equations.comparison
     across, own, pull = np.zeros(P), 0.0, 0.0
-    for k, each in enumerate(equations.compared):
-        column = by_focal_length(each.points, each.sighting, each.exposure, each.T_camera_reference)
-        weighted = each.intensities.weight * column
-        across[[*range(6), 6 + 2 * k, 7 + 2 * k]] += weighted @ each.intensities.by
+    for k, points in enumerate(compared.references.points):
+        T, residuals = compared.T_camera_reference[k], compared.residuals(k)
+        column = by_focal_length(points, compared.sighting(k), compared.exposure(k), T)
+        weighted = residuals.weight * column
+        across[[*range(6), 6 + 2 * k, 7 + 2 * k]] += weighted @ residuals.by
         own += float(weighted @ column)
-        pull -= float(weighted @ each.intensities.value)
+        pull -= float(weighted @ residuals.value)
     information = own - across @ solved(equations.matrix, across)
     if not information > 1e-6 * own:
         return FocalError(0.0, np.inf)
@@ -295,32 +275,26 @@ def _focal_error(equations: _Equations, inflation: float) -> FocalError:
     return FocalError(float(share), float(np.sqrt(inflation / information)))
 
 
-def _correlation(compared: tuple[_Compared, ...]) -> float:
+def _correlation(summaries: Sequence[Summary]) -> float:
     """Of frame and references, each reference's exposure its own; 0 where there is nothing to compare."""
-    products, squares, frame_squares = 0.0, 0.0, 0.0
-    for each in compared:
-        seen = each.sighting.seen
-        if np.count_nonzero(seen) < FEWEST:
-            continue
-        a, b = (values[seen] - values[seen].mean() for values in (each.points.intensity, each.sighting.intensity))
-        products, squares, frame_squares = products + a @ b, squares + a @ a, frame_squares + b @ b
+    enough = [each for each in summaries if each.seen >= FEWEST]
+    square, frame_square = sum(each.reference_square for each in enough), sum(each.frame_square for each in enough)
     # A frame of one colour has rounding to show, and nothing else.
-    return products / np.sqrt(squares * frame_squares) if frame_squares > 1e-9 * squares > 0 else 0.0
-
-
-def _sharpness(compared: tuple[_Compared, ...], camera: Camera) -> float:
-    """See `Alignment`."""
-    of_frame, of_references = np.zeros((2, 2)), np.zeros((2, 2))
-    for each in compared:
-        seen = each.sighting.seen
-        if np.count_nonzero(seen) < FEWEST:
-            continue
-        # Parallax lowers the gain that fits best, though it blurs nothing: the spreads know better.
-        exposure = Exposure.between(each.points.intensity[seen], each.sighting.intensity[seen])
-        slope = exposure.gain * each.sighting.slope(camera)[seen]
-        of_frame += slope.T @ slope
-        of_references += each.points.slope[seen].T @ each.points.slope[seen]
-    if not np.linalg.det(of_references) > 0:
+    if not frame_square > 1e-9 * square > 0:
         return 0.0
-    least = float(eigh(of_frame, of_references, eigvals_only=True)[0])
-    return float(np.sqrt(max(least, 0.0)))
+    return sum(each.product for each in enough) / math.sqrt(square * frame_square)
+
+
+def _sharpness(summaries: Sequence[Summary]) -> float:
+    """See `Alignment`."""
+    enough = [each for each in summaries if each.seen >= FEWEST]
+    a, b, c = (sum(each.reference_slopes[k] for each in enough) for k in range(3))
+    # Parallax lowers the gain that fits best, though it blurs nothing: the spreads know better.
+    d, e, f = (sum(each.gain**2 * each.frame_slopes[k] for each in enough) for k in range(3))
+    extent = a * c - b * b
+    if not extent > 0:
+        return 0.0
+    # The smaller root s of det(F - s R) = 0, of the frame's products F = (d, e; e, f) and the references'.
+    middle = 0.5 * (a * f + c * d - 2 * b * e) / extent
+    least = middle - math.sqrt(max(middle**2 - (d * f - e * e) / extent, 0.0))
+    return math.sqrt(max(least, 0.0))

@@ -1,5 +1,6 @@
 """Normal equations of a few unknowns from thousands of weighted differences, and what their scatter makes of them."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -37,31 +38,41 @@ def block_equations(
     return found
 
 
-# Sums may be taken in any order, so that they become vector instructions.
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@njit(cache=True, nogil=True)
 def _sum_blocks(
     columns: Float64, weight: Float64, value: Float64, block: NDArray[np.int64], matrices: Float64, vectors: Float64
 ) -> None:
     P, N = columns.shape
     # A block's own rows: indices that begin at 0 are known to need no wrapping round, which vectors could not do.
-    rows, weighted = np.empty((P + 1, N)), np.empty(N)
+    rows, weights, scratch = np.empty((P + 1, N)), np.empty(N), np.empty(N)
     first = 0
     while first < N:
         own, count = block[first], 1
         while first + count < N and block[first + count] == own:
             count += 1
         for k in range(count):
-            rows[P, k] = value[first + k]
+            rows[P, k], weights[k] = value[first + k], weight[first + k]
             for a in range(P):
                 rows[a, k] = columns[a, first + k]
-        for a in range(P):
-            for k in range(count):
-                weighted[k] = weight[first + k] * rows[a, k]
-            vectors[own, a] -= _product(weighted, rows, P, count)
-            for b in range(a + 1):
-                matrices[own, a, b] += _product(weighted, rows, b, count)
-                matrices[own, b, a] = matrices[own, a, b]
+        add_products(rows, weights, count, scratch, matrices[own], vectors[own])
         first += count
+
+
+# Sums may be taken in any order, so that they become vector instructions.
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def add_products(
+    rows: Float64, weight: Float64, count: int, scratch: Float64, matrix: Float64, vector: Float64
+) -> None:
+    """In compiled loops: add the equations of `count` differences, whose derivatives are the first rows (P + 1, count)
+    and they themselves the last one. `scratch` is as long as the weights."""
+    P = len(vector)
+    for a in range(P):
+        for k in range(count):
+            scratch[k] = weight[k] * rows[a, k]
+        vector[a] -= _product(scratch, rows, P, count)
+        for b in range(a + 1):
+            matrix[a, b] += _product(scratch, rows, b, count)
+            matrix[b, a] = matrix[a, b]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"}, inline="always")
@@ -74,14 +85,16 @@ def _product(weighted: Float64, rows: Float64, row: int, count: int) -> float:
 
 def solved(matrix: Float64, vector: Float64) -> Float64:
     """The step (P,) of the equations, 0 along what they say nothing of."""
-    scale = _scale(matrix)
-    return np.linalg.solve(_scaled(matrix, scale), vector / scale) / scale
+    steps = np.empty((1, len(vector)))
+    _solve(matrix, vector[None], steps)
+    return steps[0]
 
 
 def inverse(matrix: Float64) -> Float64:
     """(P, P): the covariance of the equations, huge along what they say nothing of."""
-    scale = _scale(matrix)
-    return np.asarray(np.linalg.inv(_scaled(matrix, scale)) / np.outer(scale, scale), np.float64)
+    covariance = np.empty_like(matrix)
+    _solve(matrix, np.eye(len(matrix)), covariance)
+    return covariance
 
 
 def inflation(information: Float64, scores: Float64) -> float:
@@ -92,18 +105,38 @@ def inflation(information: Float64, scores: Float64) -> float:
     estimate, Liang and Zeger 1986).
     """
     of_blocks = scores[scores.any(axis=1)]
-    if len(of_blocks) < 2:
+    count = len(of_blocks)
+    if count < 2:
         return 1.0
-    of_blocks = of_blocks - of_blocks.mean(axis=0)
-    scatter = of_blocks.T @ of_blocks * (len(of_blocks) / (len(of_blocks) - 1))
-    return max(float(np.sum(inverse(information) * scatter)) / len(information), 1.0)
+    of_blocks = of_blocks - of_blocks.sum(axis=0) / count
+    scatter = of_blocks.T @ of_blocks * (count / (count - 1))
+    return max(float((inverse(information) * scatter).sum()) / len(information), 1.0)
 
 
-def _scale(matrix: Float64) -> Float64:
-    """(P,): of unknowns whose information is then 1; that of one which nothing is said of stays 0."""
-    diagonal = np.diag(matrix)
-    return np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-
-
-def _scaled(matrix: Float64, scale: Float64) -> Float64:
-    return matrix / np.outer(scale, scale) + _WEAK * np.eye(len(scale))
+@njit(cache=True, nogil=True)
+def _solve(matrix: Float64, vectors: Float64, steps: Float64) -> None:
+    """Fill in the `steps` (n, P) of n vectors, by Cholesky's triangle of the equations, each unknown scaled so that its
+    information is 1. What nothing is said of is weakly told to stay, so that there is one."""
+    P = len(matrix)
+    scale, root = np.empty(P), np.empty((P, P))
+    for a in range(P):
+        scale[a] = math.sqrt(matrix[a, a]) if matrix[a, a] > 0 else 1.0
+    for a in range(P):
+        for b in range(a + 1):
+            left = matrix[a, b] / (scale[a] * scale[b])
+            for c in range(b):
+                left -= root[a, c] * root[b, c]
+            root[a, b] = math.sqrt(left + _WEAK) if a == b else left / root[b, b]
+    for k in range(len(vectors)):
+        x = steps[k]
+        for a in range(P):
+            x[a] = vectors[k, a] / scale[a]
+            for c in range(a):
+                x[a] -= root[a, c] * x[c]
+            x[a] /= root[a, a]
+        for a in range(P - 1, -1, -1):
+            for c in range(a + 1, P):
+                x[a] -= root[c, a] * x[c]
+            x[a] /= root[a, a]
+        for a in range(P):
+            x[a] /= scale[a]

@@ -2,7 +2,7 @@
 
 In the first camera the plane is p·X = 1 with p = (a, b, 1), so that a pixel of ray r sees it at the depth 1 / (p·r),
 and lengths are counted in depths of the plane along the first camera's axis. Gauss-Newton over a, b and all motions at
-once on the intensities of the first photograph's points in all others (`glrender.frontend.residuals`), where
+once on the intensities of the first photograph's points in all others (`glrender.frontend.comparison`), where
 dX/dp = -X Xᵀ.
 """
 
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.alignment import align
+from glrender.frontend.comparison import photometric
 from glrender.frontend.normal_equations import block_equations, inflation, inverse, solved
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
-from glrender.frontend.residuals import FEWEST, Exposure, photometric
+from glrender.frontend.residuals import FEWEST, Exposure
 from glrender.frontend.texture import BLOCKS
 from glrender.frontend.warp import Sighting
 from glrender.geometry import se3

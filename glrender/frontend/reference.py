@@ -13,6 +13,7 @@ from glrender.checks import check_array, check_pose
 from glrender.frontend.overlap import share_in_view
 from glrender.frontend.pyramid import Level
 from glrender.frontend.texture import Texture, choose_texture
+from glrender.frontend.warp import pieces_of
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 
@@ -37,6 +38,16 @@ class ReferencePoints:
     """(N, 3) m = n / (n·r) of the surface's normal n and the pixel's ray r: d depth / d point; 0 where not known."""
     block: NDArray[np.int64]
     """(N,) block of the image, 0 to BLOCKS[0]·BLOCKS[1] - 1."""
+
+    @cached_property
+    def pieces(self) -> Float64:
+        """(pieces, 7, PIECE) for compiled loops: points, intensity, slope and block, see `pieces_of`."""
+        return pieces_of(self.points, self.intensity, self.slope, self.block)
+
+    @cached_property
+    def distance(self) -> float:
+        """Metres: the median depth of the points; 1 where there are none."""
+        return float(np.median(self.points[:, 2])) if len(self.points) else 1.0
 
     def seen_from(self, T: Float64) -> "ReferencePoints":
         """See `Reference.seen_from`; `T` (4, 4) takes the old camera's coordinates to the new one's."""
@@ -73,11 +84,10 @@ class Reference:
     levels: tuple[ReferencePoints, ...]
     """Finest first, as of `build_pyramid`."""
 
-    @cached_property
+    @property
     def distance(self) -> float:
         """Metres: the median depth of its points; 1 where there are none."""
-        points = self.levels[0].points
-        return float(np.median(points[:, 2])) if len(points) else 1.0
+        return self.levels[0].distance
 
     def overlap(self, camera: Camera, T_world_camera: Float64) -> float:
         """The share of its points that lie in the image of a camera at a pose (4, 4); 0 where it has none."""

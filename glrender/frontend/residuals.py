@@ -18,9 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
-from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import ReferencePoints
-from glrender.frontend.warp import Sighting, by_twist, look_up
 from glrender.geometry.camera import Camera
 from glrender.solve.losses import Cauchy
 
@@ -44,13 +42,6 @@ class Exposure:
     gain: float = 1.0
     bias: float = 0.0
 
-    @staticmethod
-    def between(reference: Float64, frame: Float64) -> "Exposure":
-        """That which gives the frame the mean and spread of the reference: good before they are aligned, too."""
-        spread = float(frame.std())
-        gain = float(reference.std()) / spread if spread > 1e-6 else 1.0
-        return Exposure(gain, float(reference.mean()) - gain * float(frame.mean()))
-
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
@@ -66,55 +57,6 @@ class Residuals:
     """Standard deviation of the differences that are no outliers."""
     cost: float
     """Mean of rho over the seen points, times the number of all points: leaving the image makes nothing better."""
-
-    @property
-    def inliers(self) -> float:
-        """The share of the seen points whose robust weight is above one half."""
-        weight = self.weight[self.weight > 0]
-        return float(np.mean(weight * self.sigma**2 > 0.5)) if len(weight) else 0.0
-
-
-def photometric(
-    reference: ReferencePoints,
-    level: Level,
-    T_camera_reference: Float64,
-    exposure: Exposure | None,
-    sigma: float | None = None,
-) -> tuple[Residuals, Sighting, Exposure]:
-    """Intensities against those of a frame, which a transformation (4, 4) takes the reference's points to.
-
-    What is not given of exposure and sigma follows from them.
-    """
-    sighting = look_up(level.image, level.camera, T_camera_reference, reference.points)
-    if exposure is None:
-        seen = sighting.seen
-        enough = np.count_nonzero(seen) >= FEWEST
-        exposure = Exposure.between(reference.intensity[seen], sighting.intensity[seen]) if enough else Exposure()
-    value, columns = np.empty(len(reference.points)), np.empty((8, len(reference.points)))
-    _differ(reference.intensity, *sighting, exposure.gain, exposure.bias, value, columns)
-    return _weighed(value, columns.T, sigma, LEAST_SIGMA), sighting, exposure
-
-
-@njit(cache=True, nogil=True)
-def _differ(
-    expected: Float64,
-    intensity: Float64,
-    gradient: Float64,
-    points: Float64,
-    gain: float,
-    bias: float,
-    value: Float64,
-    columns: Float64,
-) -> None:
-    """Differences (N,), NaN where a point is not seen, and what they change by (8, N)."""
-    for n in range(len(expected)):
-        value[n] = expected[n] - gain * intensity[n] - bias
-        x, y, z = points[n, 0], points[n, 1], points[n, 2]
-        a, b, c = -gain * gradient[n, 0], -gain * gradient[n, 1], -gain * gradient[n, 2]
-        columns[0, n], columns[1, n], columns[2, n] = a, b, c
-        columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
-        columns[6, n] = 0.0 if np.isnan(intensity[n]) else -intensity[n]
-        columns[7, n] = -1.0
 
 
 def geometric(
@@ -146,34 +88,68 @@ def geometric(
     # What is farther from it than a tenth of the depth is another surface, and no outlier of this one.
     seen &= np.abs(measured - predicted) < 0.1 * predicted
     value = np.where(seen, measured - predicted, np.nan)
-    return _weighed(value, by_twist(-m, predicted[:, None] * rays), sigma, LEAST_DEPTH_SIGMA)
+    return _weighed(value, _by_twist(-m, predicted[:, None] * rays), sigma, LEAST_DEPTH_SIGMA)
+
+
+@njit(cache=True, nogil=True)
+def _by_twist(gradient: Float64, points: Float64) -> Float64:
+    """(N, 6): the change of a value under a twist (v, omega) that moves the points, w (v + omega x X) = (w, X x w).
+
+    Each column is in one piece: normal equations are summed up column by column.
+    """
+    columns = np.empty((6, len(points)))
+    for n in range(len(points)):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        a, b, c = gradient[n, 0], gradient[n, 1], gradient[n, 2]
+        columns[0, n], columns[1, n], columns[2, n] = a, b, c
+        columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
+    return columns.T
 
 
 def _weighed(value: Float64, by: Float64, sigma: float | None, least: float) -> Residuals:
     """Residuals of differences that are NaN where a point is not seen, which become 0 there."""
     if sigma is None:
         sizes = np.abs(value[~np.isnan(value)])
-        middle = len(sizes) // 2
-        sigma = max(SIGMA_PER_MEDIAN * float(np.partition(sizes, middle)[middle]), least) if len(sizes) else least
+        sigma = max(SIGMA_PER_MEDIAN * middle(sizes, len(sizes)), least)
     weight = np.empty(len(value))
-    count, rho = _weigh(value, sigma, weight)
+    count, rho = weigh(value, sigma, weight)
     return Residuals(value, weight, by, sigma, rho / count * len(value) if count else np.inf)
 
 
 @njit(cache=True, nogil=True)
-def _weigh(value: Float64, sigma: float, weight: Float64) -> tuple[int, float]:
-    """How many points are seen, and the sum of rho over them."""
+def weigh(value: Float64, sigma: float, weight: Float64) -> tuple[int, float]:
+    """How many points are seen, and the sum of rho over them; their weights are filled in, as in `Residuals`.
+
+    Differences that are NaN, of what is not seen, become 0.
+    """
     count, rho, product = 0, 0.0, 1.0
     per_sigma, per_variance = 1 / (TAIL * sigma), 1 / sigma**2
     for n in range(len(value)):
-        if np.isnan(value[n]):
-            value[n] = weight[n] = 0.0
-            continue
-        beyond = 1 + (value[n] * per_sigma) ** 2
-        weight[n] = per_variance / beyond
-        count += 1
-        product *= beyond  # one logarithm for many
+        seen = not np.isnan(value[n])
+        off = value[n] if seen else 0.0
+        value[n], weight[n] = off, per_variance / (1 + (off * per_sigma) ** 2) if seen else 0.0
+        count += seen
+    for n in range(len(value)):
+        product *= 1 + (value[n] * per_sigma) ** 2  # one logarithm for many
         if product > 1e200:
             rho += np.log(product)
             product = 1.0
     return count, 0.5 * TAIL**2 * (rho + np.log(product))
+
+
+@njit(cache=True, nogil=True)
+def middle(sizes: Float64, count: int) -> float:
+    """The median of the first `count` sizes, the upper of two; 0 of none. They are put into another order."""
+    wanted, first, last = count // 2, 0, count - 1
+    while first < last:  # Hoare's selection
+        pivot, i, j = sizes[(first + last) // 2], first, last
+        while i <= j:
+            while sizes[i] < pivot:
+                i += 1
+            while pivot < sizes[j]:
+                j -= 1
+            if i <= j:
+                sizes[i], sizes[j] = sizes[j], sizes[i]
+                i, j = i + 1, j - 1
+        first, last = i if wanted > j else first, j if wanted < i else last
+    return sizes[wanted] if count else 0.0

@@ -1,6 +1,10 @@
-"""Points looked up in a photograph, and how what they find there changes with them."""
+"""Points looked up in a photograph, and how what they find there changes with them.
 
-from typing import NamedTuple
+Loops over points take them by pieces of `PIECE`, each quantity of a piece a row of its own, padded with NaN: of a
+length that is known when they are compiled, from memory that is near, they become vector instructions.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -10,9 +14,14 @@ from glrender.geometry.camera import Camera
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Int64 = NDArray[np.int64]
 
 NEAREST = 1e-3
 """Metres: what is nearer to the camera is not in its image."""
+PIECE = 128
+"""Points of a piece."""
+FEWEST_ROWS = 4
+"""Or columns, of an image that shows anything: places lie between the second and the last but one."""
 
 
 class Sighting(NamedTuple):
@@ -35,78 +44,123 @@ class Sighting(NamedTuple):
         return self.gradient[:, :2] * self.points[:, 2:] / (camera.fx, camera.fy)
 
 
-def look_up(image: Float32, camera: Camera, T_camera_points: Float64, points: Float64) -> Sighting:
-    """`points` (N, 3) in the `image` (height, width) of `camera`, by Catmull-Rom splines and their exact slopes."""
-    count = len(points)
-    found = Sighting(np.empty(count), np.empty((count, 3)), np.empty((count, 3)))
-    intrinsics = (camera.fx, camera.fy, camera.cx, camera.cy)
-    _look_up(image, intrinsics, np.ascontiguousarray(T_camera_points), points, *found)
-    return found
+def pieces_of(*quantities: NDArray[Any]) -> Float64:
+    """(pieces, rows, PIECE): quantities (N,) or (N, columns), one below the other, NaN beyond the last point."""
+    rows = np.concatenate([np.atleast_2d(values.T) for values in quantities])
+    height, count = rows.shape
+    number = -(-count // PIECE)
+    padded = np.full((height, number * PIECE), np.nan)
+    padded[:, :count] = rows
+    return np.ascontiguousarray(padded.reshape(height, number, PIECE).swapaxes(0, 1))
+
+
+def side_by_side(pieces: Float64, count: int) -> Float64:
+    """(rows, count): `pieces` (pieces, rows, PIECE) of that many points put together again."""
+    number, height, _ = pieces.shape
+    return pieces.swapaxes(0, 1).reshape(height, number * PIECE)[:, :count]
+
+
+class Lens(NamedTuple):
+    """A camera, for compiled loops."""
+
+    rows: int
+    cols: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
+class Scratch(NamedTuple):
+    """What is known of a piece's points between two loops over them; for compiled loops."""
+
+    corner: Int64
+    """(PIECE,) the first of the 4 x 4 pixels around each."""
+    place: Float64
+    """(2, PIECE) how far from the second of them each is, in u and v; NaN where a point is out of the image."""
+    samples: Float32
+    """(16, PIECE) their intensities, row by row."""
 
 
 @njit(cache=True, nogil=True)
-def by_twist(gradient: Float64, points: Float64) -> Float64:
-    """(N, 6): the change of a value under a twist (v, omega) that moves the points, w (v + omega x X) = (w, X x w).
-
-    Each column is in one piece: normal equations are summed up column by column.
-    """
-    columns = np.empty((6, len(points)))
-    for n in range(len(points)):
-        x, y, z = points[n, 0], points[n, 1], points[n, 2]
-        a, b, c = gradient[n, 0], gradient[n, 1], gradient[n, 2]
-        columns[0, n], columns[1, n], columns[2, n] = a, b, c
-        columns[3, n], columns[4, n], columns[5, n] = y * c - z * b, z * a - x * c, x * b - y * a
-    return columns.T
+def new_scratch() -> Scratch:
+    """For one thread; in compiled loops."""
+    return Scratch(np.empty(PIECE, np.int64), np.empty((2, PIECE)), np.empty((16, PIECE), np.float32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _look_up(
-    image: Float32,
-    intrinsics: tuple[float, float, float, float],
-    T: Float64,
+@njit(cache=True, nogil=True)
+def look_up(
+    pixels: Float32,
+    lens: Lens,
+    T_camera_points: Float64,
     points: Float64,
-    intensity: Float64,
-    gradient: Float64,
-    moved: Float64,
+    found: Float64,
+    scratch: Scratch,
 ) -> None:
-    fx, fy, cx, cy = intrinsics
-    rows, cols = image.shape
-    for n in range(len(points)):
-        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
+    """A piece's `points` (3 or more, PIECE) in an image, `pixels` row by row, by Catmull-Rom splines and their slopes.
+
+    The first seven rows of `found` become those of a `Sighting`: points, gradient, intensity. The image has at least
+    `FEWEST_ROWS` rows and columns.
+    """
+    _project(lens, T_camera_points, points, found, scratch.corner, scratch.place)
+    _gather(pixels, lens.cols, scratch.corner, scratch.samples)
+    _interpolate(lens, scratch.samples, scratch.place, found)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
+def _project(lens: Lens, T: Float64, points: Float64, found: Float64, corner: Int64, place: Float64) -> None:
+    fx, fy, cx, cy = lens.fx, lens.fy, lens.cx, lens.cy
+    rows, cols = float(lens.rows), float(lens.cols)
+    for k in range(PIECE):
+        px, py, pz = points[0, k], points[1, k], points[2, k]
         x = T[0, 0] * px + T[0, 1] * py + T[0, 2] * pz + T[0, 3]
         y = T[1, 0] * px + T[1, 1] * py + T[1, 2] * pz + T[1, 3]
         z = T[2, 0] * px + T[2, 1] * py + T[2, 2] * pz + T[2, 3]
-        moved[n, 0], moved[n, 1], moved[n, 2] = x, y, z
-        intensity[n] = np.nan
-        gradient[n, 0] = gradient[n, 1] = gradient[n, 2] = 0.0
-        if not z > NEAREST:
-            continue
         u, v = fx * x / z + cx, fy * y / z + cy
-        if not (u >= 1 and v >= 1 and u < cols - 2 and v < rows - 2):
-            continue
-        # Unsigned indices wrap round nowhere, and views of rows would count references.
-        j, i = np.uint32(u), np.uint32(v)
-        s, t = u - j, v - i
+        inside = (z > NEAREST) & (u >= 1) & (v >= 1) & (u < cols - 2) & (v < rows - 2)
+        # Elsewhere a pixel that there is, and a place that makes everything of it NaN.
+        u, v = u if inside else 1.0, v if inside else 1.0
+        j, i = np.floor(u), np.floor(v)
+        corner[k] = np.int64((i - 1) * cols + j - 1)
+        place[0, k], place[1, k] = u - j if inside else np.nan, v - i
+        found[0, k], found[1, k], found[2, k] = x, y, z
+
+
+@njit(cache=True, nogil=True)
+def _gather(pixels: Float32, cols: int, corner: Int64, samples: Float32) -> None:
+    for k in range(PIECE):
+        for i in range(4):
+            for j in range(4):
+                # Unsigned indices wrap round nowhere.
+                samples[4 * i + j, k] = pixels[np.uint64(corner[k] + i * cols + j)]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
+def _interpolate(lens: Lens, samples: Float32, place: Float64, found: Float64) -> None:
+    for k in range(PIECE):
+        across, across_slopes = _weights(place[0, k]), _slopes(place[0, k])
+        down, down_slopes = _weights(place[1, k]), _slopes(place[1, k])
         value = du = dv = 0.0
-        a0, a1, a2, a3 = _weights(s)
-        b0, b1, b2, b3 = _slopes(s)
-        c0, c1, c2, c3 = _weights(t)
-        d0, d1, d2, d3 = _slopes(t)
-        for k in range(4):
-            row = np.uint32(i - np.uint32(1) + np.uint32(k))
-            p, q = image[row, j - np.uint32(1)], image[row, j]
-            r, w = image[row, j + np.uint32(1)], image[row, j + np.uint32(2)]
-            along = a0 * p + a1 * q + a2 * r + a3 * w
-            c = c0 if k == 0 else c1 if k == 1 else c2 if k == 2 else c3
-            d = d0 if k == 0 else d1 if k == 1 else d2 if k == 2 else d3
-            value += c * along
-            du += c * (b0 * p + b1 * q + b2 * r + b3 * w)
-            dv += d * along
-        if np.isnan(value):
-            continue
-        intensity[n] = value
-        gx, gy = du * fx / z, dv * fy / z
-        gradient[n, 0], gradient[n, 1], gradient[n, 2] = gx, gy, -(gx * x + gy * y) / z
+        for i in range(4):
+            along = _along(across, samples, 4 * i, k)
+            value += down[i] * along
+            dv += down_slopes[i] * along
+            du += down[i] * _along(across_slopes, samples, 4 * i, k)
+        x, y, z = found[0, k], found[1, k], found[2, k]
+        seen = not np.isnan(value)
+        gx, gy = du * lens.fx / z if seen else 0.0, dv * lens.fy / z if seen else 0.0
+        found[3, k], found[4, k], found[5, k] = gx, gy, -(gx * x + gy * y) / z if seen else 0.0
+        found[6, k] = value
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _along(weights: tuple[float, float, float, float], samples: Float32, first: int, k: int) -> float:
+    return (
+        weights[0] * samples[first, k]
+        + weights[1] * samples[first + 1, k]
+        + weights[2] * samples[first + 2, k]
+        + weights[3] * samples[first + 3, k]
+    )
 
 
 @njit(cache=True, nogil=True, inline="always")

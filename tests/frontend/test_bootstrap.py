@@ -10,10 +10,11 @@ from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, photog
 
 from glrender.errors import InputError, UsageError
 from glrender.frontend.bootstrap import Bootstrap, BootstrapProgress, KnownScale, likeliest
+from glrender.frontend.comparison import photometric
 from glrender.frontend.plane_motion import PlaneMotion, by_plane, on_plane
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
-from glrender.frontend.residuals import Exposure, photometric
+from glrender.frontend.residuals import Exposure
 from glrender.geometry import se3
 from glrender.gl.context import Context
 

@@ -7,12 +7,13 @@ import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, textured_ground
 from test_frontend_residuals import STEP, T_FRAME_REFERENCE, differences, plane_depth
 
+from glrender.frontend.comparison import photometric
 from glrender.frontend.focal import FocalError, by_focal_length
 from glrender.frontend.point_matches import find_corners
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import make_reference
 from glrender.frontend.rendered_depth import RenderedDepth
-from glrender.frontend.residuals import Exposure, photometric
+from glrender.frontend.residuals import Exposure
 from glrender.frontend.tracker import Tracker
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context

@@ -1,14 +1,16 @@
 """Every derivative of an alignment's residuals, against central differences and against the renderer's own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from moving_camera import CAMERA, along, drive, record, textured_ground
 from scipy import ndimage
 
+from glrender.frontend.comparison import photometric
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import ReferencePoints, depth_slopes, make_reference
-from glrender.frontend.residuals import Exposure, geometric, photometric
-from glrender.frontend.warp import look_up
+from glrender.frontend.residuals import Exposure, geometric
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
@@ -54,7 +56,8 @@ def differences(value: np.ndarray, derivative: np.ndarray, plus: np.ndarray, min
 @pytest.mark.parametrize("axis", range(3))
 def test_what_a_photograph_shows_by_the_point(photograph: Level, points: ReferencePoints, axis: int) -> None:
     def at(step: float) -> tuple[np.ndarray, np.ndarray]:
-        found = look_up(photograph.image, CAMERA, np.eye(4), points.points + step * np.eye(3)[axis])
+        moved = replace(points, points=points.points + step * np.eye(3)[axis])
+        _, found, _ = photometric(moved, photograph, np.eye(4), EXPOSURE)
         return found.intensity, found.gradient[:, axis]
 
     value, derivative = at(0.0)
@@ -114,7 +117,9 @@ def test_a_level_sees_what_the_one_before_it_sees(context: Context) -> None:
     pyramid = build_pyramid(CAMERA, recorded.photographs[0])
     assert [level.image.shape for level in pyramid] == [(120, 160), (60, 80), (30, 40)]
     fine, coarse = pyramid[:2]
-    points = coarse.camera.rays()[5:-5, 5:-5].reshape(-1, 3)
-    blurred = ndimage.gaussian_filter(fine.image, 1.0)
-    there = look_up(blurred, fine.camera, np.eye(4), points).intensity
-    np.testing.assert_allclose(there, coarse.image[5:-5, 5:-5].ravel(), atol=0.02)
+    rays, expected = coarse.camera.rays()[5:-5, 5:-5].reshape(-1, 3), coarse.image[5:-5, 5:-5].ravel()
+    n = len(rays)
+    points = ReferencePoints(rays, expected.astype(float), np.zeros((n, 2)), np.zeros((n, 3)), np.zeros(n, np.int64))
+    blurred = Level(fine.camera, ndimage.gaussian_filter(fine.image, 1.0))
+    _, there, _ = photometric(points, blurred, np.eye(4), Exposure())
+    np.testing.assert_allclose(there.intensity, expected, atol=0.02)
