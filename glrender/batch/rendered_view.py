@@ -111,7 +111,7 @@ class RenderedView:
     def srgb(self) -> NDArray[np.uint8]:
         """(height, width, 3 or 1) the image as sRGB bytes."""
         if len(self.parts) == 1 and isinstance(self.parts[0], Rendering):
-            return linear_to_bytes(self.parts[0].pixels[..., : self.colors])  # without a copy of the floats
+            return self.parts[0].srgb
         return linear_to_bytes(self["image"])
 
     @property

@@ -63,7 +63,9 @@ class SceneRenderer:
             _check_above(each.name, each.surface, T)
         renderer = self._renderer(any(BUFFERS[name].derivative for name in names), camera, near)
         if isinstance(renderer, ForwardRenderer):
-            return RenderedView(index, scene, camera, T, tuple(renderer.render(s, T) for s in scene.surfaces))
+            # Of an image alone, the bytes may be all that is asked for.
+            one = renderer.look if names == {"image"} else renderer.render
+            return RenderedView(index, scene, camera, T, tuple(one(surface, T) for surface in scene.surfaces))
         pose = any(name.endswith("_wrt_pose") for name in names)
         edges = "edges" in names
         parts = tuple(renderer.render(surface, T, pose=pose, edges=edges) for surface in scene.surfaces)

@@ -26,50 +26,40 @@ def bytes_to_linear(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.LUT(image, LINEAR_OF_BYTE), np.float32)
 
 
-def linear_to_bytes(linear: ArrayLike) -> NDArray[np.uint8]:
-    """sRGB bytes of linear colour, rounded to nearest: rint(255 linear_to_srgb), by table; NaN gives 0."""
+def linear_to_bytes(linear: ArrayLike, channels: int | None = None) -> NDArray[np.uint8]:
+    """sRGB bytes of linear colour, rounded to nearest: rint(255 linear_to_srgb), by table; NaN gives 0.
+
+    Of (…, more) numbers the first `channels` are converted: an image whose pixels have something else, too.
+    """
     values = np.asarray(linear)
-    if values.dtype != np.float32:
-        values = values.astype(np.float64)
-    result = np.empty(values.shape, np.uint8)
-    rises = _RISES_FLOAT32 if values.dtype == np.float32 else _RISES
-    _write_bytes(values.reshape(-1, values.shape[-1] if values.ndim else 1), result.reshape(-1), _FIRST, rises)
-    return result
+    values = np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
+    columns = values.shape[-1] if values.ndim else 1
+    of_each = columns if channels is None else channels
+    rises = RISES_FLOAT32 if values.dtype == np.float32 else RISES
+    result = np.empty((values.size // max(columns, 1), of_each), np.uint8)
+    _write_bytes(values.reshape(-1), columns, FIRST, rises, result)
+    return result.reshape((*values.shape[:-1], of_each) if values.ndim else ())
 
 
 @njit(cache=True, nogil=True)
 def _write_bytes(
-    linear: NDArray[Any], result: NDArray[np.uint8], first: NDArray[np.uint8], rises: NDArray[Any]
+    linear: NDArray[Any], columns: int, first: NDArray[np.uint8], rises: NDArray[Any], result: NDArray[np.uint8]
 ) -> None:
-    # Fetched, clipped by vector instructions and then looked up, a block at a time: one loop for all takes longer.
-    rows, columns = linear.shape
+    # Clipped by vector instructions and then looked up, a block at a time: one loop for both takes longer.
+    rows = len(result)
     values, parts = np.empty(_BLOCK * columns, linear.dtype), np.empty(_BLOCK * columns, np.uint32)
     for start in range(0, rows, _BLOCK):
-        count = min(_BLOCK, rows - start)
-        _fetch(linear, start, count, values)
-        _clip(values, parts)
-        _look_up(values, parts, first, rises, result[start * columns : (start + count) * columns])
+        end = min(start + _BLOCK, rows)
+        clip(linear[start * columns : end * columns], values, parts)
+        look_up(values, parts, columns, first, rises, result[start:end])
 
 
 @njit(cache=True, nogil=True)
-def _fetch(linear: NDArray[Any], start: int, count: int, values: NDArray[Any]) -> None:
-    columns = linear.shape[1]
-    for row in range(count):
-        if columns == 3:  # written out, it takes half of the time
-            values[3 * row] = linear[start + row, 0]
-            values[3 * row + 1] = linear[start + row, 1]
-            values[3 * row + 2] = linear[start + row, 2]
-        else:
-            for column in range(columns):
-                values[row * columns + column] = linear[start + row, column]
-
-
-@njit(cache=True, nogil=True)
-def _clip(values: NDArray[Any], parts: NDArray[np.uint32]) -> None:
-    """Clip to [0, 1], and find which of _PARTS each value is in."""
+def clip(linear: NDArray[Any], values: NDArray[Any], parts: NDArray[np.uint32]) -> None:
+    """Write to `values` what is clipped to [0, 1], and to `parts` which of _PARTS each is in."""
     zero, one, scale = values.dtype.type(0), values.dtype.type(1), values.dtype.type(_PARTS)
-    for k in range(len(values)):
-        value = values[k]
+    for k in range(len(linear)):
+        value = linear[k]
         value = value if value > zero else zero  # where it is NaN, too
         value = value if value < one else one
         values[k] = value
@@ -77,16 +67,33 @@ def _clip(values: NDArray[Any], parts: NDArray[np.uint32]) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _look_up(
+def look_up(
     values: NDArray[Any],
     parts: NDArray[np.uint32],
+    columns: int,
     first: NDArray[np.uint8],
     rises: NDArray[Any],
     result: NDArray[np.uint8],
 ) -> None:
-    for k in range(len(result)):
-        byte = first[parts[k]]
-        result[k] = byte + (rises[byte] <= values[k])
+    """The bytes (n, channels) of the first of each `columns` of what `clip` has made; tables are FIRST and RISES."""
+    rows, channels = result.shape
+    step = np.uintp(columns)  # without signs, or places would be checked for being counted from the end
+    at = np.uintp(0)
+    for row in range(rows):
+        if channels == 3:  # written out, it takes less time
+            result[row, 0] = _byte(values[at], parts[at], first, rises)
+            result[row, 1] = _byte(values[at + np.uintp(1)], parts[at + np.uintp(1)], first, rises)
+            result[row, 2] = _byte(values[at + np.uintp(2)], parts[at + np.uintp(2)], first, rises)
+        else:
+            for channel in range(np.uintp(channels)):
+                result[row, channel] = _byte(values[at + channel], parts[at + channel], first, rises)
+        at += step
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _byte(value: Any, part: np.uint32, first: NDArray[np.uint8], rises: NDArray[Any]) -> int:
+    byte = first[part]
+    return byte + (rises[byte] <= value)
 
 
 _BLOCK = 128
@@ -97,12 +104,12 @@ _PARTS = 4096
 LINEAR_OF_BYTE = srgb_to_linear(np.arange(256, dtype=np.uint8)).astype(np.float32)
 """(256,) linear colour of each sRGB byte."""
 
-_RISES = np.append(srgb_to_linear((np.arange(255) + 0.5) / 255), np.inf)
+RISES = np.append(srgb_to_linear((np.arange(255) + 0.5) / 255), np.inf)
 """(256,) linear colour from which on each sRGB byte is followed by the next."""
 
-_NEAREST = _RISES.astype(np.float32)
-_RISES_FLOAT32 = np.where(_NEAREST < _RISES, np.nextafter(_NEAREST, np.float32(np.inf)), _NEAREST)
+_NEAREST = RISES.astype(np.float32)
+RISES_FLOAT32 = np.where(_NEAREST < RISES, np.nextafter(_NEAREST, np.float32(np.inf)), _NEAREST)
 """(256,) the same in float32: the least that is no less."""
 
-_FIRST = np.searchsorted(_RISES, np.arange(_PARTS + 1) / _PARTS, side="right").astype(np.uint8)
+FIRST = np.searchsorted(RISES, np.arange(_PARTS + 1) / _PARTS, side="right").astype(np.uint8)
 """(4097,) the byte at which each 4096th of [0, 1] begins: in none of them is there a second rise."""

@@ -10,8 +10,9 @@ from glrender.checks import check_choice, check_kind, check_pose, check_positive
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.io.color import linear_to_bytes
 from glrender.render.layouts import FORWARD
-from glrender.render.on_host import HostEvaluator
+from glrender.render.on_host import HostEvaluator, SeenOnHost
 from glrender.render.passes import RasterPass, ViewBuffer
 from glrender.render.ray import eye_over
 from glrender.render.surface import SurfaceStore
@@ -27,10 +28,22 @@ EVALUATIONS = ("gpu", "host")
 class Rendering:
     """An image and its depth."""
 
-    pixels: NDArray[np.float32]
-    """(height, width, 4) as they were read: red, green, blue, depth; a grey map has red = green = blue."""
+    seen: NDArray[np.float32] | SeenOnHost
+    """`pixels`, or what they are made of when they are asked for."""
     channels: int
     """Colour channels: 3 or 1."""
+
+    @cached_property
+    def pixels(self) -> NDArray[np.float32]:
+        """(height, width, 4) red, green, blue, depth; a grey map has red = green = blue."""
+        return self.seen.pixels() if isinstance(self.seen, SeenOnHost) else self.seen
+
+    @property
+    def srgb(self) -> NDArray[np.uint8]:
+        """(height, width, 3 or 1) the image as sRGB bytes."""
+        if isinstance(self.seen, SeenOnHost) and "pixels" not in self.__dict__:
+            return self.seen.srgb(self.channels)
+        return linear_to_bytes(self.pixels, self.channels)
 
     @cached_property
     def image(self) -> NDArray[np.float32]:
@@ -79,6 +92,11 @@ class ForwardRenderer:
 
         Raises InputError if the pose is not rigid, LimitError if the map is larger than a texture can be.
         """
+        found = self.look(surface, T_world_camera)
+        return Rendering(found.pixels, found.channels)
+
+    def look(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:
+        """The same, but on the host only what is asked for is worked out, and then; which may be in any thread."""
         check_kind("surface", surface, HeightMap)
         T = check_pose("T_world_camera", T_world_camera)
         if self.evaluation == "gpu":
@@ -86,7 +104,7 @@ class ForwardRenderer:
         self._view.use()
         there = self._surfaces.on_host(surface)
         eye = eye_over(surface, self.camera, T, there.height_origin)
-        return Rendering(self._host.evaluate_plain(there, self.camera, eye, self.near), surface.channels)
+        return Rendering(self._host.look(there, self.camera, eye, self.near), surface.channels)
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass:
         """Render on the GPU and read nothing back; returns the pass whose target holds `image`."""

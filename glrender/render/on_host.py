@@ -5,6 +5,8 @@ worked out once, and kept while they come. Occlusion edges and the derivatives w
 as in shaders/edges.frag and pose.frag.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,34 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.geometry.camera import Camera
+from glrender.io.color import FIRST, RISES_FLOAT32, clip, look_up
 from glrender.parallel import even_parts, run_parts
 from glrender.recycle import Recycler
 from glrender.render.buffers import PoseDerivatives
 from glrender.render.lanes import LANES, write_pixel
 from glrender.render.layouts import JUMP, compact_attachments
-from glrender.render.ray import Eye, Triangle, hit, to_grid, triangle_of
+from glrender.render.planes import (
+    ALL,
+    ALONG_X,
+    ALONG_Y,
+    BLUE,
+    BLUE_SLOPE,
+    GREEN,
+    GREEN_SLOPE,
+    INVERSE_DEPTH,
+    KEPT,
+    M_U,
+    PLAIN,
+    RED,
+    RED_SLOPE,
+    Nine,
+    colors_of,
+    rays_of,
+    value_at,
+    write_factor_planes,
+    write_planes,
+)
+from glrender.render.ray import Eye, hit, to_grid, triangle_of
 from glrender.render.scan import ScanConverter
 from glrender.render.surface import HostSurface
 
@@ -25,21 +49,6 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 UInt32 = NDArray[np.uint32]
 Attachments = dict[str, NDArray[Any]]
-
-Nine = tuple[float, float, float, float, float, float, float, float, float]
-
-_KEPT = 1024
-"""Triangles whose planes are at hand, by their number: a row of pixels sees about 100 of a map of 65 x 65."""
-
-# Where a triangle's row of numbers has each plane: what it changes along u, along v, and what it is at (0, 0).
-# The colours over depth, which follow each other, and 1 / depth; the plain pass has all four side by side instead:
-_RED, _GREEN, _BLUE, _INVERSE_DEPTH = 0, 3, 6, 9
-_PLAIN = 3 * LANES
-"""Numbers that the plain pass needs."""
-# m_u over depth, a single number; the weights along x and along y over depth; the colours' change along the ray:
-_M_U, _ALONG_X, _ALONG_Y, _RED_SLOPE, _GREEN_SLOPE, _BLUE_SLOPE = 12, 13, 16, 19, 22, 25
-_ALL = 28
-"""Numbers that the derivatives need."""
 
 
 class HostEvaluator:
@@ -49,13 +58,10 @@ class HostEvaluator:
         self._recycler = Recycler()
         self._scanner = ScanConverter()
 
-    def evaluate_plain(self, surface: HostSurface, camera: Camera, eye: Eye, near: float) -> Float32:
-        """(height, width, 4) red, green, blue, depth, as shaders/forward.frag writes them."""
+    def look(self, surface: HostSurface, camera: Camera, eye: Eye, near: float) -> "SeenOnHost":
+        """What the plain pass is made of; nothing nearer than `near` metres is visible."""
         triangles, _ = self._scanner.scan(surface.heights, camera, eye, near)
-        pixels = self._recycler.empty((*camera.shape, 4), np.float32)
-        arguments = (triangles, surface.heights, surface.texels, eye, pixels)
-        run_parts(_plain_rows, even_parts(camera.height), *arguments)
-        return pixels
+        return SeenOnHost(triangles, surface, eye, self._recycler)
 
     def evaluate(self, surface: HostSurface, camera: Camera, eye: Eye, near: float, channels: int) -> Attachments:
         """The attachments of the compact layout by name; nothing nearer than `near` metres is visible."""
@@ -92,94 +98,77 @@ class HostEvaluator:
         return by_pose
 
 
+@dataclass(frozen=True, eq=False)
+class SeenOnHost:
+    """The triangle that each pixel sees, from which an image follows; from any thread."""
+
+    triangles: UInt32
+    """(height, width) triangle id + 1, 0 for nothing."""
+    surface: HostSurface
+    eye: Eye
+    recycler: Recycler
+
+    def pixels(self) -> Float32:
+        """(height, width, 4) red, green, blue, depth, as shaders/forward.frag writes them."""
+        pixels = self.recycler.empty((*self.triangles.shape, 4), np.float32)
+        self._run(_plain_rows, pixels)
+        return pixels
+
+    def srgb(self, channels: int) -> NDArray[np.uint8]:
+        """(height, width, channels) the image as sRGB bytes, in less time than by way of `pixels`."""
+        image = np.empty((*self.triangles.shape, channels), np.uint8)
+        self._run(_srgb_rows, image)
+        return image
+
+    def _run(self, loop: Callable[..., Any], result: NDArray[Any]) -> None:
+        arguments = self.triangles, self.surface.heights, self.surface.texels, self.eye, result
+        run_parts(loop, even_parts(len(result)), *arguments)
+
+
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _plain_rows(
     visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, pixels: Float32, first: int, last: int
 ) -> None:
+    kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(eye)
+    for v in range(first, last):
+        _plain_row(visibility, heights, texels, eye, kept, planes, rays, v, pixels, v)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def _srgb_rows(
+    visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, image: NDArray[np.uint8], first: int, last: int
+) -> None:
+    """The same as sRGB bytes, without the floats of more than a row."""
+    kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(eye)
+    row = np.empty((1, image.shape[1], 4), np.float32)
+    numbers, values, parts = row.reshape(-1), np.empty(row.size, np.float32), np.empty(row.size, np.uint32)
+    for v in range(first, last):
+        _plain_row(visibility, heights, texels, eye, kept, planes, rays, v, row, 0)
+        clip(numbers, values, parts)
+        look_up(values, parts, 4, FIRST, RISES_FLOAT32, image[v])
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
+def _plain_row(
+    visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, kept: UInt32, planes: Float64, rays: Nine, v: int,
+    pixels: Float32, row: int,
+) -> None:  # fmt: skip
+    """Row v of the image into a row of `pixels` (rows, width, 4)."""
     # A row of pixels sees nearly the same triangles as the one before. Nothing asks where one gives way to the next:
     # no processor predicts that, and its wrong guesses took longer than all that the pixels of a triangle share.
-    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, _PLAIN))
-    rays = _rays(eye)
-    for v in range(first, last):
-        y = float(v)
-        for u in range(visibility.shape[1]):
-            visible = visibility[v, u]
-            if visible == 0:
-                for c in range(4):
-                    pixels[v, u, c] = 0
-                continue
-            k = int(visible) % _KEPT
-            if kept[k] != visible:
-                kept[k] = visible
-                t = triangle_of(heights, visible, eye)
-                _write_planes(planes, k, 1, LANES, t, _colors(texels, t, eye.spacing), 3, rays)
-            write_pixel(planes, k, float(u), y, pixels, v, u)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _rays(eye: Eye) -> Nine:
-    """The matrix that takes a pixel (u, v, 1) to its ray in grid axes, row by row."""
-    R, per_fx, per_fy = eye.R_grid_camera, 1.0 / eye.fx, 1.0 / eye.fy
-    xu, yu, zu = R[0, 0] * per_fx, R[1, 0] * per_fx, R[2, 0] * per_fx
-    xv, yv, zv = R[0, 1] * per_fy, R[1, 1] * per_fy, R[2, 1] * per_fy
-    x, y, z = (R[0, 2] - xu * eye.cx - xv * eye.cy, R[1, 2] - yu * eye.cx - yv * eye.cy,
-               R[2, 2] - zu * eye.cx - zv * eye.cy)  # fmt: skip
-    return xu, xv, x, yu, yv, y, zu, zv, z
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _write_planes(
-    planes: Float64, k: int, apart: int, step: int, t: Triangle, colors: Nine, channels: int, rays: Nine
-) -> None:
-    """Of each colour / depth and of 1 / depth: what they change along u and along v, and what they are at (0, 0).
-
-    Planes begin `apart` from each other and have a number each `step`: 3 and 1, or, for lanes, 1 and LANES. All of
-    them are linear in the image (Heckbert and Moreton, *Interpolation for Polygon Texture Mapping and Shading*, 1991):
-    the point seen is eye + depth ray, and n . ray = above / depth.
-    """
-    xu, xv, x, yu, yv, y, zu, zv, z = rays
-    per = 1.0 / t.above
-    along_u = (zu - t.slope_x * xu - t.slope_y * yu) * per
-    along_v = (zv - t.slope_x * xv - t.slope_y * yv) * per
-    there = (z - t.slope_x * x - t.slope_y * y) * per
-    plane = 3 * apart
-    planes[k, plane], planes[k, plane + step], planes[k, plane + 2 * step] = along_u, along_v, there
-    for c in range(channels):
-        color, by_x, by_y = colors[3 * c], colors[3 * c + 1], colors[3 * c + 2]
-        at_eye = color + t.x * by_x + t.y * by_y
-        plane = c * apart
-        planes[k, plane] = at_eye * along_u + (by_x * xu + by_y * yu)
-        planes[k, plane + step] = at_eye * along_v + (by_x * xv + by_y * yv)
-        planes[k, plane + 2 * step] = at_eye * there + (by_x * x + by_y * y)
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _write_factor_planes(
-    planes: Float64, k: int, t: Triangle, colors: Nine, channels: int, spacing: float, rays: Nine
-) -> None:
-    """Behind those of `_write_planes`, what the derivatives need; a colour's change along the ray is linear itself."""
-    xu, xv, x, yu, yv, y, _, _, _ = rays
-    step = t.side * (1.0 / spacing)
-    along_u, along_v, there = planes[k, _INVERSE_DEPTH], planes[k, _INVERSE_DEPTH + 1], planes[k, _INVERSE_DEPTH + 2]
-    planes[k, _M_U] = 1.0 / t.above
-    planes[k, _ALONG_X] = (t.x * along_u + xu) * step
-    planes[k, _ALONG_X + 1] = (t.x * along_v + xv) * step
-    planes[k, _ALONG_X + 2] = (t.x * there + x) * step
-    planes[k, _ALONG_Y] = (t.y * along_u + yu) * step
-    planes[k, _ALONG_Y + 1] = (t.y * along_v + yv) * step
-    planes[k, _ALONG_Y + 2] = (t.y * there + y) * step
-    for c in range(channels):
-        by_x, by_y = colors[3 * c + 1], colors[3 * c + 2]
-        plane = _RED_SLOPE + 3 * c
-        planes[k, plane] = by_x * xu + by_y * yu
-        planes[k, plane + 1] = by_x * xv + by_y * yv
-        planes[k, plane + 2] = by_x * x + by_y * y
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _at(planes: Float64, k: int, first: int, x: float, y: float) -> float:
-    """What the plane whose numbers begin at `first` is at a pixel."""
-    return planes[k, first] * x + (planes[k, first + 1] * y + planes[k, first + 2])
+    y = float(v)
+    for u in range(visibility.shape[1]):
+        visible = visibility[v, u]
+        if visible == 0:
+            for c in range(4):
+                pixels[row, u, c] = 0
+            continue
+        k = int(visible) % KEPT
+        if kept[k] != visible:
+            kept[k] = visible
+            t = triangle_of(heights, visible, eye)
+            write_planes(planes, k, 1, LANES, t, colors_of(texels, t, eye.spacing), 3, rays)
+        write_pixel(planes, k, float(u), y, pixels, row, u)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
@@ -197,8 +186,8 @@ def _evaluate_rows(
     last: int,
 ) -> None:
     """Fill rows first … last - 1 of the compact layout's attachments; `geometry_floats` is the memory of `geometry`."""
-    kept, planes = np.zeros(_KEPT, np.uint32), np.empty((_KEPT, _ALL))
-    rays, channels = _rays(eye), 3 if in_color else 1
+    kept, planes = np.zeros(KEPT, np.uint32), np.empty((KEPT, ALL))
+    rays, channels = rays_of(eye), 3 if in_color else 1
     for v in range(first, last):
         y = float(v)
         for u in range(visibility.shape[1]):
@@ -206,27 +195,27 @@ def _evaluate_rows(
             if visible == 0:
                 _clear_pixel(image, geometry, w_u, v, u)
                 continue
-            k = int(visible) % _KEPT
+            k = int(visible) % KEPT
             if kept[k] != visible:
                 kept[k] = visible
                 t = triangle_of(heights, visible, eye)
-                colors = _colors(texels, t, eye.spacing)
-                _write_planes(planes, k, 3, 1, t, colors, channels, rays)
-                _write_factor_planes(planes, k, t, colors, channels, eye.spacing, rays)
+                colors = colors_of(texels, t, eye.spacing)
+                write_planes(planes, k, 3, 1, t, colors, channels, rays)
+                write_factor_planes(planes, k, t, colors, channels, eye.spacing, rays)
             x = float(u)
-            depth = 1.0 / _at(planes, k, _INVERSE_DEPTH, x, y)
-            m_u = depth * planes[k, _M_U]
-            along_x, along_y = depth * _at(planes, k, _ALONG_X, x, y), depth * _at(planes, k, _ALONG_Y, x, y)
-            image[v, u, 0] = depth * _at(planes, k, _RED, x, y)
+            depth = 1.0 / value_at(planes, k, INVERSE_DEPTH, x, y)
+            m_u = depth * planes[k, M_U]
+            along_x, along_y = depth * value_at(planes, k, ALONG_X, x, y), depth * value_at(planes, k, ALONG_Y, x, y)
+            image[v, u, 0] = depth * value_at(planes, k, RED, x, y)
             if in_color:
-                image[v, u, 1] = depth * _at(planes, k, _GREEN, x, y)
-                image[v, u, 2] = depth * _at(planes, k, _BLUE, x, y)
-                w_u[v, u, 0] = m_u * _at(planes, k, _RED_SLOPE, x, y)
-                w_u[v, u, 1] = m_u * _at(planes, k, _GREEN_SLOPE, x, y)
-                w_u[v, u, 2] = m_u * _at(planes, k, _BLUE_SLOPE, x, y)
+                image[v, u, 1] = depth * value_at(planes, k, GREEN, x, y)
+                image[v, u, 2] = depth * value_at(planes, k, BLUE, x, y)
+                w_u[v, u, 0] = m_u * value_at(planes, k, RED_SLOPE, x, y)
+                w_u[v, u, 1] = m_u * value_at(planes, k, GREEN_SLOPE, x, y)
+                w_u[v, u, 2] = m_u * value_at(planes, k, BLUE_SLOPE, x, y)
                 w_u[v, u, 3] = 0
             else:
-                image[v, u, 1], image[v, u, 2] = m_u * _at(planes, k, _RED_SLOPE, x, y), 0
+                image[v, u, 1], image[v, u, 2] = m_u * value_at(planes, k, RED_SLOPE, x, y), 0
             image[v, u, 3] = depth
             # Vertices in the triangle's order: (corner, x, y) or, of the other half, (y, corner, x).
             lower = (visible & 1) == 1
@@ -242,19 +231,6 @@ def _clear_pixel(image: Float32, geometry: UInt32, w_u: Float32, v: int, u: int)
         image[v, u, c] = 0
         geometry[v, u, c] = 0
         w_u[v, u, c] = 0
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _colors(texels: Float32, t: Triangle, spacing: float) -> Nine:
-    """Of each channel: the colour of the corner, and its change per metre along x and y."""
-    step = t.side * (1.0 / spacing)
-    r, g, b = texels[t.row, t.column, 1], texels[t.row, t.column, 2], texels[t.row, t.column, 3]
-    at_x, at_y = t.column + t.side, t.row + t.side
-    return (
-        np.float64(r), (texels[t.row, at_x, 1] - r) * step, (texels[at_y, t.column, 1] - r) * step,
-        np.float64(g), (texels[t.row, at_x, 2] - g) * step, (texels[at_y, t.column, 2] - g) * step,
-        np.float64(b), (texels[t.row, at_x, 3] - b) * step, (texels[at_y, t.column, 3] - b) * step,
-    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -351,7 +327,7 @@ def _pose_rows(
             mx, my, mz = _to_camera(R, -t.slope_x * h.m_u, -t.slope_y * h.m_u, h.m_u)
             _write_twist(by_depth[v, u], h.depth, rx, ry, mx, my, mz)
             if by_image.shape[2] > 0:
-                colors = _colors(texels, t, eye.spacing)
+                colors = colors_of(texels, t, eye.spacing)
                 for c in range(by_image.shape[2]):
                     along_x, along_y = colors[3 * c + 1], colors[3 * c + 2]
                     gx, gy, gz = _to_camera(R, along_x, along_y, 0.0)

@@ -39,3 +39,13 @@ def test_bytes_are_rounded_to_nearest_up_to_the_last_bit(dtype, channels):
 
 def test_colours_out_of_range_are_clipped_and_nan_is_kept():
     np.testing.assert_allclose(linear_to_srgb([-1.0, 2.0, np.nan]), [0, 1, np.nan], rtol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_the_first_channels_of_pixels_with_more(dtype, channels):
+    pixels = np.random.default_rng(0).uniform(-0.1, 1.1, (11, 53, 4)).astype(dtype)
+    expected = np.rint(255 * linear_to_srgb(pixels[..., :channels]))
+    np.testing.assert_array_equal(linear_to_bytes(pixels, channels), expected)
+    np.testing.assert_array_equal(linear_to_bytes(pixels[..., :channels]), expected)
+    assert linear_to_bytes(pixels[:0], channels).shape == (0, 53, channels)

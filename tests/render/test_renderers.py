@@ -14,6 +14,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.io.color import linear_to_bytes
 from glrender.render import reference
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
@@ -118,6 +119,27 @@ def test_rendering_again_gives_the_same_bits(context: Context, make: Make) -> No
         for again, expected in zip(look(renderer, scenes[k]), fresh[k], strict=True):
             np.testing.assert_array_equal(again, expected)
     renderer.release()
+
+
+@pytest.mark.parametrize("evaluation", EVALUATIONS)
+def test_bytes_are_those_of_the_pixels_also_after_other_views_and_maps(context: Context, evaluation: str) -> None:
+    """What is worked out later is that of the camera and the map of its time, and has outlived their renderer."""
+    renderer = ForwardRenderer(context, CAMERA, evaluation=evaluation)
+    scenes = [*SCENES, random_scene(73, holes=0.3), random_scene(74, view="below")]
+    looked = []
+    for k, scene in enumerate(scenes):
+        renderer.camera = dataclasses.replace(CAMERA, fx=CAMERA.fx + k)
+        looked.append(renderer.look(scene.surface, scene.T_world_camera))
+    renderer.release()
+    for k, (scene, later) in enumerate(zip(scenes, looked, strict=True)):
+        other = ForwardRenderer(context, dataclasses.replace(CAMERA, fx=CAMERA.fx + k), evaluation=evaluation)
+        now = other.render(scene.surface, scene.T_world_camera)
+        other.release()
+        bytes_before = later.srgb
+        np.testing.assert_array_equal(bytes_before, linear_to_bytes(now.image))
+        np.testing.assert_array_equal(later.pixels, now.pixels)
+        np.testing.assert_array_equal(later.srgb, bytes_before)
+        assert later.srgb.shape == (*CAMERA.shape, scene.surface.channels)
 
 
 def test_two_contexts_do_not_disturb_each_other(context: Context) -> None:
