@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from time import monotonic
 from typing import Any
 
 import cv2
@@ -20,8 +19,6 @@ from glrender.pipeline.placement import Placement
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-SHARE = 0.5
-"""Of the time: what depth and fusion take at most. The camera is followed in the rest, and moves on meanwhile."""
 LATEST = 0.5
 """Seconds: a camera that is followed with a longer delay is caught up with first."""
 SMALLEST = 100
@@ -29,7 +26,7 @@ SMALLEST = 100
 
 
 class LiveFusion:
-    """Photographs on their way into a map, where time goes on meanwhile; owned by `context`.
+    """Photographs on their way into a map, while the camera is followed beside; owned by `context`.
 
     `distance` is that of the camera to the ground, metres, by which the resolution is chosen that depth is made at;
     `behind` says by how many seconds the frames come too late.
@@ -44,7 +41,6 @@ class LiveFusion:
         ground: Ground,
         distance: float,
         behind: Callable[[], float] = lambda: 0.0,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.halvings = halvings(sequence.camera, distance, placement.spacing)
         """How often images are halved before depth is made of them."""
@@ -52,9 +48,8 @@ class LiveFusion:
         self.fusion = KeyframeFusion(
             context, replace(sequence, camera=camera), options, placement, ground, self._has_time
         )
-        self._behind, self._clock = behind, clock
-        self._free_from = -np.inf
-        self._measures = False
+        self._behind = behind
+        self._newest = True
         self._keyframes = 0
         self._left_out = 0
 
@@ -62,16 +57,14 @@ class LiveFusion:
         """Keyframes are now at other poses (4, 4), by their times; what is in the map stays as it is."""
         self.fusion.move(poses)
 
-    def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
-        """Take a photograph (height, width, 3), linear, for a keyframe."""
+    def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64, *, newest: bool = True) -> None:
+        """Take a photograph (height, width, 3), linear, for a keyframe; where a
+        newer one waits already, no depth is made."""
         self._keyframes += 1
-        begun, self._measures = self._clock(), False
+        self._newest = newest
         for _ in range(self.halvings):
             image = np.asarray(cv2.pyrDown(image), np.float32)
         self.fusion.add(entry, image, T_world_camera)
-        if self._measures:
-            ended = self._clock()
-            self._free_from = ended + (ended - begun) * (1 / SHARE - 1)
 
     def describe(self) -> dict[str, Any]:
         """What there was time for, for `report.json`: keyframes, those of them that got no depth, and how many of the
@@ -87,9 +80,9 @@ class LiveFusion:
         self.fusion.release()
 
     def _has_time(self) -> bool:
-        self._measures = self._clock() >= self._free_from and self._behind() <= LATEST
-        self._left_out += not self._measures
-        return self._measures
+        has_time = self._newest and self._behind() <= LATEST
+        self._left_out += not has_time
+        return has_time
 
 
 def halvings(camera: Camera, distance: float, spacing: float) -> int:

@@ -38,7 +38,7 @@ def rehearse(context: Context, sequence: Sequence, options: SequenceOptions) -> 
     )
     renderer = ForwardRenderer(context, CAMERA)
     follower = Follower(CAMERA, KnownScale(camera_height=1.0))
-    live = LiveFusion(context, sequence, options, placement, LEVEL, 1.0, clock=lambda: 0.0)
+    live = LiveFusion(context, sequence, options, placement, LEVEL, 1.0)
     try:
         for k in range(FRAMES):
             pose = se3.look_at((0.06 * k - 0.4, -0.5, 1.0), (0.06 * k - 0.4, 0.1, 0.0))

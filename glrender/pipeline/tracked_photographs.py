@@ -6,8 +6,9 @@ that way, and the map is made from what came of it. Live (`realtime`), keyframes
 as many as there is time for.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +23,7 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
+from glrender.pipeline.beside import made_beside
 from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
@@ -81,8 +83,8 @@ def _fuse_recorded(
     keep: Keep,
 ) -> FinishedMap:
     pursuit = _Pursuit(sequence, options)
-    for _ in pursuit.run(entries, lambda done: advance(done, 2 * len(entries))):
-        pass
+    for step in pursuit.run(entries):
+        advance(step.done, 2 * len(entries))
     start = pursuit.started()
     poses: Poses = pursuit.final_poses()
     found, begun = tuple(pursuit.report.found), perf_counter()
@@ -130,9 +132,8 @@ def _fuse_live(
     waiting: list[Followed] = []
     """Keyframes, until the world's level and scale are settled."""
 
-    def fuse_waiting() -> None:
+    def fuse_waiting(poses: Mapping[float, Float64]) -> None:
         nonlocal live
-        poses = pursuit.follower.keyframe_poses()
         if live is None:
             distance = LEVEL.distance(poses[waiting[0].entry.time], WORLD)
             live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pace.behind)
@@ -141,19 +142,19 @@ def _fuse_live(
             live.move(poses)
             while waiting:
                 followed = waiting.pop(0)
-                live.add(followed.entry, followed.image, poses[followed.entry.time])
+                live.add(followed.entry, followed.image, poses[followed.entry.time], newest=not waiting)
 
     try:
         with ExitStack() as kept:
-            for followed in pursuit.run(entries, lambda done: advance(done, len(entries)), pace):
-                if followed.tracked.keyframe and followed.tracked.usable:
-                    waiting.append(followed)
-                    if pursuit.follower.settled:
-                        fuse_waiting()
+            for steps in kept.enter_context(closing(made_beside(pursuit.run(entries, pace)))):
+                waiting += [keyframe for step in steps for keyframe in step.keyframes]
+                if settled := [step.poses for step in steps if step.poses]:
+                    fuse_waiting(settled[-1])
+                advance(steps[-1].done, len(entries))
             with interruptible_after():
                 pursuit.follower.collect()
             if waiting or live is not None:
-                fuse_waiting()
+                fuse_waiting(pursuit.follower.keyframe_poses())
         with interruptible_after():
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
@@ -207,6 +208,19 @@ def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What a frame has brought."""
+
+    done: int
+    """Frames that have come, with it."""
+    keyframes: list[Followed]
+    """Those that are fit for depth."""
+    poses: Mapping[float, Float64]
+    """T_world_camera (4, 4) of all keyframes, by their times, once there are such, and the world's level and scale are
+    settled; else nothing."""
+
+
 class _Pursuit:
     """One way through the photographs, behind the camera."""
 
@@ -221,10 +235,8 @@ class _Pursuit:
         self.seconds = 0.0
         """From the first frame to the last."""
 
-    def run(
-        self, entries: tuple[FrameEntry, ...], advance: Callable[[int], None], pace: Pace | None = None
-    ) -> Iterator[Followed]:
-        """Follow the camera to the end; gives the frames as they are done, those that come too late at a pace apart."""
+    def run(self, entries: tuple[FrameEntry, ...], pace: Pace | None = None) -> Generator[_Step]:
+        """Follow the camera to the end, frame by frame; those that come too late at a `pace` are left out."""
         begun = perf_counter()
         for done, read in enumerate(read_ahead(self._sequence, entries, pace), start=1):
             followed: list[Followed] = []
@@ -240,9 +252,10 @@ class _Pursuit:
                     assert read.frame.image is not None
                     self._took("read", read.milliseconds)
                     followed = self._follow(read.entry, read.frame.image)
-            yield from followed
-            advance(done)
             self.seconds = perf_counter() - begun
+            keyframes = [each for each in followed if each.tracked.keyframe and each.tracked.usable]
+            known = keyframes and self.follower.settled
+            yield _Step(done, keyframes, self.follower.keyframe_poses() if known else {})
 
     def final_poses(self) -> dict[int, Float64]:
         """T_world_camera (4, 4) of the frames that were found, by where their keyframes have moved to meanwhile."""

@@ -1,6 +1,7 @@
 """What there is time for while a camera is followed, and at which resolution."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframes import AFTER
-from glrender.pipeline.live_fusion import LiveFusion, halvings
+from glrender.pipeline.live_fusion import LATEST, LiveFusion, halvings
 from glrender.pipeline.placement import place_on_ground
 from glrender.render.forward import ForwardRenderer
 
@@ -42,50 +43,50 @@ def test_pixels_of_depth_are_no_larger_than_cells(
     assert halvings(camera, distance, spacing) == expected
 
 
-class Clock:
-    """That only goes on when it is told to."""
+@dataclass
+class Behind:
+    """Seconds by which frames come too late, as told."""
 
-    now = 0.0
+    seconds: float = 0.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.seconds
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def behind() -> Behind:
+    return Behind()
 
 
 @pytest.fixture
-def live(context: Context, clock: Clock) -> Iterator[LiveFusion]:
+def live(context: Context, behind: Behind) -> Iterator[LiveFusion]:
     where = {"frame_source": "made up", "bounds": (-1.0, 1.0, -1.0, 1.0), "spacing": 0.05}
     placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
-    live = LiveFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0), 1.0, clock=clock)
+    options = SequenceOptions(use="color")
+    live = LiveFusion(context, SEQUENCE, options, placement, Ground(0.0, 1.0, 0), 1.0, behind)
     yield live
     live.release()
 
 
-def test_depth_takes_half_of_the_time_and_what_comes_meanwhile_is_left_out(
-    context: Context, live: LiveFusion, clock: Clock, monkeypatch: pytest.MonkeyPatch
+def test_no_depth_is_made_while_newer_keyframes_wait_or_the_camera_is_lost_sight_of(
+    context: Context, live: LiveFusion, behind: Behind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A depth takes 10 s, and a keyframe comes every 4 s more: two of three are left out."""
     measured = []
     estimate = DepthFromMotion.estimate
 
-    def slow(self: DepthFromMotion, *arguments: object) -> object:
-        clock.now += 10
+    def watched(self: DepthFromMotion, *arguments: object) -> object:
         measured.append(taken)
         return estimate(self, *arguments)
 
-    monkeypatch.setattr(DepthFromMotion, "estimate", slow)
+    monkeypatch.setattr(DepthFromMotion, "estimate", watched)
     colors = np.random.default_rng(0).uniform(0.1, 0.9, (61, 61, 3))
     ground = HeightMap(np.zeros((61, 61)), 0.05, (-1.5, -1.5), colors)
     renderer = ForwardRenderer(context, CAMERA)
     for taken in range(10):
         pose = se3.look_at((0.1 * taken - 0.5, -0.5, 1.0), (0.1 * taken - 0.5, 0.1, 0.0))
         image = renderer.render(ground, pose).image
-        live.add(FrameEntry(taken, taken, taken, None, None), image, pose)
-        clock.now += 4
+        behind.seconds = 2 * LATEST if taken == AFTER + 4 else LATEST / 2
+        live.add(FrameEntry(taken, taken, taken, None, None), image, pose, newest=taken not in (AFTER + 1, AFTER + 2))
     renderer.release()
-    assert measured == [AFTER, AFTER + 3, AFTER + 6]
-    assert live.describe() == {"keyframes": 10, "keyframes_without_depth": 4, "pixels": 1}
+    assert measured == [AFTER, AFTER + 3, AFTER + 5, AFTER + 6]
+    assert live.describe() == {"keyframes": 10, "keyframes_without_depth": 3, "pixels": 1}
