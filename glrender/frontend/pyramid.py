@@ -1,6 +1,7 @@
 """Photographs at several resolutions: on small ones a frame is found from further off, and quickly."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -32,5 +33,11 @@ def build_pyramid(camera: Camera, image: NDArray[np.float32]) -> tuple[Level, ..
     while min(levels[-1].image.shape) >= 2 * SMALLEST:
         # 5 x 5 binomial weights about every second pixel (Burt and Adelson 1983).
         smaller = np.asarray(cv2.pyrDown(levels[-1].image), np.float32)
-        levels.append(Level(levels[-1].camera.every_nth_pixel(2), smaller))
+        levels.append(Level(_halved(levels[-1].camera), smaller))
     return tuple(levels)
+
+
+@lru_cache(maxsize=16)
+def _halved(camera: Camera) -> Camera:
+    # The same ones of every photograph, and checked when they are made.
+    return camera.every_nth_pixel(2)

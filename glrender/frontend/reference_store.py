@@ -48,11 +48,13 @@ class ReferenceStore:
         if key not in self._made:
             self._made[key] = _Made(choose_texture(pyramid, self._most_points))
         made = self._made[key]
+        known = made.latest if made.source is source else None
+        if known is not None and np.array_equal(known.T_world_camera, T_world_camera):
+            return known
         if made.first is None or made.source is not source or _moved(made.first, T_world_camera, pyramid[0]):
-            made.source = source
-            made.first = made.latest = source.reference(made.textures, T_world_camera)
-        assert made.latest is not None
-        if not np.array_equal(made.latest.T_world_camera, T_world_camera):
+            made.source, made.first = source, source.reference(made.textures, T_world_camera)
+            made.latest = made.first
+        else:
             made.latest = made.first.seen_from(T_world_camera)
         return made.latest
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.frontend.pyramid import Level
@@ -42,22 +43,42 @@ def choose_texture(pyramid: tuple[Level, ...], most_points: int) -> tuple[Textur
 
 def _choose(level: Level, most_points: int) -> Texture:
     height, width = level.image.shape
-    along = np.zeros((height, width, 2), np.float32)
-    along[1:-1, 1:-1, 0] = level.image[1:-1, 2:] - level.image[1:-1, :-2]
-    along[1:-1, 1:-1, 1] = level.image[2:, 1:-1] - level.image[:-2, 1:-1]
-    along /= 2
-    steepness = np.hypot(along[..., 0], along[..., 1])
     side = max(int(np.sqrt(height * width / most_points)), 1)
-    rows, cols = height // side, width // side
-    steep = np.where(steepness > PLAIN, steepness, 0)[: rows * side, : cols * side]  # no NaN is above anything
-    squares = steep.reshape(rows, side, cols, side).swapaxes(1, 2).reshape(rows, cols, side * side)
-    best = squares.argmax(axis=2)
-    has = squares.max(axis=2) > 0
-    i, j = np.nonzero(has)
-    v, u = i * side + best[has] // side, j * side + best[has] % side
+    squares = (height // side) * (width // side)
+    pixels, slope = np.empty((squares, 2), np.int64), np.empty((squares, 2))
+    count = _steepest(level.image, side, pixels, slope)
+    u, v = pixels[:count].T
     block = (v * BLOCKS[0] // height) * BLOCKS[1] + u * BLOCKS[1] // width
-    order = np.argsort(block, kind="stable")
-    u, v, camera = u[order], v[order], level.camera
+    order, camera = np.argsort(block, kind="stable"), level.camera
+    u, v = u[order], v[order]
     rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(len(u))], axis=-1)
-    intensity, slope = (values[v, u].astype(np.float64) for values in (level.image, along))
-    return Texture(np.stack([u, v], axis=-1), rays, intensity, slope, block[order])
+    return Texture(pixels[order], rays, level.image[v, u].astype(np.float64), slope[order], block[order])
+
+
+@njit(cache=True, nogil=True)
+def _steepest(image: NDArray[np.float32], side: int, pixels: NDArray[np.int64], slope: Float64) -> int:
+    """How many squares are steep anywhere; of these the steepest pixel (u, v) and its slopes, one after the other."""
+    (height, width), rows, cols = image.shape, image.shape[0] // side, image.shape[1] // side
+    steepness, best = np.zeros(width, np.float32), np.empty(cols, np.float32)
+    at, count = np.empty((cols, 2), np.int64), 0
+    for i in range(rows):
+        for j in range(cols):
+            best[j] = np.float32(PLAIN) ** 2
+            at[j, 0] = -1
+        for v in range(max(i * side, 1), min((i + 1) * side, height - 1)):
+            above, own, below = image[v - 1], image[v], image[v + 1]
+            for k in range(width - 2):
+                du, dv = own[k + 2] - own[k], below[k + 1] - above[k + 1]
+                steepness[k + 1] = np.float32(0.25) * (du * du + dv * dv)
+            for j in range(cols):
+                for u in range(j * side, (j + 1) * side):
+                    if steepness[u] > best[j]:  # no NaN is above anything
+                        best[j], at[j, 0], at[j, 1] = steepness[u], u, v
+        for j in range(cols):
+            u, v = at[j]
+            if u >= 0:
+                pixels[count, 0], pixels[count, 1] = u, v
+                slope[count, 0] = np.float32(0.5) * (image[v, u + 1] - image[v, u - 1])
+                slope[count, 1] = np.float32(0.5) * (image[v + 1, u] - image[v - 1, u])
+                count += 1
+    return count

@@ -185,7 +185,8 @@ class Tracker:
 
     def _problem(self, pyramid: tuple[Level, ...]) -> str:
         coarse = pyramid[-1].image
-        contrast = float(np.nanstd(coarse)) if not np.isnan(coarse).all() else 0.0
+        seen = coarse[~np.isnan(coarse)]
+        contrast = float(seen.std()) if len(seen) else 0.0
         if contrast >= self.options.least_contrast:
             return ""
         return (

@@ -1,12 +1,14 @@
 """What photographs are compared by: one channel whose noise is about the same in the dark and in the light."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Of linear red, green and blue (ITU-R BT.709)."""
+_RED, _GREEN, _BLUE = LUMINANCE
 
 
 def intensity(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -17,5 +19,17 @@ def intensity(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         raise InputError(f"image: received shape {image.shape}, expected (height, width, 3 or 1)")
-    light = image[..., 0] if image.shape[2] == 1 else image @ LUMINANCE
-    return np.sqrt(np.clip(light, 0, 1))
+    if image.shape[2] == 1:
+        return np.sqrt(np.clip(image[..., 0], 0, 1))
+    result = np.empty(image.shape[:2], image.dtype)
+    _roots(image.reshape(-1), result.reshape(-1))
+    return result
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _roots(colors: NDArray[np.float32], result: NDArray[np.float32]) -> None:
+    """Of pixels one after the other, in one go: apart, each step fetches all of them anew."""
+    for k in range(len(result)):
+        light = _RED * colors[3 * k] + _GREEN * colors[3 * k + 1] + _BLUE * colors[3 * k + 2]
+        light = min(max(light, np.float32(0)), np.float32(1)) if not np.isnan(light) else light
+        result[k] = np.sqrt(light)

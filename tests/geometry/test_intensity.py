@@ -22,6 +22,12 @@ def test_grey_and_colour_of_one_light_are_alike_and_nan_stays() -> None:
     np.testing.assert_allclose(intensity(np.repeat(grey, 3, axis=2)), intensity(grey), rtol=1e-6)
 
 
+def test_colours_count_by_their_luminance_and_less_than_nothing_is_nothing() -> None:
+    colors = np.array([[[0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5], [0.1, 0.2, 0.3], [-1, 0.1, 0.1]]], np.float32)
+    light = [0.5 * 0.2126, 0.5 * 0.7152, 0.5 * 0.0722, 0.02126 + 0.14304 + 0.02166, 0]
+    np.testing.assert_allclose(intensity(colors), [np.sqrt(light)], rtol=1e-6)
+
+
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(InputError, match="received shape"):
         intensity(np.zeros((4, 5), np.float32))
