@@ -20,7 +20,7 @@ from typing import Any
 from glrender.batch.interruption import Interruption
 from glrender.batch.job import Plan
 from glrender.batch.ledger import Ledger
-from glrender.batch.maker import ViewMaker, limit_threads, write_view
+from glrender.batch.maker import ViewMaker, encode_view, limit_threads, write_files
 from glrender.batch.messages import Done, Failed
 from glrender.batch.rendered_view import RenderedView
 from glrender.batch.worker import OF_ONE_VIEW
@@ -192,7 +192,7 @@ def make_chunk(
 
 def _write(plan: Plan, folder: str, view: RenderedView) -> Done | Failed:
     try:
-        return Done(view.index, tuple(write_view(plan, Path(folder), view)))
+        return Done(view.index, tuple(write_files(Path(folder), encode_view(plan, view))))
     except DiskFullError:
         raise
     except OF_ONE_VIEW as error:

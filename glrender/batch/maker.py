@@ -43,6 +43,11 @@ class ViewMaker:
         return self._context.renderer
 
     @property
+    def on_processor(self) -> bool:
+        """Whether the processor draws."""
+        return self._context.is_software
+
+    @property
     def live_objects(self) -> int:
         """OpenGL objects that it holds."""
         return self._context.live_objects
@@ -74,11 +79,17 @@ def make_folders(plan: Plan, folder: Path) -> None:
             raise InputError(f"{path}: cannot be made: {error.strerror or error}") from None
 
 
-def write_view(plan: Plan, folder: Path, view: RenderedView) -> list[FileRecord]:
-    """Write a view's files, each of which appears whole or not at all; from any thread."""
-    records = []
-    for output in plan.job.outputs:
-        path, content = plan.path(output, view.index), output.encode(view)
+Files = list[tuple[str, bytes]]
+"""Of each file: where in the job's folder, and its content."""
+
+
+def encode_view(plan: Plan, view: RenderedView) -> Files:
+    """A view's files; from any thread."""
+    return [(plan.path(output, view.index), output.encode(view)) for output in plan.job.outputs]
+
+
+def write_files(folder: Path, files: Files) -> list[FileRecord]:
+    """Write files into the job's folder, each of which appears whole or not at all; from any thread."""
+    for path, content in files:
         write_bytes(folder / path, content)
-        records.append(record_of(path, content))
-    return records
+    return [record_of(path, content) for path, content in files]

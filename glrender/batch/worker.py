@@ -1,19 +1,25 @@
-"""A worker process: renders in its main thread, encodes and writes in others, and tells what became of each view."""
+"""A worker process: renders in its main thread, writes files in others, and tells what became of each view.
+
+Encoding is for the other threads, too, unless there is a worker for each core and it is the cores that draw: what has
+just been rendered is then encoded while it is in the cache.
+"""
 
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from glrender.batch.job import Plan
-from glrender.batch.maker import ViewMaker, limit_threads, write_view
+from glrender.batch.maker import Files, ViewMaker, encode_view, limit_threads, write_files
 from glrender.batch.messages import Awake, Begin, Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
 from glrender.batch.rendered_view import RenderedView
 from glrender.errors import ContextError, InputError, LimitError, UsageError
 from glrender.io.files import DiskFullError
+from glrender.parallel import CORES
 
 ENCODERS = 2
 """Threads that encode and write: the PNG of an image takes about as long as rendering it, that of its depth too."""
@@ -39,7 +45,8 @@ def work(connection: Connection, folder: Path, device: int, workers: int) -> Non
             return  # it is all over before it has begun
         with ViewMaker(order.plan, device) as maker:
             reports.send(Started(maker.gl_renderer))
-            _make_views(_Orders(connection), reports, maker, order.plan, folder)
+            alone = workers >= CORES and maker.on_processor
+            _make_views(_Orders(connection), reports, maker, order.plan, folder, alone)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except (ContextError, InputError) as error:  # no OpenGL, or an input that has changed
@@ -82,45 +89,53 @@ class _Orders:
         return self._views.popleft() if self._views else None
 
 
-def _make_views(orders: _Orders, reports: _Reports, maker: ViewMaker, plan: Plan, folder: Path) -> None:
-    encoders = _Encoders(lambda view: reports.send(_write(plan, folder, view)))
-    with encoders:
+def _make_views(orders: _Orders, reports: _Reports, maker: ViewMaker, plan: Plan, folder: Path, alone: bool) -> None:
+    """Make the views that are ordered; `alone` on a core, encode them here, too."""
+    helpers = _Helpers(1 if alone else ENCODERS)
+    with helpers:
         while (index := orders.next()) is not None:
+            made: RenderedView | Files
             try:
-                view = maker.render(index)
+                made = maker.render(index)
+                if alone:
+                    made = encode_view(plan, made)
             except OF_ONE_VIEW as error:
-                reports.send(Failed(index, str(error)))
+                reports.send(_failure(index, error))
             else:
-                encoders.submit(view)
+                helpers.submit(partial(_finish, reports, plan, folder, index, made))
 
 
-def _write(plan: Plan, folder: Path, view: RenderedView) -> Report:
+def _finish(reports: _Reports, plan: Plan, folder: Path, index: int, made: RenderedView | Files) -> None:
+    """Write a view's files, encoded first if they are not yet, and tell of it."""
     try:
-        return Done(view.index, tuple(write_view(plan, folder, view)))
-    except DiskFullError as error:
-        return Broken(str(error), hopeless=True)
+        files = encode_view(plan, made) if isinstance(made, RenderedView) else made
+        report: Report = Done(index, tuple(write_files(folder, files)))
     except OF_ONE_VIEW as error:
-        return Failed(view.index, str(error))
+        report = _failure(index, error)
+    reports.send(report)
 
 
-class _Encoders:
-    """Threads to which rendered views are given, as many as may wait; leaving the block waits for all of them."""
+def _failure(index: int, error: Exception) -> Failed | Broken:
+    return Broken(str(error), hopeless=True) if isinstance(error, DiskFullError) else Failed(index, str(error))
 
-    def __init__(self, write: Callable[[RenderedView], None]) -> None:
-        self._write = write
-        self._pool = ThreadPoolExecutor(ENCODERS, thread_name_prefix="encode")
-        self._room = threading.Semaphore(ENCODERS + WAITING)
+
+class _Helpers:
+    """Threads that are given what a view still needs, and may have some of it wait; leaving the block waits for all."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="finish")
+        self._room = threading.Semaphore(threads + WAITING)
         self._problem: BaseException | None = None
 
-    def submit(self, view: RenderedView) -> None:
+    def submit(self, task: Callable[[], None]) -> None:
         self._room.acquire()
         if self._problem is not None:
             raise self._problem
-        self._pool.submit(self._run, view)
+        self._pool.submit(self._run, task)
 
-    def _run(self, view: RenderedView) -> None:
+    def _run(self, task: Callable[[], None]) -> None:
         try:
-            self._write(view)
+            task()
         except BaseException as problem:
             self._problem = problem  # raised in the main thread, where it ends the worker
         finally:

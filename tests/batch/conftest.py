@@ -12,7 +12,7 @@ import pytest
 from glrender.batch import run
 from glrender.batch.job import Job, Plan, job_of
 from glrender.batch.ledger import Ledger
-from glrender.batch.maker import ViewMaker, write_view
+from glrender.batch.maker import ViewMaker, encode_view, write_files
 from glrender.batch.messages import Done, Failed
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
@@ -82,7 +82,7 @@ class InThisProcess:
         with ViewMaker(self._plan, self._device) as maker:
             for view in self._ledger.missing:
                 try:
-                    files = write_view(self._plan, self._folder, maker.render(view))
+                    files = write_files(self._folder, encode_view(self._plan, maker.render(view)))
                 except InputError as error:
                     self._ledger.record(Failed(view, str(error)))
                 else:
