@@ -20,7 +20,6 @@ from glrender.frontend.refine_poses import RefinedPoses
 from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline import refined_track, tracked_photographs
@@ -122,7 +121,7 @@ class TestScale:
             poses[k] = down.copy()
             poses[k][:3, 3] = (0.5 * unit * k, 0.0, unit)
         entries = tuple(FrameEntry(k, float(k), float(k), Path("a.png"), None) for k in poses)
-        start = Start(HeightMap(np.zeros((2, 2)), 1.0), tuple(poses.values()), (0, 1, 2), scale, 0.01, unit, 0.03)
+        start = Start(tuple(poses.values()), (0, 1, 2), scale, 0.01, unit, 0.03)
         sequence = SimpleNamespace(camera=CAMERA)
         level = Ground(0.0, 1.0, 3)
         return refined_track.refine_track(sequence, entries, entries, poses, level, start, entries, odometry)
