@@ -14,6 +14,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
@@ -139,21 +140,40 @@ def surface_through(camera: Camera, pixels: Float64, rays: Float64, w: Float64, 
     across = np.exp(-0.5 * np.square((cols[:, None] - pixels[:, 0]) / step))
     down = np.exp(-0.5 * np.square((rows[:, None] - pixels[:, 1]) / step))
     standing = (down * off) @ across.T / (down @ across.T + _HELD)
-    u, v = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    at = u * np.float32((len(cols) - 1) / (width - 1)), v * np.float32((len(rows) - 1) / (height - 1))
-    surface = cv2.remap(standing.astype(np.float32), *at, cv2.INTER_LINEAR)
-    (rx, ry), (cx, cy) = plane[:2] / (camera.fx, camera.fy), (camera.cx, camera.cy)
-    surface += (rx * (u - cx) + ry * (v - cy) + plane[2]).astype(np.float32)
-    return np.maximum(surface, np.float32(w.min()))
+    along_u, along_v = plane[:2] / (camera.fx, camera.fy)
+    of_pixels = np.array([along_u, along_v, plane[2] - along_u * camera.cx - along_v * camera.cy])
+    surface = np.empty((height, width), np.float32)
+    _fill(standing.astype(np.float32), of_pixels.astype(np.float32), np.float32(w.min()), surface)
+    return surface
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(standing: Float32, plane: Float32, least: np.float32, surface: Float32) -> None:
+    """`plane` (3,) at each pixel, and what stands out of it between the knots of a grid over the image."""
+    (height, width), (rows, cols) = surface.shape, standing.shape
+    knots = np.empty(cols, np.float32)
+    down, across = np.float32((rows - 1) / (height - 1)), np.float32((cols - 1) / (width - 1))
+    for v in range(height):
+        i = min(int(v * down), rows - 2)
+        share = v * down - np.float32(i)
+        for j in range(cols):
+            knots[j] = standing[i, j] + share * (standing[i + 1, j] - standing[i, j])
+        end = 0
+        for j in range(cols - 1):
+            rise = knots[j + 1] - knots[j]
+            slope = rise * across + plane[0]
+            at_0 = knots[j] - rise * np.float32(j) + plane[1] * np.float32(v) + plane[2]
+            begin, end = end, width if j == cols - 2 else int(np.ceil(np.float32(j + 1) / across))
+            for u in range(begin, end):
+                surface[v, u] = max(at_0 + slope * np.float32(u), least)
 
 
 def _sighting(
     camera: Camera, anchor: Corners, image: NDArray[np.uint8], T: Float64, w: Float64, surface: Float32
 ) -> tuple[Float64, NDArray[np.bool_]]:
     """(n, 2), (n,): the corners in another image, whose T_camera_anchor is about `T`; and which were found."""
-    x, y = _seen_from(camera, T, surface)
+    x, y, seen = _seen_from(camera, T, surface)
     rectified = cv2.remap(image, x, y, cv2.INTER_CUBIC)
-    seen = (x >= 0) & (x <= camera.width - 1) & (y >= 0) & (y <= camera.height - 1)
     rectified = _exposed_as(anchor.image, np.asarray(rectified, np.uint8), seen)
     start = anchor.pixels.astype(np.float32).reshape(-1, 1, 2)
     there, found = _flow(anchor.image, rectified, start, start.copy())
@@ -171,20 +191,38 @@ def _sighting(
     return pixels, found
 
 
-def _seen_from(camera: Camera, T: Float64, surface: Float32) -> tuple[Float32, Float32]:
-    """Twice (height, width): columns and rows at which another camera, T_camera_anchor, sees what an anchor's pixels
-    show; -1 behind it."""
-    height, width = camera.shape
+def _seen_from(camera: Camera, T: Float64, surface: Float32) -> tuple[Float32, Float32, NDArray[np.bool_]]:
+    """Three times (height, width): columns and rows at which another camera, T_camera_anchor, sees what an anchor's
+    pixels show, -1 behind it; and whether these are in its image."""
     K = camera.matrix
     turn, shift = (K @ T[:3, :3] @ np.linalg.inv(K)).astype(np.float32), (K @ T[:3, 3]).astype(np.float32)
-    u, v = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    x, y, z = (turn[k, 0] * u + (turn[k, 1] * v + turn[k, 2]) + shift[k] * surface for k in range(3))
-    behind = z <= 0
-    z[behind] = 1
-    x /= z
-    y /= z
-    x[behind] = y[behind] = -1
-    return x, y
+    x, y, seen = np.empty_like(surface), np.empty_like(surface), np.empty(surface.shape, np.bool_)
+    _look_from(turn, shift, surface, x, y, seen)
+    return x, y, seen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_from(
+    turn: Float32, shift: Float32, surface: Float32, x: Float32, y: Float32, seen: NDArray[np.bool_]
+) -> None:
+    height, width = surface.shape
+    right, bottom, zero, one = np.float32(width - 1), np.float32(height - 1), np.float32(0), np.float32(1)
+    for v in range(height):
+        row = np.float32(v)
+        a, b, c = (
+            turn[0, 1] * row + turn[0, 2],
+            turn[1, 1] * row + turn[1, 2],
+            turn[2, 1] * row + turn[2, 2],
+        )
+        for u in range(width):
+            column, w = np.float32(u), surface[v, u]
+            z = turn[2, 0] * column + c + shift[2] * w
+            before = z > zero
+            scale = one / z if before else zero
+            at_x = (turn[0, 0] * column + a + shift[0] * w) * scale if before else -one
+            at_y = (turn[1, 0] * column + b + shift[1] * w) * scale if before else -one
+            x[v, u], y[v, u] = at_x, at_y
+            seen[v, u] = (at_x >= zero) & (at_x <= right) & (at_y >= zero) & (at_y <= bottom)
 
 
 def _flow(
