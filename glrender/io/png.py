@@ -120,7 +120,11 @@ _ALIKE = np.uint64(0x0101010101010101)
 """Times a byte: the octet of that byte alone."""
 _NO_BYTE = np.uint64(256)
 """Times _ALIKE: an octet whose bytes differ, whatever comes."""
-_BYTE = np.uint64(0xFF)
+_BYTE, _PAIR = np.uint64(0xFF), np.uint64(0xFFFF)
+_BITS = np.uint64(6)
+"""Bits that say how long a code is."""
+_MOST_BITS = np.uint64(63)
+"""Bits that are appended together, at most; also what is left of a number that ends in a code's length."""
 
 
 def _deflate(data: Bytes) -> Bytes:
@@ -137,6 +141,7 @@ def _deflate(data: Bytes) -> Bytes:
 def _write_block(data: Bytes, octets: Octets, lengths: Octets, codes: Octets, words: Octets) -> Whole:
     """Write the block; how many bytes it takes."""
     at, bits, held = _header(lengths, words)
+    pairs = _pairs(lengths, codes)
     before, k = _NO_BYTE, 0
     while k < len(octets):
         octet = octets[k]
@@ -148,13 +153,16 @@ def _write_block(data: Bytes, octets: Octets, lengths: Octets, codes: Octets, wo
             at, bits, held = _append(words, at, bits, held, code, length)
             k += run
             continue
-        for half in range(2):  # four bytes at a time, 15 bits each at most: how long they are is known side by side
-            four = octet >> np.uint64(32 * half)
-            a, b = four & _BYTE, four >> np.uint64(8) & _BYTE
-            c, d = four >> np.uint64(16) & _BYTE, four >> np.uint64(24) & _BYTE
-            length = lengths[a] + lengths[b]
-            code = codes[a] | codes[b] << lengths[a] | (codes[c] | codes[d] << lengths[c]) << length
-            at, bits, held = _append(words, at, bits, held, code, length + (lengths[c] + lengths[d]))
+        a, b = pairs[octet & _PAIR], pairs[octet >> np.uint64(16) & _PAIR]
+        c, d = pairs[octet >> np.uint64(32) & _PAIR], pairs[octet >> np.uint64(48)]
+        low = a >> _BITS | b >> _BITS << (a & _MOST_BITS)
+        high = c >> _BITS | d >> _BITS << (c & _MOST_BITS)
+        length, more = (a & _MOST_BITS) + (b & _MOST_BITS), (c & _MOST_BITS) + (d & _MOST_BITS)
+        if length + more <= _MOST_BITS:  # nearly always of an image that is worth it
+            at, bits, held = _append(words, at, bits, held, low | high << length, length + more)
+        else:
+            at, bits, held = _append(words, at, bits, held, low, length)
+            at, bits, held = _append(words, at, bits, held, high, more)
         before = octet >> np.uint64(56)
         k += 1
     for j in range(_OCTET * len(octets), len(data)):
@@ -162,6 +170,17 @@ def _write_block(data: Bytes, octets: Octets, lengths: Octets, codes: Octets, wo
     at, bits, held = _append(words, at, bits, held, codes[_END], lengths[_END])
     words[at] = bits
     return _OCTET * at + (np.int64(held) + 7) // 8
+
+
+@njit(cache=True, nogil=True)
+def _pairs(lengths: Octets, codes: Octets) -> Octets:
+    """Of any two bytes, as a number whose low half is the first: their codes, one behind the other, and how long."""
+    pairs = np.empty(_END * _END, np.uint64)
+    for second in range(_END):
+        code, length, row = codes[second], lengths[second], pairs[_END * second : _END * (second + 1)]
+        for first in range(_END):
+            row[first] = (codes[first] | code << lengths[first]) << _BITS | (lengths[first] + length)
+    return pairs
 
 
 @njit(cache=True, nogil=True)
