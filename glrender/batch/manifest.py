@@ -53,6 +53,7 @@ class Manifest:
         it cannot be written to.
         """
         self._plan = plan
+        self._cameras = [asdict(camera) | {"near": near} for camera, near in plan.cameras]
         with ExitStack() as stack:
             self.folder = stack.enter_context(writing_into(folder))
             stack.enter_context(sole_writer(self.folder))
@@ -87,12 +88,11 @@ class Manifest:
 
     def add_view(self, index: int, files: Iterable[FileRecord]) -> None:
         """Say that a view is whole."""
-        camera, near = self._plan.cameras[self._plan.camera_of[index]]
         self._append(
             {
                 "view": index,
                 "T_world_camera": self._plan.poses[index].tolist(),
-                "camera": asdict(camera) | {"near": near},
+                "camera": self._cameras[self._plan.camera_of[index]],
                 "files": {record.path: {"bytes": record.bytes, "sha256": record.sha256} for record in files},
             }
         )

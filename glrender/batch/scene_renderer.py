@@ -100,6 +100,8 @@ class SceneRenderer:
 def _check_above(name: str, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> None:
     """InputError if the camera is over the map, but not above it: from below, nothing of its upper side is seen."""
     eye = surface.T_map_world[:3] @ T_world_camera[:, 3]
+    if eye[2] > surface.top:  # as nearly always, and told in a tenth of the time
+        return
     height = float(sample_heights(surface, eye[0], eye[1]))
     if eye[2] <= height:
         x, y, z = T_world_camera[:3, 3]

@@ -101,6 +101,11 @@ class HeightMap:
         """(4, 4) world to map, exactly rigid."""
         return se3.inverse(self.pose)
 
+    @cached_property
+    def top(self) -> float:
+        """The greatest height, metres; -inf where none is known."""
+        return float(np.fmax.reduce(self.heights, axis=None, initial=-np.inf))
+
     def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Map x of each column (cols,) and map y of each row (rows,), metres."""
         rows, cols = self.shape

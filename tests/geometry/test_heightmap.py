@@ -100,3 +100,9 @@ def test_integers_and_lists_become_float64() -> None:
 def test_wrong_maps_are_refused_by_name(wrong: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         HeightMap(**({"heights": HEIGHTS, "spacing": 1.0} | wrong))
+
+
+def test_the_top_is_the_greatest_height_that_is_known():
+    heights = np.array([[np.nan, -3.0], [-1.0, np.nan]])
+    assert HeightMap(heights, 1.0).top == -1.0
+    assert HeightMap(np.full((2, 2), np.nan), 1.0).top == -np.inf
