@@ -92,15 +92,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     InputError if that cannot be done; DiskFullError where there is no room for it.
     """
-    temporary = path.with_name(path.name + ".part")
+    temporary = f"{path}.part"
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        raise write_error(path, error) from None
-    finally:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException as error:
         with contextlib.suppress(OSError):
-            temporary.unlink()
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise write_error(path, error) from None
+        raise
 
 
 @contextlib.contextmanager
