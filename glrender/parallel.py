@@ -7,8 +7,11 @@ such as Mesa, which draws on them, a frame then takes several times as long (ben
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 CORES = len(os.sched_getaffinity(0))
 """Processors that this process may use."""
@@ -49,6 +52,12 @@ def begin(task: Callable[[], Result]) -> Callable[[], Result]:
     return result
 
 
+def blas_on_one_core() -> AbstractContextManager[Any]:
+    """Within it, BLAS works without threads of its own: on small matrices, on shared cores, they take several times as
+    long. The libraries are looked for once, which takes milliseconds that nothing else can use."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
 def share_cores(processes: int) -> None:
     """From now on, cut loops for this process's share of the cores, where `processes` like it work side by side."""
     global _used
@@ -80,6 +89,11 @@ def _run(calls: Sequence[Callable[[], Any]]) -> list[Any]:
             if not future.cancel():
                 future.exception()  # until it is done
     return results
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 @cache

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from glrender.frontend.bundle_adjustment import BundleState, PosePrior, best_state
 from glrender.frontend.levelling import levelled
@@ -22,6 +21,7 @@ from glrender.frontend.pose_pairs import choose_pairs
 from glrender.frontend.refine_poses import on_plane, plane_through
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.parallel import blas_on_one_core
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -85,7 +85,7 @@ class PointWindow:
         """Take a keyframe, an intensity (height, width) in [0, 1], NaN where not known; gives T_world_camera (4, 4) of
         all in the window, adjusted, by their times in seconds."""
         # On shared cores the threads of BLAS take five times as long for so few points.
-        with threadpool_limits(1, "blas"):
+        with blas_on_one_core():
             self._keyframes.append(self._prepared(time, photograph, T_world_camera))
             self._match_newest()
             if len(self._keyframes) > SIZE:

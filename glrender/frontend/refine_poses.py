@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits
 
 from glrender.checks import check_array
 from glrender.errors import InputError
@@ -23,6 +22,7 @@ from glrender.frontend.mount import BY_HAND, DECISIVE
 from glrender.frontend.point_matches import Corners, match
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
+from glrender.parallel import blas_on_one_core
 
 Float64 = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def refine_poses(
         rounds, planes, depths = before.rounds, before.planes.copy(), list(before.inverse_depths)
         refined, mount = before.poses, before.rounds[-1].state.mount
     # On shared cores the threads of BLAS take five times as long for an anchor's few points.
-    with threadpool_limits(1, "blas"):
+    with blas_on_one_core():
         matches = match(camera, photographs, refined, depths, planes)
         if not any(each.found.any() for each in matches):
             raise InputError(

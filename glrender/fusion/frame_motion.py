@@ -16,10 +16,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.fusion.frame_log import Opinions
+from glrender.parallel import blas_on_one_core
 
 Float64 = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ class FrameMotion:
         still = FrameMotion((Process(0.0),) * (1 + max(kind)), 0.0, np.zeros(compared.shape), opinions)
         if frames < _FEWEST or again < 3 * frames:
             return still
-        with threadpool_limits(1, "blas"):  # on shared cores its threads take longer for such small matrices
+        with blas_on_one_core():  # on shared cores its threads take longer for such small matrices
             moving = still._maximized(columns, kind, asked or tuple(range(len(kind))))
             without = still._maximized(columns[..., :0], (), (), moving.trust)
             gain = moving._log_likelihood(columns, kind) - without._log_likelihood(columns[..., :0], ())
@@ -103,7 +103,7 @@ class FrameMotion:
         """
         if not self.trust.any():
             return prior
-        with threadpool_limits(1, "blas"):
+        with blas_on_one_core():
             matrix, _ = self._equations(columns, rise)
             count = len(matrix) - len(prior)
             matrix[:count, :count] += _precision(len(rise), states)

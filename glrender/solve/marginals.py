@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
-from threadpoolctl import threadpool_limits
 
 from glrender.errors import SolverError
+from glrender.parallel import blas_on_one_core
 from glrender.solve.dissection import Indices, Region, dissect
 from glrender.solve.stencil import OFFSETS, BlockStencil, expand_blocks, neighbours
 
@@ -44,7 +44,7 @@ def marginal_variances(stencil: BlockStencil) -> Array:
     diagonal = matrix[:, :, 0, :2]
     diagonal[diagonal == 0] = 1  # decoupled: its row is zero
     regular = BlockStencil(matrix)
-    with threadpool_limits(1, "blas"):
+    with blas_on_one_core():
         last, _ = _Elimination(regular).eliminate(dissect(*regular.shape, leaf=max(1, _LEAF // (1 + regular.channels))))
         variances = np.empty((*regular.shape, 1 + regular.channels))
         _invert(last, np.zeros((0, 0)), variances.reshape(-1))
