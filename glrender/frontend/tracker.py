@@ -120,6 +120,15 @@ class Tracker:
         """T_world_camera (4, 4) of all keyframes that there have been, by their times, as they are now."""
         return self._log.keyframes()
 
+    @property
+    def rate(self) -> float:
+        """Radians a second by which the camera turns, and what it sees moves past it, together; 0 where that is not
+        known. UsageError before `start`."""
+        if self._last is None:
+            raise UsageError("tracker: rate was asked for before start, which gives the first pose")
+        distance = self._keyframes.reference(self.keyframes[-1]).distance
+        return float(np.linalg.norm(self._velocity[:3]) / distance + np.linalg.norm(self._velocity[3:]))
+
     def focal_error(self) -> FocalError:
         """What the frames beside the first keyframe say of the camera's focal length: 0.05 ± 0.01 is a camera that is
         said to see too wide by a twentieth.

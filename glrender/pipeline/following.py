@@ -163,6 +163,11 @@ class Follower:
         sigmas = [least_moved + ODOMETRY_SHARE * moved] * 3 + [least_turned + ODOMETRY_SHARE * turned] * 3
         return PosePrior(self._last[1] @ step, np.diag(np.square(sigmas)))
 
+    @property
+    def rate(self) -> float:
+        """Radians a second by which what the camera sees moves, about; 0 where that is not known."""
+        return self._tracker.rate if self.start is not None else 0.0
+
     def keyframe_poses(self) -> dict[float, Float64]:
         """T_world_camera (4, 4) of all keyframes, by their times in seconds, as they are now; the newest is yet to be
         adjusted."""

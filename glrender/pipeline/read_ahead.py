@@ -75,11 +75,12 @@ class Pace:
 
     Frames that come too late are to be dropped, but never so many that more than `longest_gap` seconds are between two
     that are taken: whoever follows a camera would lose it, and catches up sooner with a few late frames than without.
+    It may be changed on the way.
     """
 
     def __init__(self, entries: tuple[FrameEntry, ...], longest_gap: float = float("inf")) -> None:
         self._next = {entry.index: following.time for entry, following in pairwise(entries)}
-        self._longest_gap = longest_gap
+        self.longest_gap = longest_gap
         self._started: tuple[float, float] | None = None
         self._taken = 0.0
         self.behind = 0.0
@@ -92,7 +93,7 @@ class Pace:
         wall, recorded = self._started
         now = recorded + monotonic() - wall
         following = self._next.get(entry.index, float("inf"))
-        if now >= following and following - self._taken <= self._longest_gap:
+        if now >= following and following - self._taken <= self.longest_gap:
             return False
         sleep(max(0.0, entry.time - now))
         self._taken, self.behind = entry.time, max(0.0, now - entry.time)

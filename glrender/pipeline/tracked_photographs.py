@@ -49,6 +49,8 @@ LEVEL = Ground(0.0, 1.0, 0)
 LONGEST_GAP = 0.2
 """Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
 tenth of it, and a few frames that are tracked late, one after the other, catch up."""
+FARTHEST_GAP = 0.2
+"""Radians by which the camera turns, and what it sees moves past it, between these: twice as much is found at the most."""
 
 
 def fuse_tracked_photographs(
@@ -253,6 +255,8 @@ class _Pursuit:
                     self._took("read", read.milliseconds)
                     followed = self._follow(read.entry, read.frame.image)
             self.seconds = perf_counter() - begun
+            if pace is not None:
+                pace.longest_gap = FARTHEST_GAP / max(self.follower.rate, FARTHEST_GAP / LONGEST_GAP)
             keyframes = [each for each in followed if each.tracked.keyframe and each.tracked.usable]
             known = keyframes and self.follower.settled
             yield _Step(done, keyframes, self.follower.keyframe_poses() if known else {})

@@ -14,6 +14,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory, read_trajectory, write_trajectory
 from glrender.pipeline.outputs import FILES, TRAJECTORY
+from glrender.pipeline.tracked_photographs import FARTHEST_GAP, LONGEST_GAP
 
 SCENE = ("--size", "1.6", "1.2", "--width", "160", "--height", "120", "--altitude", "0.6")
 
@@ -175,12 +176,17 @@ def test_a_live_camera_is_mapped_while_it_is_followed(
     glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that keeps up with everything but every seventh frame."""
+    gaps = []
 
     class Keeping:
         behind = 0.0
 
         def __init__(self, *arguments: object) -> None:
             pass
+
+        def __setattr__(self, name: str, value: float) -> None:
+            assert name == "longest_gap"
+            gaps.append(value)
 
         def wait_for(self, entry: FrameEntry) -> bool:
             return entry.index % 7 != 5
@@ -202,6 +208,9 @@ def test_a_live_camera_is_mapped_while_it_is_followed(
     report = fused(glide, tmp_path / "map", *options)
     dropped = [skipped["index"] for skipped in report["frames_skipped"] if "dropped to keep up" in skipped["reason"]]
     assert dropped == [5, 12, 19]
+    # Before there is a start, nobody knows how fast the camera is: 3.7 radians a second.
+    assert gaps[0] == LONGEST_GAP
+    assert gaps[-1] == pytest.approx(FARTHEST_GAP / 3.7, rel=0.05)
     assert report["frames_used"] > 2
     result = judged(capsys, glide, tmp_path / "map", "--truth-trajectory", str(glide / "truth_trajectory.txt"))
     assert result["trajectory_rmse_mm"] < 20

@@ -255,6 +255,18 @@ def test_odometry_leads_where_prediction_would_lose(tracker: Tracker, recorded: 
     assert_right(found, recorded.poses[8], 3e-3, 4e-3)
 
 
+def test_how_fast_the_view_moves_is_told(tracker: Tracker, recorded: Recorded) -> None:
+    with pytest.raises(UsageError, match="before start"):
+        _ = tracker.rate
+    tracker.start(0.0, image_of(recorded, 0), recorded.poses[0])
+    assert tracker.rate == 0
+    tracker.track(1 / RATE, image_of(recorded, 1))
+    way = se3.log(se3.inverse(recorded.poses[0]) @ recorded.poses[1])
+    distance = np.median(recorded.depths[0][recorded.depths[0] > 0])
+    expected = RATE * (np.linalg.norm(way[:3]) / distance + np.linalg.norm(way[3:]))
+    assert tracker.rate == pytest.approx(expected, rel=0.1)
+
+
 def test_depths_of_a_sensor_need_no_map(recorded: Recorded) -> None:
     tracker = Tracker(CAMERA)
     rng = np.random.default_rng(6)
