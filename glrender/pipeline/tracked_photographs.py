@@ -50,7 +50,7 @@ LONGEST_GAP = 0.2
 """Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
 tenth of it, and a few frames that are tracked late, one after the other, catch up."""
 FARTHEST_GAP = 0.2
-"""Radians by which the camera turns, and what it sees moves past it, between these: twice as much is found at the most."""
+"""Radians by which the camera turns, and what it sees moves past it, between these: twice as much is found at best."""
 
 
 def fuse_tracked_photographs(
