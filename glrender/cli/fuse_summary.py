@@ -142,20 +142,23 @@ def describe_poses(report: Mapping[str, Any]) -> str:
 def _describe_rate(report: Mapping[str, Any]) -> str:
     """How long following a camera by its photographs took, as lines; nothing where it was not followed."""
     stages = report["stages"]
-    if "track_ms" not in stages:
+    kinds = {"track_ms": "a frame", "track_keyframe_ms": "a frame that becomes a keyframe"}
+    taken = [f"{stages[name]:.0f} ms {kind}" for name, kind in kinds.items() if name in stages]
+    if not taken:
         return ""
-    line = f"  tracking {stages['track_ms']:.0f} ms a frame"
-    if "track_keyframe_ms" in stages:
-        line += f", {stages['track_keyframe_ms']:.0f} where it becomes a keyframe"
+    line = f"  tracking {', '.join(taken)}"
     if "depth_ms" in stages and "fuse_ms" in stages:  # not where the last frames alone got a depth
         line += f"; depth {stages['depth_ms']:.0f} and fusion {stages['fuse_ms']:.0f} ms a fused frame"
+    line += (
+        f" (medians): up to {report['tracking']['frames_per_second']:.0f} frames a second, were they to come as fast"
+    )
     live = report.get("live")
     if live is None:
-        return f"{line} (medians)\n"
+        return f"{line}\n"
     dropped = sum(frame.reason == LATE for frame in report["frames_skipped"])
     size = "full resolution" if live["pixels"] == 1 else f"1/{live['pixels']} of the resolution"
     return (
-        f"{line} (medians)\n"
+        f"{line}\n"
         f"  live: {report['frames']} frames followed, {dropped} dropped to keep up, {live['behind_s']:.1f} s behind at "
         f"last; {live['keyframes'] - live['keyframes_without_depth']} of {live['keyframes']} keyframes had time for a "
         f"depth, at {size}\n"

@@ -278,6 +278,16 @@ class _Pursuit:
         return start
 
     @property
+    def most_per_second(self) -> float | None:
+        """Frames that could have been followed in a second, had they come as they were asked for: by what it took, on
+        average, to read one, or to follow it once there was a start, whichever takes longer; None without such."""
+        read, tracked = (
+            self.stages.get("read", []),
+            self.stages.get("track", []) + self.stages.get("track_keyframe", []),
+        )
+        return 1e3 / float(max(np.mean(read), np.mean(tracked))) if read and tracked else None
+
+    @property
     def started_by(self) -> tuple[FrameEntry, ...]:
         """The photographs that the start was made of."""
         return self.follower.started_by
@@ -311,6 +321,7 @@ def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, 
         "tracking": {
             "camera_height_at_start": start.camera_height,
             "frames_of_start": len(start.frames),
+            "frames_per_second": pursuit.most_per_second,
         }
         | pursuit.report.describe(),
     }

@@ -103,6 +103,9 @@ def test_photographs_alone_become_a_trajectory_and_a_map(
     report = fused(glide, tmp_path / "map", "--track", "--frames", "0:20")
     assert (report["poses_from"], report["up_to_scale"]) == ("tracked and refined", True)
     assert report["tracking"]["states"]["tracking"] == 19
+    rate = report["tracking"]["frames_per_second"]
+    assert 1 < rate < 1e3
+    assert f"up to {rate:.0f} frames a second" in capsys.readouterr().out
     result = judged(
         capsys, glide, tmp_path / "map", "--truth-trajectory", str(glide / "truth_trajectory.txt"), "--remove-offset"
     )
