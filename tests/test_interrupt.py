@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -48,3 +50,16 @@ def test_other_threads_just_run() -> None:
     thread.start()
     thread.join()
     assert ran == [1]
+
+
+def test_the_first_process_too_waits_with_signals_until_it_ignores_them() -> None:
+    program = (
+        "import time; from multiprocessing import get_context; from pathlib import Path\n"
+        "from glrender.interrupt import interrupts_blocked\n"
+        "process = get_context('spawn').Process(target=time.sleep, args=(60,), daemon=True)\n"
+        "with interrupts_blocked(): process.start()\n"
+        "print(Path(f'/proc/{process.pid}/status').read_text()); process.kill()"
+    )
+    status = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    (blocked,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk"))
+    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))

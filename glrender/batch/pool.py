@@ -2,10 +2,10 @@
 
 import signal
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -16,6 +16,7 @@ from glrender.batch.ledger import Ledger
 from glrender.batch.messages import Awake, Begin, Broken, Chunk, Done, Failed, Finish, Order, Report, Started, Stop
 from glrender.batch.worker import work
 from glrender.errors import InputError
+from glrender.interrupt import interrupts_blocked
 
 RETRIES = 3
 """How often a view is tried again after the worker that had it has died."""
@@ -91,7 +92,7 @@ class Pool:
         # pipe holds, multiprocessing waits for ever if the process is killed before it has read it.
         arguments = (theirs, self._folder, device, len(self._devices))
         process = context.Process(target=work, args=arguments, daemon=True, name="glrender-worker")
-        with _interrupts_blocked():
+        with interrupts_blocked():
             process.start()
         # Theirs alone from now on, so that its end is the end of the connection.
         theirs.close()
@@ -189,15 +190,3 @@ def _cause_of_death(status: int | None) -> str:
     if status is not None and status < 0:
         return f"killed by {signal.Signals(-status).name}"
     return f"ended with status {status}"
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start a process in which signals wait until it ignores them."""
-    # Started with the first process, it would let signals through again before that one is made.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

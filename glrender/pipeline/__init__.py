@@ -2,8 +2,9 @@
 
 - **Depth images**: `fuse` frame by frame; `refined_depth` refines poses before (`depth_verdict` judges them), and
   `tracked_depth` does without any. `fit` for all frames jointly: `fit_input`, then `descent`.
-- **Photographs alone**: `photographs` with poses, `tracked_photographs` without: `following` the camera, with a
-  `tracking_report`, and `refined_track`, or `live_fusion` with the following `beside`, rehearsed by `rehearsal`.
+- **Photographs alone**: `photographs` with poses, `tracked_photographs` without: a `pursuit` of the camera, that is
+  `following` it, with a `tracking_report`, and `refined_track`, or `live_fusion` with the pursuit `beside`, both after
+  a `rehearsal`.
   `keyframe_fusion` makes maps of both, of the `keyframes` that are given a depth.
 - **Where, when and by which camera**: `chosen_frames`, with `calibrate` and `time_offset`; `depth_scale` of the depth
   images, by `depth_points` as well; `placement` of the map, `ground` and `upright` of photographs; `refined_start` of

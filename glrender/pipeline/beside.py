@@ -1,54 +1,166 @@
-"""What one thread makes, while another one works on what it has made before."""
+"""What a process of its own makes, while this one works on what it has made before.
 
-from collections.abc import Generator
-from contextlib import closing
-from threading import Condition, Thread
-from typing import TypeVar
+A thread would have to share Python's lock: where both make many short calls, each waits for the other's.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Generic, Protocol, TypeVar
+
+from glrender.errors import GlrenderError
+from glrender.interrupt import interruptible_after, interrupts_blocked
+from glrender.parallel import blas_on_one_core
 
 Item = TypeVar("Item")
+Made = TypeVar("Made", contravariant=True)
+Result = TypeVar("Result")
+
+_LONGEST_GOODBYE = 5.0
+"""Seconds that a process may take to end when it has said all."""
+_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
-def made_beside(items: Generator[Item]) -> Generator[list[Item]]:
-    """Everything that `items` gives, asked for by a thread of its own: each time all that has come since the last time.
+class Give(Protocol[Made]):
+    """Hands over what was made; False: nobody wants any more."""
 
-    An error of theirs is raised once what came before it has been given. Close it, or take all: then its thread has
-    ended, with the item that it was about.
+    def __call__(self, item: Made, /) -> bool: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Given(Generic[Item]):
+    item: Item
+
+
+@dataclass(frozen=True, eq=False)
+class _Ended(Generic[Result]):
+    result: Result
+
+
+@dataclass(frozen=True, eq=False)
+class _Failed:
+    error: BaseException
+
+
+class Beside(Generic[Item, Result]):
+    """A process that wakes up and does `rehearsal()`, and then, once told to `begin`, a task.
+
+    Both are functions of modules, as are the task's arguments things that can be pickled. Close it in the end, whatever
+    happened: the task is left after the item that it is about.
     """
-    changed = Condition()
-    come: list[Item] = []
-    errors: list[BaseException] = []
-    ended = left = False
 
-    def make() -> None:
-        nonlocal ended
+    def __init__(self, name: str, rehearsal: Callable[[], object]) -> None:
+        context = get_context("spawn")
+        self._name = name
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True, name=f"glrender-{name}")
+        with interrupts_blocked():  # until it ignores them
+            self._process.start()
+        theirs.close()  # so that its end is the end of the connection
+        self._end: _Ended[Result] | _Failed | None = None
+        self._say(rehearsal)
+
+    def begin(self, task: Callable[..., Result], *arguments: object) -> None:
+        """Have task(give, *arguments) done, where give(item) hands an item over, see `Give`."""
+        self._say((task, arguments))
+
+    def batches(self) -> Iterator[list[Item]]:
+        """The items, each time all that have come since the last time; an error of the task's after them."""
+        while self._end is None:
+            items = [*self._received()]
+            while self._end is None and self._connection.poll():
+                items += self._received()
+            if items:
+                yield items
+        self.result()
+
+    def result(self) -> Result:
+        """What the task has returned, once it has ended or was left; raises its error."""
+        if isinstance(self._end, _Ended):
+            return self._end.result
+        assert self._end is not None, "close it first, or take all"
+        raise self._end.error
+
+    def close(self) -> None:
+        """Leave the task, if it goes on, and wait for its result; may be called twice."""
         try:
-            with closing(items):
-                for item in items:
-                    with changed:
-                        come.append(item)
-                        changed.notify()
-                    if left:
-                        return
-        except BaseException as error:
-            errors.append(error)
+            if self._end is None:
+                self._say(None)
+                while self._end is None:
+                    self._received()
         finally:
-            with changed:
-                ended = True
-                changed.notify()
+            self._process.join(0.0 if self._end is None else _LONGEST_GOODBYE)
+            self._process.kill()
+            self._process.join()
+            self._connection.close()
 
-    thread = Thread(target=make, name="glrender-beside")
-    thread.start()
+    def _say(self, order: object) -> None:
+        with suppress(*_GONE):  # which shows when something is to be received
+            self._connection.send(order)
+
+    def _received(self) -> list[Item]:
+        """The next item, if it is not the end that comes."""
+        self._connection.poll(None)  # interruptible, other than a message that has begun
+        with interruptible_after():
+            try:
+                message = self._connection.recv()
+            except _GONE:
+                self._bury()
+                return []
+        if isinstance(message, _Given):
+            return [message.item]
+        self._end = message
+        return []
+
+    def _bury(self) -> None:
+        self._process.join()
+        status = self._process.exitcode or 0
+        cause = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        problem = f"{self._name}: its process {cause} before it was done; was there too little memory?"
+        self._end = self._end or _Failed(GlrenderError(problem))
+
+
+def _work(connection: Connection) -> None:
+    # Ctrl-C reaches all processes of a terminal: what becomes of it is for the first one to say.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    outgoing: SimpleQueue[Any] = SimpleQueue()
+    sender = Thread(target=_send, args=(connection, outgoing), daemon=True)
+    sender.start()
+
+    def give(item: object) -> bool:
+        outgoing.put(_Given(item))
+        return not connection.poll()  # it is told to leave, or nobody is there any more
+
     try:
-        while True:
-            with changed:
-                changed.wait_for(lambda: come or ended)
-                taken = come.copy()
-                come.clear()
-            if not taken:
-                break
-            yield taken
-    finally:
-        left = True
-        thread.join()
-    for error in errors:
-        raise error
+        with blas_on_one_core():
+            connection.recv()()
+            order = connection.recv()
+            task, arguments = order or (_nothing, ())
+            outgoing.put(_Ended(task(give, *arguments)))
+    except _GONE:
+        pass
+    except BaseException as error:
+        error.add_note(f"there:\n{traceback.format_exc()}")
+        outgoing.put(_Failed(error))
+    outgoing.put(None)
+    sender.join()
+
+
+def _nothing(_: object) -> None:
+    """What is done by who is told to leave before there is a task."""
+
+
+def _send(connection: Connection, outgoing: "SimpleQueue[Any]") -> None:
+    """Send what comes, so that whoever makes it need not wait for whoever is busy with the one before."""
+    try:
+        while (message := outgoing.get()) is not None:
+            connection.send(message)
+    except _GONE:
+        return

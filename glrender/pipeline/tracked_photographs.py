@@ -6,9 +6,8 @@ that way, and the map is made from what came of it. Live (`realtime`), keyframes
 as many as there is time for.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -23,9 +22,9 @@ from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
-from glrender.pipeline.beside import made_beside
+from glrender.pipeline.beside import Beside
 from glrender.pipeline.chosen_frames import missing_frames
-from glrender.pipeline.following import Followed, Follower
+from glrender.pipeline.following import Followed
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
@@ -34,10 +33,10 @@ from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
-from glrender.pipeline.read_ahead import LATE, Pace, read_ahead
+from glrender.pipeline.pursuit import LONGEST_GAP, Pursuit, Step, odometry_of, pursue
+from glrender.pipeline.read_ahead import Pace
 from glrender.pipeline.refined_track import refine_track
-from glrender.pipeline.rehearsal import rehearse
-from glrender.pipeline.tracking_report import TrackingReport
+from glrender.pipeline.rehearsal import rehearse_following, rehearse_fusion
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -46,11 +45,6 @@ WORLD = np.eye(4)
 """The map's frame is that of the start: z up from the floor, the origin below the first camera."""
 LEVEL = Ground(0.0, 1.0, 0)
 """The floor in it."""
-LONGEST_GAP = 0.2
-"""Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
-tenth of it, and a few frames that are tracked late, one after the other, catch up."""
-FARTHEST_GAP = 0.2
-"""Radians by which the camera turns, and what it sees moves past it, between these: twice as much is found at best."""
 
 
 def fuse_tracked_photographs(
@@ -84,15 +78,18 @@ def _fuse_recorded(
     advance: Advance,
     keep: Keep,
 ) -> FinishedMap:
-    pursuit = _Pursuit(sequence, options)
-    for step in pursuit.run(entries):
+
+    def give(step: Step) -> bool:
         advance(step.done, 2 * len(entries))
+        return True
+
+    pursuit = pursue(give, sequence, options, entries)
     start = pursuit.started()
-    poses: Poses = pursuit.final_poses()
+    poses: Poses = pursuit.poses
     found, begun = tuple(pursuit.report.found), perf_counter()
     keyframes = choose_keyframes(found, poses, WORLD, LEVEL)
     refined = refine_track(
-        sequence, found, keyframes, poses, LEVEL, start, pursuit.started_by, _odometry(sequence, options)
+        sequence, found, keyframes, poses, LEVEL, start, pursuit.started_by, odometry_of(sequence, options)
     )
     poses = refined.poses
     tracked = PhotographStart(
@@ -127,10 +124,9 @@ def _fuse_live(
     # The spacing has to be known before a camera is.
     if options.spacing is None:
         raise UsageError("spacing: received none, expected that of the map where the camera is followed live, metres")
-    rehearse(context, sequence, options)
     placement = _place(sequence, options, [WORLD])
-    pursuit, pace = _Pursuit(sequence, options), Pace(entries, LONGEST_GAP)
     live: LiveFusion | None = None
+    behind = 0.0
     waiting: list[Followed] = []
     """Keyframes, until the world's level and scale are settled."""
 
@@ -138,7 +134,7 @@ def _fuse_live(
         nonlocal live
         if live is None:
             distance = LEVEL.distance(poses[waiting[0].entry.time], WORLD)
-            live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pace.behind)
+            live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: behind)
             kept.enter_context(live.fusion.kept())
         with interruptible_after():
             live.move(poses)
@@ -148,23 +144,26 @@ def _fuse_live(
 
     try:
         with ExitStack() as kept:
-            for steps in kept.enter_context(closing(made_beside(pursuit.run(entries, pace)))):
+            beside: Beside[Step, Pursuit] = kept.enter_context(closing(Beside("following", rehearse_following)))
+            rehearse_fusion(context, sequence, options)
+            beside.begin(pursue, sequence, options, entries, Pace(entries, LONGEST_GAP))
+            for steps in beside.batches():
                 waiting += [keyframe for step in steps for keyframe in step.keyframes]
+                behind = steps[-1].behind
                 if settled := [step.poses for step in steps if step.poses]:
                     fuse_waiting(settled[-1])
                 advance(steps[-1].done, len(entries))
-            with interruptible_after():
-                pursuit.follower.collect()
             if waiting or live is not None:
-                fuse_waiting(pursuit.follower.keyframe_poses())
+                fuse_waiting(beside.result().keyframe_poses)
         with interruptible_after():
+            pursuit = beside.result()
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
             description = _describe(sequence, start, pursuit)
-            description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": pace.behind}}
+            description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.report.skipped)
-            trajectory = trajectory_of(pursuit.report.found, pursuit.final_poses())
-            description |= _judge(sequence, start, pursuit.started_by, live.fusion, _odometry(sequence, options))
+            trajectory = trajectory_of(pursuit.report.found, pursuit.poses)
+            description |= _judge(sequence, start, pursuit.started_by, live.fusion, odometry_of(sequence, options))
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
     finally:
@@ -193,11 +192,6 @@ def _judge(
     return {"pose_refinement": described | {"shutter_readout": described["shutter_readout"] | {"undone": 0.0}}}
 
 
-def _odometry(sequence: Sequence, options: SequenceOptions) -> Trajectory | None:
-    """The camera's, where there is any."""
-    return sequence.trajectory if options.motion.odometry else None
-
-
 def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -> Placement:
     return place_on_ground(
         sequence,
@@ -210,104 +204,7 @@ def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """What a frame has brought."""
-
-    done: int
-    """Frames that have come, with it."""
-    keyframes: list[Followed]
-    """Those that are fit for depth."""
-    poses: Mapping[float, Float64]
-    """T_world_camera (4, 4) of all keyframes, by their times, once there are such, and the world's level and scale are
-    settled; else nothing."""
-
-
-class _Pursuit:
-    """One way through the photographs, behind the camera."""
-
-    def __init__(self, sequence: Sequence, options: SequenceOptions) -> None:
-        assert options.motion.track is not None
-        self._sequence, self._options = sequence, options
-        odometry = _odometry(sequence, options)
-        self.follower = Follower(sequence.camera, options.motion.track, odometry)
-        self.report = TrackingReport()
-        self.stages: dict[str, list[float]] = {}
-        """Milliseconds of each frame: to read it, to start, to track it, or to track it and see to the keyframes."""
-        self.seconds = 0.0
-        """From the first frame to the last."""
-
-    def run(self, entries: tuple[FrameEntry, ...], pace: Pace | None = None) -> Generator[_Step]:
-        """Follow the camera to the end, frame by frame; those that come too late at a `pace` are left out."""
-        begun = perf_counter()
-        for done, read in enumerate(read_ahead(self._sequence, entries, pace), start=1):
-            followed: list[Followed] = []
-            with interruptible_after():
-                if read.late:
-                    self.report.skip(read.entry, LATE)
-                elif read.frame is None:
-                    if self._options.strict:
-                        assert read.error is not None
-                        raise read.error
-                    self.report.skip(read.entry, str(read.error))
-                else:
-                    assert read.frame.image is not None
-                    self._took("read", read.milliseconds)
-                    followed = self._follow(read.entry, read.frame.image)
-            self.seconds = perf_counter() - begun
-            if pace is not None:
-                pace.longest_gap = FARTHEST_GAP / max(self.follower.rate, FARTHEST_GAP / LONGEST_GAP)
-            keyframes = [each for each in followed if each.tracked.keyframe and each.tracked.usable]
-            known = keyframes and self.follower.settled
-            yield _Step(done, keyframes, self.follower.keyframe_poses() if known else {})
-
-    def final_poses(self) -> dict[int, Float64]:
-        """T_world_camera (4, 4) of the frames that were found, by where their keyframes have moved to meanwhile."""
-        final = dict(self.follower.trajectory())
-        return {entry.index: final[entry.time] for entry in self.report.found}
-
-    def started(self) -> Start:
-        """The start; InputError if there never was one."""
-        start = self.follower.start
-        if start is None:
-            raise InputError(
-                f"{self._sequence.folder}: the photographs do not tell where the camera is: {self.follower.reason}. "
-                "Tracking begins over roughly level, textured ground that fills most of the view, with the camera "
-                "moving sideways or ahead; or give poses (--trajectory)"
-            )
-        return start
-
-    @property
-    def most_per_second(self) -> float | None:
-        """Frames that could have been followed in a second, had they come as they were asked for: by what it took, on
-        average, to read one, or to follow it once there was a start, whichever takes longer; None without such."""
-        read, tracked = (
-            self.stages.get("read", []),
-            self.stages.get("track", []) + self.stages.get("track_keyframe", []),
-        )
-        return 1e3 / float(max(np.mean(read), np.mean(tracked))) if read and tracked else None
-
-    @property
-    def started_by(self) -> tuple[FrameEntry, ...]:
-        """The photographs that the start was made of."""
-        return self.follower.started_by
-
-    def _follow(self, entry: FrameEntry, image: Float32) -> list[Followed]:
-        waiting = self.follower.start is None
-        start = perf_counter()
-        followed = self.follower.add(entry, image)
-        keyframe = any(each.tracked.keyframe for each in followed)
-        stage = "start" if waiting else "track_keyframe" if keyframe else "track"
-        self._took(stage, 1e3 * (perf_counter() - start))
-        for each in followed:
-            self.report.add(each.entry, each.tracked)
-        return followed
-
-    def _took(self, stage: str, milliseconds: float) -> None:
-        self.stages.setdefault(stage, []).append(milliseconds)
-
-
-def _describe(sequence: Sequence, start: Start, pursuit: _Pursuit) -> dict[str, Any]:
+def _describe(sequence: Sequence, start: Start, pursuit: Pursuit) -> dict[str, Any]:
     """What tracking found, for `report.json`."""
     camera = sequence.camera
     return {

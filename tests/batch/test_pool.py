@@ -1,8 +1,5 @@
 """Workers that die, or never live."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -79,16 +76,3 @@ def test_a_worker_that_is_killed_before_it_has_the_job_is_replaced(
     assert outcome.complete
     loaded = {path.read_text() for path in (tmp_path / "out/poison").iterdir()}
     assert loaded == {""}, "a worker starts twice as fast without them"
-
-
-def test_the_first_worker_too_waits_with_signals_until_it_ignores_them() -> None:
-    program = (
-        "import time; from multiprocessing import get_context; from pathlib import Path\n"
-        "from glrender.batch import pool\n"
-        "process = get_context('spawn').Process(target=time.sleep, args=(60,), daemon=True)\n"
-        "with pool._interrupts_blocked(): process.start()\n"
-        "print(Path(f'/proc/{process.pid}/status').read_text()); process.kill()"
-    )
-    status = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    (blocked,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigBlk"))
-    assert all(blocked >> (number - 1) & 1 for number in (signal.SIGINT, signal.SIGTERM))

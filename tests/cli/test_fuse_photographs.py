@@ -1,6 +1,7 @@
 """`glrender fuse --use color`: photographs alone, with poses and without, and what they cannot tell."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory, read_trajectory, write_trajectory
 from glrender.pipeline.outputs import FILES, TRAJECTORY
-from glrender.pipeline.tracked_photographs import FARTHEST_GAP, LONGEST_GAP
+from glrender.pipeline.pursuit import FARTHEST_GAP, LONGEST_GAP
 
 SCENE = ("--size", "1.6", "1.2", "--width", "160", "--height", "120", "--altitude", "0.6")
 
@@ -175,25 +176,29 @@ def test_damaged_photographs_are_left_out_and_told(flight: Path, tmp_path: Path,
     assert main(["fuse", str(broken), "--use", "color", "--strict", "--out", str(tmp_path / "strict"), *refined]) == 1
 
 
+class Keeping:
+    """A `Pace` of such a machine; the process that follows the camera gets it."""
+
+    behind = 0.0
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def __setattr__(self, name: str, value: float) -> None:
+        assert name == "longest_gap"
+        with open(os.environ["TOLD_GAPS"], "a") as file:
+            print(value, file=file)
+
+    def wait_for(self, entry: FrameEntry) -> bool:
+        return entry.index % 7 != 5
+
+
 def test_a_live_camera_is_mapped_while_it_is_followed(
     glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine that keeps up with everything but every seventh frame."""
-    gaps = []
-
-    class Keeping:
-        behind = 0.0
-
-        def __init__(self, *arguments: object) -> None:
-            pass
-
-        def __setattr__(self, name: str, value: float) -> None:
-            assert name == "longest_gap"
-            gaps.append(value)
-
-        def wait_for(self, entry: FrameEntry) -> bool:
-            return entry.index % 7 != 5
-
+    told = tmp_path / "gaps"
+    monkeypatch.setenv("TOLD_GAPS", str(told))
     monkeypatch.setattr("glrender.pipeline.tracked_photographs.Pace", Keeping)
     options = (
         "--track",
@@ -212,6 +217,7 @@ def test_a_live_camera_is_mapped_while_it_is_followed(
     dropped = [skipped["index"] for skipped in report["frames_skipped"] if "dropped to keep up" in skipped["reason"]]
     assert dropped == [5, 12, 19]
     # Before there is a start, nobody knows how fast the camera is: 3.7 radians a second.
+    gaps = [float(line) for line in told.read_text().split()]
     assert gaps[0] == LONGEST_GAP
     assert gaps[-1] == pytest.approx(FARTHEST_GAP / 3.7, rel=0.05)
     assert report["frames_used"] > 2

@@ -1,75 +1,117 @@
-"""What a thread of its own makes: all of it, in its order, and no more than is taken."""
+"""What a process of its own makes: all of it, in its order, and no more than is taken."""
 
-import threading
-from collections.abc import Generator
+import os
+import signal
+import time
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from glrender.pipeline.beside import made_beside
+from glrender.errors import GlrenderError, InputError
+from glrender.pipeline.beside import Beside, Give
 
 
-def test_everything_comes_in_its_order_and_from_another_thread() -> None:
-    threads = set()
+def nothing() -> None:
+    """For a rehearsal."""
 
-    def items() -> Generator[int]:
-        for k in range(1000):
-            threads.add(threading.current_thread())
-            yield k
 
-    batches = list(made_beside(items()))
+def count(give: Give[int], number: int) -> int:
+    for k in range(number):
+        if not give(k):
+            break
+    return os.getpid()
+
+
+def three_at_once(give: Give[int], taken: Path, made: Path) -> None:
+    give(0)
+    wait_for(taken)  # until the first is worked on
+    give(1)
+    give(2)
+    made.touch()
+
+
+def two(give: Give[int]) -> None:
+    give(1)
+    give(2)
+    raise InputError("no third")
+
+
+def for_ever(give: Give[int]) -> int:
+    done = 0
+    while give(done):
+        done += 1
+        time.sleep(0.001)
+    return done
+
+
+def fail() -> None:
+    raise InputError("no rehearsal")
+
+
+def wait_for(path: Path) -> None:
+    for _ in range(2000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+    raise TimeoutError(path)
+
+
+@pytest.fixture
+def beside() -> Iterator[Beside[int, int]]:
+    with closing(Beside[int, int]("counting", nothing)) as beside:
+        yield beside
+    assert not beside._process.is_alive()
+
+
+def test_everything_comes_in_its_order_and_from_another_process(beside: Beside[int, int]) -> None:
+    beside.begin(count, 1000)
+    batches = list(beside.batches())
     assert [k for batch in batches for k in batch] == list(range(1000))
     assert all(batches)
-    (thread,) = threads
-    assert thread is not threading.current_thread()
-    assert not thread.is_alive()
+    assert beside.result() != os.getpid()
 
 
-def test_all_that_came_meanwhile_comes_at_once() -> None:
-    taken, made = threading.Event(), threading.Event()
-
-    def items() -> Generator[int]:
-        yield 0
-        assert taken.wait(10)  # until the first is worked on
-        yield from (1, 2)
-        made.set()
-
-    found = made_beside(items())
-    assert next(found) == [0]
-    taken.set()
-    assert made.wait(10)
-    assert next(found) == [1, 2]
-    assert list(found) == []
+def test_all_that_came_meanwhile_comes_at_once(beside: Beside[int, int], tmp_path: Path) -> None:
+    taken, made = tmp_path / "taken", tmp_path / "made"
+    beside.begin(three_at_once, taken, made)
+    batches = beside.batches()
+    assert next(batches) == [0]
+    taken.touch()
+    wait_for(made)
+    time.sleep(0.2)  # what is made is sent by a thread
+    assert next(batches) == [1, 2]
+    assert list(batches) == []
 
 
-def test_an_error_comes_after_what_was_made_before_it() -> None:
-    def items() -> Generator[int]:
-        yield 1
-        yield 2
-        raise ValueError("no third")
-
+def test_an_error_comes_after_what_was_made_before_it(beside: Beside[int, int]) -> None:
+    beside.begin(two)
     found = []
-    with pytest.raises(ValueError, match="no third"):
-        for batch in made_beside(items()):
+    with pytest.raises(InputError, match="no third") as caught:
+        for batch in beside.batches():
             found += batch
     assert found == [1, 2]
+    assert "in two" in "".join(caught.value.__notes__), "where it was raised"
+
+
+def test_an_error_of_the_rehearsal_is_the_tasks() -> None:
+    with closing(Beside[int, int]("counting", fail)) as beside:
+        beside.begin(count, 3)
+        with pytest.raises(InputError, match="no rehearsal"):
+            list(beside.batches())
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
-def test_whoever_leaves_early_leaves_no_thread_behind(error: type[BaseException] | None) -> None:
-    made, closed = [], []
-
-    def items() -> Generator[int]:
-        try:
-            for k in range(10**9):
-                made.append(k)
-                yield k
-        finally:
-            closed.append(threading.current_thread())
+def test_whoever_leaves_early_has_what_there_is_and_leaves_no_process_behind(
+    error: type[BaseException] | None,
+) -> None:
+    beside = Beside[int, int]("counting", nothing)
 
     def leave() -> None:
-        with closing(made_beside(items())) as batches:
-            for _ in batches:
+        with closing(beside):
+            beside.begin(for_ever)
+            for _ in beside.batches():
                 if error is not None:
                     raise error
                 return
@@ -79,6 +121,34 @@ def test_whoever_leaves_early_leaves_no_thread_behind(error: type[BaseException]
     else:
         with pytest.raises(error):
             leave()
-    (thread,) = closed
-    assert not thread.is_alive()
-    assert len(made) < 10**9
+    assert beside.result() >= 0
+    assert not beside._process.is_alive()
+
+
+def test_it_can_be_left_before_it_has_begun() -> None:
+    beside = Beside[int, int]("counting", nothing)
+    beside.close()
+    beside.close()
+    assert not beside._process.is_alive()
+
+
+def test_ctrl_c_is_for_the_first_process_to_understand(beside: Beside[int, int]) -> None:
+    beside.begin(for_ever)
+    batches = beside.batches()
+    next(batches)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(beside._process.pid or 0, number)
+    time.sleep(0.1)
+    next(batches)
+    beside.close()
+    assert beside.result() > 0
+
+
+def test_a_process_that_is_killed_is_told_as_such(beside: Beside[int, int]) -> None:
+    beside.begin(for_ever)
+    batches = beside.batches()
+    next(batches)
+    os.kill(beside._process.pid or 0, signal.SIGKILL)
+    with pytest.raises(GlrenderError, match=r"counting: its process was killed by SIGKILL .*memory"):
+        for _ in batches:
+            pass
