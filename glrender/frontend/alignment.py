@@ -16,6 +16,7 @@ from glrender.errors import InputError
 from glrender.frontend.comparison import Comparison, References, Summary, compare
 from glrender.frontend.focal import FocalError, by_focal_length
 from glrender.frontend.normal_equations import BlockEquations, block_equations, inflation, inverse, solved
+from glrender.frontend.overlap import size_in_view
 from glrender.frontend.pyramid import Level
 from glrender.frontend.reference import Reference, ReferencePoints
 from glrender.frontend.residuals import FEWEST, Exposure, Residuals, geometric
@@ -57,7 +58,8 @@ class Alignment:
     correlation: float
     """Of the intensities, over all points that the frame shows: 1 for the same picture, about 0 for a wrong one."""
     overlap: float
-    """The share of the references' points that lie in the frame."""
+    """The share of the references' points that lie in the frame, the smaller the less of it they cover: what is seen
+    from far away, or from beside, is next to nothing of what a frame shows."""
     inliers: float
     """The share of these that fit (a robust weight above one half)."""
     sharpness: float
@@ -249,12 +251,20 @@ def _finished(T_world_camera: Float64, equations: _Equations, converged: bool, f
         sigma=float(compared.sigmas.mean()),
         depth_sigma=float(np.mean(depth_sigmas)) if depth_sigmas else None,
         correlation=_correlation(compared.summaries),
-        overlap=inside / max(points, 1),
+        overlap=inside / max(points, 1) * _size(compared),
         inliers=sum(each.fitting for each in compared.summaries) / max(inside, 1),
         sharpness=_sharpness(compared.summaries),
         focal_error=_focal_error(equations, larger) if focal else None,
         converged=converged and inside >= FEWEST,
     )
+
+
+def _size(compared: Comparison) -> float:
+    """How large the frame shows what the references see, over how large these do, at most 1."""
+    points, counts = compared.references.points, compared.references.counts
+    views = zip(compared.T_camera_reference, points, strict=True)
+    sizes = [size_in_view(T, each.points, each.depth_slope) for T, each in views]
+    return float(counts @ sizes) / max(int(counts.sum()), 1)
 
 
 def _focal_error(equations: _Equations, inflation: float) -> FocalError:

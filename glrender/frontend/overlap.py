@@ -35,3 +35,31 @@ def _count(points: Float64, T: Float64, borders: tuple[float, float, float, floa
             z = T[k, 2, 0] * points[n, 0] + T[k, 2, 1] * points[n, 1] + T[k, 2, 2] * points[n, 2] + T[k, 2, 3]
             count += z > 0 and left * z <= x <= right * z and top * z <= y <= bottom * z
         shares[k] = count / len(points)
+
+
+def size_in_view(T_camera_points: Float64, points: Float64, depth_slope: Float64) -> float:
+    """How large pieces of a photograph around points (n, 3) are where a camera at a pose (4, 4) sees them, over what
+    they are in it, each at most 1: the mean; 0 of no points.
+
+    `depth_slope` (n, 3) as of `ReferencePoints`; where it is not known a piece is taken to face the cameras.
+    """
+    every = max(len(points) // _PROBES, 1)
+    return _mean_size(points[::every], depth_slope[::every], np.ascontiguousarray(T_camera_points))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mean_size(points: Float64, slopes: Float64, T: Float64) -> float:
+    total = 0.0
+    for n in range(len(points)):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        a, b, c = slopes[n, 0], slopes[n, 1], slopes[n, 2]
+        depth = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
+        if depth <= 0:
+            continue
+        # The determinant of the plane's homography: distances of the cameras to the plane, and depths, thrice.
+        distance = z
+        for k in range(3):
+            distance += (T[k, 0] * a + T[k, 1] * b + T[k, 2] * c) * T[k, 3]
+        faces = a == 0 and b == 0 and c == 0
+        total += min(max((depth if faces else distance) / z * (z / depth) ** 3, 0.0), 1.0)
+    return total / max(len(points), 1)
