@@ -152,6 +152,7 @@ class _LevelAligner:
         self._free_exposure = finest
         self._settled = _SETTLED if finest else _ROUGHLY
         self._references = references
+        self._unknown = np.full((len(references.points), 2), np.nan)
         self._T_world_references = T_world_references
         self._level = level
         self._depth = depth
@@ -185,29 +186,25 @@ class _LevelAligner:
 
     def _linearize(self, T_world_camera: Float64, exposures: Float64) -> _Equations:
         T_camera_references = se3.inverse(T_world_camera) @ self._T_world_references
-        known = exposures if self._free_exposure else np.full_like(exposures, np.nan)
+        known = exposures if self._free_exposure else self._unknown
         compared = compare(self._references, self._level, T_camera_references, known, self._sigmas)
         self._sigmas = compared.sigmas
-        depths = self._depths(T_camera_references)
-        matrix, vector = compared.matrix.copy(), compared.vector.copy()
-        for residuals, points in zip(depths, self._references.points, strict=False):
-            _add(_of_blocks(residuals, points), matrix, vector)
-        if not self._free_exposure:
-            # Far from the pose, what fits best is a frame of no contrast at all: there the spread of the intensities
-            # says what the exposure is, and the differences have no say.
-            matrix[:6, 6:], matrix[6:, :6], vector[6:] = 0, 0, 0
-        cost = float(compared.costs.sum()) + sum(residuals.cost for residuals in depths)
-        return self._with_prior(_Equations(matrix, vector, cost, compared, depths), T_world_camera)
+        equations = _Equations(compared.matrix, compared.vector, sum(compared.costs.tolist()), compared, ())
+        return self._with_prior(self._with_depths(equations, T_camera_references), T_world_camera)
 
-    def _depths(self, T_camera_references: Float64) -> tuple[Residuals, ...]:
+    def _with_depths(self, equations: _Equations, T_camera_references: Float64) -> _Equations:
         if self._depth is None:
-            return ()
+            return equations
         depths = tuple(
             geometric(points, self._depth, self._level.camera, T, sigma)
             for points, T, sigma in zip(self._references.points, T_camera_references, self._depth_sigmas, strict=True)
         )
         self._depth_sigmas = [residuals.sigma for residuals in depths]
-        return depths
+        matrix, vector = equations.matrix.copy(), equations.vector.copy()
+        for residuals, points in zip(depths, self._references.points, strict=True):
+            _add(_of_blocks(residuals, points), matrix, vector)
+        cost = equations.cost + sum(residuals.cost for residuals in depths)
+        return replace(equations, matrix=matrix, vector=vector, cost=cost, depths=depths)
 
     def _with_prior(self, equations: _Equations, T_world_camera: Float64) -> _Equations:
         if self._prior is None:
@@ -225,10 +222,17 @@ class _LevelAligner:
 
     def _stepped(self, T_world_camera: Float64, equations: _Equations) -> tuple[Float64, Float64, float]:
         """Pose and exposures after one step, and by how many pixels it moves what is in the middle of the image."""
-        step = solved(equations.matrix, equations.vector)
-        exposures = equations.comparison.exposures + step[6:].reshape(-1, 2)
-        shift = np.linalg.norm(step[:3]) / self._distance + np.linalg.norm(step[3:6])
-        return T_world_camera @ se3.exp(-step[:6]), exposures, float(self._level.camera.fx * shift)
+        exposures = equations.comparison.exposures
+        if self._free_exposure:
+            step = solved(equations.matrix, equations.vector)
+            exposures = exposures + step[6:].reshape(-1, 2)
+        else:
+            # Far from the pose, what fits best is a frame of no contrast at all: there the spread of the intensities
+            # says what the exposure is, and the differences have no say.
+            step = solved(equations.matrix[:6, :6].copy(), equations.vector[:6])
+        x, y, z, *turn = step[:6].tolist()
+        shift = math.hypot(x, y, z) / self._distance + math.hypot(*turn)
+        return T_world_camera @ se3.exp(-step[:6]), exposures, self._level.camera.fx * shift
 
 
 def _of_blocks(residuals: Residuals, points: ReferencePoints) -> BlockEquations:
