@@ -163,16 +163,18 @@ class _LevelAligner:
         self._forget_spread()
 
     def run(self, T_world_camera: Float64, exposures: Float64) -> tuple[Float64, _Equations, bool]:
-        """The best pose, the equations there, and whether the steps ended by themselves."""
-        # What differs most now differs because of the pose: the spread is looked at again after the first step.
+        """The best pose, the equations there or next to it, and whether the steps ended by themselves."""
         equations = self._linearize(T_world_camera, exposures)
-        T_world_camera, exposures, step = self._stepped(T_world_camera, equations)
+        T_next, exposures, step = self._stepped(T_world_camera, equations)
+        if step < self._settled:
+            return T_next, equations, True
+        # What differed most there did because of the pose: the spread is looked at again.
         self._forget_spread()
-        equations = self._linearize(T_world_camera, exposures)
+        T_world_camera, equations = T_next, self._linearize(T_next, exposures)
         for _ in range(_MOST_ITERATIONS):
-            if step < self._settled:
-                return T_world_camera, equations, True
             T_next, exposures, step = self._stepped(T_world_camera, equations)
+            if step < self._settled:
+                return T_next, equations, True
             following = self._linearize(T_next, exposures)
             if following.cost >= equations.cost:
                 break
