@@ -53,7 +53,8 @@ class TrackerOptions:
     keyframe_angle: float = 0.25
     """And one that is turned by more, radians."""
     keyframe_correlation: float = 0.85
-    """And one whose intensities are less like its."""
+    """And one whose intensities are less like its than this part of what a frame's have been since: noise leaves none of
+    them quite like it."""
     most_points: int = 2500
     """Of each keyframe at each level."""
     capacity: int = 60
@@ -100,6 +101,8 @@ class Tracker:
         self._focal_errors: list[FocalError] = []
         self._last: tuple[float, Float64] | None = None
         self._velocity = np.zeros(6)
+        self._most_alike = 0.0
+        """Correlation of a frame with the keyframes, since the last one."""
         self._lost = False
 
     @property
@@ -270,6 +273,7 @@ class Tracker:
             self._velocity = se3.log(se3.inverse(self._last[1]) @ pose) / (time - self._last[0])
         else:
             self._velocity = np.zeros(6)
+        self._most_alike = max(self._most_alike, alignment.correlation)
         sharp = alignment.sharpness >= self.options.least_sharpness
         reason = "" if sharp else f"blurred: {alignment.sharpness:.2f} of the keyframes' sharpness"
         change = self._change(pose, alignment, sharp)
@@ -297,7 +301,7 @@ class Tracker:
             return f"keyframe: {baseline:.2f} of the depth away from the last one"
         if angle > options.keyframe_angle:
             return f"keyframe: turned by {np.degrees(angle):.0f} degrees from the last one"
-        if alignment.correlation < options.keyframe_correlation:
+        if alignment.correlation < options.keyframe_correlation * self._most_alike:
             return f"keyframe: has a correlation of {alignment.correlation:.2f} with the last ones"
         return ""
 
@@ -330,5 +334,6 @@ class Tracker:
         return TrackedFrame(time, state, None, None, False, False, reason, alignment)
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
+        self._most_alike = 0.0
         self._keyframes.add(Keyframe(time, pose, pyramid, depth))
         self._log.add_keyframe(time, pose)

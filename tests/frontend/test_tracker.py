@@ -171,6 +171,19 @@ def test_ground_that_is_taken_to_be_level_does_not_blur(context: Context) -> Non
     assert found.alignment.sharpness > 0.9
 
 
+def test_noise_makes_no_keyframes(context: Context) -> None:
+    """What keyframes are like each other only so far, a further one is not more like."""
+    slow = along(drive, 8, 0.15)
+    noisy = record(context, textured_ground(0.06), slow, noise=12.0)
+    tracker = Tracker(CAMERA)
+    with known(context, noisy.truth) as truth:
+        tracker.use_depths(truth)
+        found = followed(tracker, noisy, range(8))
+    likenesses = [each.alignment.correlation for each in found[1:] if each.alignment is not None]
+    assert max(likenesses) < tracker.options.keyframe_correlation
+    assert [each.keyframe for each in found] == [True] + [False] * 7
+
+
 def test_an_exposure_jump_is_nothing(tracker: Tracker, recorded: Recorded) -> None:
     found = followed(tracker, recorded, range(5), {k: lambda image: 0.4 * image for k in (2, 3, 4)})
     for each, pose in zip(found, recorded.poses, strict=False):
