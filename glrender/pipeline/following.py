@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,23 +40,28 @@ class Followed:
     image: Float32
     """(height, width, 3) linear."""
     tracked: TrackedFrame
+    adjusted: bool = False
+    """Whether it is a keyframe that is adjusted together with others, or will be."""
 
 
 class Follower:
-    """Follows a camera over ground that is roughly level at first."""
+    """Follows a camera over ground that is roughly level at first.
+
+    Each keyframe waits for the adjustment of the one before it; unless `patient`, those that come meanwhile, once the
+    world is settled, are none of the next one's, and move with the one before them.
+    """
 
     def __init__(
-        self,
-        camera: Camera,
-        scale: KnownScale,
-        odometry: Trajectory | None = None,
+        self, camera: Camera, scale: KnownScale, odometry: Trajectory | None = None, *, patient: bool = True
     ) -> None:
+        self._patient = patient
         self._bootstrap = Bootstrap(camera, scale)
         self._tracker = Tracker(camera)
         self._tracker.use_depths(LevelGround())
         self._window = PointWindow(self._tracker.camera)
-        self._last_keyframe: float | None = None
         self._adjustment: Callable[[], dict[float, Float64]] | None = None
+        self._idle = Event()
+        self._left_out = False
         self._odometry = odometry
         self._last: tuple[float, Float64] | None = None
         self._added = 0
@@ -117,20 +123,24 @@ class Follower:
 
         Its own adjustment goes on beside what comes next.
         """
-        entry, tracked = followed.entry, followed.tracked
-        if not tracked.keyframe:
+        if not followed.tracked.keyframe:
             return followed
-        pose = tracked.T_world_camera
-        assert pose is not None
-        if self._last_keyframe is not None:
-            before = self._tracker.keyframe_poses()[self._last_keyframe]
-            way = se3.log(se3.inverse(before) @ pose)
-            self.collect()
-            pose = self._tracker.keyframe_poses()[self._last_keyframe] @ se3.exp(way)
-        self._last_keyframe = entry.time
-        self._tracker.move({entry.time: pose})
-        self._adjustment = begin(partial(self._window.add, entry.time, intensity(followed.image), pose))
-        return replace(followed, tracked=replace(tracked, T_world_camera=pose))
+        under_way = self._adjustment is not None and not self._idle.is_set()
+        self._left_out = under_way and self.settled and not self._patient and not self._left_out
+        if self._left_out:
+            return followed
+        self.collect()
+        time = followed.entry.time
+        pose = self._tracker.keyframe_poses()[time]
+        self._idle.clear()
+        self._adjustment = begin(partial(self._adjust, time, intensity(followed.image), pose))
+        return replace(followed, tracked=replace(followed.tracked, T_world_camera=pose), adjusted=True)
+
+    def _adjust(self, time: float, photograph: Float32, pose: Float64) -> dict[float, Float64]:
+        try:
+            return self._window.add(time, photograph, pose)
+        finally:
+            self._idle.set()
 
     def collect(self) -> None:
         """Put keyframes where the adjustment that is under way finds them, once it has ended."""
@@ -138,12 +148,17 @@ class Follower:
         if adjustment is None:
             return
         known, found = self._tracker.keyframe_poses(), adjustment()
-        if not self.settled:
-            # What has left the window goes with its oldest: they lie about one place, or there would be a level.
-            oldest = min(found)
-            moved = found[oldest] @ se3.inverse(known[oldest])
-            found = {time: moved @ pose for time, pose in known.items() if time < oldest} | found
-        self._tracker.move(found)
+        # Those between keyframes of the window, and after it, go with the one before them. What has left it stays; but
+        # while there is no level it goes with the oldest: they lie about one place, or there would be one.
+        leader = None if self.settled else min(found)
+        poses = dict(found)
+        for time, pose in known.items():
+            if time in found:
+                leader = time
+            elif leader is not None:
+                way = se3.log(se3.inverse(known[leader]) @ pose)  # products alone would not stay rigid
+                poses[time] = found[leader] @ se3.exp(way)
+        self._tracker.move(poses)
         self.settled = self._window.settled
 
     def _driven(self, time: float) -> Float64 | None:

@@ -98,7 +98,7 @@ def pursue(
 
     Frames that come too late at a `pace` are left out. Raises FrameError (with `strict`) for a frame that is damaged.
     """
-    under_way = _UnderWay(sequence, options)
+    under_way = _UnderWay(sequence, options, patient=pace is None)
     with closing(under_way.run(entries, pace)) as steps:
         for step in steps:
             if not give(step):
@@ -112,10 +112,11 @@ def odometry_of(sequence: Sequence, options: SequenceOptions) -> Trajectory | No
 
 
 class _UnderWay:
-    def __init__(self, sequence: Sequence, options: SequenceOptions) -> None:
+    def __init__(self, sequence: Sequence, options: SequenceOptions, *, patient: bool) -> None:
         assert options.motion.track is not None
         self._sequence, self._options = sequence, options
-        self._follower = Follower(sequence.camera, options.motion.track, odometry_of(sequence, options))
+        odometry = odometry_of(sequence, options)
+        self._follower = Follower(sequence.camera, options.motion.track, odometry, patient=patient)
         self._report = TrackingReport()
         self._stages: dict[str, list[float]] = {}
         self._seconds = 0.0
@@ -140,7 +141,7 @@ class _UnderWay:
             self._seconds = perf_counter() - begun
             if pace is not None:
                 pace.longest_gap = FARTHEST_GAP / max(self._follower.rate, FARTHEST_GAP / LONGEST_GAP)
-            keyframes = [each for each in followed if each.tracked.keyframe and each.tracked.usable]
+            keyframes = [each for each in followed if each.adjusted and each.tracked.usable]
             known = keyframes and self._follower.settled
             behind = 0.0 if pace is None else pace.behind
             yield Step(done, keyframes, self._follower.keyframe_poses() if known else {}, behind)

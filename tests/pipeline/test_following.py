@@ -2,6 +2,8 @@
 
 from collections import Counter
 from dataclasses import replace
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from glrender.cli.main import main
 from glrender.frontend.bootstrap import KnownScale
 from glrender.frontend.point_window import SIZE, PointWindow
+from glrender.geometry import se3
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory, read_trajectory
@@ -48,6 +51,43 @@ def test_a_drive_over_rough_ground_is_followed(drive: Sequence) -> None:
     judged, _ = evaluate_trajectory(Trajectory(np.array(times), np.stack(poses)), truth, scale=True)
     assert judged.trajectory_rmse_mm < 10 * judged.trajectory_length_m
     assert abs(judged.trajectory_scale - 1) < 0.05
+
+
+def test_a_keyframe_that_cannot_wait_goes_with_the_one_before_it(
+    drive: Sequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that come while one is adjusted, the first is left out, and the second waits."""
+    may_end, add = Event(), PointWindow.add
+    may_end.set()
+
+    def held(self: PointWindow, *arguments: Any) -> dict[float, np.ndarray]:
+        assert may_end.wait(60)
+        return add(self, *arguments)
+
+    monkeypatch.setattr(PointWindow, "add", held)
+    follower = Follower(drive.camera, KnownScale(camera_height=HEIGHT), patient=False)
+    keyframes: list[Followed] = []  # once the world is settled: one that is adjusted, and those that come meanwhile
+    poses: list[dict[float, np.ndarray]] = []
+    for entry in drive.frames[:PART]:
+        if follower.settled and not keyframes:
+            follower.collect()
+            may_end.clear()
+        image = drive.read(entry).image
+        assert image is not None
+        if len(keyframes) == 2:
+            may_end.set()
+        found = [each for each in follower.add(entry, image) if each.tracked.keyframe]
+        if not may_end.is_set() or keyframes:
+            keyframes += found
+            poses += [follower.keyframe_poses()] * len(found)
+        if len(keyframes) == 3:
+            break
+    assert [each.adjusted for each in keyframes] == [True, False, True]
+    held_back, left_out, _ = (each.entry.time for each in keyframes)
+    before, after = (se3.inverse(each[held_back]) @ each[left_out] for each in poses[1:])
+    np.testing.assert_allclose(after, before, atol=1e-9)
+    assert np.abs(poses[2][held_back] - poses[1][held_back]).max() > 1e-5
+    follower.collect()
 
 
 def test_an_adjustment_that_fails_is_told_once(drive: Sequence, monkeypatch: pytest.MonkeyPatch) -> None:
