@@ -53,8 +53,8 @@ class TrackerOptions:
     keyframe_angle: float = 0.25
     """And one that is turned by more, radians."""
     keyframe_correlation: float = 0.85
-    """And one whose intensities are less like its than this part of what a frame's have been since: noise leaves none of
-    them quite like it."""
+    """And one whose intensities are less like its than this part of what a frame's have been since: noise leaves none
+    of them quite like it."""
     most_points: int = 2500
     """Of each keyframe at each level."""
     capacity: int = 60
