@@ -25,6 +25,8 @@ Float64 = NDArray[np.float64]
 LONGEST_GAP = 0.2
 """Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
 tenth of it, and a few frames that are tracked late, one after the other, catch up."""
+PATIENCE = 0.03
+"""Seconds: about the time between two frames of a usual camera."""
 FARTHEST_GAP = 0.2
 """Radians by which the camera turns, and what it sees moves past it, between these: twice as much is found at best."""
 

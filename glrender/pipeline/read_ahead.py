@@ -75,25 +75,29 @@ class Pace:
 
     Frames that come too late are to be dropped, but never so many that more than `longest_gap` seconds are between two
     that are taken: whoever follows a camera would lose it, and catches up sooner with a few late frames than without.
-    It may be changed on the way.
+    It may be changed on the way. What comes too late by less than `patience` seconds is waited for: of a camera that is
+    fast, a moment in which others want the machine is many frames.
     """
 
-    def __init__(self, entries: tuple[FrameEntry, ...], longest_gap: float = float("inf")) -> None:
+    def __init__(
+        self, entries: tuple[FrameEntry, ...], longest_gap: float = float("inf"), patience: float = 0.0
+    ) -> None:
         self._next = {entry.index: following.time for entry, following in pairwise(entries)}
         self.longest_gap = longest_gap
+        self._patience = patience
         self._started: tuple[float, float] | None = None
         self._taken = 0.0
         self.behind = 0.0
         """Seconds by which the last frame that was taken came too late."""
 
     def wait_for(self, entry: FrameEntry) -> bool:
-        """Sleep until a frame was recorded; False if by then the one after it was too, so that it comes too late."""
+        """Sleep until a frame was recorded; False if by then the one after it was long since, so that it comes too late."""
         if self._started is None:
             self._started, self._taken = (monotonic(), entry.time), entry.time
         wall, recorded = self._started
         now = recorded + monotonic() - wall
         following = self._next.get(entry.index, float("inf"))
-        if now >= following and following - self._taken <= self.longest_gap:
+        if now >= following + self._patience and following - self._taken <= self.longest_gap:
             return False
         sleep(max(0.0, entry.time - now))
         self._taken, self.behind = entry.time, max(0.0, now - entry.time)

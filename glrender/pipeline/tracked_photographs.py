@@ -33,7 +33,7 @@ from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.photographs import PhotographStart, fuse_keyframes
 from glrender.pipeline.placement import Placement, place_on_ground
-from glrender.pipeline.pursuit import LONGEST_GAP, Pursuit, Step, odometry_of, pursue
+from glrender.pipeline.pursuit import LONGEST_GAP, PATIENCE, Pursuit, Step, odometry_of, pursue
 from glrender.pipeline.read_ahead import Pace
 from glrender.pipeline.refined_track import refine_track
 from glrender.pipeline.rehearsal import rehearse_following, rehearse_fusion
@@ -146,7 +146,7 @@ def _fuse_live(
         with ExitStack() as kept:
             beside: Beside[Step, Pursuit] = kept.enter_context(closing(Beside("following", rehearse_following)))
             rehearse_fusion(context, sequence, options)
-            beside.begin(pursue, sequence, options, entries, Pace(entries, LONGEST_GAP))
+            beside.begin(pursue, sequence, options, entries, Pace(entries, LONGEST_GAP, PATIENCE))
             for steps in beside.batches():
                 waiting += [keyframe for step in steps for keyframe in step.keyframes]
                 behind = steps[-1].behind

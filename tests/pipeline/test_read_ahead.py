@@ -135,3 +135,17 @@ def test_realtime_drops_what_it_cannot_keep_up_with(
     assert dropped
     assert live.report["frames_used"] >= 2
     assert live.report["options"]["realtime"] is True
+
+
+def test_what_is_little_too_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    frames = entries(*(5 + 0.01 * k for k in range(10)))
+    pace = Pace(frames, patience=0.03)
+    assert pace.wait_for(frames[0])
+    now[0] += 0.045  # four frames were recorded meanwhile; the one after the first of them is 0.025 old
+    assert pace.wait_for(frames[1])
+    assert pace.behind == pytest.approx(0.035)
+    now[0] += 0.02
+    assert [pace.wait_for(frame) for frame in frames[2:5]] == [False, True, True]
