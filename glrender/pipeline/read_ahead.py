@@ -91,7 +91,7 @@ class Pace:
         """Seconds by which the last frame that was taken came too late."""
 
     def wait_for(self, entry: FrameEntry) -> bool:
-        """Sleep until a frame was recorded; False if by then the one after it was long since, so that it comes too late."""
+        """Sleep until a frame was recorded; False if by then the one after it was, so that it comes too late."""
         if self._started is None:
             self._started, self._taken = (monotonic(), entry.time), entry.time
         wall, recorded = self._started
