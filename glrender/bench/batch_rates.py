@@ -34,7 +34,7 @@ from glrender.parallel import CORES
 WORKERS = (1, 2)
 TASKS = (1, 4, 16, 64)
 """Views a task of a cluster."""
-VIEWS = 480
+VIEWS = 1000
 """Of one run of workers: some seconds of rendering."""
 TASK_VIEWS = 240
 """Of one run of a cluster, whose workers have started before."""
