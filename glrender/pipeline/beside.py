@@ -121,9 +121,14 @@ class Beside(Generic[Item, Result]):
     def _bury(self) -> None:
         self._process.join()
         status = self._process.exitcode or 0
-        cause = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        problem = f"{self._name}: its process {cause} before it was done; was there too little memory?"
-        self._end = self._end or _Failed(GlrenderError(problem))
+        if status < 0:
+            problem = f"its process was killed by {signal.Signals(-status).name}; was there too little memory?"
+        else:
+            problem = (
+                f"its process ended with status {status} before it was done; see what it printed. (A script that "
+                'starts it needs `if __name__ == "__main__":`, since the process reads that script, too.)'
+            )
+        self._end = self._end or _Failed(GlrenderError(f"{self._name}: {problem}"))
 
 
 def _work(connection: Connection) -> None:

@@ -149,6 +149,16 @@ def test_a_process_that_is_killed_is_told_as_such(beside: Beside[int, int]) -> N
     batches = beside.batches()
     next(batches)
     os.kill(beside._process.pid or 0, signal.SIGKILL)
-    with pytest.raises(GlrenderError, match=r"counting: its process was killed by SIGKILL .*memory"):
+    with pytest.raises(GlrenderError, match=r"counting: its process was killed by SIGKILL; .*memory"):
         for _ in batches:
             pass
+
+
+def leave_at_once(_: Give[int]) -> None:
+    os._exit(3)
+
+
+def test_a_process_that_ends_without_a_word_is_told_as_such(beside: Beside[int, int]) -> None:
+    beside.begin(leave_at_once)
+    with pytest.raises(GlrenderError, match="counting: its process ended with status 3 before .*__main__"):
+        list(beside.batches())
