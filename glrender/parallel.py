@@ -5,10 +5,11 @@ such as Mesa, which draws on them, a frame then takes several times as long (ben
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cache, partial
+from threading import Lock
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -52,10 +53,21 @@ def begin(task: Callable[[], Result]) -> Callable[[], Result]:
     return result
 
 
-def blas_on_one_core() -> AbstractContextManager[Any]:
-    """Within it, BLAS works without threads of its own: on small matrices, on shared cores, they take several times as
-    long. The libraries are looked for once, which takes milliseconds that nothing else can use."""
-    return _blas().limit(limits=1, user_api="blas")
+@contextmanager
+def blas_on_one_core() -> Iterator[None]:
+    """Within it, in all threads, BLAS works without threads of its own: on small matrices, on shared cores, they take
+    several times as long. Libraries that are loaded later are not known to it."""
+    with _one_core.lock:
+        _one_core.inside += 1
+        if _one_core.inside == 1:
+            _one_core.limits = _blas().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _one_core.lock:
+            _one_core.inside -= 1
+            if not _one_core.inside:
+                _one_core.limits.restore_original_limits()
 
 
 def share_cores(processes: int) -> None:
@@ -91,8 +103,21 @@ def _run(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     return results
 
 
+class _OneCore:
+    """Who is within `blas_on_one_core`: the first one limits it, and the last one gives back what there was."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.inside = 0
+        self.limits: Any = None
+
+
+_one_core = _OneCore()
+
+
 @cache
 def _blas() -> ThreadpoolController:
+    # To look for the libraries takes milliseconds in which no other thread goes on.
     return ThreadpoolController()
 
 

@@ -3,9 +3,11 @@
 import threading
 from functools import partial
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from glrender.parallel import CORES, begin, even_parts, run_parts, run_together, share_cores
+from glrender.parallel import CORES, begin, blas_on_one_core, even_parts, run_parts, run_together, share_cores
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:
@@ -100,3 +102,21 @@ def test_an_error_of_what_was_begun_comes_with_its_result() -> None:
     result = begin(fail)
     with pytest.raises(ValueError, match="late"):
         result()
+
+
+def test_blas_keeps_to_one_core_until_the_last_has_left() -> None:
+    np.linalg.inv(np.eye(3))  # there is a BLAS
+
+    def threads() -> int:
+        return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+    with threadpool_limits(2, "blas"):
+        before = threads()
+        first, second = blas_on_one_core(), blas_on_one_core()
+        first.__enter__()
+        second.__enter__()
+        assert threads() == 1
+        first.__exit__(None, None, None)
+        assert threads() == 1, "the second is still within it"
+        second.__exit__(None, None, None)
+        assert threads() == before

@@ -39,7 +39,7 @@ class TrackerOptions:
     least_inliers: float = 0.5
     """The share of the points that fit."""
     least_overlap: float = 0.3
-    """The share of the keyframes' points that it shows."""
+    """The share of the keyframes' points that it shows, those less that it shows smaller."""
     least_contrast: float = 0.01
     """Standard deviation of its intensities; less is a black, white or covered picture."""
     least_sharpness: float = 0.6
@@ -126,9 +126,11 @@ class Tracker:
     @property
     def rate(self) -> float:
         """Radians a second by which the camera turns, and what it sees moves past it, together; 0 where that is not
-        known. UsageError before `start`."""
+        known, as of one that is lost. UsageError before `start`."""
         if self._last is None:
             raise UsageError("tracker: rate was asked for before start, which gives the first pose")
+        if self._lost:
+            return 0.0
         distance = self._keyframes.reference(self.keyframes[-1]).distance
         return float(np.linalg.norm(self._velocity[:3]) / distance + np.linalg.norm(self._velocity[3:]))
 

@@ -3,6 +3,7 @@
 A thread would have to share Python's lock: where both make many short calls, each waits for the other's.
 """
 
+import pickle
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
+from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
 from glrender.errors import GlrenderError
@@ -22,9 +24,8 @@ Item = TypeVar("Item")
 Made = TypeVar("Made", contravariant=True)
 Result = TypeVar("Result")
 
-_LONGEST_GOODBYE = 5.0
-"""Seconds that a process may take to end when it has said all."""
-_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+_LONGEST_GOODBYE = 60.0
+"""Seconds that a task may take to be left."""
 
 
 class Give(Protocol[Made]):
@@ -88,31 +89,40 @@ class Beside(Generic[Item, Result]):
         raise self._end.error
 
     def close(self) -> None:
-        """Leave the task, if it goes on, and wait for its result; may be called twice."""
-        try:
-            if self._end is None:
-                self._say(None)
-                while self._end is None:
-                    self._received()
-        finally:
-            self._process.join(0.0 if self._end is None else _LONGEST_GOODBYE)
-            self._process.kill()
-            self._process.join()
-            self._connection.close()
+        """Leave the task, if it goes on, and wait for its result, some seconds at most; may be called twice."""
+        with interruptible_after():
+            try:
+                if self._end is None:
+                    self._say(None)
+                    until = monotonic() + _LONGEST_GOODBYE
+                    while self._end is None and self._connection.poll(max(0.0, until - monotonic())):
+                        self._receive()
+            finally:
+                # What has said all need not be waited for.
+                self._process.kill()
+                self._process.join()
+                if self._end is None:
+                    self._bury()
+                self._connection.close()
 
     def _say(self, order: object) -> None:
-        with suppress(*_GONE):  # which shows when something is to be received
+        # A message that is broken off would be gone on with by the next one. If nobody is there to hear it, that shows
+        # when something is to be received.
+        with interruptible_after(), suppress(OSError):
             self._connection.send(order)
 
     def _received(self) -> list[Item]:
         """The next item, if it is not the end that comes."""
-        self._connection.poll(None)  # interruptible, other than a message that has begun
-        with interruptible_after():
-            try:
-                message = self._connection.recv()
-            except _GONE:
-                self._bury()
-                return []
+        self._connection.poll(None)
+        with interruptible_after():  # other than the wait for it
+            return self._receive()
+
+    def _receive(self) -> list[Item]:
+        try:
+            message = self._connection.recv()
+        except (EOFError, OSError):  # the latter within a message
+            self._bury()
+            return []
         if isinstance(message, _Given):
             return [message.item]
         self._end = message
@@ -144,18 +154,29 @@ def _work(connection: Connection) -> None:
         return not connection.poll()  # it is told to leave, or nobody is there any more
 
     try:
+        rehearsal = connection.recv()  # with all the libraries that it needs
         with blas_on_one_core():
-            connection.recv()()
+            rehearsal()
             order = connection.recv()
             task, arguments = order or (_nothing, ())
             outgoing.put(_Ended(task(give, *arguments)))
-    except _GONE:
+    except EOFError:  # nobody is there any more
         pass
     except BaseException as error:
-        error.add_note(f"there:\n{traceback.format_exc()}")
-        outgoing.put(_Failed(error))
+        outgoing.put(_Failed(_portable(error)))
     outgoing.put(None)
     sender.join()
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The same with a note of where it was raised, or another that says so, if it cannot be sent."""
+    where = f"there:\n{traceback.format_exc()}"
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = GlrenderError(f"unexpected {type(error).__name__}: {error}")
+    error.add_note(where)
+    return error
 
 
 def _nothing(_: object) -> None:
@@ -164,8 +185,6 @@ def _nothing(_: object) -> None:
 
 def _send(connection: Connection, outgoing: "SimpleQueue[Any]") -> None:
     """Send what comes, so that whoever makes it need not wait for whoever is busy with the one before."""
-    try:
+    with suppress(OSError):  # nobody is there any more
         while (message := outgoing.get()) is not None:
             connection.send(message)
-    except _GONE:
-        return

@@ -7,7 +7,7 @@ as many as there is time for.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
@@ -130,7 +130,7 @@ def _fuse_live(
     waiting: list[Followed] = []
     """Keyframes, until the world's level and scale are settled."""
 
-    def fuse_waiting(poses: Mapping[float, Float64]) -> None:
+    def fuse_waiting(poses: Mapping[float, Float64], *, hurry: bool = True) -> None:
         nonlocal live
         if live is None:
             distance = LEVEL.distance(poses[waiting[0].entry.time], WORLD)
@@ -140,11 +140,11 @@ def _fuse_live(
             live.move(poses)
             while waiting:
                 followed = waiting.pop(0)
-                live.add(followed.entry, followed.image, poses[followed.entry.time], newest=not waiting)
+                live.add(followed.entry, followed.image, poses[followed.entry.time], newest=not (hurry and waiting))
 
+    beside: Beside[Step, Pursuit] = Beside("following", rehearse_following)
     try:
         with ExitStack() as kept:
-            beside: Beside[Step, Pursuit] = kept.enter_context(closing(Beside("following", rehearse_following)))
             rehearse_fusion(context, sequence, options)
             beside.begin(pursue, sequence, options, entries, Pace(entries, LONGEST_GAP, PATIENCE))
             for steps in beside.batches():
@@ -154,8 +154,9 @@ def _fuse_live(
                     fuse_waiting(settled[-1])
                 advance(steps[-1].done, len(entries))
             if waiting or live is not None:
-                fuse_waiting(beside.result().keyframe_poses)
+                fuse_waiting(beside.result().keyframe_poses, hurry=False)
         with interruptible_after():
+            beside.close()
             pursuit = beside.result()
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
@@ -167,6 +168,7 @@ def _fuse_live(
             finished = live.fusion.finish(skipped, description, trajectory, pursuit.stages)
             keep(finished)
     finally:
+        beside.close()
         if live is not None:
             live.release()
     return finished

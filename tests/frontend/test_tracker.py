@@ -278,6 +278,9 @@ def test_how_fast_the_view_moves_is_told(tracker: Tracker, recorded: Recorded) -
     distance = np.median(recorded.depths[0][recorded.depths[0] > 0])
     expected = RATE * (np.linalg.norm(way[:3]) / distance + np.linalg.norm(way[3:]))
     assert tracker.rate == pytest.approx(expected, rel=0.1)
+    elsewhere = np.random.default_rng(7).uniform(size=image_of(recorded, 0).shape).astype(np.float32)
+    assert tracker.track(2 / RATE, elsewhere).state == "lost"
+    assert tracker.rate == 0
 
 
 def test_depths_of_a_sensor_need_no_map(recorded: Recorded) -> None:

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from glrender.errors import GlrenderError, InputError
 from glrender.pipeline.beside import Beside, Give
@@ -161,4 +164,68 @@ def leave_at_once(_: Give[int]) -> None:
 def test_a_process_that_ends_without_a_word_is_told_as_such(beside: Beside[int, int]) -> None:
     beside.begin(leave_at_once)
     with pytest.raises(GlrenderError, match="counting: its process ended with status 3 before .*__main__"):
+        list(beside.batches())
+
+
+def say_how_many_threads(_: Give[int]) -> int:
+    """Of BLAS, in all libraries that have one."""
+    found = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+    assert found
+    return max(found)
+
+
+def multiply() -> None:
+    """What loads BLAS before it begins, as the modules of whoever follows a camera do."""
+    assert np.ones((2, 2)) @ np.ones(2) is not None
+
+
+def test_blas_keeps_to_one_core_there() -> None:
+    with closing(Beside[int, int]("counting", multiply)) as beside:
+        beside.begin(say_how_many_threads)
+        assert list(beside.batches()) == []
+        assert beside.result() == 1
+
+
+def give_much(give: Give[bytes]) -> int:
+    while give(bytes(10**7)):
+        pass
+    return 0
+
+
+def test_a_process_that_is_killed_within_a_message_is_told_as_such() -> None:
+    with closing(Beside[bytes, int]("counting", nothing)) as beside:
+        beside.begin(give_much)
+        batches = beside.batches()
+        next(batches)
+        time.sleep(0.2)  # it goes on to send, as far as the connection takes it
+        os.kill(beside._process.pid or 0, signal.SIGKILL)
+        with pytest.raises(GlrenderError, match="was killed by SIGKILL"):
+            for _ in batches:
+                pass
+
+
+def length(_: Give[int], content: bytes) -> int:
+    return len(content)
+
+
+def slowly() -> None:
+    time.sleep(1.0)
+
+
+def test_an_interrupt_while_much_is_said_is_acted_on_after_it() -> None:
+    beside = Beside[int, int]("counting", slowly)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt), closing(beside):
+        timer.start()
+        beside.begin(length, bytes(10**7))  # for which it has no time yet
+    assert beside.result() == 10**7
+
+
+def raise_what_cannot_be_sent(_: Give[int]) -> None:
+    raise ValueError("no way", lambda: 0)
+
+
+def test_an_error_that_cannot_be_sent_is_told_in_words(beside: Beside[int, int]) -> None:
+    beside.begin(raise_what_cannot_be_sent)
+    with pytest.raises(GlrenderError, match="unexpected ValueError: .*no way"):
         list(beside.batches())
