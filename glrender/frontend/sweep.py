@@ -65,7 +65,8 @@ def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp
 class Sweep(Protocol):
     """What compares windows: `HostSweep`, `sweep_compute.SweepCompute` or `sweep_pass.SweepPass`.
 
-    `reference` is (height, width), `sources` (sources, height, width), windows are 2 radius + 1 pixels a side.
+    `reference` is (height, width), `sources` (sources, height, width), windows are 2 radius + 1 pixels a side. An array
+    that was given once must not be changed.
     """
 
     def mean_scores(

@@ -6,7 +6,7 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.errors import InputError
+from glrender.errors import GLError, InputError, LimitError
 from glrender.frontend.sweep import FLAT, MOST_SOURCES, Hypotheses, Warp
 from glrender.gl.compute import ComputePass, ReadBack, storage_buffer
 from glrender.gl.context import Context
@@ -18,6 +18,8 @@ UNKNOWN = -1e30
 """Intensity of a pixel that has none; shaders/sweep.comp has the same."""
 CHUNK = 8
 """Hypotheses of a workgroup."""
+BAND_BYTES = 64 << 20
+"""Of scores that are made at a time: a small GPU has little memory, and a driver little patience."""
 SHARED_BYTES = 32768
 """Memory of a workgroup that OpenGL promises."""
 
@@ -100,8 +102,8 @@ class SweepCompute:
         return scores
 
     def _bands(self, height: int, bytes_a_row: int) -> list[tuple[int, int]]:
-        """Rows of the image, first and one beyond the last, of which a buffer holds the scores."""
-        most = max(self.context.limits.max_storage_block_bytes // bytes_a_row, 1)
+        """Rows of the image, first and one beyond the last, whose scores are made at a time."""
+        most = max(min(self.context.limits.max_storage_block_bytes, BAND_BYTES) // bytes_a_row, 1)
         return [(top, min(top + most, height)) for top in range(0, height, most)]
 
     def _room(self, size: int) -> moderngl.Buffer:
@@ -137,6 +139,7 @@ class SweepCompute:
 
     def _upload(self, name: str, image: Float32) -> moderngl.Texture | moderngl.TextureArray:
         texels = np.nan_to_num(image, nan=UNKNOWN, posinf=UNKNOWN, neginf=UNKNOWN).astype(np.float32, copy=False)
+        texels = np.ascontiguousarray(texels)
         texture: moderngl.Texture | moderngl.TextureArray
         if name == "sources":
             layers, height, width = image.shape
@@ -146,7 +149,15 @@ class SweepCompute:
             self.context.check_texture_size("photograph", width, height)
             texture = self.context.mgl.texture((width, height), image[0, 0].size, texels, dtype="f4")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        return self.context.own(texture)
+        self.context.own(texture)
+        try:
+            self.context.check(f"making a texture of {texels.shape}")
+        except GLError as error:
+            self.context.release(texture)
+            raise LimitError(
+                f"plane sweep: {name} {texels.shape} do not fit into the memory of {self.context.renderer} ({error})"
+            ) from None
+        return texture
 
 
 def fits(radius: int) -> bool:

@@ -1,4 +1,4 @@
-"""The scores of `sweep` by a fragment shader of OpenGL 3.3, for a GPU without compute shaders."""
+"""The scores of `sweep` by a fragment shader of OpenGL 3.3, for GPUs whose compute shaders cannot make them."""
 
 import math
 

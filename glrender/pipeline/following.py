@@ -47,8 +47,8 @@ class Followed:
 class Follower:
     """Follows a camera over ground that is roughly level at first.
 
-    Each keyframe waits for the adjustment of the one before it; unless `patient`, those that come meanwhile, once the
-    world is settled, are none of the next one's, and move with the one before them.
+    Each keyframe waits for the adjustment of the one before it; unless `patient`, one that comes meanwhile, once the
+    world is settled, is none of the next one's, and moves with the one before it, but no two in turn.
     """
 
     def __init__(

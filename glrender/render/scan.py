@@ -48,7 +48,7 @@ class ScanConverter:
         steps = to_pixels * np.array([eye.spacing, eye.spacing, 1.0])
         bands = _bands(heights, camera, corner, steps)
         nearest = np.float32(min(1.0 / near, _MOST))
-        if nearest > 1.0 / near:
+        if float(nearest) > 1.0 / near:
             nearest = np.nextafter(nearest, np.float32(0))
         run_parts(_scan_band, bands, heights, corner, steps, nearest, triangles, nearness)
         return triangles, nearness

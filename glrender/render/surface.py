@@ -186,7 +186,7 @@ class SurfaceStore:
     """Surfaces for the renderers of one context, on the GPU and on the host: the `most` used last stay on each.
 
     A surface is uploaded when it is first asked for; where there is no room, it takes the place of the one that was
-    used longest ago, and the texture too if the grids have the same shape.
+    used longest ago, and its memory, see `SurfaceTexture`.
     """
 
     def __init__(self, context: Context, most: int = 1) -> None:
@@ -204,7 +204,7 @@ class SurfaceStore:
             texture = self._textures.popitem(last=False)[1] if full else SurfaceTexture(self.context)
             try:
                 texture.upload(surface)
-            except GLError:
+            except BaseException:
                 texture.release()
                 raise
         self._textures[id(surface)] = texture

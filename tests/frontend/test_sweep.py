@@ -126,6 +126,10 @@ def test_shaders_score_like_the_host(
     more = Hypotheses(hypotheses.far, hypotheses.step / 4, 21)  # needs two passes
     arguments = (reference.image, images, warps, more, radius)
     every, mean = drawn.all_scores(*arguments), drawn.mean_scores(*arguments)
+    swapped = (images[0].copy(), np.stack([reference.image, images[2]]), warps[:2], more, radius)
+    others, again = drawn.all_scores(*swapped), drawn.all_scores(*arguments)
+    np.testing.assert_array_equal(again, every)
+    np.testing.assert_allclose(others, HostSweep().all_scores(*swapped), atol=5e-3)
     drawn.release()
     assert context.live_objects == before
     expected = HostSweep().all_scores(*arguments)

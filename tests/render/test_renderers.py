@@ -320,6 +320,26 @@ def test_one_wild_height_does_not_spoil_the_others(renderer: Callable[..., Deriv
     np.testing.assert_allclose(there.depth_wrt_height[same], here.depth_wrt_height[same], atol=1e-4 * scale)
 
 
+def test_memory_of_a_map_serves_smaller_ones_but_not_far_smaller_ones(context: Context) -> None:
+    rng = np.random.default_rng(3)
+
+    def square(side: int) -> HeightMap:
+        return HeightMap(rng.normal(size=(side, side)), 1.0)
+
+    texture = SurfaceTexture(context)
+    texture.upload(square(200))
+    first, triangles = texture.texture, texture.indices
+    texture.upload(square(100))
+    assert (texture.texture, texture.indices) == (first, triangles)
+    texture.upload(square(20))
+    assert texture.texture is not first
+    assert texture.indices is not triangles
+    assert texture.texture.size == (20, 20)
+    texture.upload(square(100))
+    assert texture.texture.size == (100, 100)
+    texture.release()
+
+
 def test_only_the_blocks_in_view_are_drawn(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     surface = HeightMap(0.3 * rng.normal(size=(150, 140)), 1.0, (-70.0, -75.0), rng.uniform(size=(150, 140, 3)))
