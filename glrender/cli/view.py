@@ -79,7 +79,7 @@ def run(options: Options) -> int:
             else:
                 shown = viewer.play(Script(options.frames, options.screenshot, options.record))
                 rate = f", {shown.rate:.1f} a second" if shown.frames > 1 else ""
-                print(f"{shown.frames} frames{rate}, {window.context.renderer}")
+                print(f"{shown.frames} {'frame' if shown.frames == 1 else 'frames'}{rate}, {window.context.renderer}")
     finally:
         window.close()
     return 0

@@ -66,17 +66,18 @@ class Overlay:
         self._panel = (0.0, 0.0, 0.0, 0.0)  # left, top, width, height
         self._size = (0, 0)  # of the framebuffer that it was last drawn into
         self._mouse = (-1.0, -1.0)
-        self._busy = False
+        self._busy = self._list_open = False
         self._loss_scale: float | None = None
         self._slope_sigma: float | None = None
 
     def concerns(self, event: Event) -> bool:
-        """Whether it is a click on the panels, or typed while they take a number, as far as the last picture tells."""
+        """Whether it is a click on the panels, or typed while they take a number or a list is open, as far as the last
+        picture tells."""
         match event:
             case ButtonEvent(_, _, x, y, _, _):
                 return self.owns(x, y)
             case KeyEvent() | CharEvent():
-                return bool(self._imgui.get_io().want_text_input)
+                return self._list_open or bool(self._imgui.get_io().want_text_input)
         return False
 
     def feed(self, event: Event) -> bool:
@@ -103,8 +104,19 @@ class Overlay:
                 io.add_key_event(imgui.Key.mod_ctrl, control and down)
                 if key in _KEYS:
                     io.add_key_event(getattr(imgui.Key, _KEYS[key]), down)
+                if key == "Escape" and down and self._list_open:
+                    self._click_aside()
+                    return True
                 return bool(io.want_text_input) and down
         return False
+
+    def _click_aside(self) -> None:
+        """What closes a list; ImGui's own Escape would come with its other keys, of which Tab is ours."""
+        io = self._imgui.get_io()
+        io.add_mouse_pos_event(0, 0)
+        io.add_mouse_button_event(0, True)
+        io.add_mouse_button_event(0, False)
+        io.add_mouse_pos_event(*self._mouse)
 
     def draw(self, session: Session, size: tuple[int, int], seconds: float) -> bool:
         """Draw the panels into the framebuffer in use, `seconds` after the last time; whether they changed anything."""
@@ -133,7 +145,8 @@ class Overlay:
             self._panel = (*imgui.get_window_pos(), *imgui.get_window_size())
             imgui.end()
         # A slider that is held, or a list that hangs out of the panel.
-        self._busy = imgui.is_any_item_active() or imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
+        self._list_open = imgui.is_popup_open("", imgui.PopupFlags_.any_popup)
+        self._busy = imgui.is_any_item_active() or self._list_open
         imgui.render()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
         return restarted or before != (session.state, session.playing, len(session.wishes))

@@ -90,9 +90,11 @@ class Viewer:
             running = self.session.running
             events = self.window.wait(0.0 if running or self._stale or self._settling else _IDLE)
             now = perf_counter()
-            self._stale |= running | self._grant_wishes()  # those of the panels
+            changed = running | self._grant_wishes()  # those of the panels
+            self._stale |= changed
             for event in events:
-                self._stale |= self._take(event)
+                changed = self._take(event)  # which may present panels that have changed something by themselves
+                self._stale |= changed
             self.session.advance(min(now - last, _LONGEST) if running else 0.0)
             last = now
             if self.overlay is not None:

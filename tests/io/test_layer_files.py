@@ -1,5 +1,6 @@
 """Terrain layers on file: each format read back by whoever else reads it, where the world has them."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -212,8 +213,8 @@ def test_a_file_is_replaced_whole_or_not_at_all(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for place in ("replace", "write_bytes"):
-        monkeypatch.setattr(Path, place, full)
+    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match="No space left on device"):
         WRITERS[name](path, layers)
     assert contents(path) == before

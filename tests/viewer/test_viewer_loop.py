@@ -36,7 +36,7 @@ class ScriptedWindow:
         self.waited: list[float] = []
         self.swaps = 0
         self.titles: list[str] = []
-        self._fbo = context.mgl.simple_framebuffer(SIZE)
+        self._fbo = context.own(context.mgl.simple_framebuffer(SIZE))
 
     @property
     def closing(self) -> bool:
@@ -56,7 +56,7 @@ class ScriptedWindow:
         self.titles.append(title)
 
     def release(self) -> None:
-        self._fbo.release()
+        self.context.release(self._fbo)
 
     close = release
 
@@ -115,6 +115,32 @@ def test_what_is_opened_next_says_nothing_of_what_could_not_be(play, hills: Heig
     window, viewer = play([], [DropEvent((tmp_path / "broken.npz",))], [DropEvent((tmp_path / "whole.npz",))], [])
     assert window.titles[-1] == "whole.npz · surface · glrender"
     assert viewer.session.message == ""
+
+
+def test_what_panels_change_by_themselves_is_drawn_at_once(play, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Panels:
+        changed = False
+
+        def concerns(self, event: Event) -> bool:
+            return True
+
+        def feed(self, event: Event) -> bool:
+            self.changed = True
+            return True
+
+        def draw(self, *_: object) -> bool:
+            changed, self.changed = self.changed, False
+            return changed
+
+        def release(self) -> None:
+            pass
+
+    painted = []
+    paint = Viewer._paint
+    monkeypatch.setattr(module, "make_overlay", lambda scale: Panels())
+    monkeypatch.setattr(Viewer, "_paint", lambda self: (painted.append(1), paint(self)))
+    play([], [KeyEvent("Enter", True, False)], [])
+    assert len(painted) == 2, "the first picture, and the one with what a slider has been told"
 
 
 def test_an_interruption_waits_for_the_import_of_the_panels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,6 +228,17 @@ def test_a_slider_takes_a_number(hand: Hand) -> None:
     assert differ(hand.look(), home) == 0
 
 
+def test_escape_closes_a_list_and_not_the_window(hand: Hand) -> None:
+    pytest.importorskip("imgui_bundle", reason="an extra that is not installed here")
+    home = hand.look()
+    hand.point(SIZE[0] - 200, 44)  # what is shown
+    with hand.late():
+        hand.do("click", 1)
+    hand.do("key", "Escape")
+    assert differ(hand.look(), home) == 0
+    assert hand.title == "hills.npz · surface · glrender"
+
+
 def test_the_depth_is_saved_in_metres_and_comes_back_onto_the_map(hand: Hand) -> None:
     with np.load(hand.saved("glrender-depth-*.npz", "key", "d")) as saved:
         depth, K, T = saved["depth"], saved["K"], saved["T_world_camera"]
