@@ -83,7 +83,7 @@ def test_all_that_came_meanwhile_comes_at_once(beside: Beside[int, int], tmp_pat
     assert next(batches) == [0]
     taken.touch()
     wait_for(made)
-    time.sleep(0.2)  # what is made is sent by a thread
+    time.sleep(1.0)  # what is made is sent by a thread
     assert next(batches) == [1, 2]
     assert list(batches) == []
 
