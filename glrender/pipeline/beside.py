@@ -173,7 +173,7 @@ def _portable(error: BaseException) -> BaseException:
     where = f"there:\n{traceback.format_exc()}"
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # whatever the error's own class, or what it holds, does not like
         error = GlrenderError(f"unexpected {type(error).__name__}: {error}")
     error.add_note(where)
     return error
