@@ -11,6 +11,7 @@
   `lasting_errors` of poses that were given. Besides, it tells a `mount`, by `camera_rates` a shutter's readout
   (`time_estimate`), and a lens's `radial_error`, both an `estimate`, and whether the `focal` length is as said.
 - **Depth.** `depth_from_motion` compares a `photograph` with its `sources` where a `search` says: a `sweep`, on a GPU
-  a `sweep_compute` (`sweep_pass` where it has no compute shaders), over `sweep_levels`, `semi_global` choices, `refine`
-  for fractions, a `motion_depth` as the result, and a `cross_check` with those of neighbours.
+  a `sweep_shader`, `sweep_compute` or (where it has no compute shaders) `sweep_pass`, over `sweep_levels`,
+  `semi_global` choices, `refine` for fractions, a `motion_depth` as the result, and a `cross_check` with those of
+  neighbours.
 """

@@ -29,9 +29,6 @@ FLAT = 1e-6
 UNSEEN = -2.0
 """Score where a source does not see all of a window, or nothing of it can be compared."""
 
-MOST_SOURCES = 16
-"""Photographs that a shader compares one with."""
-
 _recycler = Recycler()
 
 

@@ -6,8 +6,8 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.errors import GLError, InputError, LimitError
-from glrender.frontend.sweep import FLAT, MOST_SOURCES, Hypotheses, Warp
+from glrender.frontend.sweep import FLAT, Hypotheses
+from glrender.frontend.sweep_shader import MOST_SOURCES, ShaderSweep
 from glrender.gl.compute import ComputePass, ReadBack, storage_buffer
 from glrender.gl.context import Context
 from glrender.recycle import Recycler
@@ -24,7 +24,7 @@ SHARED_BYTES = 32768
 """Memory of a workgroup that OpenGL promises."""
 
 
-class SweepCompute:
+class SweepCompute(ShaderSweep):
     """Scores by OpenGL 4.3; what it makes is owned by `context` and kept for further calls of the same sizes.
 
     LimitError where the context is older, see `glrender.gl.compute`.
@@ -35,56 +35,38 @@ class SweepCompute:
         self._passes: dict[tuple[int, bool], ComputePass] = {}
         self._read_back = ReadBack(context)
         self._recycler = Recycler()
-        self._scores: moderngl.Buffer | None = None
+        self._buffer: moderngl.Buffer | None = None
         self._uploaded: dict[str, tuple[Float32, moderngl.Texture | moderngl.TextureArray]] = {}
-
-    def mean_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
-        """(height, width, number); see `sweep.Sweep`."""
-        return self._run(reference, sources, warps, hypotheses, radius, [(0, len(sources))], mean=True)[0]
-
-    def all_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
-        """(sources, height, width, number); see `sweep.Sweep`."""
-        ranges = [(s, s + 1) for s in range(len(sources))]
-        return self._run(reference, sources, warps, hypotheses, radius, ranges, mean=False)
 
     def release(self) -> None:
         """Release what this made in its context; may be called twice."""
         self.context.release(*(texture for _, texture in self._uploaded.values()))
-        self.context.release(*([] if self._scores is None else [self._scores]))
+        self.context.release(*([] if self._buffer is None else [self._buffer]))
         for each in self._passes.values():
             each.release()
         self._read_back.release()
-        self._uploaded, self._passes, self._scores = {}, {}, None
+        self._uploaded, self._passes, self._buffer = {}, {}, None
 
-    def _run(
+    def _scores(
         self,
         reference: Float32,
         sources: Float32,
-        warps: list[Warp],
+        warps: dict[str, Float32],
         hypotheses: Hypotheses,
         radius: int,
         ranges: list[tuple[int, int]],
         *,
         mean: bool,
     ) -> Float32:
-        if len(sources) > MOST_SOURCES:
-            raise InputError(f"sweep: received {len(sources)} sources, expected at most {MOST_SOURCES}")
         self.context.use()
         height, width = reference.shape
         number = hypotheses.number
-        H, e = np.zeros((MOST_SOURCES, 3, 3), np.float32), np.zeros((MOST_SOURCES, 3), np.float32)
-        for k, warp in enumerate(warps):
-            H[k], e[k] = warp
         textures = {
             "reference": self._texture("reference", reference),
             "search": self._texture("search", np.stack([hypotheses.far, hypotheses.step], axis=-1)),
             "sources": self._texture("sources", sources),
         }
-        values: dict[str, ArrayLike] = {"H": H, "e": e, "number": number}
+        values: dict[str, ArrayLike] = {**warps, "number": number}
         made = self._pass(radius, mean)
         scores = self._recycler.empty((len(ranges), height, width, number), np.float32)
         for row, (first, last) in enumerate(ranges):
@@ -107,12 +89,12 @@ class SweepCompute:
         return [(top, min(top + most, height)) for top in range(0, height, most)]
 
     def _room(self, size: int) -> moderngl.Buffer:
-        if self._scores is None or self._scores.size < size:
-            if self._scores is not None:
-                self.context.release(self._scores)
-                self._scores = None
-            self._scores = storage_buffer(self.context, "plane sweep", size)
-        return self._scores
+        if self._buffer is None or self._buffer.size < size:
+            if self._buffer is not None:
+                self.context.release(self._buffer)
+                self._buffer = None
+            self._buffer = storage_buffer(self.context, "plane sweep", size)
+        return self._buffer
 
     def _pass(self, radius: int, mean: bool) -> ComputePass:
         if (radius, mean) not in self._passes:
@@ -149,15 +131,7 @@ class SweepCompute:
             self.context.check_texture_size("photograph", width, height)
             texture = self.context.mgl.texture((width, height), image[0, 0].size, texels, dtype="f4")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        self.context.own(texture)
-        try:
-            self.context.check(f"making a texture of {texels.shape}")
-        except GLError as error:
-            self.context.release(texture)
-            raise LimitError(
-                f"plane sweep: {name} {texels.shape} do not fit into the memory of {self.context.renderer} ({error})"
-            ) from None
-        return texture
+        return self.context.own_what_fits(texture, f"plane sweep: {name} {texels.shape} do not fit into the memory")
 
 
 def fits(radius: int) -> bool:

@@ -6,8 +6,8 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.errors import InputError
-from glrender.frontend.sweep import FLAT, MOST_SOURCES, Hypotheses, Warp
+from glrender.frontend.sweep import FLAT, Hypotheses
+from glrender.frontend.sweep_shader import MOST_SOURCES, ShaderSweep
 from glrender.gl.context import Context
 from glrender.gl.framebuffer import Framebuffer
 from glrender.gl.program import load_program, set_uniform
@@ -19,26 +19,13 @@ GROUPS = 4
 _UNITS = {"reference": 0, "search": 1, "sources": 2}
 
 
-class SweepPass:
+class SweepPass(ShaderSweep):
     """Scores by OpenGL; what it makes is owned by `context` and kept for further calls of the same sizes."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self._programs: dict[tuple[int, bool], tuple[moderngl.Program, moderngl.VertexArray]] = {}
         self._targets: dict[tuple[int, int], Framebuffer] = {}
-
-    def mean_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
-        """(height, width, number); see `sweep.Sweep`."""
-        return self._scores(reference, sources, warps, hypotheses, radius, [(0, len(sources))], mean=True)[0]
-
-    def all_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
-        """(sources, height, width, number); see `sweep.Sweep`."""
-        ranges = [(s, s + 1) for s in range(len(sources))]
-        return self._scores(reference, sources, warps, hypotheses, radius, ranges, mean=False)
 
     def release(self) -> None:
         """Release what this made in its context; may be called twice."""
@@ -52,15 +39,13 @@ class SweepPass:
         self,
         reference: Float32,
         sources: Float32,
-        warps: list[Warp],
+        warps: dict[str, Float32],
         hypotheses: Hypotheses,
         radius: int,
         ranges: list[tuple[int, int]],
         *,
         mean: bool,
     ) -> Float32:
-        if len(sources) > MOST_SOURCES:
-            raise InputError(f"sweep: received {len(sources)} sources, expected at most {MOST_SOURCES}")
         self.context.use()
         height, width = reference.shape
         program, vertices = self._program(radius, mean)
@@ -71,7 +56,8 @@ class SweepPass:
             self._texture(search.astype(np.float32)),
             self._layers(_with_known(sources)),
         ]
-        _set_warps(program, warps)
+        for name, warp in warps.items():
+            set_uniform(program, name, warp)
         per_pass = 4 * GROUPS
         scores = np.empty((len(ranges), height, width, hypotheses.number), np.float32)
         try:
@@ -132,12 +118,3 @@ def _with_known(image: Float32) -> Float32:
     """(…, 2): intensity, and 1 where it is known; OpenGL 3.3 promises nothing about NaN."""
     known = np.isfinite(image)
     return np.stack([np.where(known, image, 0), known], axis=-1).astype(np.float32)
-
-
-def _set_warps(program: moderngl.Program, warps: list[Warp]) -> None:
-    H = np.zeros((MOST_SOURCES, 3, 3), np.float32)
-    e = np.zeros((MOST_SOURCES, 3), np.float32)
-    for k, warp in enumerate(warps):
-        H[k], e[k] = warp
-    set_uniform(program, "H", H)
-    set_uniform(program, "e", e)

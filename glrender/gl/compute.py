@@ -7,7 +7,7 @@ from typing import Any
 import moderngl
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.errors import GLError, LimitError, UsageError
+from glrender.errors import LimitError, UsageError
 from glrender.gl.context import Context
 from glrender.gl.program import load_compute, set_uniform
 from glrender.gl.source import Define
@@ -89,13 +89,7 @@ def storage_buffer(context: Context, what: str, size: int) -> moderngl.Buffer:
     largest = context.limits.max_storage_block_bytes
     if size > largest:
         raise LimitError(f"{what}: needs a buffer of {size} bytes, but those of {context.renderer} end at {largest}")
-    buffer = context.own(context.mgl.buffer(reserve=size))
-    try:
-        context.check(f"making a buffer of {size} bytes")
-    except GLError as error:
-        context.release(buffer)
-        raise LimitError(f"{what}: does not fit into the memory of {context.renderer} ({error})") from None
-    return buffer
+    return context.own_what_fits(context.mgl.buffer(reserve=size), f"{what}: does not fit into the memory")
 
 
 class ReadBack:

@@ -132,6 +132,19 @@ class Context:
         self._live[id(obj)] = obj
         return obj
 
+    def own_what_fits(self, obj: Owned, problem: str, advice: str = "") -> Owned:
+        """Register an object that was just made with its memory; returns it.
+
+        Where the GPU has no more of it, the object is released, and LimitError "<problem> of <renderer> (<error>)<advice>".
+        """
+        self.own(obj)
+        try:
+            self.check("making it")
+        except GLError as error:
+            self.release(obj)
+            raise LimitError(f"{problem} of {self.renderer} ({error}){advice}") from None
+        return obj
+
     def disown(self, obj: GLObject) -> None:
         """Take an object off the register without releasing it: somebody else will."""
         if self._live.pop(id(obj), None) is None:

@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.errors import GLError, LimitError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -92,17 +91,10 @@ class SurfaceTexture:
         if self._texture is not None:
             self.context.release(self._texture)
             self._texture = None
-        texture = self.context.own(self.context.mgl.texture((cols, rows), 4, dtype="f4"))
+        texture = self.context.mgl.texture((cols, rows), 4, dtype="f4")
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        try:
-            self.context.check(f"making a texture of {cols} x {rows} texels")
-        except GLError as error:
-            self.context.release(texture)
-            raise LimitError(
-                f"height map: received {cols} x {rows} vertices, expected as many as {self.context.renderer} can hold "
-                f"({error}); take a coarser spacing or a smaller map"
-            ) from None
-        self._texture = texture
+        problem = f"height map: received {cols} x {rows} vertices, expected as many as fit into the memory"
+        self._texture = self.context.own_what_fits(texture, problem, "; take a coarser spacing or a smaller map")
 
     def _replace_indices(self, unseen: NDArray[np.bool_]) -> None:
         indices, self._starts = _triangle_indices(unseen)

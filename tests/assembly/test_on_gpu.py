@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from agreement import assert_agree
-from passes import derivative_renderer
+from passes import derivative_renderer, need_compute
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene, random_scene
 
 from glrender.assembly import on_gpu
@@ -37,8 +37,7 @@ Make = Callable[..., NormalEquations]
 
 @pytest.fixture(autouse=True)
 def _compute(context: Context) -> None:
-    if context.version_code < 430:
-        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
+    need_compute(context)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from passes import derivative_renderer
+from passes import derivative_renderer, need_compute
 from random_scenes import random_scene
 
 from glrender.assembly.gpu_measurements import GpuMeasurements
@@ -42,8 +42,7 @@ class Parts:
 
 @pytest.fixture
 def parts(context: Context):
-    if context.version_code < 430:
-        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
+    need_compute(context)
     made = Parts(
         GpuNormalEquations(context, SCENE.camera), derivative_renderer(context, SCENE.camera, "compact"), context
     )
@@ -159,8 +158,7 @@ def test_what_was_released_is_not_used(parts: Parts, depth: np.ndarray, context:
 
 
 def test_nothing_stays_alive(context: Context, depth: np.ndarray, frame: Callable) -> None:
-    if context.version_code < 430:
-        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
+    need_compute(context)
     live = context.live_objects
     renderer = derivative_renderer(context, SCENE.camera, "compact")
     gpu = GpuNormalEquations(context, SCENE.camera)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from passes import derivative_renderer
+from passes import derivative_renderer, need_compute
 from random_scenes import SEEING_SCENES, UNSEEN_SCENES, Scene
 
 from glrender.assembly.absolute import AbsoluteEquations
@@ -28,8 +28,7 @@ Screened = tuple[AbsoluteEquations, FrameStatistics, DerivativeBuffers]
 @pytest.fixture
 def screened(context: Context) -> Callable[..., Screened]:
     """The GPU's equations and statistics, and the buffers with edges of the same view."""
-    if context.version_code < 430:
-        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
+    need_compute(context)
 
     def make(scene: Scene, measurements: Measurements, slope: float = MAX_SLOPE) -> Screened:
         gpu = GpuNormalEquations(context, scene.camera)

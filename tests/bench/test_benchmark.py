@@ -5,6 +5,7 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from passes import need_compute
 from rich.console import Console
 
 from glrender.bench import stages as stages_module
@@ -147,8 +148,7 @@ def test_the_solvers_get_a_map_with_observed_heights(context: Context) -> None:
 
 
 def test_compute_shaders_make_the_same_total(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    if context.version_code < COMPUTE_VERSION:
-        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
+    need_compute(context)
     monkeypatch.setattr(stages_module, "equations_path", lambda *_: EquationsPath("gpu", "a test wants it"))
     before = context.live_objects
     with Stages(context, reference_scene(9, (64, 48))) as stages:

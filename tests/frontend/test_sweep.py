@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from passes import need_compute
 from sweep_twin import correlations
 
 from glrender.frontend.photograph import Photograph
@@ -14,7 +15,6 @@ from glrender.frontend.sweep_pass import SweepPass
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
-from glrender.gl.program import COMPUTE_VERSION
 
 CAMERA = Camera(40, 30, 36.0, 38.0, 19.0, 15.5)
 
@@ -115,8 +115,8 @@ def test_shaders_score_like_the_host(
     shader: type[SweepPass] | type[SweepCompute],
     radius: int,
 ) -> None:
-    if shader is SweepCompute and context.version_code < COMPUTE_VERSION:
-        pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+    if shader is SweepCompute:
+        need_compute(context)
     reference, sources = pictures
     warps = [make_warp(CAMERA, reference, source) for source in sources]
     images = np.stack([source.image for source in sources])
@@ -151,8 +151,7 @@ def test_an_image_whose_scores_no_buffer_holds_is_swept_in_bands(
     hypotheses: Hypotheses,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if context.version_code < COMPUTE_VERSION:
-        pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+    need_compute(context)
     reference, sources = pictures
     warps = [make_warp(CAMERA, reference, source) for source in sources]
     arguments = (reference.image, np.stack([source.image for source in sources]), warps, hypotheses, 2)

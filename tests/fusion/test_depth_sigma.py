@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flights import Flight, camera_of, fly, rough_ground
 from numpy.typing import NDArray
+from passes import need_compute
 
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
@@ -17,7 +18,6 @@ from glrender.fusion.weighting import Weighting
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.gl.program import COMPUTE_VERSION
 from glrender.render.derivatives import DerivativeRenderer
 
 ABOVE = se3.look_at((0.3, 0.2, 1.0), (0.3, 0.2, 0.0), (0, 1, 0))
@@ -50,8 +50,8 @@ def flight(context: Context) -> Flight:
 
 @pytest.fixture(params=["host", "gpu"])
 def where(context: Context, request: pytest.FixtureRequest) -> str:
-    if request.param == "gpu" and context.version_code < COMPUTE_VERSION:
-        pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+    if request.param == "gpu":
+        need_compute(context)
     return str(request.param)
 
 

@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 from flights import Flight, fly, fused, rough_ground
+from passes import need_compute
 
 from glrender.errors import InputError, UsageError
 from glrender.fusion.options import FusionOptions
 from glrender.gl.context import Context
-from glrender.gl.program import COMPUTE_VERSION
 
 
 @pytest.fixture(scope="module")
 def flight(context: Context) -> Flight:
-    if context.version_code < COMPUTE_VERSION:
-        pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+    need_compute(context)
     return fly(context, rough_ground(), frames=9)
 
 

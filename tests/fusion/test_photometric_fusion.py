@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flights import Flight, camera_of, fly, rough_ground
 from numpy.typing import NDArray
+from passes import need_compute
 from photographed import errors, photograph, textured_ground
 from scipy.ndimage import gaussian_filter
 
@@ -23,7 +24,6 @@ from glrender.fusion.weighting import Weighting
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
-from glrender.gl.program import COMPUTE_VERSION
 from glrender.pipeline.descent import Descent
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.simulate.noise import NoiseModel
@@ -322,8 +322,7 @@ def test_grey_images_tell_as_much(context: Context, flight: Flight, by_depth: He
 
 
 def test_on_the_gpu(context: Context, flight: Flight, by_both: HeightMap) -> None:
-    if context.version_code < COMPUTE_VERSION:
-        pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+    need_compute(context)
     before = context.live_objects
     found, _ = fused(context, flight, "both", equations="gpu")
     assert context.live_objects == before

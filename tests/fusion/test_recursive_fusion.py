@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flights import Flight, fly, fused, rough_ground
 from least_squares import depth_equations, smoothness
+from passes import need_compute
 from scipy.sparse.linalg import spsolve
 
 from glrender.assembly.on_host import HostNormalEquations
@@ -16,7 +17,6 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
-from glrender.gl.program import COMPUTE_VERSION
 from glrender.recycle import Recycler
 from glrender.solve.losses import Squared
 from glrender.solve.multigrid import MultigridSolver
@@ -200,8 +200,8 @@ def test_the_map_frame_does_not_matter(context: Context, rough: Flight) -> None:
 class TestPatches:
     @pytest.fixture(autouse=True)
     def _can_compute(self, context: Context, where: str) -> None:
-        if where == "gpu" and context.version_code < COMPUTE_VERSION:
-            pytest.skip(f"compute shaders need OpenGL 4.3, and this is OpenGL {context.version}")
+        if where == "gpu":
+            need_compute(context)
 
     def test_what_is_far_away_makes_no_difference(
         self, context: Context, rough: Flight, wide: Flight, where: str

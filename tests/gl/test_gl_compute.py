@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from passes import need_compute
 
 from glrender.errors import LimitError, ShaderError, UsageError
 from glrender.gl.compute import ComputePass, ReadBack, storage_buffer
@@ -12,8 +13,7 @@ from glrender.gl.program import load_compute
 
 @pytest.fixture(autouse=True)
 def _compute(context):
-    if context.version_code < 430:
-        pytest.skip(f"compute shaders need OpenGL 4.3, this is {context.version}")
+    need_compute(context)
 
 
 @pytest.fixture
