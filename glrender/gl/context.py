@@ -135,7 +135,7 @@ class Context:
     def own_what_fits(self, obj: Owned, problem: str, advice: str = "") -> Owned:
         """Register an object that was just made with its memory; returns it.
 
-        Where the GPU has no more of it, the object is released, and LimitError "<problem> of <renderer> (<error>)<advice>".
+        Where the GPU has no more of it, the object is released: LimitError "<problem> of <renderer> (<error>)<advice>".
         """
         self.own(obj)
         try:

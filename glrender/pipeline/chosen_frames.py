@@ -79,8 +79,8 @@ def choose_frames(
 
     A `time_offset` of None is estimated, in the map frame that is given or that `place_map` finds; with `calibration`
     also the camera, whose readings have the `noise`. Some points of the depth images are given where heights come of
-    them (`of_depth`). Raises InputError where no frame has a pose, depths are smaller
-    than their noise or, with `strict`, any frame cannot be used.
+    them (`of_depth`). Raises InputError where no frame has a pose, depths are smaller than their noise or, with
+    `strict`, any frame cannot be used.
     """
     selected = sequence.select(selection)
     points = _read_points(sequence, selected, noise) if of_depth or time_offset is None else None

@@ -58,8 +58,7 @@ class LiveFusion:
         self.fusion.move(poses)
 
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64, *, newest: bool = True) -> None:
-        """Take a photograph (height, width, 3), linear, for a keyframe; where a
-        newer one waits already, no depth is made."""
+        """Take a photograph (height, width, 3), linear, for a keyframe; where a newer one waits, no depth is made."""
         self._keyframes += 1
         self._newest = newest
         for _ in range(self.halvings):
