@@ -26,6 +26,14 @@ class Options:
     JOB is a .toml or .json file: a scene, a camera, where it stands, and what is kept of each view. Files appear whole
     or not at all, and OUT/manifest.jsonl has their checksums: the same command again renders only what is missing.
     Ctrl-C finishes the views under way. Exit status 1 if a view failed or is missing; each is said.
+
+    What views of each type need (and may say besides a camera of their own): poses T_world_camera; look_at eyes,
+    targets (up); trajectory source (frames); orbit count (radius, elevation, target, start, turn); spiral count (turns,
+    radius, elevation, target); grid rows, columns, altitude (pitch, heading, bounds); random count, seed (radius,
+    elevation, target, spread).
+
+    And outputs (besides a name, which two of one type need): image (format, quality); depth (format, scale); buffers
+    buffers (format); normals (format); ids (format); jacobian of, wrt; video (rate, quality).
     """
 
     job: Positional[str]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ import numpy as np
 import pytest
 
 from glrender.batch import run
+from glrender.batch.cameras import VIEWS
 from glrender.batch.interruption import Interruption
 from glrender.batch.job import Job, make_plan, read_job
 from glrender.batch.manifest import FileRecord, Manifest
-from glrender.batch.outputs import film_of
+from glrender.batch.outputs import OUTPUTS, film_of
 from glrender.batch.pool import Pool
 from glrender.batch.run import BYTES_PER_WORKER
 from glrender.batch.video import _encode
 from glrender.checks import MEMORY
+from glrender.cli.batch import Options
 from glrender.cli.main import main
 from glrender.errors import InputError, UsageError
 from glrender.gl.egl import devices
@@ -352,3 +355,19 @@ def test_an_interruption_leaves_a_state_that_can_be_resumed(write_job: WriteJob,
     assert 5 < len(done) < 2000
     files = contents(out)
     assert set(files) == {path for line in done for path in line["files"]}, "and no half of a view"
+
+
+def test_help_has_the_keys_of_every_type() -> None:
+    said = " ".join((Options.__doc__ or "").split())
+    for types, common in ((VIEWS, "camera"), (OUTPUTS, "name")):
+        for kind, made in types.items():
+            keys = [field.name for field in fields(made) if field.init and field.name != common]
+            own = [key for key in keys if (kind, key) not in (("normals", "buffers"), ("ids", "buffers"))]
+            needed = [field.name for field in fields(made) if field.name in own and is_needed(field)]
+            others = [key for key in own if key not in needed]
+            listed = " ".join(filter(None, (", ".join(needed), f"({', '.join(others)})" if others else "")))
+            assert f" {kind} {listed}" in said, f"{kind} {listed}"
+
+
+def is_needed(field: Field[object]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
