@@ -20,8 +20,8 @@ from glrender.io import figure
 from glrender.io.camera_file import CameraFile, read_camera, write_camera
 
 ROOT = Path(__file__).parents[1]
-README, FIGURES, MAKEFILE = (
-    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "FIGURES.md", "Makefile")
+README, GUIDE, FIGURES, MAKEFILE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "GUIDE.md", "FIGURES.md", "Makefile")
 )
 
 
@@ -128,7 +128,8 @@ def test_the_camera_file_is_one_that_is_read(tmp_path: Path) -> None:
 def test_files_that_are_named_exist() -> None:
     for name in re.findall(r"`((?:demos/)?\d\d_\w+\.py)`", README):
         assert (ROOT / "demos" / Path(name).name).is_file(), name
-    named = re.findall(r"`(tests/[\w/]+\.py)`", README + FIGURES) + re.findall(r"\]\(([\w./]+)\)", README + FIGURES)
+    texts = README + GUIDE + FIGURES
+    named = re.findall(r"`(tests/[\w/]+\.py)`", texts) + re.findall(r"\]\(([\w./]+)\)", texts)
     assert len(named) > 5
     for name in named:
         assert (ROOT / name).is_file(), name
