@@ -1,11 +1,12 @@
-"""Four numbers at a time in compiled loops."""
+"""Sums of four numbers at a time in compiled loops, see `glrender.render.lanes`."""
 
 from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
+
+from glrender.render.lanes import in_all, place_of
 
 
 def _add_scaled(typing: Any, array: Any, row: Any, scale: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
@@ -21,19 +22,13 @@ def _add_scaled(typing: Any, array: Any, row: Any, scale: Any, a: Any, b: Any, c
         data, row, scale, *values = arguments
         four = ir.VectorType(ir.DoubleType(), len(values))
         kind = signature.args[0]
-        column = context.get_constant(types.intp, 0)
-        first = cgutils.get_item_pointer(  # type: ignore[no-untyped-call]
-            context, builder, kind, context.make_array(kind)(context, builder, data), [row, column]
-        )
-        place = builder.bitcast(first, four.as_pointer())
-        scales = vector = ir.Constant(four, ir.Undefined)
+        place = place_of(context, builder, kind, data, (row, context.get_constant(types.intp, 0)), four)
+        vector = ir.Constant(four, ir.Undefined)
         for lane, value in enumerate(values):
-            index = ir.Constant(ir.IntType(32), lane)
-            scales = builder.insert_element(scales, scale, index)
-            vector = builder.insert_element(vector, value, index)
+            vector = builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
         contract = ("contract",)  # one rounding, where the machine has a fused multiply-add
         before = builder.load(place, align=8)
-        after = builder.fadd(before, builder.fmul(scales, vector, flags=contract), flags=contract)
+        after = builder.fadd(before, builder.fmul(in_all(builder, scale, four), vector, flags=contract), flags=contract)
         builder.store(after, place, align=8)
         return context.get_dummy_value()
 

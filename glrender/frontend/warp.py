@@ -10,8 +10,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.geometry.camera import Camera
-
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
@@ -38,10 +36,6 @@ class Sighting(NamedTuple):
     def seen(self) -> NDArray[np.bool_]:
         """(N,)."""
         return ~np.isnan(self.intensity)
-
-    def slope(self, camera: Camera) -> Float64:
-        """(N, 2) of the intensity along u and v, 1/pixel."""
-        return self.gradient[:, :2] * self.points[:, 2:] / (camera.fx, camera.fy)
 
 
 def pieces_of(*quantities: NDArray[Any]) -> Float64:

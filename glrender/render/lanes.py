@@ -27,17 +27,17 @@ def _write_pixel(typing: Any, planes: Any, k: Any, x: Any, y: Any, pixels: Any, 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         planes, k, x, y, pixels, row, column = arguments
         zero = context.get_constant(types.uintp, 0)
-        first = _place(context, builder, signature.args[0], planes, (k, zero), _Doubles)
+        first = place_of(context, builder, signature.args[0], planes, (k, zero), _Doubles)
         along_u, along_v, there = (
             builder.load(builder.gep(first, [ir.Constant(_Word, step)]), align=8) for step in range(3)
         )
         contract = ("contract",)  # one rounding, where the machine has a fused multiply-add
-        sums = builder.fadd(builder.fmul(along_v, _all(builder, y, _Doubles), flags=contract), there, flags=contract)
-        sums = builder.fadd(builder.fmul(along_u, _all(builder, x, _Doubles), flags=contract), sums, flags=contract)
+        sums = builder.fadd(builder.fmul(along_v, in_all(builder, y, _Doubles), flags=contract), there, flags=contract)
+        sums = builder.fadd(builder.fmul(along_u, in_all(builder, x, _Doubles), flags=contract), sums, flags=contract)
         last = ir.Constant(_Word, LANES - 1)
         depth = builder.fdiv(ir.Constant(_Double, 1.0), builder.extract_element(sums, last))
-        values = builder.insert_element(builder.fmul(sums, _all(builder, depth, _Doubles)), depth, last)
-        place = _place(context, builder, signature.args[4], pixels, (row, column, zero), _Floats)
+        values = builder.insert_element(builder.fmul(sums, in_all(builder, depth, _Doubles)), depth, last)
+        place = place_of(context, builder, signature.args[4], pixels, (row, column, zero), _Floats)
         builder.store(builder.fptrunc(values, _Floats), place, align=4)
         return context.get_dummy_value()
 
@@ -63,11 +63,11 @@ def _draw_lanes(
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         nearness, triangles, row, column, first, last, slope, start, nearest, number = arguments
         steps = ir.Constant(_Doubles, [float(lane) for lane in range(LANES)])
-        u = builder.fadd(_all(builder, builder.uitofp(column, _Double), _Doubles), steps)
-        sums = builder.fadd(builder.fmul(_all(builder, slope, _Doubles), u), _all(builder, start, _Doubles))
+        u = builder.fadd(in_all(builder, builder.uitofp(column, _Double), _Doubles), steps)
+        sums = builder.fadd(builder.fmul(in_all(builder, slope, _Doubles), u), in_all(builder, start, _Doubles))
         near = builder.fptrunc(sums, _Floats)
         there, seen = (
-            _place(context, builder, signature.args[k], array, (row, column), kind)
+            place_of(context, builder, signature.args[k], array, (row, column), kind)
             for k, (array, kind) in enumerate(((nearness, _Floats), (triangles, _Words)))
         )
         before, other = builder.load(there, align=4), builder.load(seen, align=4)
@@ -75,28 +75,28 @@ def _draw_lanes(
         drawn = builder.and_(
             builder.and_(
                 builder.fcmp_ordered(">", near, before),
-                builder.fcmp_ordered("<=", near, _all(builder, nearest, _Floats)),
+                builder.fcmp_ordered("<=", near, in_all(builder, nearest, _Floats)),
             ),
             builder.and_(
-                builder.icmp_signed(">=", lanes, _all(builder, builder.trunc(first, _Word), _Words)),
-                builder.icmp_signed("<", lanes, _all(builder, builder.trunc(last, _Word), _Words)),
+                builder.icmp_signed(">=", lanes, in_all(builder, builder.trunc(first, _Word), _Words)),
+                builder.icmp_signed("<", lanes, in_all(builder, builder.trunc(last, _Word), _Words)),
             ),
         )
         builder.store(builder.select(drawn, near, before), there, align=4)
-        builder.store(builder.select(drawn, _all(builder, number, _Words), other), seen, align=4)
+        builder.store(builder.select(drawn, in_all(builder, number, _Words), other), seen, align=4)
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _place(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, at: tuple[Any, ...], lanes: Any) -> Any:
+def place_of(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, at: tuple[Any, ...], lanes: Any) -> Any:
     """The address of the lanes that begin at an entry of an array."""
     there = context.make_array(kind)(context, builder, array)
     entry = cgutils.get_item_pointer(context, builder, kind, there, at, wraparound=False)  # type: ignore[no-untyped-call]
     return builder.bitcast(entry, lanes.as_pointer())
 
 
-def _all(builder: ir.IRBuilder, value: Any, lanes: Any) -> Any:
+def in_all(builder: ir.IRBuilder, value: Any, lanes: Any) -> Any:
     """The same number in all lanes."""
     nothing = ir.Constant(lanes, ir.Undefined)
     first = builder.insert_element(nothing, value, ir.Constant(_Word, 0))

@@ -117,7 +117,8 @@ def test_what_was_not_given_follows(compared: Comparison, twins: list[Twin]) -> 
 def test_residuals_of_each_point(compared: Comparison, twins: list[Twin], k: int) -> None:
     residuals, sighting, twin = compared.residuals(k), compared.sighting(k), twins[k]
     np.testing.assert_allclose(sighting.intensity, twin.found, **SAME)
-    np.testing.assert_allclose(sighting.slope(CAMERA), twin.slopes, **SAME)
+    slopes = sighting.gradient[:, :2] * sighting.points[:, 2:] / (CAMERA.fx, CAMERA.fy)
+    np.testing.assert_allclose(slopes, twin.slopes, **SAME)
     for found, expected in zip(
         (residuals.value, residuals.weight, residuals.by), (twin.value, twin.weight, twin.by), strict=True
     ):
