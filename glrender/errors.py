@@ -39,3 +39,7 @@ class LimitError(GLError):
 
 class SolverError(GlrenderError):
     """A linear system could not be solved: it is singular or not finite."""
+
+
+class ProcessError(GlrenderError):
+    """A process that does a part of the work was killed, or failed as nobody had foreseen."""

@@ -18,7 +18,7 @@ from glrender.cli.options import (
     read_time_offset,
 )
 from glrender.cli.progress import progress
-from glrender.errors import GLError, InputError, UsageError
+from glrender.errors import GlrenderError, InputError, UsageError
 from glrender.frontend.bootstrap import KnownScale
 from glrender.fusion.noise import DepthNoise
 from glrender.fusion.options import FusionOptions
@@ -163,8 +163,8 @@ def run(options: Options) -> int:
     print_summary(folder, finished)
     for warning in warnings_of(finished.report):
         print(f"glrender: warning: {warning}", file=sys.stderr)
-    if finished.report["failure"]:
-        raise GLError(f"{finished.report['failure']}; {folder} holds the map of the frames before")
+    if finished.failure is not None:
+        raise GlrenderError(f"{finished.failure}; {folder} holds the map of the frames before") from finished.failure
     return 1 if finished.partial else 0
 
 

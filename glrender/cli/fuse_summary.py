@@ -41,7 +41,7 @@ def print_summary(folder: Path, finished: FinishedMap) -> None:
 def _why_partial(finished: FinishedMap) -> str:
     if not finished.partial:
         return ""
-    return " (OpenGL failed: partial)" if finished.report["failure"] else " (interrupted: partial)"
+    return " (interrupted: partial)" if finished.failure is None else " (failed: partial)"
 
 
 def _describe_reduced(report: Mapping[str, Any]) -> str:

@@ -3,7 +3,6 @@
 A thread would have to share Python's lock: where both make many short calls, each waits for the other's.
 """
 
-import pickle
 import signal
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
-from glrender.errors import GlrenderError
+from glrender.errors import GlrenderError, ProcessError
 from glrender.interrupt import interruptible_after, interrupts_blocked
 from glrender.parallel import blas_on_one_core
 
@@ -46,7 +45,7 @@ class _Ended(Generic[Result]):
 
 @dataclass(frozen=True, eq=False)
 class _Failed:
-    error: BaseException
+    error: GlrenderError
 
 
 class Beside(Generic[Item, Result]):
@@ -60,10 +59,11 @@ class Beside(Generic[Item, Result]):
         context = get_context("spawn")
         self._name = name
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True, name=f"glrender-{name}")
+        self._process = context.Process(target=_work, args=(name, theirs), daemon=True, name=f"glrender-{name}")
         with interrupts_blocked():  # until it ignores them
             self._process.start()
         theirs.close()  # so that its end is the end of the connection
+        self._items: list[Item] = []
         self._end: _Ended[Result] | _Failed | None = None
         self._say(rehearsal)
 
@@ -72,14 +72,24 @@ class Beside(Generic[Item, Result]):
         self._say((task, arguments))
 
     def batches(self) -> Iterator[list[Item]]:
-        """The items, each time all that have come since the last time; an error of the task's after them."""
+        """The items, each time all that have come since the last time; an error of the task's after them.
+
+        Raises ProcessError where the process was killed, or what was raised there was no error of this program's.
+        """
         while self._end is None:
-            items = [*self._received()]
-            while self._end is None and self._connection.poll():
-                items += self._received()
-            if items:
-                yield items
+            self._connection.poll(None)
+            with interruptible_after():  # other than the wait
+                self._receive()
+                while self._end is None and self._connection.poll():
+                    self._receive()
+            if self._items:
+                yield self.rest()
         self.result()
+
+    def rest(self) -> list[Item]:
+        """The items that have come since the last time; after `close`, those that came until then."""
+        items, self._items = self._items, []
+        return items
 
     def result(self) -> Result:
         """What the task has returned, once it has ended or was left; raises its error."""
@@ -111,22 +121,16 @@ class Beside(Generic[Item, Result]):
         with interruptible_after(), suppress(OSError):
             self._connection.send(order)
 
-    def _received(self) -> list[Item]:
-        """The next item, if it is not the end that comes."""
-        self._connection.poll(None)
-        with interruptible_after():  # other than the wait for it
-            return self._receive()
-
-    def _receive(self) -> list[Item]:
+    def _receive(self) -> None:
         try:
             message = self._connection.recv()
         except (EOFError, OSError):  # the latter within a message
             self._bury()
-            return []
+            return
         if isinstance(message, _Given):
-            return [message.item]
-        self._end = message
-        return []
+            self._items.append(message.item)
+        else:
+            self._end = message
 
     def _bury(self) -> None:
         self._process.join()
@@ -138,10 +142,10 @@ class Beside(Generic[Item, Result]):
                 f"its process ended with status {status} before it was done; see what it printed. (A script that "
                 'starts it needs `if __name__ == "__main__":`, since the process reads that script, too.)'
             )
-        self._end = self._end or _Failed(GlrenderError(f"{self._name}: {problem}"))
+        self._end = self._end or _Failed(ProcessError(f"{self._name}: {problem}"))
 
 
-def _work(connection: Connection) -> None:
+def _work(name: str, connection: Connection) -> None:
     # Ctrl-C reaches all processes of a terminal: what becomes of it is for the first one to say.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -163,19 +167,16 @@ def _work(connection: Connection) -> None:
     except EOFError:  # nobody is there any more
         pass
     except BaseException as error:
-        outgoing.put(_Failed(_portable(error)))
+        outgoing.put(_Failed(_portable(name, error)))
     outgoing.put(None)
     sender.join()
 
 
-def _portable(error: BaseException) -> BaseException:
-    """The same with a note of where it was raised, or another that says so, if it cannot be sent."""
-    where = f"there:\n{traceback.format_exc()}"
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever the error's own class, or what it holds, does not like
-        error = GlrenderError(f"unexpected {type(error).__name__}: {error}")
-    error.add_note(where)
+def _portable(name: str, error: BaseException) -> GlrenderError:
+    """The same with a note of where it was raised; of others' errors, not all of which can be sent, what they say."""
+    if not isinstance(error, GlrenderError):
+        error = ProcessError(f"{name}: unexpected {type(error).__name__}: {error}")
+    error.add_note(f"there:\n{traceback.format_exc()}")
     return error
 
 

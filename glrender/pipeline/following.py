@@ -1,7 +1,7 @@
 """A camera followed from nothing: the first photographs make a start, the others are tracked."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 
@@ -37,11 +37,12 @@ class Followed:
     """A photograph, and what tracking made of it."""
 
     entry: FrameEntry
-    image: Float32
-    """(height, width, 3) linear."""
     tracked: TrackedFrame
-    adjusted: bool = False
-    """Whether it is a keyframe that is adjusted together with others, or will be."""
+    image: Float32 | None = None
+    """(height, width, 3) linear, of a keyframe that is fit for depth: sharp, and adjusted together with others, or yet
+    to be."""
+    moved: Mapping[float, Float64] = field(default_factory=dict)
+    """T_world_camera (4, 4) of keyframes that have been found to be elsewhere by then, by their times in seconds."""
 
 
 class Follower:
@@ -94,7 +95,7 @@ class Follower:
         pose = self.start.poses[0]
         started = self._tracker.start(first[0].time, first[1], pose)
         self._last = first[0].time, pose
-        return [*given_up, self._adjusted(Followed(*first, started)), *(self._track(*other) for other in others)]
+        return [*given_up, self._adjusted(*first, started), *(self._track(*other) for other in others)]
 
     def _give_up(self) -> list[Followed]:
         """Those that wait for a start that will not be made of them: before one that was begun anew, and of a camera
@@ -105,36 +106,36 @@ class Follower:
         if len(self._waiting) > MOST_WAITING:
             spare = [number for number in self._waiting if number not in needed and number not in reasons]
             reasons |= dict.fromkeys(spare[::2], f"too many before the start: {self.reason}")
-        return [self._without_pose(*self._waiting.pop(number), reason) for number, reason in reasons.items()]
+        return [self._without_pose(self._waiting.pop(number)[0], reason) for number, reason in reasons.items()]
 
-    def _without_pose(self, entry: FrameEntry, image: Float32, reason: str) -> Followed:
-        return Followed(entry, image, TrackedFrame(entry.time, "rejected", None, None, False, False, reason, None))
+    def _without_pose(self, entry: FrameEntry, reason: str) -> Followed:
+        return Followed(entry, TrackedFrame(entry.time, "rejected", None, None, False, False, reason, None))
 
     def _track(self, entry: FrameEntry, image: Float32) -> Followed:
         tracked = self._tracker.track(entry.time, image, prior=self._prior(entry.time))
-        followed = self._adjusted(Followed(entry, image, tracked))
+        followed = self._adjusted(entry, image, tracked)
         if followed.tracked.T_world_camera is not None:
             self._last = entry.time, followed.tracked.T_world_camera
         return followed
 
-    def _adjusted(self, followed: Followed) -> Followed:
-        """The same, where the keyframes before it have meanwhile been found to be, if it is one: the ground that all
-        are aligned over is only about what they show.
+    def _adjusted(self, entry: FrameEntry, image: Float32, tracked: TrackedFrame) -> Followed:
+        """What becomes of it, where the keyframes before it have meanwhile been found to be, if it is one: the ground
+        that all are aligned over is only about what they show.
 
         Its own adjustment goes on beside what comes next.
         """
-        if not followed.tracked.keyframe:
-            return followed
+        if not tracked.keyframe:
+            return Followed(entry, tracked)
         under_way = self._adjustment is not None and not self._idle.is_set()
         self._left_out = under_way and self.settled and not self._patient and not self._left_out
         if self._left_out:
-            return followed
-        self.collect()
-        time = followed.entry.time
-        pose = self._tracker.keyframe_poses()[time]
+            return Followed(entry, tracked)
+        moved = self.collect()
+        pose = moved.get(entry.time, tracked.T_world_camera)
+        assert pose is not None
         self._idle.clear()
-        self._adjustment = begin(partial(self._adjust, time, intensity(followed.image), pose))
-        return replace(followed, tracked=replace(followed.tracked, T_world_camera=pose), adjusted=True)
+        self._adjustment = begin(partial(self._adjust, entry.time, intensity(image), pose))
+        return Followed(entry, replace(tracked, T_world_camera=pose), image if tracked.usable else None, moved)
 
     def _adjust(self, time: float, photograph: Float32, pose: Float64) -> dict[float, Float64]:
         try:
@@ -142,11 +143,12 @@ class Follower:
         finally:
             self._idle.set()
 
-    def collect(self) -> None:
-        """Put keyframes where the adjustment that is under way finds them, once it has ended."""
+    def collect(self) -> dict[float, Float64]:
+        """Put keyframes where the adjustment that is under way finds them, once it has ended; gives the poses (4, 4) of
+        those that it moves, by their times in seconds."""
         adjustment, self._adjustment = self._adjustment, None
         if adjustment is None:
-            return
+            return {}
         known, found = self._tracker.keyframe_poses(), adjustment()
         # Those between keyframes of the window, and after it, go with the one before them. What has left it stays; but
         # while there is no level it goes with the oldest: they lie about one place, or there would be one.
@@ -160,6 +162,7 @@ class Follower:
                 poses[time] = found[leader] @ se3.exp(way)
         self._tracker.move(poses)
         self.settled = self._window.settled
+        return poses
 
     def _driven(self, time: float) -> Float64 | None:
         """The pose that odometry has at a time; None where it has none."""

@@ -173,7 +173,7 @@ def fuse_sequence(
                 "options": describe_options(sequence, options),
             }
             report |= describe_map(fusion, surface)
-            finished = FinishedMap(surface, prediction, photograph, report, run.partial)
+            finished = FinishedMap(surface, prediction, photograph, report, run.partial, failure=run.failure)
             keep(finished)
     finally:
         fusion.release()

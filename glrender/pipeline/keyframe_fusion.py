@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.advance import Advance
-from glrender.errors import GLError, InputError
+from glrender.errors import GLError, GlrenderError, InputError
 from glrender.frontend.depth_from_motion import DepthFromMotion
 from glrender.frontend.motion_depth import MotionDepth
 from glrender.frontend.photograph import Photograph
@@ -111,7 +111,7 @@ class KeyframeFusion:
         self._stages: dict[str, list[float]] = {}
         self._seconds = 0.0
         self._partial = False
-        self._failure: GLError | None = None
+        self._failure: GlrenderError | None = None
 
     def expect(self, keyframes: tuple[FrameEntry, ...], poses: Poses) -> None:
         """Know which keyframes will come, and their poses: those beside a keyframe may help it to its depth before."""
@@ -140,13 +140,17 @@ class KeyframeFusion:
             with interruptible_after():
                 self.fuse_waiting()
         except (KeyboardInterrupt, GLError) as error:
-            if not self._reports:
-                raise
-            self._partial = True
-            if isinstance(error, GLError):
-                self._failure = error
+            self.break_off(error)
         finally:
             self._seconds = perf_counter() - started
+
+    def break_off(self, error: KeyboardInterrupt | GlrenderError) -> None:
+        """Keep the map of the keyframes so far, after which no more came; the error is raised where there are none."""
+        if not self._reports:
+            raise error
+        self._partial = True
+        if isinstance(error, GlrenderError):
+            self._failure = error
 
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
         """Take a photograph (height, width, 3), linear, as a keyframe, and fuse those that it completes."""
@@ -204,7 +208,8 @@ class KeyframeFusion:
         if not self._reports:
             first = describe_skipped(skipped[0])
             raise InputError(f"{self._sequence.folder}: no photograph could be fused, the first is {first}")
-        known = self._fusion.map() if self._failure is None else self._fusion.rescued_map()
+        draws = not isinstance(self._failure, GLError)
+        known = self._fusion.map() if draws else self._fusion.rescued_map()
         surface = self._without_disputed(known)
         if np.isnan(surface.heights).all():
             nothing = np.isnan(known.heights).all()
@@ -216,7 +221,7 @@ class KeyframeFusion:
             )
         prediction = photograph = None
         best = self._best_view
-        if surface.colors is not None and best is not None and self._failure is None:
+        if surface.colors is not None and best is not None and draws:
             prediction = predict_view(self._context, self._sequence.camera, surface, best.photograph.T_world_camera)
             photograph = best.image
         stages = {**stages, **self._stages}
@@ -239,7 +244,7 @@ class KeyframeFusion:
             "options": describe_options(self._sequence, self._options),
         }
         report |= describe_map(self._fusion, surface)
-        return FinishedMap(surface, prediction, photograph, report, self._partial, trajectory)
+        return FinishedMap(surface, prediction, photograph, report, self._partial, trajectory, self._failure)
 
     def displaced_by(self, displacement: Displacement | None) -> None:
         """Count in what the poses of all keyframes together leave uncertain, from now on."""

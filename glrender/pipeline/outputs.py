@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.errors import GlrenderError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -47,6 +48,8 @@ class FinishedMap:
     """Whether the work was interrupted before its end."""
     trajectory: Trajectory | None = None
     """The poses, where they were estimated or refined; None where they were given."""
+    failure: GlrenderError | None = None
+    """What ended the work before its end, if no interruption did."""
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -1,6 +1,10 @@
-"""One way through the photographs of a moving camera, behind it: each is read and followed in its turn."""
+"""One way through the photographs of a moving camera, behind it: each is read and followed in its turn.
 
-from collections.abc import Callable, Generator, Mapping
+Who follows tells all of it step by step, so that whoever takes the steps, in another process perhaps, has what came of
+them whatever becomes of the rest.
+"""
+
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +15,15 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.frontend.bootstrap import Start
+from glrender.frontend.trajectory_log import TrajectoryLog
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.following import Followed, Follower
 from glrender.pipeline.fuse import SequenceOptions
-from glrender.pipeline.read_ahead import LATE, Pace, read_ahead
+from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
 from glrender.pipeline.tracking_report import TrackingReport
 
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 LONGEST_GAP = 0.2
@@ -35,44 +39,88 @@ FARTHEST_GAP = 0.2
 class Step:
     """What a frame has brought."""
 
-    done: int
-    """Frames that have come, with it."""
-    keyframes: list[Followed]
-    """Those that are fit for depth."""
-    poses: Mapping[float, Float64]
-    """T_world_camera (4, 4) of all keyframes, by their times, once there are such, and the world's level and scale are
-    settled; else nothing."""
+    entry: FrameEntry
+    left_out: str
+    """Why it is not followed; empty if it is."""
+    followed: list[Followed]
+    """Those that are done by it, see `Follower.add`."""
+    begun: tuple[Start, tuple[FrameEntry, ...]] | None
+    """The start, and the photographs that it was made of, of the frame by which there is one."""
+    waiting_for: str
+    """What a start is still waited for."""
+    settled: bool
+    """Whether the world's level and scale are what they will be."""
+    milliseconds: Mapping[str, float]
+    """To read it, to start, to track it, or to track it and see to the keyframes."""
+    seconds: float
+    """Since the first frame."""
     behind: float
     """Seconds by which the last frame that was taken came too late."""
 
 
-@dataclass(frozen=True, eq=False)
 class Pursuit:
-    """What came of it, or, if it was left before its end, of its beginning."""
+    """What came of the steps so far of a way through photographs in a `folder`."""
 
-    start: Start | None
-    """None: there was none."""
-    waiting_for: str
-    """What a start was still waited for."""
-    started_by: tuple[FrameEntry, ...]
-    """The photographs that the start was made of."""
-    report: TrackingReport
-    poses: dict[int, Float64]
-    """T_world_camera (4, 4) of the frames that were found, by their index, where their keyframes are in the end."""
-    keyframe_poses: dict[float, Float64]
-    """The same of all keyframes, by their times."""
-    stages: dict[str, list[float]]
-    """Milliseconds of each frame: to read it, to start, to track it, or to track it and see to the keyframes."""
-    seconds: float
-    """From the first frame to the last."""
-    folder: Path
-    """Where the photographs are."""
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log = TrajectoryLog()
+        self.done = 0
+        """Frames that have come."""
+        self.start: Start | None = None
+        """None: there was none."""
+        self.started_by: tuple[FrameEntry, ...] = ()
+        """The photographs that the start was made of."""
+        self.waiting_for = ""
+        """What a start was still waited for."""
+        self.settled = False
+        """Whether the world's level and scale are what they will be."""
+        self.report = TrackingReport()
+        self.stages: dict[str, list[float]] = {}
+        """Milliseconds of each frame, see `Step`."""
+        self.seconds = 0.0
+        """From the first frame to the last."""
+        self.behind = 0.0
+        """Seconds by which the last frame that was taken came too late."""
+
+    def take(self, step: Step) -> None:
+        """Take the next step."""
+        self.done += 1
+        if step.begun is not None:
+            self.start, self.started_by = step.begun
+        self.waiting_for, self.settled = step.waiting_for, step.settled
+        if step.left_out:
+            self.report.skip(step.entry, step.left_out)
+        for each in step.followed:
+            self.report.add(each.entry, each.tracked)
+            self.move(each.moved)
+            pose = each.tracked.T_world_camera
+            if pose is not None and each.tracked.keyframe:
+                self._log.add_keyframe(each.entry.time, pose)
+            if pose is not None:
+                self._log.add(each.entry.time, pose)
+        for stage, milliseconds in step.milliseconds.items():
+            self.stages.setdefault(stage, []).append(milliseconds)
+        self.seconds, self.behind = step.seconds, step.behind
+
+    def move(self, poses: Mapping[float, Float64]) -> None:
+        """Keyframes, by their times, are now at other poses (4, 4), and their frames with them."""
+        self._log.move(poses)
+
+    @property
+    def keyframe_poses(self) -> dict[float, Float64]:
+        """T_world_camera (4, 4) of all keyframes, by their times, as they are now."""
+        return self._log.keyframes()
+
+    @property
+    def poses(self) -> dict[int, Float64]:
+        """T_world_camera (4, 4) of the frames that were found, by their index, by where their keyframes are now."""
+        return {entry.index: pose for entry, (_, pose) in zip(self.report.found, self._log.poses(), strict=True)}
 
     def started(self) -> Start:
         """The start; InputError if there never was one."""
         if self.start is None:
             raise InputError(
-                f"{self.folder}: the photographs do not tell where the camera is: {self.waiting_for}. "
+                f"{self._folder}: the photographs do not tell where the camera is: {self.waiting_for}. "
                 "Tracking begins over roughly level, textured ground that fills most of the view, with the camera "
                 "moving sideways or ahead; or give poses (--trajectory)"
             )
@@ -95,17 +143,25 @@ def pursue(
     options: SequenceOptions,
     entries: tuple[FrameEntry, ...],
     pace: Pace | None = None,
-) -> Pursuit:
+) -> dict[float, Float64]:
     """Follow the camera to the end, or until `give` says that what came of a frame was the last thing wanted.
 
-    Frames that come too late at a `pace` are left out. Raises FrameError (with `strict`) for a frame that is damaged.
+    Frames that come too late at a `pace` are left out. Gives what keyframes were found to be at after the last step,
+    see `Pursuit.move`. Raises FrameError (with `strict`) for a frame that is damaged.
     """
-    under_way = _UnderWay(sequence, options, patient=pace is None)
-    with closing(under_way.run(entries, pace)) as steps:
-        for step in steps:
+    assert options.motion.track is not None
+    odometry = odometry_of(sequence, options)
+    follower = Follower(sequence.camera, options.motion.track, odometry, patient=pace is None)
+    begun = perf_counter()
+    with closing(read_ahead(sequence, entries, pace)) as frames:
+        for read in frames:
+            with interruptible_after():
+                step = _step(follower, read, begun, pace, strict=options.strict)
+            if pace is not None:
+                pace.longest_gap = FARTHEST_GAP / max(follower.rate, FARTHEST_GAP / LONGEST_GAP)
             if not give(step):
                 break
-    return under_way.ended()
+    return follower.collect()
 
 
 def odometry_of(sequence: Sequence, options: SequenceOptions) -> Trajectory | None:
@@ -113,66 +169,34 @@ def odometry_of(sequence: Sequence, options: SequenceOptions) -> Trajectory | No
     return sequence.trajectory if options.motion.odometry else None
 
 
-class _UnderWay:
-    def __init__(self, sequence: Sequence, options: SequenceOptions, *, patient: bool) -> None:
-        assert options.motion.track is not None
-        self._sequence, self._options = sequence, options
-        odometry = odometry_of(sequence, options)
-        self._follower = Follower(sequence.camera, options.motion.track, odometry, patient=patient)
-        self._report = TrackingReport()
-        self._stages: dict[str, list[float]] = {}
-        self._seconds = 0.0
-
-    def run(self, entries: tuple[FrameEntry, ...], pace: Pace | None = None) -> Generator[Step]:
-        """Follow the camera to the end, frame by frame; those that come too late at a `pace` are left out."""
-        begun = perf_counter()
-        for done, read in enumerate(read_ahead(self._sequence, entries, pace), start=1):
-            followed: list[Followed] = []
-            with interruptible_after():
-                if read.late:
-                    self._report.skip(read.entry, LATE)
-                elif read.frame is None:
-                    if self._options.strict:
-                        assert read.error is not None
-                        raise read.error
-                    self._report.skip(read.entry, str(read.error))
-                else:
-                    assert read.frame.image is not None
-                    self._took("read", read.milliseconds)
-                    followed = self._follow(read.entry, read.frame.image)
-            self._seconds = perf_counter() - begun
-            if pace is not None:
-                pace.longest_gap = FARTHEST_GAP / max(self._follower.rate, FARTHEST_GAP / LONGEST_GAP)
-            keyframes = [each for each in followed if each.adjusted and each.tracked.usable]
-            known = keyframes and self._follower.settled
-            behind = 0.0 if pace is None else pace.behind
-            yield Step(done, keyframes, self._follower.keyframe_poses() if known else {}, behind)
-
-    def ended(self) -> Pursuit:
-        follower = self._follower
-        final = dict(follower.trajectory())
-        return Pursuit(
-            follower.start,
-            follower.reason,
-            follower.started_by,
-            self._report,
-            {entry.index: final[entry.time] for entry in self._report.found},
-            follower.keyframe_poses(),
-            self._stages,
-            self._seconds,
-            self._sequence.folder,
-        )
-
-    def _follow(self, entry: FrameEntry, image: Float32) -> list[Followed]:
-        waiting = self._follower.start is None
-        start = perf_counter()
-        followed = self._follower.add(entry, image)
+def _step(follower: Follower, read: ReadFrame, begun: float, pace: Pace | None, *, strict: bool) -> Step:
+    left_out = ""
+    followed: list[Followed] = []
+    milliseconds: dict[str, float] = {}
+    waiting = follower.start is None
+    if read.late:
+        left_out = LATE
+    elif read.frame is None:
+        assert read.error is not None
+        if strict:
+            raise read.error
+        left_out = str(read.error)
+    else:
+        assert read.frame.image is not None
+        before = perf_counter()
+        followed = follower.add(read.entry, read.frame.image)
         keyframe = any(each.tracked.keyframe for each in followed)
         stage = "start" if waiting else "track_keyframe" if keyframe else "track"
-        self._took(stage, 1e3 * (perf_counter() - start))
-        for each in followed:
-            self._report.add(each.entry, each.tracked)
-        return followed
-
-    def _took(self, stage: str, milliseconds: float) -> None:
-        self._stages.setdefault(stage, []).append(milliseconds)
+        milliseconds = {"read": read.milliseconds, stage: 1e3 * (perf_counter() - before)}
+    start = follower.start if waiting else None
+    return Step(
+        read.entry,
+        left_out,
+        followed,
+        None if start is None else (start, follower.started_by),
+        follower.reason,
+        follower.settled,
+        milliseconds,
+        perf_counter() - begun,
+        0.0 if pace is None else pace.behind,
+    )

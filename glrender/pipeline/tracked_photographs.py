@@ -7,7 +7,7 @@ as many as there is time for.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from time import perf_counter
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.advance import Advance, silently
-from glrender.errors import InputError, UsageError
+from glrender.errors import InputError, ProcessError, UsageError
 from glrender.frontend.bootstrap import Start
 from glrender.geometry.camera import INTRINSICS
 from glrender.gl.context import Context
@@ -24,7 +24,6 @@ from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.beside import Beside
 from glrender.pipeline.chosen_frames import missing_frames
-from glrender.pipeline.following import Followed
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
@@ -78,12 +77,14 @@ def _fuse_recorded(
     advance: Advance,
     keep: Keep,
 ) -> FinishedMap:
+    pursuit = Pursuit(sequence.folder)
 
     def give(step: Step) -> bool:
-        advance(step.done, 2 * len(entries))
+        pursuit.take(step)
+        advance(pursuit.done, 2 * len(entries))
         return True
 
-    pursuit = pursue(give, sequence, options, entries)
+    pursuit.move(pursue(give, sequence, options, entries))
     start = pursuit.started()
     poses: Poses = pursuit.poses
     found, begun = tuple(pursuit.report.found), perf_counter()
@@ -125,43 +126,56 @@ def _fuse_live(
     if options.spacing is None:
         raise UsageError("spacing: received none, expected that of the map where the camera is followed live, metres")
     placement = _place(sequence, options, [WORLD])
+    pursuit = Pursuit(sequence.folder)
     live: LiveFusion | None = None
-    behind = 0.0
-    waiting: list[Followed] = []
+    waiting: list[tuple[FrameEntry, Float32]] = []
     """Keyframes, until the world's level and scale are settled."""
 
-    def fuse_waiting(poses: Mapping[float, Float64], *, hurry: bool = True) -> None:
+    def take(steps: list[Step]) -> None:
+        for step in steps:
+            pursuit.take(step)
+            waiting.extend((each.entry, each.image) for each in step.followed if each.image is not None)
+
+    def fuse_waiting(*, hurry: bool = True) -> None:
         nonlocal live
+        poses = pursuit.keyframe_poses
         if live is None:
-            distance = LEVEL.distance(poses[waiting[0].entry.time], WORLD)
-            live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: behind)
+            distance = LEVEL.distance(poses[waiting[0][0].time], WORLD)
+            live = LiveFusion(context, sequence, options, placement, LEVEL, distance, lambda: pursuit.behind)
             kept.enter_context(live.fusion.kept())
         with interruptible_after():
             live.move(poses)
             while waiting:
-                followed = waiting.pop(0)
-                live.add(followed.entry, followed.image, poses[followed.entry.time], newest=not (hurry and waiting))
+                entry, image = waiting.pop(0)
+                live.add(entry, image, poses[entry.time], newest=not (hurry and waiting))
 
-    beside: Beside[Step, Pursuit] = Beside("following", rehearse_following)
+    beside: Beside[Step, Mapping[float, Float64]] = Beside("following", rehearse_following)
     try:
         with ExitStack() as kept:
             rehearse_fusion(context, sequence, options)
             beside.begin(pursue, sequence, options, entries, Pace(entries, LONGEST_GAP, PATIENCE))
-            for steps in beside.batches():
-                waiting += [keyframe for step in steps for keyframe in step.keyframes]
-                behind = steps[-1].behind
-                if settled := [step.poses for step in steps if step.poses]:
-                    fuse_waiting(settled[-1])
-                advance(steps[-1].done, len(entries))
+            with suppress(ProcessError):  # it is told of below: what has come until then is fused first
+                for steps in beside.batches():
+                    take(steps)
+                    if waiting and pursuit.settled:
+                        fuse_waiting()
+                    advance(pursuit.done, len(entries))
+                pursuit.move(beside.result())
             if waiting or live is not None:
-                fuse_waiting(beside.result().keyframe_poses, hurry=False)
+                fuse_waiting(hurry=False)
         with interruptible_after():
             beside.close()
-            pursuit = beside.result()
+            take(beside.rest())
+            try:
+                pursuit.move(beside.result())
+            except ProcessError as error:
+                if live is None:
+                    raise
+                live.fusion.break_off(error)
             start = pursuit.started()
             assert live is not None  # the frames that make a start are fit for depth
             description = _describe(sequence, start, pursuit)
-            description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": behind}}
+            description |= {"frames": len(pursuit.report.found), "live": live.describe() | {"behind_s": pursuit.behind}}
             skipped = (*missing_frames(sequence, options.frames), *pursuit.report.skipped)
             trajectory = trajectory_of(pursuit.report.found, pursuit.poses)
             description |= _judge(sequence, start, pursuit.started_by, live.fusion, odometry_of(sequence, options))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,21 @@ class Keeping:
         return entry.index % 7 != 5
 
 
+LIVE = (
+    "--track",
+    "--realtime",
+    "--bounds",
+    "-1",
+    "1",
+    "-0.5",
+    "1",
+    "--frames",
+    "0:20",
+    "--camera-height",
+    "0.6",
+)
+
+
 def test_a_live_camera_is_mapped_while_it_is_followed(
     glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,20 +216,7 @@ def test_a_live_camera_is_mapped_while_it_is_followed(
     told = tmp_path / "gaps"
     monkeypatch.setenv("TOLD_GAPS", str(told))
     monkeypatch.setattr("glrender.pipeline.tracked_photographs.Pace", Keeping)
-    options = (
-        "--track",
-        "--realtime",
-        "--bounds",
-        "-1",
-        "1",
-        "-0.5",
-        "1",
-        "--frames",
-        "0:20",
-        "--camera-height",
-        "0.6",
-    )
-    report = fused(glide, tmp_path / "map", *options)
+    report = fused(glide, tmp_path / "map", *LIVE)
     dropped = [skipped["index"] for skipped in report["frames_skipped"] if "dropped to keep up" in skipped["reason"]]
     assert dropped == [5, 12, 19]
     # Before there is a start, nobody knows how fast the camera is: 3.7 radians a second.
@@ -223,3 +226,51 @@ def test_a_live_camera_is_mapped_while_it_is_followed(
     assert report["frames_used"] > 2
     result = judged(capsys, glide, tmp_path / "map", "--truth-trajectory", str(glide / "truth_trajectory.txt"))
     assert result["trajectory_rmse_mm"] < 20
+
+
+class Killed:
+    """A `Pace` by which the process that follows the camera comes to its end."""
+
+    behind = 0.0
+
+    def __init__(self, *arguments: object) -> None:
+        pass
+
+    def wait_for(self, entry: FrameEntry) -> bool:
+        if entry.index == int(os.environ["KILLED_AT"]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+
+def killed(monkeypatch: pytest.MonkeyPatch, glide: Path, out: Path, frame: int) -> int:
+    """Exit status of a camera followed live, where what follows it is killed when a frame comes."""
+    monkeypatch.setenv("KILLED_AT", str(frame))
+    monkeypatch.setattr("glrender.pipeline.tracked_photographs.Pace", Killed)
+    return main(["fuse", str(glide), "--use", "color", "--out", str(out), "--spacing", "0.02", *LIVE])
+
+
+def test_whoever_follows_a_live_camera_is_killed_and_the_map_so_far_is_written(
+    glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "map"
+    assert killed(monkeypatch, glide, out, 18) == 1
+    printed = capsys.readouterr()
+    assert "frames fused (failed: partial)" in printed.out
+    assert "error: following: its process was killed by SIGKILL; was there too little memory?" in printed.err
+    assert f"; {out} holds the map of the frames before" in printed.err
+    assert {path.name for path in out.iterdir()} == {*FILES, TRAJECTORY}
+    report = json.loads((out / "report.json").read_text())
+    assert report["partial"]
+    assert "killed by SIGKILL" in report["failure"]
+    assert report["frames_used"] > 2
+    assert 10 < len(read_trajectory(out / TRAJECTORY).times) == sum(report["tracking"]["states"].values()) <= 18
+    result = judged(capsys, glide, out, "--truth-trajectory", str(glide / "truth_trajectory.txt"))
+    assert result["trajectory_rmse_mm"] < 20
+
+
+def test_whoever_follows_a_live_camera_is_killed_before_there_is_a_map(
+    glide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert killed(monkeypatch, glide, tmp_path / "map", 1) == 1
+    assert "error: following: its process was killed by SIGKILL" in capsys.readouterr().err
+    assert not (tmp_path / "map").exists()

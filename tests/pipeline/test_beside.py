@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from glrender.errors import GlrenderError, InputError
+from glrender.errors import InputError, ProcessError
 from glrender.pipeline.beside import Beside, Give
 
 
@@ -110,11 +110,13 @@ def test_whoever_leaves_early_has_what_there_is_and_leaves_no_process_behind(
     error: type[BaseException] | None,
 ) -> None:
     beside = Beside[int, int]("counting", nothing)
+    taken: list[int] = []
 
     def leave() -> None:
         with closing(beside):
             beside.begin(for_ever)
-            for _ in beside.batches():
+            for batch in beside.batches():
+                taken.extend(batch)
                 if error is not None:
                     raise error
                 return
@@ -124,7 +126,7 @@ def test_whoever_leaves_early_has_what_there_is_and_leaves_no_process_behind(
     else:
         with pytest.raises(error):
             leave()
-    assert beside.result() >= 0
+    assert beside.result() + 1 == len(taken) + len(beside.rest()), "what came on the way out is not lost"
     assert not beside._process.is_alive()
 
 
@@ -152,7 +154,7 @@ def test_a_process_that_is_killed_is_told_as_such(beside: Beside[int, int]) -> N
     batches = beside.batches()
     next(batches)
     os.kill(beside._process.pid or 0, signal.SIGKILL)
-    with pytest.raises(GlrenderError, match=r"counting: its process was killed by SIGKILL; .*memory"):
+    with pytest.raises(ProcessError, match=r"counting: its process was killed by SIGKILL; .*memory"):
         for _ in batches:
             pass
 
@@ -163,7 +165,7 @@ def leave_at_once(_: Give[int]) -> None:
 
 def test_a_process_that_ends_without_a_word_is_told_as_such(beside: Beside[int, int]) -> None:
     beside.begin(leave_at_once)
-    with pytest.raises(GlrenderError, match="counting: its process ended with status 3 before .*__main__"):
+    with pytest.raises(ProcessError, match="counting: its process ended with status 3 before .*__main__"):
         list(beside.batches())
 
 
@@ -199,7 +201,7 @@ def test_a_process_that_is_killed_within_a_message_is_told_as_such() -> None:
         next(batches)
         time.sleep(0.2)  # it goes on to send, as far as the connection takes it
         os.kill(beside._process.pid or 0, signal.SIGKILL)
-        with pytest.raises(GlrenderError, match="was killed by SIGKILL"):
+        with pytest.raises(ProcessError, match="was killed by SIGKILL"):
             for _ in batches:
                 pass
 
@@ -227,5 +229,5 @@ def raise_what_cannot_be_sent(_: Give[int]) -> None:
 
 def test_an_error_that_cannot_be_sent_is_told_in_words(beside: Beside[int, int]) -> None:
     beside.begin(raise_what_cannot_be_sent)
-    with pytest.raises(GlrenderError, match="unexpected ValueError: .*no way"):
+    with pytest.raises(ProcessError, match="counting: unexpected ValueError: .*no way"):
         list(beside.batches())

@@ -82,7 +82,7 @@ def test_a_keyframe_that_cannot_wait_goes_with_the_one_before_it(
             poses += [follower.keyframe_poses()] * len(found)
         if len(keyframes) == 3:
             break
-    assert [each.adjusted for each in keyframes] == [True, False, True]
+    assert [each.image is not None for each in keyframes] == [True, False, True]
     held_back, left_out, _ = (each.entry.time for each in keyframes)
     before, after = (se3.inverse(each[held_back]) @ each[left_out] for each in poses[1:])
     np.testing.assert_allclose(after, before, atol=1e-9)
