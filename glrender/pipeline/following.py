@@ -15,7 +15,6 @@ from glrender.frontend.point_window import PointWindow
 from glrender.frontend.tracker import TrackedFrame, Tracker
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.geometry.intensity import intensity
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
 from glrender.parallel import begin
@@ -134,7 +133,8 @@ class Follower:
         pose = moved.get(entry.time, tracked.T_world_camera)
         assert pose is not None
         self._idle.clear()
-        self._adjustment = begin(partial(self._adjust, entry.time, intensity(image), pose))
+        photograph = self._tracker.keyframes[-1].pyramid[0].image
+        self._adjustment = begin(partial(self._adjust, entry.time, photograph, pose))
         return Followed(entry, replace(tracked, T_world_camera=pose), image if tracked.usable else None, moved)
 
     def _adjust(self, time: float, photograph: Float32, pose: Float64) -> dict[float, Float64]:
