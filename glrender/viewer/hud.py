@@ -14,7 +14,13 @@ from glrender.viewer.notes import DIM, SHADE, WHITE, Color, Notes, text_width
 LINE = 17.0
 _MARGIN = 10.0
 _STRIP = 132.0
-_STATUS = 22.0
+_STRIP_MOST = 0.3
+"""Of the screen's height: in a low window small pictures are smaller."""
+_STRIP_LEAST = 75.0
+"""In one so low that they would have less, there are none."""
+_INSET_LEAST = 92.0
+"""Of a small picture's width, for its title: the last ones are left out where there is less for each."""
+STATUS = 22.0
 _BETWEEN_TICKS = 14.0
 _COVER: Color = (16, 17, 20, 245)
 """Behind text that lies over pictures."""
@@ -63,19 +69,28 @@ class Hud:
     plot: Plot | None = None
     help: Sequence[Layer] | None = None
     """The layers that the help lists; None: no help."""
+    covered: float = 0.0
+    """Pixels at the right border that panels lie over."""
 
 
-def covered_height(insets: Sequence[Inset], plot: Plot | None) -> float:
-    """What the small pictures and the status cover at the lower edge, in units of the content scale."""
-    return _STATUS + (_STRIP if insets or plot is not None else 0.0)
+def heading_height(lines: Sequence[object]) -> float:
+    """What the heading and so many lines below it cover at the upper edge, in units of the content scale."""
+    return LINE * (1 + len(lines)) + 9
+
+
+def covered_height(insets: Sequence[Inset], plot: Plot | None, height: float) -> float:
+    """What the small pictures and the status cover at the lower edge of a screen of this height, both in units of the
+    content scale."""
+    strip = min(_STRIP, _STRIP_MOST * height) if insets or plot is not None else 0.0
+    return STATUS + (strip if strip >= _STRIP_LEAST else 0.0)
 
 
 def draw_hud(hud: Hud, size: tuple[int, int], scale: float = 1.0) -> NDArray[np.uint8]:
     """The notes (height, width, 4) for a screen of `size` (width, height) pixels."""
     notes = Notes(size, scale)
     _draw_lines(notes, hud)
-    bottom = notes.height - covered_height(hud.insets, hud.plot)
-    if hud.insets or hud.plot is not None:
+    bottom = notes.height - covered_height(hud.insets, hud.plot, notes.height)
+    if bottom < notes.height - STATUS:
         _draw_strip(notes, hud, bottom)
     if hud.bar is not None:
         _draw_bar(notes, hud.bar, bottom)
@@ -86,17 +101,19 @@ def draw_hud(hud: Hud, size: tuple[int, int], scale: float = 1.0) -> NDArray[np.
 
 
 def _draw_lines(notes: Notes, hud: Hud) -> None:
-    lines = [hud.heading, *hud.lines]
-    width = max(text_width(line, notes.scale) for line in lines)
-    notes.box(0, 0, width + 2 * _MARGIN, LINE * len(lines) + 9)
-    for row, line in enumerate(lines):
-        notes.text(_MARGIN, LINE * (row + 1), line, WHITE if row == 0 else DIM)
+    room = notes.width - hud.covered / notes.scale - 2 * _MARGIN
+    heading, *lines = (_wrapped(line, room, notes.scale) for line in (hud.heading, *hud.lines))
+    written = [(part, WHITE) for part in heading] + [(part, DIM) for line in lines for part in line]
+    width = max(text_width(line, notes.scale) for line, _ in written)
+    notes.box(0, 0, width + 2 * _MARGIN, heading_height(written[1:]))
+    for row, (line, color) in enumerate(written):
+        notes.text(_MARGIN, LINE * (row + 1), line, color)
 
 
 def _draw_status(notes: Notes, status: str) -> None:
     """In as many lines as it takes: what an error says last is what to do."""
     lines = _wrapped(status, notes.width - 2 * _MARGIN, notes.scale)
-    height = _STATUS + LINE * (len(lines) - 1)
+    height = STATUS + LINE * (len(lines) - 1)
     notes.box(0, notes.height - height, notes.width, height, SHADE if len(lines) == 1 else _COVER)
     for row, line in enumerate(reversed(lines)):
         notes.text(_MARGIN, notes.height - 7 - LINE * row, line, DIM)
@@ -140,18 +157,20 @@ def _apart(ticks: Sequence[tuple[float, float]], least: float) -> list[tuple[flo
 
 
 def _draw_strip(notes: Notes, hud: Hud, top: float) -> None:
-    """Small pictures side by side, and the plot to their right."""
-    places = len(hud.insets) + (hud.plot is not None)
+    """Small pictures side by side, and the plot to their right, as many as there is room for."""
+    fitting = max(1, int((notes.width - _MARGIN) / (_INSET_LEAST + _MARGIN)))
+    places = min(fitting, len(hud.insets) + (hud.plot is not None))
     each = min(176.0, (notes.width - _MARGIN) / places - _MARGIN)
-    height = _STRIP - LINE - 8
-    notes.box(0, top, notes.width, _STRIP)
-    for place, inset in enumerate(hud.insets):
+    strip = notes.height - STATUS - top
+    height = strip - LINE - 8
+    notes.box(0, top, notes.width, strip)
+    for place, inset in enumerate(hud.insets[:places]):
         x = _MARGIN + place * (each + _MARGIN)
         notes.text(x, top + LINE - 3, inset.title, DIM)
         rows, columns = inset.picture.shape[:2]
         shrink = min(each / columns, height / rows)
         notes.picture(x, top + LINE + 2, shrink * columns, shrink * rows, inset.picture)
-    if hud.plot is not None:
+    if hud.plot is not None and places > len(hud.insets):
         x = _MARGIN + len(hud.insets) * (each + _MARGIN)
         _draw_plot(notes, hud.plot, x, top, each, height)
 

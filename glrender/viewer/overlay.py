@@ -15,6 +15,7 @@ import matplotlib
 from glrender.interrupt import interruptible_after
 from glrender.viewer.colors import COLORMAPS, Kind
 from glrender.viewer.controls import Button, Command
+from glrender.viewer.hud import STATUS
 from glrender.viewer.layers import Layer, layers_here
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import shown_layer
@@ -29,6 +30,12 @@ LOSS_SCALES = (0.5, 20.0)
 SLOPE_SIGMAS = (0.02, 10.0)
 WIDTH = 262.0
 """Of the panel, in units of the content scale."""
+_FOLDED_WIDTH = 100.0
+"""Where it is closed but for its title."""
+_BORDER = 8.0
+"""Between the panel and the window's borders."""
+_MOST = 0.6
+"""Of the window's width: where the panel would take more, it is closed but for its title until it is clicked."""
 
 _SWITCHES = {"wireframe": "wireframe", "normals": "normals", "cameras": "trajectory", "light": "light"}
 _FONT_SIZE = 14.0
@@ -63,8 +70,9 @@ class Overlay:
         style.font_scale_dpi = content_scale
         imgui.backends.opengl3_init("#version 330")
         self._scale = content_scale
+        self._takes = (WIDTH + 2 * _BORDER) * content_scale
         self._panel = (0.0, 0.0, 0.0, 0.0)  # left, top, width, height
-        self._size = (0, 0)  # of the framebuffer that it was last drawn into
+        self._folded = self._narrow = False  # closed but for its title; in a window that is too narrow for it
         self._mouse = (-1.0, -1.0)
         self._busy = self._list_open = False
         self._loss_scale: float | None = None
@@ -118,24 +126,33 @@ class Overlay:
         io.add_mouse_button_event(0, False)
         io.add_mouse_pos_event(*self._mouse)
 
+    def covered(self, session: Session, size: tuple[int, int]) -> float:
+        """Pixels at the right border of a window of `size` that are the panel's and not the picture's."""
+        return self._takes if session.panels and not self._folded and self._takes <= _MOST * size[0] else 0.0
+
     def draw(self, session: Session, size: tuple[int, int], seconds: float) -> bool:
         """Draw the panels into the framebuffer in use, `seconds` after the last time; whether they changed anything."""
         imgui = self._imgui
         io = imgui.get_io()
         io.display_size = imgui.ImVec2(*size)
         io.delta_time = max(seconds, 1e-4)
-        before = session.state, session.playing, len(session.wishes)
+        before = session.state, session.playing, len(session.wishes), self._folded
         imgui.backends.opengl3_new_frame()
         imgui.new_frame()
         restarted = False
         self._panel = (0.0, 0.0, 0.0, 0.0)
         if session.panels and not session.help:
-            width = WIDTH * self._scale
-            if size != self._size:  # wherever it was dragged to: it may lie outside of a smaller window
-                self._size = size
-                imgui.set_next_window_pos(imgui.ImVec2(size[0] - width - 8, 8), imgui.Cond_.always)
-            imgui.set_next_window_size(imgui.ImVec2(width, 0), imgui.Cond_.always)
-            imgui.begin("view (Tab)", flags=imgui.WindowFlags_.no_nav)
+            border = _BORDER * self._scale
+            if self._narrow != (self._takes > _MOST * size[0]):
+                self._narrow = self._folded = not self._narrow
+                imgui.set_next_window_collapsed(self._narrow)
+            width = (_FOLDED_WIDTH if self._folded else WIDTH) * self._scale
+            lowest = size[1] - STATUS * self._scale
+            imgui.set_next_window_pos(imgui.ImVec2(size[0] - width - border, border))
+            imgui.set_next_window_size(imgui.ImVec2(width, 0))
+            imgui.set_next_window_size_constraints(imgui.ImVec2(width, 0), imgui.ImVec2(width, lowest - 2 * border))
+            imgui.begin("view (Tab)", flags=imgui.WindowFlags_.no_nav | imgui.WindowFlags_.no_move)
+            self._folded = imgui.is_window_collapsed()
             imgui.push_item_width(0.55 * width)
             session.state = self._view(session)
             self._buttons(session)
@@ -149,7 +166,7 @@ class Overlay:
         self._busy = imgui.is_any_item_active() or self._list_open
         imgui.render()
         imgui.backends.opengl3_render_draw_data(imgui.get_draw_data())
-        return restarted or before != (session.state, session.playing, len(session.wishes))
+        return restarted or before != (session.state, session.playing, len(session.wishes), self._folded)
 
     def owns(self, x: float, y: float) -> bool:
         """Whether the mouse is the panels' at a pixel. ImGui's own answer is that of the last picture, and comes too

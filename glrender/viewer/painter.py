@@ -57,6 +57,8 @@ class Painter:
         self.screen = Screen(context, size)
         self.content_scale = content_scale
         """Pixels per unit of text and panels; 2 where pixels are half as large."""
+        self.covered = 0.0
+        """Pixels at the right border that panels lie over: what is looked at is in the middle of what they leave."""
         self.watch = Stopwatch()
         """Of the last picture."""
         self._shading = Shading(context)
@@ -71,9 +73,14 @@ class Painter:
         """(width, height) of the screen, pixels."""
         return self.screen.size
 
-    def resize(self, size: tuple[int, int], content_scale: float) -> None:
-        """Paint so many pixels from now on."""
-        self.content_scale = content_scale
+    @property
+    def free(self) -> tuple[float, float]:
+        """(width, height) of what panels leave of the screen, at its left."""
+        return self.size[0] - self.covered, self.size[1]
+
+    def resize(self, size: tuple[int, int], content_scale: float, covered: float = 0.0) -> None:
+        """Paint so many pixels from now on, of which so many columns are `covered`."""
+        self.content_scale, self.covered = content_scale, covered
         if size != self.size:
             self.screen.resize(size)
 
@@ -107,6 +114,7 @@ class Painter:
                 insets=scene.insets,
                 plot=scene.plot,
                 help=layers_here(scene.surface, scene.comparison) if notes.help else None,
+                covered=self.covered,
             )
             self.screen.put_notes(draw_hud(hud, self.size, self.content_scale))
 
@@ -129,7 +137,7 @@ class Painter:
         self._views = []
 
     def _camera(self, state: ViewState) -> Camera:
-        return state.rig.camera(*self.size)
+        return state.rig.camera(*self.size, self.covered)
 
     def _surface(self, scene: Scene, state: ViewState, nudge: Nudge | None) -> HeightMap:
         self._shown = Shown.of(self._shown, scene.surface, state.exaggeration, nudge)
@@ -186,8 +194,8 @@ class Painter:
             values = np.where(values > 0, values, np.float32(np.nan))
         scale = fit_scale(values[::_EVERY, ::_EVERY], layer.kind, state.cut, state.logarithmic)
         picture = self.screen.upload("picture", picture_of(values, np.ones(values.shape[:2], np.float32), layer.kind))
-        width, height = self.size
-        left = height - self.content_scale * covered_height(scene.insets, scene.plot)
+        (width, height), unit = self.free, self.content_scale
+        left = height - unit * covered_height(scene.insets, scene.plot, height / unit)
         where = letterbox(picture.size, (width, max(left, 0.25 * height)))
         self.screen.put_picture(picture, layer.kind, scale, colormap_name(layer.kind, state.colormap), where)
         return picture, scale
@@ -197,17 +205,14 @@ class Painter:
         surface = self._shown.surface if self._shown is not None else scene.surface
         if state.trajectory and len(scene.trajectory) > 1:
             parts.append((line_art.polyline(scene.trajectory), line_art.TRAJECTORY))
-        if state.trajectory and scene.comparison is not None:
-            predicted = scene.comparison.predicted
-            seen = predicted.depth[predicted.depth > 0]
-            depth = 0.3 * float(np.median(seen)) if seen.size else 10 * surface.spacing
-            parts.append((line_art.frustum(predicted.camera, predicted.T_world_camera, depth), line_art.FRUSTUM))
+        if state.trajectory:
+            parts.append((scene.frustum, line_art.FRUSTUM))
         if state.normals:
             length = NEEDLE_LENGTH * max(surface.shape) * surface.spacing
             parts.append((line_art.needles(surface, length), line_art.NEEDLE))
         if pick is not None:
             parts.append((picked_outline(surface, pick), line_art.SELECTED))
-        if parts:
+        if any(len(part) for part, _ in parts):
             lines = line_art.joined(parts, 1.5 * self.content_scale)
             self.screen.put_lines(lines, self._camera(state), state.rig.T_world_camera, picture)
 

@@ -28,7 +28,11 @@ ZOOM_PER_STEP = 0.88
 FOV_RANGE = (5.0, 120.0)
 """Degrees of vertical field of view."""
 _ABOVE, _ASIDE = 0.06, 0.03
-"""Of the image, what the first view leaves free above and below a map, where text is written, and on each side."""
+"""Of the image, what the first view leaves free above and below a map, and on each side."""
+_FARTHEST = 5.0
+"""Of half of the longest side of what is looked at: what lies beside it farther away is shown no farther away."""
+_LEFT = 0.3, 0.5
+"""Of the image: how much of its upper and of its lower edge is left to what covers it, at most."""
 _STEEPEST = 90.0
 _NEAREST = 1e-4  # metres between camera and target
 
@@ -52,27 +56,47 @@ class Rig:
     """World direction that is up in the image, and about which the camera orbits; of any length but 0."""
 
     @classmethod
-    def looking_at(cls, *surfaces: HeightMap, aspect: float = 1.5, covered: float = 0.0) -> Self:
+    def looking_at(
+        cls,
+        *surfaces: HeightMap,
+        beside: Float64 | None = None,
+        aspect: float = 1.5,
+        covered: tuple[float, float] = (0.0, 0.0),
+    ) -> Self:
         """All of the surfaces that has been seen, from the south-south-west and above, however it is then turned.
 
-        What turns about its middle stays within an upright cylinder. That fills an image of this `aspect`, width by
-        height, but for margins and for what is `covered` at its lower edge, as a share of its height. The target lies
-        on the cylinder's axis, below the middle, because what is nearer takes more of the image.
+        `beside` are (n, 3) world places of what is to be seen with them, such as cameras; of what is very far away, the
+        direction.
+
+        What turns about its middle stays within an upright cylinder, and so does what lies beside it, in another one
+        about the same axis. Both fill an image of this `aspect`, width by height, but for margins and for what is
+        `covered` at its upper and its lower edge, as shares of its height. The target lies on the axis, below the
+        middle, because what is nearer takes more of the image.
         """
         upright = cls((0.0, 0.0, 0.0), 1.0, up=common_up(surfaces))
         turned = se3.shortest_turn(upright.up)
         places = [_Places.of(surface, turned) for surface in surfaces]
         ends = np.array([[each.ends(axis) for axis in range(3)] for each in places])
         low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
-        middle, half = (low + high) / 2, (high[2] - low[2]) / 2
+        reach = _FARTHEST * (high - low).max() / 2 or surfaces[0].spacing
+        points = np.clip((np.empty((0, 3)) if beside is None else beside) @ turned, low - reach, high + reach)
+        corners = np.vstack([low, high, points])
+        middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
         radius = max(each.farthest(middle) for each in places) or surfaces[0].spacing
+        cylinders = [(radius, low[2], high[2])]
+        if len(points):
+            radius = float(np.hypot(*(points - middle)[:, :2].T).max())
+            cylinders.append((radius, points[:, 2].min(), points[:, 2].max()))
         rig = cls((0.0, 0.0, 0.0), 1.0)
         turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-        rim = [np.column_stack([radius * np.cos(turn), radius * np.sin(turn), 0 * turn + z]) for z in (-half, half)]
-        x, y, z = (np.concatenate(rim) @ rig.T_world_camera[:3, :3]).T
+        circle = np.column_stack([np.cos(turn), np.sin(turn)])
+        rims = [np.insert(radius * circle, 2, z - middle[2], axis=1) for radius, *both in cylinders for z in both]
+        x, y, z = (np.concatenate(rims) @ rig.T_world_camera[:3, :3]).T
         up = math.tan(math.radians(rig.fov / 2))
-        wide, top = (1 - 2 * _ASIDE) * aspect * up, (1 - 2 * _ABOVE) * up
-        bottom = (1 - 2 * min(max(_ABOVE, covered + _ASIDE), 0.5)) * up
+        wide = (1 - 2 * _ASIDE) * aspect * up
+        top, bottom = (
+            (1 - 2 * min(max(_ABOVE, share + _ASIDE), most)) * up for share, most in zip(covered, _LEFT, strict=True)
+        )
         # The camera is at (0, aside, ahead) where all lies between the planes through it and the borders of the image.
         below, above = (y - bottom * z).max(), (-y - top * z).max()
         ahead = min(-(below + above) / (bottom + top), -(x - wide * z).max() / wide)
@@ -93,10 +117,12 @@ class Rig:
         T[:3, 3] = np.array(self.target) - self.distance * T[:3, 2]
         return T
 
-    def camera(self, width: int, height: int) -> Camera:
-        """The pinhole of an image of this size, its axis through the image's middle."""
+    def camera(self, width: int, height: int, covered: float = 0.0) -> Camera:
+        """The pinhole of an image of this size, its axis through the middle of what the `covered` pixels at its right
+        border leave."""
         focal = 0.5 * height / math.tan(math.radians(self.fov / 2))
-        return Camera.centred(width, height, focal)
+        centred = Camera.centred(width, height, focal)
+        return replace(centred, cx=centred.cx - covered / 2)
 
     def orbit(self, right: float, down: float) -> Self:
         """Around the target, by a drag of so many pixels: the ground follows the mouse."""

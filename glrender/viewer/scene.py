@@ -1,6 +1,7 @@
 """What is looked at: a map, and of a sequence its cameras and the frame that is being fused."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from glrender.geometry.heightmap import HeightMap
 from glrender.viewer.hud import Inset, Plot
 from glrender.viewer.layers import Comparison
+from glrender.viewer.lines import frustum
 
 Float64 = NDArray[np.float64]
 
@@ -47,6 +49,22 @@ class Scene:
     def surfaces(self) -> tuple[HeightMap, ...]:
         """The one that is looked at first."""
         return self.surface, *self.others
+
+    @cached_property
+    def frustum(self) -> Float64:
+        """(n, 2, 3) world lines of the camera of that frame, none without one; a third as long as what it sees is far
+        away."""
+        if self.comparison is None:
+            return np.empty((0, 2, 3))
+        predicted = self.comparison.predicted
+        seen = predicted.depth[predicted.depth > 0]
+        depth = 0.3 * float(np.median(seen)) if seen.size else 10 * self.surface.spacing
+        return frustum(predicted.camera, predicted.T_world_camera, depth)
+
+    @property
+    def cameras(self) -> Float64:
+        """(n, 3) world places of all that is drawn of cameras."""
+        return np.concatenate([self.trajectory, self.frustum.reshape(-1, 3)])
 
 
 def shown_surface(surface: HeightMap, exaggeration: float, nudge: Nudge | None) -> HeightMap:

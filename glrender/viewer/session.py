@@ -21,7 +21,7 @@ from glrender.viewer.controls import (
     command_of,
     flight,
 )
-from glrender.viewer.hud import covered_height
+from glrender.viewer.hud import covered_height, heading_height
 from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import Annotations, Painter, shown_layer
@@ -50,7 +50,7 @@ _WIREFRAME_FROM = 5.0
 """Pixels between vertices, below which edges fade, so that they do not cover the surface."""
 
 _GROWN = 1.05
-"""Of a map that grows: how many times as much must have been seen before its first view is made anew."""
+"""Of a map that grows: how many times as much of it, or as many cameras, there must be for another first view."""
 
 _FOV_STEP = 1.12
 _EXAGGERATION_STEP = 1.25
@@ -79,9 +79,8 @@ class Session:
         self.message = ""
         """What is told at the lower edge until the next event."""
         self._unchosen = state is None
-        self._framed = int(np.count_nonzero(np.isfinite(source.scene.surface.heights)))
-        self.state = ViewState(self._first_view()) if state is None else state
-        self.home = self.state
+        self._framed, self._framed_into = (0, 0), (0.0, 0.0)  # vertices and cameras, width and height
+        self.home = self.state = ViewState(self._first_view()) if state is None else state
         self.forget_pick()
 
     @property
@@ -229,6 +228,8 @@ class Session:
 
     def paint(self, status: str) -> None:
         """Paint all of it onto the painter's screen."""
+        if self.painter.free != self._framed_into:
+            self._frame()
         scene = self.source.scene
         lines: tuple[str, ...] = ()
         if self.pick is not None:
@@ -240,21 +241,32 @@ class Session:
         self.painter.paint(scene, self.state, self.nudge, notes)
 
     def _follow(self) -> None:
-        """Keep all of a map that grows in the first view, as long as nobody has chosen another one."""
+        """Keep all of a map that grows in the first view, and its cameras."""
+        grown = (now > _GROWN * then for now, then in zip(self._amount(), self._framed, strict=True))
+        if self.source.finished or any(grown):
+            self._frame()
+
+    def _frame(self) -> None:
+        """Have all that there is now in the first view, which is shown unless somebody has chosen another one."""
         if not self._unchosen:
             return
-        seen = int(np.count_nonzero(np.isfinite(self.source.scene.surface.heights)))
-        if seen > _GROWN * self._framed:
-            before, self._framed = self.home.rig, seen
-            self.home = replace(self.home, rig=self._first_view())
-            if self.state.rig == before:
-                self.state = replace(self.state, rig=self.home.rig)
+        before = self.home.rig
+        self.home = replace(self.home, rig=self._first_view())
+        if self.state.rig == before:
+            self.state = replace(self.state, rig=self.home.rig)
 
     def _first_view(self) -> Rig:
-        width, height = self.painter.size
+        self._framed, self._framed_into = self._amount(), self.painter.free
+        (width, height), scene = self.painter.free, self.source.scene
+        units = height / self.painter.content_scale
+        above, below = heading_height(scene.lines), covered_height(scene.insets, scene.plot, units)
+        covered = above / units, below / units
+        return Rig.looking_at(*scene.surfaces, beside=scene.cameras, aspect=width / height, covered=covered)
+
+    def _amount(self) -> tuple[int, int]:
+        """Vertices that have been seen, and cameras."""
         scene = self.source.scene
-        covered = self.painter.content_scale * covered_height(scene.insets, scene.plot) / height
-        return Rig.looking_at(*scene.surfaces, aspect=width / height, covered=covered)
+        return int(np.count_nonzero(np.isfinite(scene.surface.heights))), len(scene.trajectory)
 
     def _here(self) -> tuple[Layer, ...]:
         return layers_here(self.source.scene.surface, self.source.scene.comparison)

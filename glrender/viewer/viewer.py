@@ -224,7 +224,9 @@ class Viewer:
             session.message = f"saved {path}: metres, with the camera and its pose"
 
     def _paint(self) -> None:
-        self.painter.resize(self.window.size, self.window.content_scale)
+        size = self.window.size
+        covered = 0.0 if self.overlay is None else self.overlay.covered(self.session, size)
+        self.painter.resize(size, self.window.content_scale, covered)
         self.session.paint(self._status())
         scene = self.session.source.scene
         title = f"{scene.name} · {shown_layer(scene, self.session.state).name} · glrender"

@@ -21,7 +21,7 @@ from glrender.pipeline.scene import Scene as SceneContent
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy
 from glrender.viewer.colors import Kind, Scale, fit_scale, lookup_table
-from glrender.viewer.hud import ColorBar, Hud, Plot, _apart, _wrapped, draw_hud
+from glrender.viewer.hud import ColorBar, Hud, Inset, Plot, _apart, _wrapped, draw_hud
 from glrender.viewer.layers import LAYERS, Comparison, layers_here
 from glrender.viewer.live import LiveFusion, insets_of
 from glrender.viewer.notes import SHADE, WHITE, Notes
@@ -182,6 +182,9 @@ def test_a_sequence_becomes_a_map_before_ones_eyes(painter, live) -> None:
     for number in range(4):
         session.step()
         assert len(live.scene.trajectory) == number + 1
+        T = se3.inverse(session.state.rig.T_world_camera)
+        seen = session.state.rig.camera(*SIZE).project(live.scene.cameras @ T[:3, :3].T + T[:3, 3])
+        assert ((seen > 0) & (seen < SIZE)).all(), "and its camera is in the picture"
     assert live.scene.comparison.residuals.count > 1000
     assert [inset.title for inset in live.scene.insets] == ["photograph", "prediction", "residual", "measured depth"]
     assert [len(values) for _, values in live.scene.plot.curves] == [4, 4]
@@ -268,6 +271,33 @@ def test_in_a_small_window_the_help_is_small_and_whole() -> None:
         ends.append(np.array([columns.min(), columns.max(), rows.min(), rows.max()]) * 840 / size[0])
     np.testing.assert_allclose(ends[0], ends[1], atol=30)  # hinting makes small letters a little wider
     assert max(end[1] for end in ends) < 810
+
+
+def test_small_pictures_are_smaller_in_a_low_window_and_fewer_in_a_narrow_one() -> None:
+    grey = [np.full((30, 40, 3), 50 * k, np.uint8) for k in range(1, 5)]
+    insets = [Inset(f"picture {k}", picture) for k, picture in enumerate(grey)]
+    heights = []
+    for (width, height), fitting in (
+        ((900, 600), 4),
+        ((330, 600), 3),
+        ((110, 600), 1),
+        ((900, 300), 4),
+        ((900, 200), 0),
+    ):
+        shown = draw_hud(Hud("", [], "", insets=insets), (width, height))[40:]
+        there = [(shown[..., :3] == 50 * k).all(axis=-1) for k in range(1, 5)]
+        assert sum(each.sum() > 500 for each in there) == fitting
+        heights.append(np.count_nonzero(there[0].any(axis=1)))
+    assert heights[0] > 1.3 * heights[3] > 0
+
+
+def test_what_is_told_goes_on_below_where_panels_lie_over_it() -> None:
+    words = [" ".join(f"word{n}" for n in range(20)), "another"]
+    whole, half = (draw_hud(Hud("", words, "", covered=covered), (1200, 200)) for covered in (0.0, 600.0))
+    bright = [sheet[:170, :, :3].min(axis=-1) > 60 for sheet in (whole, half)]
+    assert bright[0][:, 600:].any()
+    assert not bright[1][:, 600:].any()
+    assert bright[1].sum() == pytest.approx(bright[0].sum(), rel=0.02)
 
 
 def test_a_box_over_nothing_is_what_blending_makes_of_it() -> None:

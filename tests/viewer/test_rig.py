@@ -101,14 +101,53 @@ def test_the_first_view_fills_windows_of_any_shape(aspect: float) -> None:
     assert np.ptp(uv[:, 0]) > 0.75 * size[0] or np.ptp(uv[:, 1]) > 0.65 * size[1]
 
 
-def test_what_covers_the_lower_edge_covers_no_map() -> None:
+def test_what_covers_an_edge_covers_no_map() -> None:
     surface = HeightMap(np.zeros((21, 21)), 0.1, (-1.0, -1.0))
     for aspect in (1.0, 3.0):
         size = round(200 * aspect), 200
-        rig = Rig.looking_at(surface, aspect=aspect, covered=0.3)
-        uv = np.array([seen_at(rig, point, size) for point in surface.vertices()])
+        for above in (0.0, 0.2):
+            rig = Rig.looking_at(surface, aspect=aspect, covered=(above, 0.3))
+            uv = np.array([seen_at(rig, point, size) for point in surface.vertices()])
+            assert (uv > [0, max(12, 200 * above)]).all()
+            assert (uv < [size[0], 140]).all()
+            assert np.ptp(uv[:, 1]) > 60
+
+
+@pytest.mark.parametrize("turn", [(0, 0, 0), (1.4, 0, 0)])
+def test_what_lies_beside_a_map_is_in_the_first_view_with_it(turn: tuple[float, float, float]) -> None:
+    T_world_map = se3.exp([40.0, -30.0, 20.0, *turn])
+    surface = HeightMap(np.zeros((21, 31)), 0.1, (3.0, 4.0), T_world_map=T_world_map)
+    above = np.array([[4.0, 2.0, 1.5], [3.5, 3.0, 1.4], [7.0, 5.0, 0.2]])
+    beside = above @ T_world_map[:3, :3].T + T_world_map[:3, 3]
+    alone, rig = Rig.looking_at(surface), Rig.looking_at(surface, beside=beside)
+    points = surface.vertices() @ T_world_map[:3, :3].T + T_world_map[:3, 3]
+    for azimuth in (rig.azimuth, 110.0, -130.0):
+        uv = np.array([seen_at(replace(rig, azimuth=azimuth), point) for point in (*points, *beside)])
         assert (uv > [0, 12]).all()
-        assert (uv < [size[0], 140]).all()
+        assert (uv < [300, 188]).all()
+    assert alone.distance < rig.distance < 2.5 * alone.distance
+    outside = np.array([seen_at(alone, point) for point in beside])
+    assert not ((outside > 0) & (outside < [300, 200])).all(), "for it would not be, by itself"
+    below = Rig.looking_at(surface, beside=points[[0, -1]])
+    np.testing.assert_allclose(below.T_world_camera, alone.T_world_camera, atol=1e-9)
+
+
+def test_what_lies_far_from_a_map_does_not_make_it_a_speck() -> None:
+    surface = HeightMap(np.zeros((21, 21)), 0.1, (-1.0, -1.0))
+    for beside in ([[0.0, 0.0, 1e4]], [[1e5, -1e5, 30.0], [0.1, 0.0, 1.0]]):
+        rig = Rig.looking_at(surface, beside=np.array(beside))
+        uv = np.array([seen_at(rig, point) for point in surface.vertices()])
+        assert (uv > [0, 12]).all()
+        assert (uv < [300, 188]).all()
+        assert np.ptp(uv[:, 0]) > 30
+
+
+def test_the_target_is_in_the_middle_of_what_panels_leave() -> None:
+    camera = RIG.camera(300, 200, 100)
+    T = se3.inverse(RIG.T_world_camera)
+    target = camera.project(T[:3, :3] @ np.array(RIG.target) + T[:3, 3])
+    assert target == pytest.approx((99.5, 99.5))
+    assert (camera.fx, camera.fy) == (RIG.camera(300, 200).fx, RIG.camera(300, 200).fy)
 
 
 @pytest.mark.parametrize("turn", [(np.pi, 0, 0), (1.4, 0, 0), (0, -2.5, 0)])

@@ -225,6 +225,65 @@ def test_a_map_that_grows_stays_in_view_until_another_view_is_chosen(painter, hi
     assert given.state.rig == chosen
 
 
+class Leaving(Growing):
+    """A source whose camera goes away from a map of which all is seen from the start."""
+
+    def __init__(self, surface: HeightMap) -> None:
+        super().__init__(surface)
+        self.scene = SceneShown("leaving", surface)
+
+    def step(self) -> None:
+        places = np.vstack([self.scene.trajectory, [[0.0, -0.6 - 0.2 * len(self.scene.trajectory), 0.8]]])
+        self.scene = replace(self.scene, trajectory=places)
+        self.finished = len(places) == 12
+
+
+def in_the_picture(session: Session) -> bool:
+    """Whether all cameras are in the part of the picture that nothing lies over."""
+    rig, (width, height) = session.state.rig, session.painter.free
+    T = se3.inverse(rig.T_world_camera)
+    camera = rig.camera(*session.painter.size, session.painter.covered)
+    uv = camera.project(session.source.scene.cameras @ T[:3, :3].T + T[:3, 3])
+    return bool((uv > [0, 26]).all() and (uv < [width, height - 22]).all())
+
+
+def test_a_camera_that_leaves_its_map_stays_in_the_first_view(painter, hills: HeightMap) -> None:
+    painter.resize(SIZE, 1.0, covered=80.0)
+    session = Session(Leaving(hills), painter)
+    first = session.state.rig
+    while not session.source.finished:
+        session.step()
+        assert in_the_picture(session)
+    last = session.state.rig
+    assert last.distance > 1.2 * first.distance
+    session.scroll(3)
+    keys(session, "R")
+    assert session.state.rig == last
+    session.state = replace(session.state, rig=first)
+    assert not in_the_picture(session), "which the view of the map alone does not show"
+    painter.resize(SIZE, 1.0)
+
+
+def test_the_first_view_fits_the_window_as_it_is_now(painter, hills: HeightMap) -> None:
+    session = Session(StillSource("hills", Scene.of(hills)), painter)
+    whole = session.state.rig
+    painter.resize(SIZE, 1.0, covered=120.0)  # panels open
+    session.paint("")
+    assert session.state.rig.distance > 1.2 * whole.distance
+    session.scroll(2)
+    chosen = session.state.rig
+    painter.resize(SIZE, 1.0)
+    session.paint("")
+    assert session.state.rig == chosen, "but for one that somebody has chosen"
+    keys(session, "R")
+    assert session.state.rig == whole
+    given = Session(StillSource("hills", Scene.of(hills)), painter, ViewState(chosen))
+    painter.resize((100, 180), 1.0)
+    given.paint("")
+    painter.resize(SIZE, 1.0)
+    assert given.state.rig == given.home.rig == chosen
+
+
 def test_what_lies_far_apart_is_told_in_metres() -> None:
     content = Scene.of(HeightMap(np.zeros((3, 4)), 1000.0))
     assert StillSource("alps", content).scene.lines == ("3 × 4 vertices, 1000 m apart",)

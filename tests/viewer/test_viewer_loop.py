@@ -121,6 +121,9 @@ def test_what_panels_change_by_themselves_is_drawn_at_once(play, monkeypatch: py
     class Panels:
         changed = False
 
+        def covered(self, *_: object) -> float:
+            return 0.0
+
         def concerns(self, event: Event) -> bool:
             return True
 

@@ -19,9 +19,10 @@ import pytest
 from dragged_file import drop_file
 
 from glrender.geometry.heightmap import HeightMap
+from glrender.viewer.screen import NOTHING
 
-SIZE = (480, 360)
-MIDDLE = (200, 190)
+SIZE = (640, 400)
+MIDDLE = (180, 205)
 """Of the map, in the picture."""
 PICTURES = "glrender-[0-9]*.png"
 
@@ -139,7 +140,7 @@ def test_the_mouse_moves_the_view_and_r_resets_it(hand: Hand) -> None:
     for button, keys in ((1, ()), (2, ()), (1, ("shift",)), (3, ())):
         for key in keys:
             hand.do("keydown", key)
-        hand.drag(button, MIDDLE, (260, 170))
+        hand.drag(button, MIDDLE, (240, 185))
         for key in keys:
             hand.do("keyup", key)
         assert differ(hand.look(), home) > 0.05, (button, keys)
@@ -191,11 +192,29 @@ def test_a_vertex_is_moved_beside_its_prediction(hand: Hand) -> None:
     picked = hand.look()
     assert differ(picked[:100], home[:100]) > 0.05, "the values of the pixel are told"
     hand.do("keydown", "ctrl")
-    hand.drag(1, MIDDLE, (200, 165))
+    hand.drag(1, MIDDLE, (180, 180))
     hand.do("keyup", "ctrl")
     assert differ(hand.look()[-120:], picked[-120:]) > 0.2, "panels at the lower edge"
     hand.do("key", "r")
     assert differ(hand.look(), home) == 0
+
+
+def test_the_panel_lies_over_no_part_of_the_map(hand: Hand) -> None:
+    pytest.importorskip("imgui_bundle", reason="an extra that is not installed here")
+
+    def most_right(*words: object) -> int:
+        """Column of the map's right end, below what is written."""
+        return int(np.flatnonzero((hand.look(*words)[60:] != NOTHING[::-1]).any(axis=(0, 2)))[-1])
+
+    assert 260 < most_right() < SIZE[0] - 278
+    assert most_right("key", "Tab") > SIZE[0] - 278, "without it, the map has all of the window"
+    hand.do("key", "Tab")
+    hand.do("windowsize", hand.window, 400, 300)
+    until(lambda: "Geometry: 400x300" in hand.do("getwindowgeometry", hand.window))
+    assert most_right() > 250, "and in a window that is too narrow for both: the panel is closed"
+    hand.do("windowsize", hand.window, *SIZE)
+    until(lambda: f"Geometry: {SIZE[0]}x{SIZE[1]}" in hand.do("getwindowgeometry", hand.window))
+    assert 260 < most_right() < SIZE[0] - 278
 
 
 def test_a_box_in_the_panel_is_ticked(hand: Hand) -> None:
