@@ -19,12 +19,12 @@ from glrender.io.sequence import Frame, Sequence
 from glrender.pipeline.fuse import SequenceOptions, start_fusion
 from glrender.pipeline.read_ahead import ReadFrame, read_ahead
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.solve.losses import Cauchy
 from glrender.viewer.colors import Kind, colormap_name, false_colors, fit_scale
 from glrender.viewer.hud import Inset, Plot
 from glrender.viewer.layers import FRAME_LAYERS, Comparison, FrameLayer
 from glrender.viewer.scene import Scene
 from glrender.viewer.screen import NOTHING
+from glrender.viewer.weights import Weights
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -41,29 +41,29 @@ _SHOWN = ("photograph", "prediction", "residual", "measured depth")
 class LiveFusion:
     """Fuses a sequence frame by frame, in the thread of the context; another thread reads ahead."""
 
+    largest_step = np.inf
+
     def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
         self._context, self._name = context, sequence.folder.resolve().name
         self._start = start_fusion(context, sequence, options)
         self.options = self._start.fusion.options
-        """How frames are weighed; `restart` changes it."""
+        """How frames are fused; `restart` changes it."""
         self._beside_map = BesideMap(context, self._start.sequence.camera, self.options)
         self._sigma: Float64 | None = None
         self.scene: Scene
         self._begin(self._start.fusion)
 
     @property
-    def loss_scale(self) -> float:
-        """Of the depths' robust loss: the residual whose weight is one half, in standard deviations."""
-        loss = self.options.depth_loss
-        return loss.k if isinstance(loss, Cauchy) else Cauchy().k
+    def weights(self) -> Weights:
+        """How frames are weighed."""
+        return Weights.of(self.options)
 
-    def restart(self, options: FusionOptions) -> None:
-        """Fuse everything again, weighed otherwise: what a map has forgotten cannot be weighed again."""
+    def restart(self, weights: Weights) -> None:
+        """Fuse everything again, weighed otherwise."""
         self._frames.close()
         self._fusion.release()
         placement = self._start.placement
-        self.options = replace(options, intrinsics_covariance=self.options.intrinsics_covariance)
-        self._beside_map.options = self.options
+        self._beside_map.options = self.options = weights.put_into(self.options)
         self._begin(
             HeightMapFusion(
                 self._context,

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.pipeline.fuse import SequenceOptions
-from glrender.pipeline.keyframe_fusion import FusedKeyframe, KeyframeFusion
+from glrender.pipeline.keyframe_fusion import STEP, FusedKeyframe, KeyframeFusion
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.read_ahead import read_ahead
 from glrender.viewer.hud import Plot
 from glrender.viewer.live import BesideMap, insets_of, known_part, told_at_the_end
 from glrender.viewer.scene import Scene
+from glrender.viewer.weights import Weights
 
 
 class LivePhotographs:
@@ -23,18 +24,39 @@ class LivePhotographs:
     A keyframe is fused when others have come from which its depth can be told, so the map begins with the fourth.
     """
 
+    largest_step = STEP
+
     def __init__(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
+        self._context, self._sequence, self._options = context, sequence, options
         self._start = start_photographs(context, sequence, options)
-        self._run = KeyframeFusion(context, sequence, options, self._start.placement, self._start.ground)
-        self._run.expect(self._start.keyframes, self._start.poses)
         self._beside_map = BesideMap(context, sequence.camera, options.fusion)
-        self._frames = read_ahead(sequence, self._start.keyframes)
+        self._begin()
+
+    @property
+    def weights(self) -> Weights:
+        """How keyframes are weighed."""
+        weights = Weights.of(self._options.fusion)
+        return replace(weights, step_slope=min(weights.step_slope, self.largest_step))
+
+    def restart(self, weights: Weights) -> None:
+        """Fuse everything again, weighed otherwise."""
+        self._frames.close()
+        self._run.release()
+        self._options = replace(self._options, fusion=weights.put_into(self._options.fusion))
+        self._beside_map.options = self._options.fusion
+        self._begin()
+
+    def _begin(self) -> None:
+        start, sequence = self._start, self._sequence
+        self._run = KeyframeFusion(self._context, sequence, self._options, start.placement, start.ground)
+        self._run.expect(start.keyframes, start.poses)
+        self._frames = read_ahead(sequence, start.keyframes)
         self._places: list[NDArray[np.float64]] = []
         self._residuals: list[float] = []
         self.finished = False
         name = sequence.folder.resolve().name
         surface = known_part(self._run.surface, self._run.observed, None)
-        self.scene = Scene(name, surface, lines=(f"{len(self._start.keyframes)} keyframes to be fused",))
+        self.scene = Scene(name, surface, lines=(f"{len(start.keyframes)} keyframes to be fused",))
 
     def step(self) -> None:
         """Take the next keyframe; after the last one, the map is finished with its sigma."""

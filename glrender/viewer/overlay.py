@@ -17,17 +17,18 @@ from glrender.viewer.colors import COLORMAPS, Kind
 from glrender.viewer.controls import Button, Command
 from glrender.viewer.hud import STATUS
 from glrender.viewer.layers import Layer, layers_here
-from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import shown_layer
 from glrender.viewer.rig import FOV_RANGE
 from glrender.viewer.session import Session
 from glrender.viewer.state import CUTS, EXAGGERATIONS, ViewState
+from glrender.viewer.weights import Weighed, Weights
 from glrender.viewer.window import ButtonEvent, CharEvent, Event, KeyEvent, MoveEvent, ScrollEvent
 
 INSTALL = "panels need the extra viewer: pip install 'glrender[viewer]'"
 
 LOSS_SCALES = (0.5, 20.0)
 SLOPE_SIGMAS = (0.02, 10.0)
+STEP_SLOPES = (0.05, 20.0)
 WIDTH = 262.0
 """Of the panel, in units of the content scale."""
 _FOLDED_WIDTH = 100.0
@@ -75,8 +76,7 @@ class Overlay:
         self._folded = self._narrow = False  # closed but for its title; in a window that is too narrow for it
         self._mouse = (-1.0, -1.0)
         self._busy = self._list_open = False
-        self._loss_scale: float | None = None
-        self._slope_sigma: float | None = None
+        self._weights: Weights | None = None  # while a slider that changes them is held
 
     def concerns(self, event: Event) -> bool:
         """Whether it is a click on the panels, or typed while they take a number or a list is open, as far as the last
@@ -156,7 +156,7 @@ class Overlay:
             imgui.push_item_width(0.55 * width)
             session.state = self._view(session)
             self._buttons(session)
-            if isinstance(session.source, LiveFusion):
+            if isinstance(session.source, Weighed):
                 restarted = self._fusion(session, session.source)
             imgui.pop_item_width()
             self._panel = (*imgui.get_window_pos(), *imgui.get_window_size())
@@ -228,23 +228,28 @@ class Overlay:
             if self._imgui.small_button(label):
                 session.perform(command)
 
-    def _fusion(self, session: Session, source: LiveFusion) -> bool:
+    def _fusion(self, session: Session, source: Weighed) -> bool:
         """Sliders that weigh a sequence otherwise; whether it was started again."""
         imgui = self._imgui
         imgui.separator_text("fusion")
-        if imgui.small_button("pause" if session.playing else "go on"):
-            session.perform(Command.PAUSE)
-        imgui.same_line()
-        if imgui.small_button("one frame"):
-            session.perform(Command.STEP)
-        now = source.loss_scale, source.options.slope_sigma
-        loss, slope = self._loss_scale or now[0], self._slope_sigma or now[1]
-        self._loss_scale = self._slider("loss scale", loss, LOSS_SCALES, "%.2f σ", True)
+        if not session.source.finished:
+            if imgui.small_button("pause" if session.playing else "go on"):
+                session.perform(Command.PAUSE)
+            imgui.same_line()
+            if imgui.small_button("one frame"):
+                session.perform(Command.STEP)
+        weights, top = self._weights or source.weights, min(STEP_SLOPES[1], source.largest_step)
+        loss = self._slider("loss scale", weights.loss_scale, LOSS_SCALES, "%.2f σ", True)
         released = imgui.is_item_deactivated_after_edit()
-        self._slope_sigma = self._slider("prior: slope", slope, SLOPE_SIGMAS, "%.2f", True)
+        slope = self._slider("prior: slope", weights.slope_sigma, SLOPE_SIGMAS, "%.2f", True)
         released |= imgui.is_item_deactivated_after_edit()
+        text = "%.2f" if weights.step_slope < STEP_SLOPES[1] else "no steps"
+        step = self._slider("prior: step", min(weights.step_slope, top), (STEP_SLOPES[0], top), text, True)
+        released |= imgui.is_item_deactivated_after_edit()
+        moved = Weights(loss, slope, source.largest_step if step == top else step)
+        self._weights = moved if imgui.is_any_item_active() else None
         if released:  # not while a slider moves: everything is fused again
-            session.reweigh(self._loss_scale, self._slope_sigma)
+            session.reweigh(source, moved)
         return released
 
     def _choice(self, label: str, chosen: str, names: list[str]) -> str:

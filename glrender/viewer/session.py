@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from glrender.errors import InputError
-from glrender.solve.losses import Cauchy
 from glrender.viewer.controls import (
     DIGITS,
     STEPWISE,
@@ -23,7 +22,6 @@ from glrender.viewer.controls import (
 )
 from glrender.viewer.hud import covered_height, heading_height
 from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
-from glrender.viewer.live import LiveFusion
 from glrender.viewer.painter import Annotations, Painter, shown_layer
 from glrender.viewer.picking import (
     Footprint,
@@ -38,6 +36,7 @@ from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Nudge, Scene
 from glrender.viewer.sources import Source, StillSource
 from glrender.viewer.state import EXAGGERATIONS, ViewState
+from glrender.viewer.weights import Weighed, Weights
 
 FLIGHT_SPEED = 0.6
 """Of flying: distances between camera and target a second."""
@@ -182,12 +181,11 @@ class Session:
             case _:
                 self.wishes.append(command)
 
-    def reweigh(self, loss_scale: float, slope_sigma: float) -> None:
-        """Fuse a sequence again with another robust loss and another prior."""
-        if isinstance(self.source, LiveFusion):
-            self.forget_pick()
-            loss = Cauchy(loss_scale)
-            self.source.restart(replace(self.source.options, depth_loss=loss, slope_sigma=slope_sigma))
+    def reweigh(self, source: Weighed, weights: Weights) -> None:
+        """Fuse a sequence, the one that is looked at, again with another robust loss and other priors."""
+        self.forget_pick()
+        source.restart(weights)
+        self.playing = True
 
     def paste(self, text: str) -> None:
         """Take over a view that was copied; a text that is none is told."""

@@ -66,6 +66,21 @@ def test_keyframes_become_a_map_and_it_is_that_of_glrender_fuse(
     np.testing.assert_array_equal(scene.surface.sigma, fused.sigma)
 
 
+def test_other_weights_start_from_the_first_keyframe(live: LivePhotographs) -> None:
+    before, weights = live.scene.surface, live.weights
+    assert weights.step_slope == live.largest_step, "which a larger one would not change"
+    live.restart(replace(weights, slope_sigma=0.1))
+    assert live.weights == replace(weights, slope_sigma=0.1)
+    assert not live.finished
+    assert len(live.scene.trajectory) == 0
+    assert not np.isfinite(live.scene.surface.heights).any()
+    while not live.finished:
+        live.step()
+    both = np.isfinite(before.heights) & np.isfinite(live.scene.surface.heights)
+    rough, smooth = (np.diff(np.where(both, each.heights, np.nan), axis=1) for each in (before, live.scene.surface))
+    assert np.nanstd(smooth) < 0.95 * np.nanstd(rough), "a prior of flat ground"
+
+
 def test_photographs_that_have_no_pose_or_are_damaged_are_counted(
     context: Context, photographs: Path, tmp_path: Path
 ) -> None:

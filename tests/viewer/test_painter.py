@@ -251,7 +251,7 @@ def test_other_weights_start_from_the_first_frame_and_leave_nothing_behind(recor
     live.step()
     first = live.scene.surface
     live.step()
-    live.restart(replace(live.options, slope_sigma=2.0))
+    live.restart(replace(live.weights, slope_sigma=2.0))
     assert len(live.scene.trajectory) == 0
     assert not np.isfinite(live.scene.surface.heights).any()
     live.step()
