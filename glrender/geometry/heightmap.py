@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.checks import check_array, check_pose, check_positive
 from glrender.errors import InputError
 from glrender.geometry import se3
+from glrender.geometry.mapfile import LOCAL_SIGMA, read_map, write_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,17 +136,41 @@ class HeightMap:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write `map.npz` (see `glrender.geometry.mapfile`)."""
-        from glrender.geometry.mapfile import write_map
+        """Write `map.npz` (see `glrender.geometry.mapfile`), whole or not at all.
 
-        write_map(Path(path), self)
+        A map without sigma is one that is known exactly: its sigma is written as 0. A grey map is written with three
+        equal channels, a map without colours with NaN. InputError if the file cannot be written.
+        """
+        heights = self.heights.astype(np.float32)
+        unseen = np.isnan(heights)
+        sigma = np.zeros(self.shape) if self.sigma is None else self.sigma
+        colors = np.full((*self.shape, 3), np.nan) if self.colors is None else self.colors
+        arrays: dict[str, ArrayLike] = {
+            "height": heights,
+            "sigma": np.where(unseen, np.nan, sigma).astype(np.float32),
+            "color": np.broadcast_to(colors, (*self.shape, 3)).astype(np.float32),
+            "origin": np.array(self.origin, dtype=np.float64),
+            "spacing": np.float64(self.spacing),
+            "T_world_map": self.pose,
+        }
+        if self.local_sigma is not None:
+            arrays[LOCAL_SIGMA] = np.where(unseen, np.nan, self.local_sigma).astype(np.float32)
+        write_map(Path(path), arrays)
 
     @staticmethod
     def load(path: str | Path) -> "HeightMap":
         """Read what `save` wrote; raises InputError if the file is missing, broken or lacks a key."""
-        from glrender.geometry.mapfile import read_map
-
-        return read_map(Path(path))
+        arrays = read_map(Path(path))
+        colors = arrays["color"]
+        return HeightMap(
+            arrays["height"],
+            float(arrays["spacing"]),
+            tuple(arrays["origin"]),
+            colors=None if np.isnan(colors).all() else colors,
+            T_world_map=arrays["T_world_map"],
+            sigma=arrays["sigma"],
+            local_sigma=arrays.get(LOCAL_SIGMA),
+        )
 
 
 def triangle_vertices(ids: ArrayLike, cols: int) -> NDArray[np.int32]:

@@ -12,7 +12,7 @@ from glrender.cli.main import main
 from glrender.cli.simulate import Options, make_noise, make_scene
 from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
-from glrender.geometry.mapfile import read_map
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
@@ -58,7 +58,7 @@ def judged(context: Context, drive: Path, sequence: Sequence, *, refine: bool) -
         fusion=FusionOptions(pose_sigma=PoseSigma(NOISE, 0.0) if refine else None),
     )
     surface = fuse_photographs(context, sequence, options).surface
-    return evaluate_against_truth(surface, read_map(drive / "truth.npz"))
+    return evaluate_against_truth(surface, HeightMap.load(drive / "truth.npz"))
 
 
 def test_maps_bear_a_centimetre_of_noise(context: Context, drive: Path) -> None:

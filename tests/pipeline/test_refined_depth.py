@@ -15,7 +15,7 @@ from glrender.errors import InputError, UsageError
 from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
-from glrender.geometry.mapfile import read_map
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
@@ -60,7 +60,7 @@ def refined(context: Context, noisy: Sequence) -> FinishedMap:
 
 
 def judged(drive: Sequence, finished: FinishedMap) -> TruthEvaluation:
-    return evaluate_against_truth(finished.surface, read_map(drive.folder / "truth.npz"), remove_offset=True)
+    return evaluate_against_truth(finished.surface, HeightMap.load(drive.folder / "truth.npz"), remove_offset=True)
 
 
 def test_the_map_is_that_of_better_poses(
