@@ -4,16 +4,12 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from glrender.cli.options import check_grid, option
 from glrender.errors import InputError, UsageError
-from glrender.io.files import read_text
-
-if TYPE_CHECKING:
-    from glrender.viewer.state import ViewState
 
 LARGEST = 8192
 """Pixels along a window's side: of far more, an X server ends the process."""
@@ -48,18 +44,15 @@ class Options:
 def run(options: Options) -> int:
     """Open the window; say how fast it was where nobody looked at it."""
     _check(options)
-    state = None if options.view is None else _read_view(options.view)
-    if not options.path.exists():
-        raise InputError(
-            f"{options.path}: no such file or folder; expected a map, a job or the folder of a sequence, "
-            "which `glrender convert` makes of a video"
-        )
     from glrender.pipeline.fuse import SequenceOptions
     from glrender.viewer.overlay import INSTALL
-    from glrender.viewer.sources import open_source
+    from glrender.viewer.sources import check_source, open_source
+    from glrender.viewer.state import ViewState
     from glrender.viewer.viewer import Script, Viewer
     from glrender.viewer.window import Window
 
+    state = None if options.view is None else ViewState.read(options.view)
+    check_source(options.path)
     fusing = SequenceOptions(spacing=options.spacing)
     window = Window("glrender", options.size)
     try:
@@ -104,13 +97,3 @@ def _check(options: Options) -> None:
             raise InputError(f"--screenshot: {options.screenshot}: is a folder, expected the name of a PNG")
         if options.screenshot.suffix.lower() != ".png":  # nor is it then written over a film of the same name
             raise UsageError(f"--screenshot: received {options.screenshot}, expected a name that ends in .png")
-
-
-def _read_view(path: Path) -> "ViewState":
-    from glrender.viewer.state import ViewState
-
-    text = read_text(path)
-    try:
-        return ViewState.from_json(text)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None

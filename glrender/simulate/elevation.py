@@ -20,6 +20,8 @@ from glrender.io.optional import require
 
 BUILTIN = "builtin"
 GEO_SUFFIXES = (".tif", ".tiff", ".hgt", ".asc", ".dem")
+SUFFIXES = (".npz", ".npy", ".png", *GEO_SUFFIXES)
+"""Of files that `read_elevation` reads."""
 HEIGHT_KEYS = ("height", "heights", "elevation")
 
 
@@ -60,7 +62,7 @@ def read_elevation(source: str | Path) -> Elevation:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise UsageError(
-            f"elevations: received {str(source)!r}, expected {BUILTIN!r} or a file that ends in {', '.join(readers)}"
+            f"elevations: received {str(source)!r}, expected {BUILTIN!r} or a file that ends in {', '.join(SUFFIXES)}"
         )
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected an elevation file, or the terrain {BUILTIN!r}")

@@ -79,7 +79,7 @@ MOUSE_HELP = (
     ("click", "what is at this pixel, and its three vertices"),
     ("Ctrl-click", "a vertex, and what it changes in the image"),
     ("Ctrl-drag", "moves it: its true change, and the predicted one"),
-    ("drop a file", "opens it"),
+    ("drop a file or a folder", "opens it, or takes its view"),
 )
 
 STEPWISE = {Command.NARROWER, Command.WIDER, Command.LOWER, Command.HIGHER, Command.STEP}

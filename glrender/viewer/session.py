@@ -190,9 +190,14 @@ class Session:
     def paste(self, text: str) -> None:
         """Take over a view that was copied; a text that is none is told."""
         try:
-            self.state = ViewState.from_json(text)
+            self.take(ViewState.from_json(text), "the clipboard")
         except InputError as error:
             self.message = f"nothing pasted: {error}"
+
+    def take(self, state: ViewState, where: str) -> None:
+        """Take over a view that came from somewhere."""
+        self.state = state
+        self.message = f"the view of {where}"
 
     def press_button(self, button: Button, x: float, y: float, *, shift: bool, control: bool) -> None:
         """A mouse button goes down at a pixel."""

@@ -9,15 +9,24 @@ import numpy as np
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
+from glrender.io.recordings.bag import is_bag
 from glrender.io.recordings.video import SUFFIXES as VIDEO_SUFFIXES
 from glrender.io.sequence_folder import open_sequence
+from glrender.io.tables import load_table
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.outputs import MAP
+from glrender.pipeline.scene import JOB_SUFFIXES, open_scene
 from glrender.pipeline.scene import Scene as SceneContent
-from glrender.pipeline.scene import open_scene
+from glrender.simulate.elevation import SUFFIXES as ELEVATION_SUFFIXES
 from glrender.viewer.live import LiveFusion
 from glrender.viewer.live_photographs import LivePhotographs
 from glrender.viewer.scene import Scene
+from glrender.viewer.state import holds_view
+
+OPENS = (
+    "what can be opened is a map (.npz, or its folder), elevations (.npy, .png of 16 bits, .tif, …), a sequence (its "
+    "folder), a batch job (.toml, .json) and a copied view (.json)"
+)
 
 
 class Source(Protocol):
@@ -81,6 +90,28 @@ def _describe(surface: HeightMap) -> str:
     return f"{rows} × {cols} vertices, {apart} apart{some}"
 
 
+def check_source(path: Path) -> None:
+    """Raise InputError for what is nothing to look at, as far as names tell."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; {OPENS}")
+    if path.suffix.lower() in VIDEO_SUFFIXES or is_bag(path):
+        raise InputError(
+            f"{path}: is a recording, of which `glrender convert {quote(str(path))} --calibration FILE --out FOLDER` "
+            f"makes a sequence; {OPENS}"
+        )
+    if path.is_dir() and not (_is_sequence(path) or (path / MAP).is_file()):
+        raise InputError(
+            f"{path}: no rgb.txt, depth.txt or {MAP} in it; `glrender convert` makes a sequence of images, videos and "
+            f"bags; {OPENS}"
+        )
+    if path.is_file() and path.suffix.lower() not in (*ELEVATION_SUFFIXES, *JOB_SUFFIXES):
+        raise InputError(f"{path}: cannot be looked at; {OPENS}")
+    if holds_view(path):
+        raise InputError(
+            f"{path}: is a copied view, expected what it is a view of: `glrender view MAP --view {quote(str(path))}`"
+        )
+
+
 def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:
     """A sequence (a folder), which becomes a map as `options` say; a job's scene, a map or a file of elevations. Of a
     folder that a map was written to, the map.
@@ -88,17 +119,23 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
     Without any depth image, a sequence becomes a map by its photographs and their poses. Raises InputError for anything
     else.
     """
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        raise InputError(
-            f"{path}: is a video, expected a map, a job or the folder of a sequence; `glrender convert "
-            f"{quote(str(path))} --calibration FILE --out FOLDER` makes one"
-        )
-    is_sequence = any((path / f"{kind}.txt").exists() for kind in ("rgb", "depth"))
-    if (path / MAP).is_file() and not is_sequence:
+    check_source(path)
+    if path.is_dir() and not _is_sequence(path):
         path /= MAP
     if path.is_dir():
         sequence = open_sequence(path)
         if any(entry.depth_path is not None for entry in sequence.frames):
             return LiveFusion(context, sequence, options)
         return LivePhotographs(context, open_sequence(path, only="rgb"), options)
-    return StillSource(path.name, open_scene(path, options.spacing))
+    if path.suffix.lower() in JOB_SUFFIXES:
+        if "scene" not in load_table(path):
+            raise InputError(f"{path}: no key 'scene', which a batch job has; {OPENS}")
+        return StillSource(path.name, open_scene(path, options.spacing))
+    try:
+        return StillSource(path.name, open_scene(path, options.spacing))
+    except InputError as error:
+        raise InputError(f"{error}; {OPENS}") from None
+
+
+def _is_sequence(path: Path) -> bool:
+    return any((path / f"{kind}.txt").exists() for kind in ("rgb", "depth"))

@@ -3,15 +3,18 @@
 import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Self
 
 from glrender.errors import InputError
 from glrender.geometry import se3
+from glrender.io.files import read_text
 from glrender.viewer.layers import LAYERS
 from glrender.viewer.rig import FOV_RANGE, Rig
 
 EXAGGERATIONS = (0.1, 20.0)
 CUTS = (0.0, 20.0)
+_KEY = "glrender_view"
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,22 @@ class ViewState:
 
     def to_json(self) -> str:
         """As text for the clipboard; `from_json` reads it."""
-        return json.dumps({"glrender_view": asdict(self)}, indent=2)
+        return json.dumps({_KEY: asdict(self)}, indent=2)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """A view that was copied into a file; InputError for anything else."""
+        text = read_text(path)
+        try:
+            return cls.from_json(text)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """A view that was copied; InputError for anything else, naming what is wrong with it."""
         try:
-            values = json.loads(text)["glrender_view"]
+            values = json.loads(text)[_KEY]
             rig = values["rig"]
         except (ValueError, TypeError, KeyError):
             raise InputError('view: expected the JSON of a copied view, {"glrender_view": {"rig": …}}') from None
@@ -61,6 +73,16 @@ class ViewState:
         if state.layer not in (names := [layer.name for layer in LAYERS]):
             raise InputError(f"view: layer: received {state.layer!r}, expected one of {', '.join(names)}")
         return state
+
+
+def holds_view(path: Path) -> bool:
+    """Whether a file is a copied view rather than a batch job, which may be JSON as well."""
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    try:
+        return _KEY in json.loads(read_text(path))
+    except (ValueError, TypeError):
+        return False
 
 
 def _check_ranges(state: ViewState) -> None:

@@ -13,7 +13,7 @@ from glrender.viewer.painter import Painter, shown_layer
 from glrender.viewer.recording import Film, free_path, write_depth, write_picture
 from glrender.viewer.session import Session
 from glrender.viewer.sources import Source
-from glrender.viewer.state import ViewState
+from glrender.viewer.state import ViewState, holds_view
 from glrender.viewer.window import (
     ButtonEvent,
     CharEvent,
@@ -199,7 +199,9 @@ class Viewer:
 
     def _grant(self, wish: Command | Path) -> None:
         session = self.session
-        if isinstance(wish, Path):
+        if isinstance(wish, Path) and holds_view(wish):
+            session.take(ViewState.read(wish), wish.name)
+        elif isinstance(wish, Path):
             opened = self._open_path(wish)
             self._source.release()
             self._source = opened

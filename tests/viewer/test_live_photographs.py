@@ -101,7 +101,9 @@ def test_photographs_that_have_no_pose_or_are_damaged_are_counted(
 def test_photographs_without_poses_and_videos_are_told(context: Context, photographs: Path, tmp_path: Path) -> None:
     before = context.live_objects
     (tmp_path / "film.mp4").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="is a video.*`glrender convert .*film.mp4 --calibration FILE --out FOLDER`"):
+    with pytest.raises(
+        InputError, match="is a recording.*`glrender convert .*film.mp4 --calibration FILE --out FOLDER`"
+    ):
         open_source(context, tmp_path / "film.mp4", OPTIONS)
     trajectory = photographs / "groundtruth.txt"
     kept = trajectory.read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ import pytest
 from flights import fly, rough_ground
 
 from glrender.cli.main import main
-from glrender.errors import InputError, UsageError
+from glrender.errors import InputError
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.viewer.rig import Rig
-from glrender.viewer.sources import open_source
+from glrender.viewer.sources import OPENS, open_source
 from glrender.viewer.state import ViewState
 
 
@@ -36,7 +36,7 @@ def test_no_display_names_what_does_without_one(
         (
             ["nowhere.npz"],
             1,
-            "nowhere.npz: no such file or folder; expected a map, a job or the folder of a sequence",
+            "nowhere.npz: no such file or folder; what can be opened is a map (.npz, or its folder), elevations",
         ),
         (["{map}", "--frames", "3"], 2, "--frames: received without --screenshot or --record"),
         (["{map}", "--frames", "0", "--screenshot", "x.png"], 2, "--frames: received 0, expected at least 1"),
@@ -56,13 +56,39 @@ def test_used_wrongly(arguments, status, message, map_file: Path, capsys: pytest
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("map.npz", "map.npz: not a readable"), ("map.xyz", "expected 'builtin' or a file"), ("job.toml", "job.toml")],
+    [
+        ("map.npz", "map.npz: not a readable"),
+        ("map.xyz", "map.xyz: cannot be looked at"),
+        ("noext", "noext: cannot be looked at"),
+        ("drive.bag", "drive.bag: is a recording, of which `glrender convert .* makes a sequence"),
+        ("film.mp4", "film.mp4: is a recording, of which `glrender convert .* makes a sequence"),
+        ("report.json", "report.json: no key 'scene'"),
+        ("job.toml", "job.toml: no key 'scene'"),
+        ("gone.npz", "gone.npz: no such file or folder"),
+        (".", "no rgb.txt, depth.txt or map.npz in it; `glrender convert` makes a sequence"),
+    ],
 )
-def test_what_cannot_be_opened_is_told(context, tmp_path: Path, name: str, message: str) -> None:
-    broken = tmp_path / name
-    broken.write_bytes(b"nothing")
-    with pytest.raises((InputError, UsageError), match=message):
-        open_source(context, broken, SequenceOptions())
+def test_what_cannot_be_opened_is_told_with_all_that_can(context, tmp_path: Path, name: str, message: str) -> None:
+    if name not in (".", "gone.npz"):
+        (tmp_path / name).write_text({".json": '{"frames": 3}', ".toml": "frames = 3"}.get(name[-5:], "nothing"))
+    with pytest.raises(InputError, match=message) as refused:
+        open_source(context, tmp_path / name, SequenceOptions())
+    assert str(refused.value).endswith(f"; {OPENS}")
+    for kind in ("map", "elevations", "sequence", "batch job", "copied view"):
+        assert kind in OPENS
+
+
+def test_a_job_that_is_wrong_says_what_of_it(context, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text('scene = [{ type = "sphere" }]')
+    with pytest.raises(InputError, match="job.toml: scene.*sphere") as refused:
+        open_source(context, tmp_path / "job.toml", SequenceOptions())
+    assert OPENS not in str(refused.value)
+
+
+def test_a_view_is_nothing_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my view.json").write_text(ViewState(Rig((0.0, 0.0, 0.0), 2.5)).to_json())
+    assert main(["view", str(tmp_path / "my view.json")]) == 1
+    assert "is a copied view, expected what it is a view of: `glrender view MAP --view '" in capsys.readouterr().err
 
 
 def test_a_folder_that_a_map_was_written_to_is_the_map(context, map_file: Path, tmp_path: Path) -> None:

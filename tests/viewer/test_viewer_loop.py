@@ -19,8 +19,10 @@ from glrender.viewer import window as window_module
 from glrender.viewer.controls import Button
 from glrender.viewer.overlay import INSTALL, make_overlay
 from glrender.viewer.recording import Film, free_path
+from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Scene
 from glrender.viewer.sources import open_source
+from glrender.viewer.state import ViewState
 from glrender.viewer.viewer import Viewer
 from glrender.viewer.window import ButtonEvent, DropEvent, Event, KeyEvent, MoveEvent, ScrollEvent
 
@@ -107,6 +109,19 @@ def test_what_cannot_be_opened_is_told_and_the_rest_stays(play, tmp_path: Path) 
     assert window.titles == ["hills.npz · surface · glrender"]
     assert "broken.npz" in viewer.session.message
     assert window.swaps == 2, "and it is told at once"
+
+
+def test_a_view_that_is_dropped_is_taken_over(play, tmp_path: Path) -> None:
+    view = ViewState(Rig((0.1, 0.0, 0.0), 1.5), layer="depth")
+    (tmp_path / "view.json").write_text(view.to_json(), encoding="utf-8")
+    window, viewer = play([], [DropEvent((tmp_path / "view.json",))], [])
+    assert viewer.session.state == view
+    assert viewer.session.message == "the view of view.json"
+    assert window.titles[-1] == "hills.npz · depth · glrender"
+    (tmp_path / "wrong.json").write_text(view.to_json().replace("1.5", "-1.5"), encoding="utf-8")
+    _, viewer = play([], [DropEvent((tmp_path / "wrong.json",))], [])
+    assert "wrong.json: view: rig: distance: received -1.5" in viewer.session.message
+    assert viewer.session.state == viewer.session.home
 
 
 def test_what_is_opened_next_says_nothing_of_what_could_not_be(play, hills: HeightMap, tmp_path: Path) -> None:
