@@ -2,8 +2,8 @@
 
 Its newer grid of voxel blocks and its older scalable volume are both timed. Images are converted beforehand, to what
 each takes fastest (for the blocks, 16-bit depth and bytes of colour); voxels are as large as the map's cells, and
-distances are kept up to four voxels from the surface. The block grid's own defaults, blocks of 16 voxels a side and
-eight voxels from the surface, take longer.
+distances are kept up to four voxels from the surface. The grid is timed by its own defaults as well, larger blocks and
+eight voxels from the surface: that takes longer, and is what a user has who chooses nothing.
 
 The scalable volume of version 0.20.0 integrates nothing, without a word, so each is looked at after a first frame.
 """
@@ -19,10 +19,12 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.color import linear_to_bytes
 
-TRUNCATION = 4
-"""Voxels."""
-BLOCK, BLOCKS = 8, 20_000
-"""Voxels along each side of a block, and the blocks that there is room for at first."""
+TRUNCATION, BLOCK = 4, 8
+"""Voxels from the surface, and along each side of a block: what takes least."""
+DEFAULT_TRUNCATION, DEFAULT_BLOCK = 8, 16
+"""The same where nothing is said."""
+BLOCKS = 20_000
+"""That there is room for at first."""
 COUNTS = 5000.0
 """Of a 16-bit depth image, a metre."""
 FARTHEST = 65535 / COUNTS
@@ -84,22 +86,28 @@ class _Frame:
 
 
 class _Blocks:
+    truncation, block = TRUNCATION, BLOCK
+
     def __init__(self, camera: Camera, voxel: float) -> None:
         types = (o3d.core.float32, o3d.core.uint16, o3d.core.uint16)
         device = o3d.core.Device("CPU:0")
         self.grid = o3d.t.geometry.VoxelBlockGrid(
-            ("tsdf", "weight", "color"), types, ((1), (1), (3)), voxel, BLOCK, BLOCKS, device
+            ("tsdf", "weight", "color"), types, ((1), (1), (3)), voxel, self.block, BLOCKS, device
         )
         self.intrinsic = o3d.core.Tensor(camera.matrix)
 
     def integrate(self, frame: _Frame) -> None:
-        pose, scale = o3d.core.Tensor(frame.T_camera_world), (COUNTS, FARTHEST, float(TRUNCATION))
+        pose, scale = o3d.core.Tensor(frame.T_camera_world), (COUNTS, FARTHEST, float(self.truncation))
         blocks = self.grid.compute_unique_block_coordinates(frame.depth, self.intrinsic, pose, *scale)
         self.grid.integrate(blocks, frame.depth, frame.color, self.intrinsic, self.intrinsic, pose, *scale)
 
     def points(self) -> Points:
         cloud = self.grid.extract_point_cloud(weight_threshold=0.5)
         return np.asarray(cloud.point.positions.numpy(), np.float64)
+
+
+class _BlocksByDefault(_Blocks):
+    truncation, block = DEFAULT_TRUNCATION, DEFAULT_BLOCK
 
 
 class _Volume:
@@ -116,4 +124,8 @@ class _Volume:
         return np.asarray(self.volume.extract_point_cloud().points)
 
 
-KINDS: dict[str, type[_Blocks] | type[_Volume]] = {"blocks": _Blocks, "volume": _Volume}
+KINDS: dict[str, type[_Blocks] | type[_Volume]] = {
+    "blocks": _Blocks,
+    "blocks by default": _BlocksByDefault,
+    "volume": _Volume,
+}
