@@ -11,7 +11,7 @@ uniform sampler2D picture;      // row 0 on top
 uniform vec4 rectangle;         // left, top, width, height on the screen, pixels
 uniform float screen_height;
 #if FALSE_COLORS
-uniform vec2 scale;
+uniform vec3 scale;
 #endif
 
 layout(location = 0) out vec4 screen;   // sRGB

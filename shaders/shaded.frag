@@ -23,7 +23,7 @@ uniform sampler2D image;        // r, g, b, depth
 uniform usampler2D geometry;    // bits of b1, b2; …; triangle id + 1
 uniform sampler2D details;      // one texel a vertex: slope along x, along y, value (see has_value)
 #if FALSE_COLORS
-uniform vec2 scale;
+uniform vec3 scale;
 uniform vec3 no_value;          // linear colour of a surface without a value
 #endif
 #if LIT

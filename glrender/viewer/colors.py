@@ -15,7 +15,11 @@ ENTRIES = 256
 """Of a lookup table."""
 
 LOG_REACH = 1e3
-"""Of signed values: how many times smaller than the largest a value is where the logarithmic scale turns linear."""
+"""Of signed values on a logarithmic scale: how many times larger than what lies on its linear part any is, at most."""
+_LINEAR = 25.0
+"""Percent of the signed values that the linear part of their logarithmic scale is for."""
+_SHORTEST_REACH = 2.0
+"""Of such a scale; with 2, a value of half of the largest is at 0.63 of the way to its end."""
 
 
 class Kind(Enum):
@@ -70,6 +74,9 @@ class Scale:
     """Value at the high end, larger."""
     logarithmic: bool = False
     """Whether places go with the logarithm; where `low` is negative, with that of the distance from zero."""
+    reach: float = LOG_REACH
+    """In the latter case: how many times smaller than `high` values are where that turns linear, so that both signs
+    meet."""
 
     @property
     def mode(self) -> int:
@@ -78,6 +85,11 @@ class Scale:
             return 0
         return 1 if self.low > 0 else 2
 
+    @property
+    def uniform(self) -> tuple[float, float, float]:
+        """As the shader takes it, beside its mode."""
+        return self.low, self.high, self.reach
+
     def place(self, values: NDArray[np.floating]) -> Float64:
         """From 0 at the low end to 1 at the high one; beyond them, beyond."""
         x = np.asarray(values, np.float64)
@@ -85,8 +97,8 @@ class Scale:
             return (x - self.low) / (self.high - self.low)
         if self.mode == 1:
             return np.log(np.maximum(x, 1e-30) / self.low) / math.log(self.high / self.low)
-        # log(1 + |x| / c): linear up to c, where both signs meet.
-        return 0.5 + 0.5 * np.sign(x) * np.log1p(np.abs(x) * (LOG_REACH / self.high)) / math.log1p(LOG_REACH)
+        # log(1 + |x| / c): linear up to c.
+        return 0.5 + 0.5 * np.sign(x) * np.log1p(np.abs(x) * (self.reach / self.high)) / math.log1p(self.reach)
 
     def ticks(self) -> list[tuple[float, float]]:
         """(place, value) of a handful of round numbers."""
@@ -96,7 +108,7 @@ class Scale:
         elif self.mode == 1:
             values = _powers(self.low, self.high)
         else:
-            positive = _powers(self.high / LOG_REACH, self.high)
+            positive = _powers(self.high / max(self.reach, 10.0), self.high)
             values = [*(-value for value in reversed(positive)), 0.0, *positive]
         places = self.place(np.array(values))
         return [
@@ -116,7 +128,9 @@ def fit_scale(values: NDArray[np.floating], kind: Kind, cut: float, logarithmic:
         # Both tails count together: the cut is that of each.
         high = float(np.percentile(np.abs(known), 100 - 2 * cut)) if known.size else 1.0
         high = high or (float(np.abs(known).max()) if known.size else 1.0) or 1.0
-        return Scale(-high, high, logarithmic)
+        there = np.abs(known[known != 0])
+        small = float(np.percentile(there, _LINEAR)) if there.size else high
+        return Scale(-high, high, logarithmic, float(np.clip(high / small, _SHORTEST_REACH, LOG_REACH)))
     if logarithmic and kind is Kind.SEQUENTIAL:
         positive = known[known > 0]
         if positive.size:

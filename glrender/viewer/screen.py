@@ -86,7 +86,7 @@ class Screen:
         self.colormaps.use(colormap, _COLORMAP)
         self._pictures.draw(
             {"FALSE_COLORS": int(kind is not Kind.COLOR), "SCALE": scale.mode},
-            {"rectangle": where, "screen_height": self.size[1], "scale": (scale.low, scale.high)},
+            {"rectangle": where, "screen_height": self.size[1], "scale": scale.uniform},
         )
 
     def put_pixels(self, colors: NDArray[np.uint8]) -> None:

@@ -81,7 +81,7 @@ class Shading:
             "LIT": int(look.light is not None),
             "WIREFRAME": int(look.wireframe),
         }
-        uniforms: dict[str, ArrayLike] = {"scale": (look.scale.low, look.scale.high)}
+        uniforms: dict[str, ArrayLike] = {"scale": look.scale.uniform}
         if look.light is not None:
             uniforms["light"] = towards(*look.light)
         self._programs.draw(options, uniforms)

@@ -10,26 +10,24 @@
 
 uniform sampler2D colormap;     // one row, from low to high, sRGB
 
-const float LOG_REACH = 1e3;
-
 // What has no value is 1e30, since OpenGL 3.3 promises nothing about NaN; where it is interpolated with what has one, a
 // millionth of that is left at least.
 bool has_value(float value) {
     return value < 1e24;
 }
 
-// `scale`: values at the low and at the high end.
-float place_on_scale(float value, vec2 scale) {
+// `scale`: values at the low and at the high end; how many times smaller than the latter values turn linear.
+float place_on_scale(float value, vec3 scale) {
 #if SCALE == 0
     return (value - scale.x) / (scale.y - scale.x);
 #elif SCALE == 1
     return log(max(value, 1e-30) / scale.x) / log(scale.y / scale.x);
 #else
-    return 0.5 + 0.5 * sign(value) * log(1.0 + abs(value) * LOG_REACH / scale.y) / log(1.0 + LOG_REACH);
+    return 0.5 + 0.5 * sign(value) * log(1.0 + abs(value) * scale.z / scale.y) / log(1.0 + scale.z);
 #endif
 }
 
-vec3 false_color(float value, vec2 scale) {
+vec3 false_color(float value, vec3 scale) {
     int entries = textureSize(colormap, 0).x;
     int entry = int(clamp(place_on_scale(value, scale), 0.0, 1.0) * float(entries));
     return texelFetch(colormap, ivec2(min(entry, entries - 1), 0), 0).rgb;

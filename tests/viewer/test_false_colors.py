@@ -45,6 +45,22 @@ def test_signed_values_are_centred_at_zero(logarithmic: bool) -> None:
     np.testing.assert_allclose(places + places[::-1], 1)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [-np.geomspace(0.6, 3, 2000), VALUES, VALUES - 2, np.exp(3 * (VALUES - 2)) * np.sign(np.sin(1e3 * VALUES))],
+    ids=["of one sign and size", "mostly of one sign", "of both signs", "over decades"],
+)
+def test_signed_values_do_not_all_lie_at_the_ends_of_a_logarithmic_scale(values) -> None:
+    scale = fit_scale(values, Kind.SIGNED, 1, True)
+    away = np.abs(scale.place(values) - 0.5)
+    assert (away > 0.4).mean() < 0.35
+    assert np.ptp(np.percentile(away, [5, 95])) > 0.15, "and they are told apart"
+    small, large = np.percentile(np.abs(values), [10, 90])
+    linear, here = (np.ptp(each.place(np.array([small, large]))) for each in (Scale(-scale.high, scale.high), scale))
+    assert here > 0.8 * linear
+    assert scale.place(np.array(small)) - 0.5 > 1.2 * (small / scale.high / 2), "small values more than on a linear one"
+
+
 def test_a_logarithmic_scale_gives_each_decade_as_much() -> None:
     scale = Scale(0.01, 10, logarithmic=True)
     assert scale.place(np.array([0.01, 0.1, 1, 10])) == pytest.approx([0, 1 / 3, 2 / 3, 1])
@@ -63,7 +79,9 @@ def test_every_range_can_be_drawn(kind: Kind, logarithmic: bool, values) -> None
         assert label(value)
 
 
-@pytest.mark.parametrize("scale", [Scale(-3, 17), Scale(0.02, 3, True), Scale(0.9, 1.3, True), Scale(-5, 5, True)])
+@pytest.mark.parametrize(
+    "scale", [Scale(-3, 17), Scale(0.02, 3, True), Scale(0.9, 1.3, True), Scale(-5, 5, True), Scale(-4.9, 4.9, True, 2)]
+)
 def test_ticks_are_where_their_values_are(scale: Scale) -> None:
     ticks = scale.ticks()
     assert len(ticks) >= 2
