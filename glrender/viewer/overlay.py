@@ -15,6 +15,7 @@ import matplotlib
 from glrender.interrupt import interruptible_after
 from glrender.viewer.colors import COLORMAPS, Kind
 from glrender.viewer.controls import Button, Command
+from glrender.viewer.hints import why_nothing
 from glrender.viewer.hud import STATUS
 from glrender.viewer.layers import Layer, layers_here
 from glrender.viewer.painter import shown_layer
@@ -38,7 +39,13 @@ _BORDER = 8.0
 _MOST = 0.6
 """Of the window's width: where the panel would take more, it is closed but for its title until it is clicked."""
 
-_SWITCHES = {"wireframe": "wireframe", "normals": "normals", "cameras": "trajectory", "light": "light"}
+_SWITCHES = (
+    ("wireframe", "wireframe", Command.WIREFRAME),
+    ("normals", "normals", Command.NORMALS),
+    ("cameras", "trajectory", Command.TRAJECTORY),
+    ("light", "light", Command.LIGHT),
+)
+"""What is switched by ticking a box: its label, the field of the view, and the command that does the same."""
 _FONT_SIZE = 14.0
 _BUTTONS = {Button.LEFT: 0, Button.RIGHT: 1, Button.MIDDLE: 2}
 _KEYS = {"Enter": "enter", "Backspace": "backspace", "Escape": "escape", "Tab": "tab"}
@@ -185,23 +192,24 @@ class Overlay:
         here = [layer.name for layer in layers_here(scene.surface, scene.comparison)]
         layer = self._choice("shows", shown.name, here)
         state = replace(state, layer=layer) if layer != shown.name else state
-        state = self._colors(state, shown)
+        state = self._colors(session, state, shown)
         exaggeration = self._slider("exaggeration", state.exaggeration, EXAGGERATIONS, "%.2f×", True)
         state = replace(state, exaggeration=exaggeration)
         rig = state.rig
         fov = self._slider("field of view", rig.fov, FOV_RANGE, "%.0f°")
         state = replace(state, rig=rig.with_fov(fov)) if fov != rig.fov else state
-        for number, (label, field) in enumerate(_SWITCHES.items()):
+        useful = [switch for switch in _SWITCHES if not why_nothing(switch[2], session.source, session.state)]
+        for number, (label, field, _) in enumerate(useful):
             if number % 2:
                 self._imgui.same_line(0.45 * WIDTH * self._scale)
             state = replace(state, **{field: self._imgui.checkbox(label, getattr(state, field))[1]})
-        if state.light:
+        if state.light and not why_nothing(Command.LIGHT, session.source, session.state):
             azimuth = self._slider("light from", state.light_azimuth, (0.0, 360.0), "%.0f°")
             elevation = self._slider("light above", state.light_elevation, (0.0, 90.0), "%.0f°")
             state = replace(state, light_azimuth=azimuth, light_elevation=elevation)
         return state
 
-    def _colors(self, state: ViewState, shown: Layer) -> ViewState:
+    def _colors(self, session: Session, state: ViewState, shown: Layer) -> ViewState:
         if shown.kind is Kind.COLOR:
             return state
         names = COLORMAPS[shown.kind]
@@ -211,7 +219,10 @@ class Overlay:
         if shown.kind is Kind.IDS:
             return state
         cut = self._slider("cut at each end", state.cut, CUTS, "%.1f %%")
-        return replace(state, cut=cut, logarithmic=self._imgui.checkbox("logarithmic", state.logarithmic)[1])
+        state = replace(state, cut=cut)
+        if why_nothing(Command.LOGARITHM, session.source, session.state):
+            return state
+        return replace(state, logarithmic=self._imgui.checkbox("logarithmic", state.logarithmic)[1])
 
     def _buttons(self, session: Session) -> None:
         for number, (label, command) in enumerate(

@@ -20,6 +20,7 @@ from glrender.viewer.controls import (
     command_of,
     flight,
 )
+from glrender.viewer.hints import ABSENT, FRAME, why_nothing
 from glrender.viewer.hud import covered_height, heading_height
 from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
 from glrender.viewer.painter import Annotations, Painter, shown_layer
@@ -116,7 +117,7 @@ class Session:
         self.held.add(key)
         self.message = ""
         if key in DIGITS and not control:
-            self.show_layer(next_layer(key, shown_layer(self.source.scene, self.state).name, self._here()))
+            self._show_next(key)
         elif command is not None:
             self.perform(command)
 
@@ -124,16 +125,12 @@ class Session:
         """A key goes up."""
         self.held.discard(key)
 
-    def show_layer(self, name: str | None) -> None:
-        """Show a layer by name; None says that there is none."""
-        if name is None:
-            self.message = "nothing of that here"
-        else:
-            self.state = replace(self.state, layer=name)
-
     def perform(self, command: Command) -> None:
-        """Do what a key asks for, or leave it to the window."""
+        """Do what a key asks for, or leave it to the window; where nothing would come of it, why not is told."""
         state, rig = self.state, self.state.rig
+        if reason := why_nothing(command, self.source, state):
+            self.message = reason
+            return
         low, high = EXAGGERATIONS
         match command:
             case Command.HELP:
@@ -141,7 +138,10 @@ class Session:
             case Command.QUIT if self.help:
                 self.help = False
             case Command.RESET:
-                self.state = replace(self.home, layer=state.layer)
+                home = replace(self.home, layer=state.layer)
+                if home == state and self.pick is None:
+                    self.message = "this is the first view"
+                self.state = home
                 self.forget_pick()
             case Command.WIREFRAME:
                 self.state = replace(state, wireframe=not state.wireframe)
@@ -157,10 +157,9 @@ class Session:
             case Command.NEXT_OBJECT if isinstance(self.source, StillSource):
                 self.forget_pick()
                 self.source.choose_next()
-            case Command.NEXT_OBJECT:
-                self.message = "a sequence becomes a single map"
             case Command.PAUSE:
                 self.playing = not self.playing
+                self.message = "" if self.playing else "paused"
             case Command.STEP:
                 self.playing = False
                 self.step()
@@ -176,8 +175,6 @@ class Session:
                 self.state = replace(state, exaggeration=max(low, state.exaggeration / _EXAGGERATION_STEP))
             case Command.HIGHER:
                 self.state = replace(state, exaggeration=min(high, state.exaggeration * _EXAGGERATION_STEP))
-            case Command.PANELS:
-                self.panels = not self.panels
             case _:
                 self.wishes.append(command)
 
@@ -221,7 +218,8 @@ class Session:
 
     def scroll(self, steps: float) -> None:
         """The wheel turns."""
-        self.state = replace(self.state, rig=self.state.rig.zoom(steps))
+        if self._moves():
+            self.state = replace(self.state, rig=self.state.rig.zoom(steps))
 
     def forget_pick(self) -> None:
         """Nothing is picked any more, and what was moved goes back."""
@@ -274,7 +272,26 @@ class Session:
     def _here(self) -> tuple[Layer, ...]:
         return layers_here(self.source.scene.surface, self.source.scene.comparison)
 
+    def _show_next(self, key: str) -> None:
+        shown = shown_layer(self.source.scene, self.state).name
+        name = next_layer(key, shown, self._here())
+        if name is None:
+            self.message = ABSENT[key]
+        elif name == shown:
+            self.message = f"{name} is all that {key} shows here"
+        else:
+            self.state = replace(self.state, layer=name)
+
+    def _moves(self) -> bool:
+        """Whether the view that is shown is that of the free camera; that it is not is told."""
+        if not isinstance(shown_layer(self.source.scene, self.state), FrameLayer):
+            return True
+        self.message = FRAME
+        return False
+
     def _drag(self, moved: Moved) -> None:
+        if not self._moves():
+            return
         rig = self.state.rig
         match moved.drag:
             case Drag.ORBIT:
@@ -290,8 +307,7 @@ class Session:
 
     def _pick(self, x: float, y: float, *, vertex: bool) -> None:
         self.forget_pick()
-        if isinstance(shown_layer(self.source.scene, self.state), FrameLayer):
-            self.message = "a frame's own picture: go to a layer of the map to pick"
+        if not self._moves():
             return
         self._choose_nearest(int(x), int(y))
         buffers = self.painter.buffers(self.source.scene, self.state, None)

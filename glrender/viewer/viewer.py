@@ -8,7 +8,7 @@ from time import perf_counter
 
 from glrender.errors import GlrenderError
 from glrender.viewer.controls import Command
-from glrender.viewer.overlay import make_overlay
+from glrender.viewer.overlay import INSTALL, make_overlay
 from glrender.viewer.painter import Painter, shown_layer
 from glrender.viewer.recording import Film, free_path, write_depth, write_picture
 from glrender.viewer.session import Session
@@ -208,6 +208,10 @@ class Viewer:
             session.open(opened)
         elif wish is Command.QUIT:
             self._quit = True
+        elif wish is Command.PANELS and self.overlay is None:
+            session.message = INSTALL
+        elif wish is Command.PANELS:
+            session.panels = not session.panels
         elif wish is Command.FULLSCREEN:
             self.window.toggle_fullscreen()
         elif wish is Command.COPY:

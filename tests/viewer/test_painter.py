@@ -21,6 +21,8 @@ from glrender.pipeline.scene import Scene as SceneContent
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.solve.losses import Cauchy
 from glrender.viewer.colors import Kind, Scale, fit_scale, lookup_table
+from glrender.viewer.controls import Button
+from glrender.viewer.hints import FRAME
 from glrender.viewer.hud import ColorBar, Hud, Inset, Plot, _apart, _wrapped, draw_hud
 from glrender.viewer.layers import LAYERS, Comparison, layers_here
 from glrender.viewer.live import LiveFusion, insets_of
@@ -190,7 +192,7 @@ def test_a_sequence_becomes_a_map_before_ones_eyes(painter, live) -> None:
     assert [len(values) for _, values in live.scene.plot.curves] == [4, 4]
     painter.resize(LARGE, 1.0)
     for layer in ("photograph", "prediction", "residual", "measured depth", "weight"):
-        session.show_layer(layer)
+        session.state = replace(session.state, layer=layer)
         session.paint("")
         assert len(np.unique(painter.screen.read()[80:300, 200:600].reshape(-1, 3), axis=0)) > 20, layer
     painter.resize(SIZE, 1.0)
@@ -219,6 +221,25 @@ def test_a_frame_beside_its_map(painter, hills, state, compared, context, tmp_pa
     pixels = painter.screen.read()
     painter.resize(SIZE, 1.0)
     compare(name, pixels, context, tmp_path)
+
+
+def test_a_frames_own_picture_does_not_move(painter, hills, state, compared) -> None:
+    source = StillSource("hills", SceneContent.of(hills))
+    source.scene = replace(source.scene, comparison=compared)
+    session = Session(source, painter, replace(state, layer="residual"))
+    for key in "WNLT[]-=":
+        session.press_key(key, control=False)
+        assert session.message == FRAME
+    session.message = ""
+    session.scroll(1)
+    assert session.message == FRAME
+    for control in (False, True):
+        session.press_button(Button.LEFT, 100, 100, shift=False, control=control)
+        session.move_mouse(130, 120)
+        session.release_button(Button.LEFT, 130, 120)
+        assert session.message == FRAME
+    assert session.state == replace(state, layer="residual")
+    assert session.pick is None
 
 
 def test_after_the_last_frame_the_map_is_as_glrender_fuse_has_it(live, recorded, context) -> None:

@@ -1,5 +1,6 @@
 """Keys, clicks and drags on a scene that is painted without a window."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.pipeline.scene import Scene
-from glrender.viewer.controls import Button, Command
+from glrender.viewer.controls import BINDINGS, DIGITS, Button, Command
+from glrender.viewer.hints import ABSENT
 from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Scene as SceneShown
 from glrender.viewer.session import Session
@@ -42,13 +44,16 @@ def test_digits_show_layers_and_come_round(session: Session) -> None:
     expected = ["depth", "∂depth/∂height", "∂red/∂height", "∂depth/∂height", "∂red/∂height", "∂green/∂height"]
     assert shown == [*expected, "∂depth/∂height", "∂red/∂height", "∂depth/∂vx", "∂depth/∂vy"]
     keys(session, "0")
-    assert session.message == "nothing of that here"
+    assert session.message == "no frame of a sequence here, or none yet"
 
 
 @pytest.mark.parametrize(
     ("key", "field"), [("W", "wireframe"), ("N", "normals"), ("L", "light"), ("T", "trajectory"), ("G", "logarithmic")]
 )
-def test_switches_go_there_and_back(session: Session, key: str, field: str) -> None:
+def test_switches_go_there_and_back(painter, hills: HeightMap, key: str, field: str) -> None:
+    session = Session(Leaving(hills), painter)
+    session.step()
+    keys(session, "9")  # sigma: on the surface, and at least 0
     before = getattr(session.state, field)
     keys(session, key)
     assert getattr(session.state, field) is not before
@@ -63,6 +68,67 @@ def test_every_switch_changes_the_picture(session: Session, key: str) -> None:
     keys(session, key)
     changed = (picture(session) != before).any(axis=-1).mean()
     assert changed > 0.01, f"{key} changed {changed:.1%} of the pixels"
+
+
+def seen_or_told(session: Session, press: Callable[[], None]) -> str:
+    """What comes of a key: "seen" where the picture changes by itself, else what is told, or left to the window."""
+    session.message = ""
+    before, wishes, layer = picture(session), len(session.wishes), session.state.layer
+    press()
+    told, session.message = session.message, ""
+    changed = (picture(session) != before).any() or session.state.layer != layer
+    return "seen" if changed else told or " ".join(wish.name for wish in session.wishes[wishes:])
+
+
+FROM_THE_WINDOW = {"Escape", "Q", "P", "D", "F", "Tab", "Ctrl+C", "Ctrl+V"}
+
+
+@pytest.mark.parametrize("kind", ["map", "two maps", "sequence", "sequence at its end"])
+@pytest.mark.parametrize("layer", ["surface", "height", "σ", "depth", "image", "triangle ids", "∂depth/∂ωx"])
+def test_every_key_does_something_or_says_why_not(painter, hills: HeightMap, kind: str, layer: str) -> None:
+    for key in [binding.key for binding in BINDINGS] + list(DIGITS):
+        if kind.startswith("sequence"):
+            session = Session(Leaving(hills), painter)
+            while len(session.source.scene.trajectory) < 2 or (kind.endswith("end") and not session.source.finished):
+                session.step()
+        else:
+            beside = replace(hills, T_world_map=se3.exp([2.4, 0, 0, 0, 0, 0]))
+            session = Session(StillSource("hills", Scene.of([hills, beside][: 1 + (kind == "two maps")])), painter)
+        session.state = replace(session.state, layer=layer)
+        pressed = key.removeprefix("Ctrl+"), key.startswith("Ctrl+")
+        came = seen_or_told(session, lambda: session.press_key(pressed[0], control=pressed[1]))  # noqa: B023
+        assert came, key
+        assert came.isupper() == (key in FROM_THE_WINDOW), (key, came)
+
+
+def test_why_a_key_does_nothing(session: Session) -> None:
+    for pressed, reason in (
+        ("T", "no camera here"),
+        ("O", "there is no other object"),
+        ("Space", "nothing here goes on by itself"),
+        (".", "nothing here goes on by itself"),
+        ("C", "surface has colours of its own"),
+        ("R", "this is the first view"),
+        ("3", ""),
+        ("3", "depth is all that 3 shows here"),
+        ("W", "depth has neither edges nor light"),
+        ("1", ""),
+        ("1", ""),
+        ("G", "height has no logarithm"),
+    ):
+        keys(session, pressed)
+        assert session.message.startswith(reason) if reason else session.message == "", (pressed, session.message)
+    for key, last in (("[", "5° is the narrowest"), ("]", "120° is the widest"), ("=", "20 times"), ("-", "0.1 times")):
+        for _ in range(60):
+            keys(session, key)
+        assert session.message.startswith(last)
+    bare = HeightMap(np.zeros((5, 5)), 0.1)
+    leaning = Session(
+        StillSource("bare", Scene.of(replace(bare, T_world_map=se3.exp([0, 0, 0, 3, 0, 0])))), session.painter
+    )
+    for key in "790":
+        keys(leaning, key)
+        assert leaning.message == ABSENT[key]
 
 
 def test_a_wireframe_that_is_too_fine_to_be_seen_is_told(session: Session) -> None:
