@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.frontend.bundle_adjustment import BundleState, PosePrior, best_state
+from glrender.frontend.level_ground import FARTHEST
 from glrender.frontend.levelling import levelled
 from glrender.frontend.point_matches import Corners, Matches, find_corners, sightings, surface_through
 from glrender.frontend.pose_pairs import choose_pairs
@@ -70,6 +71,11 @@ class _Keyframe:
         """(n,) corners that another keyframe shows as well."""
         found = [each for _, each in self.seen.values()]
         return np.any(found, axis=0) if found else np.zeros(len(self.inverse_depths), bool)
+
+    @property
+    def near(self) -> NDArray[np.bool_]:
+        """(n,) those of them that tell a level: a single match that is wrong may be a kilometre away."""
+        return self.told & (self.inverse_depths * FARTHEST * self.height > 1)
 
 
 class PointWindow:
@@ -168,7 +174,7 @@ class PointWindow:
         """Turn and scale the world about the oldest camera until the plane through all points is z = 0."""
         oldest = self._keyframes[0]
         points = np.concatenate(
-            [each.points[each.told] @ each.pose[:3, :3].T + each.pose[:3, 3] for each in self._keyframes]
+            [each.points[each.near] @ each.pose[:3, :3].T + each.pose[:3, 3] for each in self._keyframes]
         )
         if len(points) < FEWEST:
             return

@@ -5,6 +5,7 @@ import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, textured_ground, twist_between
 
 from glrender.frontend import point_window
+from glrender.frontend.bundle_adjustment import BundleState
 from glrender.frontend.point_window import FIRST, HELD, SIZE, PointWindow
 from glrender.geometry import se3
 from glrender.gl.context import Context
@@ -63,6 +64,28 @@ def test_the_world_is_as_level_and_as_large_as_the_ground_says(context: Context)
         assert np.arccos(min(found[k][2, :3] @ poses[k][2, :3], 1.0)) < 0.01
         way, true = (np.linalg.norm(each[k][:3, 3] - each[0][:3, 3]) for each in (found, poses))
         assert way == pytest.approx(true, rel=0.01)
+
+
+def test_points_that_seem_to_be_far_away_level_nothing(rough: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single wrong matches had turned the world by tens of degrees, and halved it."""
+
+    def settled() -> dict[float, np.ndarray]:
+        window = PointWindow(CAMERA)
+        for k in range(FIRST):
+            found = window.add(float(k), rough.photographs[k], rough.poses[k])
+        assert window.settled
+        return found
+
+    def with_some_wrong(*arguments: object) -> BundleState:
+        state = best_state(*arguments)
+        for each in state.inverse_depths:
+            each[::50] = 1e-3
+        return state
+
+    expected, best_state = settled(), point_window.best_state
+    monkeypatch.setattr(point_window, "best_state", with_some_wrong)
+    for time, pose in settled().items():
+        np.testing.assert_allclose(pose, expected[time], atol=2e-3)
 
 
 def test_the_older_half_stays_where_it_was_found(rough: Recorded) -> None:
