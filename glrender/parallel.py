@@ -5,14 +5,15 @@ such as Mesa, which draws on them, a frame then takes several times as long (ben
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from threading import Lock
 from typing import Any, TypeVar
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 CORES = len(os.sched_getaffinity(0))
 """Processors that this process may use."""
@@ -56,18 +57,12 @@ def begin(task: Callable[[], Result]) -> Callable[[], Result]:
 @contextmanager
 def blas_on_one_core() -> Iterator[None]:
     """Within it, in all threads, BLAS works without threads of its own: on small matrices, on shared cores, they take
-    several times as long. Libraries that are loaded later are not known to it."""
-    with _one_core.lock:
-        _one_core.inside += 1
-        if _one_core.inside == 1:
-            _one_core.limits = _blas().limit(limits=1, user_api="blas")
+    several times as long. What is imported within it is limited once somebody enters again."""
+    _one_core.enter()
     try:
         yield
     finally:
-        with _one_core.lock:
-            _one_core.inside -= 1
-            if not _one_core.inside:
-                _one_core.limits.restore_original_limits()
+        _one_core.leave()
 
 
 def share_cores(processes: int) -> None:
@@ -109,16 +104,42 @@ class _OneCore:
     def __init__(self) -> None:
         self.lock = Lock()
         self.inside = 0
-        self.limits: Any = None
+        self.limits: dict[ThreadpoolController, Any] = {}
+        """Of libraries as they were found, and found once more after an import."""
+
+    def enter(self) -> None:
+        with self.lock:
+            blas = _blas(len(sys.modules))
+            if blas not in self.limits:
+                self.limits[blas] = _by_any_thread(partial(blas.limit, limits=1, user_api="blas"))
+            self.inside += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.inside -= 1
+            while not self.inside and self.limits:
+                _, limits = self.limits.popitem()  # the last one first: what it gives back is the limits before it
+                _by_any_thread(limits.restore_original_limits)
 
 
 _one_core = _OneCore()
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    # To look for the libraries takes milliseconds in which no other thread goes on.
+@lru_cache(maxsize=1)
+def _blas(modules: int) -> ThreadpoolController:
+    """The libraries that there are with so many modules: looked for anew only after an import, for it takes
+    milliseconds in which no other thread goes on."""
     return ThreadpoolController()
+
+
+def _by_any_thread(change: Callable[[], Result]) -> Result:
+    # The number of OpenBLAS's threads is that of the process, but threadpoolctl lets nobody change it except the first
+    # thread that did, as long as that lives.
+    OpenBLASController.clear_controlling_thread(force=True)
+    try:
+        return change()
+    finally:
+        OpenBLASController.clear_controlling_thread(force=True)
 
 
 @cache

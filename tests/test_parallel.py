@@ -1,6 +1,10 @@
 """Loops and pieces of work on all cores."""
 
+import os
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -104,19 +108,49 @@ def test_an_error_of_what_was_begun_comes_with_its_result() -> None:
         result()
 
 
-def test_blas_keeps_to_one_core_until_the_last_has_left() -> None:
+def blas_threads() -> list[int]:
+    """Of each library that has a BLAS."""
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("last", ["this", "another"])
+def test_blas_keeps_to_one_core_until_the_last_thread_has_left(last: str) -> None:
     np.linalg.inv(np.eye(3))  # there is a BLAS
+    with threadpool_limits(2, "blas"), ThreadPoolExecutor(1) as another:  # this thread was the first to limit it
+        before = blas_threads()
+        assert max(before) > 1
+        here, there = blas_on_one_core(), blas_on_one_core()
+        leave = {
+            "this": partial(here.__exit__, None, None, None),
+            "another": lambda: another.submit(there.__exit__, None, None, None).result(),
+        }
+        another.submit(there.__enter__).result()
+        assert set(blas_threads()) == {1}
+        here.__enter__()
+        for name in sorted(leave, key=lambda name: name == last):
+            assert set(blas_threads()) == {1}, "the last is still within it"
+            leave[name]()
+        assert blas_threads() == before
 
-    def threads() -> int:
-        return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
 
-    with threadpool_limits(2, "blas"):
-        before = threads()
-        first, second = blas_on_one_core(), blas_on_one_core()
-        first.__enter__()
-        second.__enter__()
-        assert threads() == 1
-        first.__exit__(None, None, None)
-        assert threads() == 1, "the second is still within it"
-        second.__exit__(None, None, None)
-        assert threads() == before
+def test_blas_that_is_imported_later_keeps_to_one_core_too() -> None:
+    """Whether nobody was within it when it came, or somebody; all get back what they had."""
+    script = """
+import numpy
+from threadpoolctl import threadpool_info
+from glrender.parallel import CORES, blas_on_one_core
+blas_threads = lambda: [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+with blas_on_one_core():
+    assert set(blas_threads()) == {1}, blas_threads()
+import scipy.linalg
+with blas_on_one_core():
+    assert set(blas_threads()) == {1} and len(blas_threads()) == 2, blas_threads()
+    import cv2
+    with blas_on_one_core():
+        assert set(blas_threads()) == {1} and len(blas_threads()) == 3, blas_threads()
+assert set(blas_threads()) == {min(2, CORES)}, blas_threads()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "OPENBLAS_NUM_THREADS": "2"}, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
