@@ -37,7 +37,7 @@ class Options:
     """Save the last picture as a PNG and leave."""
     record: Annotated[Path | None, option("FILE", "none")] = None
     """Save all pictures as an H.264 film (.mp4) and leave."""
-    frames: Annotated[int | None, option("N", "1 of a map, all of a sequence")] = None
+    frames: Annotated[int | None, option("N", "all of a sequence; of a map 1, or 180 where they are a film")] = None
     """How many pictures --screenshot and --record make."""
 
 

@@ -17,7 +17,7 @@ from glrender.viewer.colors import COLORMAPS, Kind
 from glrender.viewer.controls import Button, Command
 from glrender.viewer.hints import why_nothing
 from glrender.viewer.hud import STATUS
-from glrender.viewer.layers import Layer, layers_here
+from glrender.viewer.layers import FrameLayer, Layer, layers_here
 from glrender.viewer.painter import shown_layer
 from glrender.viewer.rig import FOV_RANGE
 from glrender.viewer.session import Session
@@ -193,6 +193,8 @@ class Overlay:
         layer = self._choice("shows", shown.name, here)
         state = replace(state, layer=layer) if layer != shown.name else state
         state = self._colors(session, state, shown)
+        if isinstance(shown, FrameLayer):
+            return state
         exaggeration = self._slider("exaggeration", state.exaggeration, EXAGGERATIONS, "%.2f×", True)
         state = replace(state, exaggeration=exaggeration)
         rig = state.rig
@@ -254,7 +256,7 @@ class Overlay:
         released = imgui.is_item_deactivated_after_edit()
         slope = self._slider("prior: slope", weights.slope_sigma, SLOPE_SIGMAS, "%.2f", True)
         released |= imgui.is_item_deactivated_after_edit()
-        text = "%.2f" if weights.step_slope < STEP_SLOPES[1] else "no steps"
+        text = "%.2f" if weights.step_slope < STEP_SLOPES[1] else "none"
         step = self._slider("prior: step", min(weights.step_slope, top), (STEP_SLOPES[0], top), text, True)
         released |= imgui.is_item_deactivated_after_edit()
         moved = Weights(loss, slope, source.largest_step if step == top else step)

@@ -159,7 +159,7 @@ class Session:
                 self.source.choose_next()
             case Command.PAUSE:
                 self.playing = not self.playing
-                self.message = "" if self.playing else "paused"
+                self.message = "" if self.playing else "paused; Space goes on"
             case Command.STEP:
                 self.playing = False
                 self.step()
@@ -314,10 +314,13 @@ class Session:
         found = pick_pixel(buffers, int(x), int(y))
         if found is None:
             self.message = "nothing is seen there"
-        elif vertex:
+            return
+        if vertex:
             self.pick, self.nudge = replace(found, vertex=found.nearest), Nudge(found.nearest)
         else:
             self.pick = found
+        if self.playing and not self.source.finished:  # its next frame would take away what was picked
+            self.perform(Command.PAUSE)
 
     def _choose_nearest(self, column: int, row: int) -> None:
         """Of several objects, look at the one that is seen at a pixel."""

@@ -26,7 +26,13 @@ from glrender.viewer.window import (
 )
 
 _SETTLING = 3
-"""Pictures that panels need to come to rest after an event."""
+"""Pictures that panels need to come to rest after an event, or where they show something else."""
+
+_TELLING = 400.0
+"""Units of width from which on a window says how long its pictures take, which is on one line then."""
+
+_TURN = 180
+"""Pictures of a film that turns a map once around: six seconds."""
 
 _IDLE = 0.5
 """Seconds that an idle viewer waits for an event before it looks around."""
@@ -42,7 +48,7 @@ class Script:
     """What is done without a person."""
 
     frames: int | None = None
-    """Pictures that are shown; None: a sequence's frames, one of a map."""
+    """Pictures that are shown; None: a sequence's frames; of a map one, or a film's worth."""
     screenshot: Path | None = None
     """PNG of the last picture."""
     record: Path | None = None
@@ -98,7 +104,7 @@ class Viewer:
             self.session.advance(min(now - last, _LONGEST) if running else 0.0)
             last = now
             if self.overlay is not None:
-                self._settling = _SETTLING if events else max(0, self._settling - 1)
+                self._settling = _SETTLING if events or self._stale else max(0, self._settling - 1)
             if self._stale:
                 self._stale = False
                 if not running:
@@ -112,7 +118,8 @@ class Viewer:
         """Without a person: turn a map once around, or fuse a sequence, and keep what the script wants."""
         session, source = self.session, self._source
         start = session.state.rig.azimuth
-        frames = script.frames or (1 if source.finished else None)
+        of_map = 1 if script.record is None else _TURN
+        frames = script.frames or (of_map if source.finished else None)
         film = None if script.record is None else Film(script.record, self.window.size)
         done, began = 0, 0.0
         still = source.finished
@@ -254,6 +261,8 @@ class Viewer:
         self._frame_times.append(now)
 
     def _status(self) -> str:
+        if self.painter.size[0] < _TELLING * self.painter.content_scale:
+            return "H: help"
         times = self._frame_times
         parts = []
         if len(times) > 1:

@@ -330,6 +330,19 @@ def test_a_camera_that_leaves_its_map_stays_in_the_first_view(painter, hills: He
     painter.resize(SIZE, 1.0)
 
 
+def test_what_is_picked_pauses_a_sequence(painter, hills: HeightMap) -> None:
+    session = Session(Leaving(hills), painter)
+    for x, picks in ((1, False), (SIZE[0] / 2, True)):
+        session.press_button(Button.LEFT, x, SIZE[1] / 2, shift=False, control=False)
+        session.release_button(Button.LEFT, x, SIZE[1] / 2)
+        assert (session.pick is not None, session.running) == (picks, not picks)
+    assert session.message == "paused; Space goes on"
+    keys(session, "Space")
+    session.advance(0.1)
+    assert session.pick is None
+    assert len(session.source.scene.trajectory) == 1
+
+
 def test_the_first_view_fits_the_window_as_it_is_now(painter, hills: HeightMap) -> None:
     session = Session(StillSource("hills", Scene.of(hills)), painter)
     whole = session.state.rig

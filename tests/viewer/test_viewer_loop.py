@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 
 import cv2
@@ -23,7 +23,7 @@ from glrender.viewer.rig import Rig
 from glrender.viewer.scene import Scene
 from glrender.viewer.sources import open_source
 from glrender.viewer.state import ViewState
-from glrender.viewer.viewer import Viewer
+from glrender.viewer.viewer import Script, Viewer
 from glrender.viewer.window import ButtonEvent, DropEvent, Event, KeyEvent, MoveEvent, ScrollEvent
 
 SIZE = (160, 120)
@@ -262,6 +262,24 @@ def test_flying_takes_no_notice_of_how_long_it_had_stood_still_or_a_picture_took
     home, now = viewer.session.home.rig, viewer.session.state.rig
     moved = np.linalg.norm(np.array(now.target) - home.target)
     assert 0 < moved < 0.2 * home.distance
+
+
+def test_a_film_of_a_map_turns_it_once_around(context, map_file: Path, tmp_path: Path, monkeypatch) -> None:
+    av = pytest.importorskip("av", reason="an extra that is not installed here")
+    monkeypatch.setattr(module, "make_overlay", lambda scale: None)
+    monkeypatch.setattr(module, "_TURN", 5)
+    window = ScriptedWindow(context, [[]] * 7)
+    viewer = Viewer(window, lambda path: open_source(context, path, SequenceOptions()), map_file)
+    start = viewer.session.state.rig
+    assert viewer.play(Script(record=tmp_path / "film.mp4")).frames == 5
+    assert viewer.session.state.rig.T_world_camera == pytest.approx(start.T_world_camera)
+    assert viewer.play(Script(screenshot=tmp_path / "last.png")).frames == 1
+    viewer.close()
+    window.release()
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        pictures = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(pictures) == 5
+    assert all((np.abs(a - b) > 20).any(axis=-1).mean() > 0.02 for a, b in pairwise(pictures)), "each from elsewhere"
 
 
 def test_a_film_of_odd_pictures(tmp_path: Path) -> None:
