@@ -7,9 +7,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.errors import UsageError
 from glrender.parallel import even_parts, run_parts
-from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
+from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey, check_loss
 
 Float32 = NDArray[np.float32]
 
@@ -18,11 +17,7 @@ KINDS = {Squared: 0, Huber: 1, Cauchy: 2, Tukey: 3}
 
 def loss_parameters(loss: Loss) -> tuple[int, float]:
     """The number of a loss in the compiled code, and its k. Raises UsageError for a loss that it does not know."""
-    kind = KINDS.get(type(loss))
-    if kind is None:
-        known = ", ".join(each.__name__ for each in KINDS)
-        raise UsageError(f"loss: received {type(loss).__name__}, expected one of {known}")
-    return kind, float(getattr(loss, "k", 0.0))
+    return KINDS[type(check_loss("loss", loss))], float(getattr(loss, "k", 0.0))
 
 
 @njit(cache=True, inline="always")

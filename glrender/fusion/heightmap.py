@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.assembly.residuals import Measurements
-from glrender.checks import check_pose
+from glrender.checks import check_kind, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.fusion.colors import ColorMemory
 from glrender.fusion.displacement import Displacement
@@ -81,8 +81,11 @@ class HeightMapFusion:
         T_world_map: ArrayLike | None = None,
         options: FusionOptions | None = None,
     ) -> None:
+        check_kind("context", context, Context)
+        check_kind("camera", camera, Camera)
         self.camera = camera
-        self.options = options or FusionOptions()
+        self.options = FusionOptions() if options is None else options
+        check_kind("options", self.options, FusionOptions)
         pose = None if T_world_map is None else check_pose("T_world_map", T_world_map).copy()
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.assembly.residuals import Measurements, Residuals, weigh
 from glrender.assembly.stencil import normal_equations
 from glrender.assembly.usable import usable_pixels
-from glrender.checks import check_array
+from glrender.checks import check_array, check_kind
 from glrender.errors import InputError, UsageError
 from glrender.fusion.grid import Grid
 from glrender.fusion.observation import Threshold
@@ -83,7 +83,8 @@ class JointProblem:
         if renderer.layout != "compact":
             raise UsageError(f"renderer: received the layout {renderer.layout!r}, expected 'compact'")
         x = check_array("x", x, (*grid.shape, None), finite=True)
-        self.weighting = weighting or Weighting()
+        self.weighting = Weighting() if weighting is None else weighting
+        check_kind("weighting", self.weighting, Weighting)
         self._renderer, self._grid, self._frames = renderer, grid, frames
         self._channels = x.shape[2] - 1
         prior = SmoothnessPrior(FusionOptions.slope_sigma * grid.spacing)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.checks import check_choice, check_positive
-from glrender.errors import UsageError
+from glrender.checks import check_array, check_choice, check_positive
+from glrender.errors import InputError, UsageError
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.fusion.weighting import Weighting
 
@@ -58,5 +58,12 @@ class FusionOptions(Weighting):
                 f"pose_sigma: received {self.pose_sigma!r}, expected glrender.PoseSigma(translation, rotation) in "
                 "metres and degrees"
             )
+        if self.intrinsics_covariance is not None:
+            covariance = check_array("intrinsics_covariance", self.intrinsics_covariance, (4, 4), finite=True)
+            if not np.allclose(covariance, covariance.T) or (covariance.diagonal() < 0).any():
+                raise InputError("intrinsics_covariance: expected a symmetric matrix with no variance below 0")
+            object.__setattr__(self, "intrinsics_covariance", covariance)
+        if self.equations is not None:
+            check_choice("equations", self.equations, ("gpu", "host"))
         if not (isinstance(self.window, int) and self.window >= 0):
             raise UsageError(f"window: received {self.window!r}, expected a whole number of at least 0")

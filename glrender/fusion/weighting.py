@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from glrender.checks import check_positive
 from glrender.errors import UsageError
 from glrender.fusion.noise import DepthNoise
-from glrender.solve.losses import Cauchy, Huber, Loss
+from glrender.solve.losses import Cauchy, Huber, Loss, check_loss
 
 
 @dataclass(frozen=True)
@@ -29,4 +29,6 @@ class Weighting:
         if not isinstance(self.depth_noise, DepthNoise):
             raise UsageError(f"depth_noise: received {self.depth_noise!r}, expected glrender.DepthNoise(base, …)")
         check_positive("color_noise", self.color_noise)
+        check_loss("depth_loss", self.depth_loss)
+        check_loss("color_loss", self.color_loss)
         check_positive("max_depth_slope", self.max_depth_slope)

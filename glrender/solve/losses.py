@@ -3,11 +3,14 @@
 Each loss has its value rho(r) and its weight rho'(r) / r side by side, so that the cost which is reported is the
 one that a reweighted step descends. All agree with r²/2 for small r, where the weight is 1. A larger `k` trusts
 larger residuals; the defaults keep 95 % of the efficiency of least squares on Gaussian noise.
+
+These four are all that there are: compiled loops and shaders have their formulas, and would not hear of another's.
+Both methods are elementwise and even in r: `rho` is the loss of each residual, `weight` its weight in the normal
+equations, in [0, 1].
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +19,6 @@ from glrender.checks import check_choice, check_positive
 from glrender.errors import UsageError
 
 Array = NDArray[np.float64]
-
-
-class Loss(Protocol):
-    """What the terms of a cost need of a loss; both are elementwise and even in r."""
-
-    def rho(self, r: Array) -> Array:
-        """The loss of each residual."""
-
-    def weight(self, r: Array) -> Array:
-        """rho'(r) / r: the weight of each residual in the normal equations, in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +86,8 @@ class Tukey:
         return np.square(1 - np.minimum(np.square(r / self.k), 1))
 
 
+Loss = Squared | Huber | Cauchy | Tukey
+
 _LOSSES: dict[str, Callable[..., Loss]] = {"squared": Squared, "huber": Huber, "cauchy": Cauchy, "tukey": Tukey}
 
 
@@ -104,6 +99,15 @@ def make_loss(name: str, k: float | None = None) -> Loss:
     if kind is Squared:
         raise UsageError(f"loss 'squared': received k = {k}, but least squares has no k; leave it out")
     return kind(k)
+
+
+def check_loss(name: str, loss: Loss) -> Loss:
+    """Return `loss` if it is one; UsageError for what only looks like one, or is made of one."""
+    if type(loss) not in _LOSSES.values():
+        raise UsageError(
+            f"{name}: received {loss!r}, expected Squared(), Huber(k), Cauchy(k) or Tukey(k) of glrender.solve.losses"
+        )
+    return loss
 
 
 def _check_k(loss: Huber | Cauchy | Tukey) -> None:

@@ -260,7 +260,7 @@ class TestArguments:
             fusion.integrate(flight.poses[1], depth=flight.depths[1])
 
 
-class TestGridArguments:
+class TestWhatItIsMadeOf:
     @pytest.mark.parametrize(
         ("options", "told"),
         [
@@ -276,6 +276,7 @@ class TestGridArguments:
             ({"spacing": 1e-12}, "which no map has the vertices for"),
             ({"T_world_map": 2 * np.eye(4)}, "T_world_map: expected a rigid"),
             ({"T_world_map": np.diag([1, 1, -1, 1])}, "T_world_map: expected a rigid"),
+            ({"options": {}}, "options: received dict, expected FusionOptions"),
         ],
     )
     def test_wrong_ones_are_refused(
@@ -315,12 +316,19 @@ class TestGridArguments:
     [
         ({"pose_sigma": (0.01, 0.1)}, r"pose_sigma: received \(0.01, 0.1\), expected glrender.PoseSigma"),
         ({"depth_noise": (0.01, 0.1)}, r"depth_noise: received \(0.01, 0.1\), expected glrender.DepthNoise"),
+        ({"depth_loss": "huber"}, r"depth_loss: received 'huber', expected Squared\(\), Huber\(k\), Cauchy\(k\)"),
+        ({"color_loss": None}, "color_loss: received None, expected Squared"),
         ({"color_noise": -1}, "color_noise: received -1, expected a finite number greater than 0"),
         ({"max_depth_slope": np.nan}, "max_depth_slope: received nan"),
         ({"slope_sigma": 0}, "slope_sigma: received 0"),
         ({"step_slope": np.nan}, "step_slope: received nan, expected a number greater than 0, or inf"),
         ({"observed_ratio": -1}, "observed_ratio: received -1"),
         ({"window": -1}, "window: received -1, expected a whole number of at least 0"),
+        ({"intrinsics_covariance": np.eye(3)}, r"intrinsics_covariance: received shape \(3, 3\), expected \(4, 4\)"),
+        ({"intrinsics_covariance": np.eye(4) * np.nan}, "intrinsics_covariance: 16 of 16 values are NaN"),
+        ({"intrinsics_covariance": -np.eye(4)}, "intrinsics_covariance: expected a symmetric matrix with no variance"),
+        ({"intrinsics_covariance": np.tri(4)}, "intrinsics_covariance: expected a symmetric matrix"),
+        ({"equations": "cloud"}, "equations: received 'cloud', expected one of 'gpu', 'host'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:

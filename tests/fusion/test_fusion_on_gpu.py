@@ -58,7 +58,7 @@ def test_only_the_last_frames_stay_on_the_gpu(context: Context, flight: Flight) 
 
 
 def test_elsewhere_is_refused(context: Context, flight: Flight) -> None:
-    with pytest.raises(UsageError, match="where: received 'cloud', expected one of 'gpu', 'host'"):
+    with pytest.raises(UsageError, match="equations: received 'cloud', expected one of 'gpu', 'host'"):
         flight.fusion(context, equations="cloud")
     assert FusionOptions().equations is None
 

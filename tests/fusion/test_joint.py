@@ -284,6 +284,8 @@ def test_what_is_no_problem_is_refused(renderer: DerivativeRenderer, context: Co
         JointProblem(renderer, grid, of(frames, "color"), x[..., :1])
     with pytest.raises(InputError, match="x: 1 of"):
         JointProblem(renderer, grid, frames, np.where(np.arange(x.size).reshape(x.shape) == 5, np.nan, x))
+    with pytest.raises(InputError, match="weighting: received dict, expected Weighting"):
+        JointProblem(renderer, grid, frames, x, {})  # type: ignore[arg-type]
     with pytest.raises(InputError, match="x: received shape"):
         JointProblem(renderer, grid, frames, x[1:])
     with pytest.raises(InputError, match="depth: received shape"):

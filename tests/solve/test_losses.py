@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glrender.errors import InputError, UsageError
-from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey, make_loss
+from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey, check_loss, make_loss
 
 LOSSES = [Squared(), Huber(), Huber(0.3), Cauchy(), Cauchy(5.0), Tukey(), Tukey(1.5)]
 R = np.linspace(-12, 12, 481)  # without the kinks at ± k
@@ -67,3 +67,14 @@ def test_wrong_losses_are_refused() -> None:
     for k in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(InputError, match="Tukey k"):
             Tukey(k)
+
+
+def test_what_only_looks_like_a_loss_is_refused() -> None:
+    class Halved(Huber):
+        def weight(self, r: np.ndarray) -> np.ndarray:
+            return super().weight(r) / 2
+
+    assert check_loss("loss", Huber(2.0)) == Huber(2.0)
+    for other in (Halved(), Huber, "huber", None):
+        with pytest.raises(UsageError, match=r"depth_loss: received .*, expected Squared\(\), Huber\(k\), Cauchy\(k\)"):
+            check_loss("depth_loss", other)  # type: ignore[arg-type]
