@@ -18,6 +18,11 @@ and there squares and products leave what floats hold."""
 ROUNDING = 1e-4
 """What products of a rotation's rows may be off by, as of one that was written with four digits."""
 
+METRES = "metres as float"
+"""What depths are."""
+
+LINEAR = "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)"
+"""What images and colours are."""
 
 _LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container's limit stands, by version 2 and 1 of Linux's control groups."""
@@ -71,6 +76,16 @@ def check_array(
     return result
 
 
+def check_floats(name: str, values: object, expected: str) -> None:
+    """Refuse whole numbers, which are bytes or millimetres where `expected` are others; no shape gives them away.
+
+    None, where nothing is given, is nothing to refuse.
+    """
+    dtype = np.asarray(values).dtype
+    if np.issubdtype(dtype, np.integer):
+        raise InputError(f"{name}: received {dtype}, expected {expected}")
+
+
 def check_positive(name: str, value: float) -> float:
     """Return `value` as a float if it is finite and greater than zero, and a size that something may have."""
     try:
@@ -99,8 +114,8 @@ def check_kind(name: str, value: object, kind: type) -> None:
 
 
 def check_pose(name: str, pose: ArrayLike) -> NDArray[np.float64]:
-    """Return `pose` as a float64 (4, 4) rigid transformation: a rotation, a translation, last row 0 0 0 1."""
-    T = check_array(name, pose, (4, 4))
+    """A copy of `pose` as a float64 (4, 4) rigid transformation: a rotation, a translation, last row 0 0 0 1."""
+    T = check_array(name, pose, (4, 4)).copy()  # whoever gave it may write the next pose into it
     # Many times a frame: in numbers of Python's own this takes a tenth of what arrays of nine do.
     (a, b, c, x), (d, e, f, y), (g, h, i, z), last = T.tolist()
     if not math.isfinite(a + b + c + d + e + f + g + h + i + x + y + z + sum(last)):
@@ -112,5 +127,8 @@ def check_pose(name: str, pose: ArrayLike) -> NDArray[np.float64]:
     turns = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g) > 0
     off = max(map(abs, (*products, last[0], last[1], last[2], last[3] - 1)))
     if not (turns and off <= ROUNDING):
-        raise InputError(f"{name}: expected a rigid 4x4 transformation (rotation, translation, last row 0 0 0 1)")
+        why = f"products of its rows are off by {off:.2g}" if off > ROUNDING else "its rotation mirrors"
+        raise InputError(
+            f"{name}: expected a rigid 4x4 transformation (rotation, translation, last row 0 0 0 1), but {why}"
+        )
     return T

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.assembly.robust import loss_parameters, weigh_color, weigh_depth
-from glrender.checks import check_array, check_positive
+from glrender.checks import LINEAR, METRES, check_array, check_floats, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.recycle import Recycler
 from glrender.render.buffers import DerivativeBuffers
@@ -31,6 +31,10 @@ class Measurements:
     """Standard deviation of each colour channel."""
     mask: NDArray[np.bool_] | None = None
     """(height, width): which pixels may be used; None: all."""
+
+    def __post_init__(self) -> None:
+        check_floats("depth", self.depth, METRES)
+        check_floats("image", self.image, LINEAR)
 
     def sigma_for(self, shape: tuple[int, int]) -> Float32:
         """`depth_sigma` of images of this shape (height, width), as an array of it or of (); InputError for another."""

@@ -1,7 +1,7 @@
 """Many views of many scenes in one context: passes and surfaces are made once and kept."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
@@ -42,7 +42,7 @@ class SceneRenderer:
 
     def render(
         self,
-        scene: Scene,
+        scene: Scene | HeightMap | Sequence[HeightMap],
         camera: Camera,
         T_world_camera: ArrayLike,
         buffers: Iterable[str] = ("image", "depth"),
@@ -59,6 +59,7 @@ class SceneRenderer:
         names = {check_choice("buffers", name, BUFFERS) for name in buffers}
         T = check_pose("T_world_camera", T_world_camera)
         check_positive("near", near)
+        scene = Scene.of(scene)
         for each in scene.objects:
             _check_above(each.name, each.surface, T)
         renderer = self._renderer(any(BUFFERS[name].derivative for name in names), camera, near)

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.checks import check_array, check_pose
+from glrender.checks import METRES, check_array, check_floats, check_pose
 from glrender.errors import InputError, UsageError
 from glrender.frontend.alignment import Alignment, PosePrior, align
 from glrender.frontend.features import find_features
@@ -145,11 +145,16 @@ class Tracker:
     def start(self, time: float, image: Float32, T_world_camera: Float64, depth: Float32 | None = None) -> TrackedFrame:
         """Begin, or begin anew, at a known pose (4, 4): the frame becomes a keyframe.
 
-        InputError if the frame has no contrast; UsageError if nothing knows its depths.
+        `time` is in seconds, `image` linear colour (height, width, 3 or 1), `depth` (height, width) metres, 0 or not
+        finite where nothing was measured; all of them may be used again afterwards. InputError for others, and if the
+        frame has no contrast; UsageError if nothing knows its depths.
         """
         if depth is None and not self._knows_depths:
             raise UsageError("tracker: received no depth image, expected one, or use_depths before")
+        if not np.isfinite(time):
+            raise InputError(f"tracker: received a frame of {time} s, expected a finite time")
         pose = check_pose("T_world_camera", T_world_camera)
+        depth = self._checked(depth)
         pyramid = self._pyramid(image)
         if problem := self._problem(pyramid):
             raise InputError(f"tracker: the first frame {problem}")
@@ -162,19 +167,18 @@ class Tracker:
     def track(
         self, time: float, image: Float32, depth: Float32 | None = None, prior: PosePrior | None = None
     ) -> TrackedFrame:
-        """Find the pose of the next frame; `prior` is what odometry, say, knows of it.
+        """Find the pose of the next frame, given as to `start`; `prior` is what odometry, say, knows of it.
 
         UsageError before `start`; InputError if time does not go on.
         """
         if self._last is None:
             raise UsageError("tracker: track was called before start, which gives the first pose")
-        if not time > self._last[0]:
+        if not self._last[0] < time < np.inf:
             raise InputError(f"tracker: a frame of {time:.6f} s after one of {self._last[0]:.6f} s; time must go on")
         pyramid = self._pyramid(image)
         if problem := self._problem(pyramid):
             return self._without_pose(time, "rejected", f"the frame {problem}", None)
-        if depth is not None:
-            depth = check_array("depth", depth, self.camera.shape, np.float32)
+        depth = self._checked(depth)
         if self._lost:
             return self._relocalise(time, pyramid, depth)
         alignment = self._aligned(time, pyramid, depth, prior)
@@ -193,6 +197,10 @@ class Tracker:
         self._log.move(poses)
         if self._last is not None:
             self._last = self._last[0], poses.get(*self._last)
+
+    def _checked(self, depth: Float32 | None) -> Float32 | None:
+        check_floats("depth", depth, METRES)
+        return None if depth is None else check_array("depth", depth, self.camera.shape, np.float32)
 
     def _pyramid(self, image: Float32) -> tuple[Level, ...]:
         return build_pyramid(self.camera, intensity(image))
@@ -337,5 +345,5 @@ class Tracker:
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
         self._most_alike = 0.0
-        self._keyframes.add(Keyframe(time, pose, pyramid, depth))
+        self._keyframes.add(Keyframe(time, pose, pyramid, None if depth is None else depth.copy()))
         self._log.add_keyframe(time, pose)

@@ -86,7 +86,7 @@ class HeightMapFusion:
         self.camera = camera
         self.options = FusionOptions() if options is None else options
         check_kind("options", self.options, FusionOptions)
-        pose = None if T_world_map is None else check_pose("T_world_map", T_world_map).copy()
+        pose = None if T_world_map is None else check_pose("T_world_map", T_world_map)
         self.grid = Grid.covering(bounds, spacing, pose)
         context.check_texture_size("height map", *self.grid.shape[::-1])
         self.grid.check_memory()

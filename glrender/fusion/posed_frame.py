@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_array, check_pose
-from glrender.errors import InputError, UsageError
+from glrender.checks import LINEAR, METRES, check_array, check_floats, check_pose
+from glrender.errors import UsageError
 from glrender.fusion.noise import check_depth_sigma
 from glrender.geometry.camera import Camera
 from glrender.recycle import Recycler
@@ -45,14 +45,14 @@ def copied_frame(
 
     Without depth it has one that measured nothing. Raises errors as `HeightMapFusion.integrate` says.
     """
-    T = check_pose("T_world_camera", T_world_camera).copy()
+    T = check_pose("T_world_camera", T_world_camera)
     if depth is None and image is None:
         raise UsageError("integrate: received neither image nor depth; give at least one")
     if depth is None and depth_sigma is not None:
         raise UsageError("integrate: received depth_sigma without depth; give both or neither")
-    _check_floats("depth", depth, "metres as float")
-    _check_floats("depth_sigma", depth_sigma, "metres as float")
-    _check_floats("image", image, "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)")
+    check_floats("depth", depth, METRES)
+    check_floats("depth_sigma", depth_sigma, METRES)
+    check_floats("image", image, LINEAR)
     if depth is None:
         depth = np.zeros(camera.shape)
     depth = _copied(check_array("depth", depth, camera.shape, np.float32), recycler)
@@ -67,9 +67,3 @@ def _copied(array: NDArray[np.float32], recycler: Recycler) -> NDArray[np.float3
     copy = recycler.empty(array.shape, np.float32)
     np.copyto(copy, array)
     return copy
-
-
-def _check_floats(name: str, values: ArrayLike | None, expected: str) -> None:
-    """Refuse whole numbers: they are bytes or millimetres, which no shape gives away."""
-    if values is not None and np.issubdtype(np.asarray(values).dtype, np.integer):
-        raise InputError(f"{name}: received {np.asarray(values).dtype}, expected {expected}")

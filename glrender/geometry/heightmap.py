@@ -1,13 +1,13 @@
 """A height map: heights on a regular grid, drawn as a triangle mesh, optionally coloured."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_array, check_pose, check_positive
+from glrender.checks import LINEAR, check_array, check_floats, check_pose, check_positive
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.mapfile import LOCAL_SIGMA, read_map, write_map
@@ -47,11 +47,7 @@ class HeightMap:
         origin = check_array("origin", self.origin, (2,), finite=True)
         self._set(heights=heights, spacing=check_positive("spacing", self.spacing), origin=tuple(map(float, origin)))
         if self.colors is not None:
-            if np.asarray(self.colors).dtype == np.uint8:
-                raise InputError(
-                    "colors: received uint8, expected linear colour in [0, 1] as float "
-                    "(glrender.io.color turns sRGB bytes into it)"
-                )
+            check_floats("colors", self.colors, LINEAR)
             colors = check_array("colors", self.colors, (*heights.shape, None))
             if colors.shape[2] not in (1, 3):
                 raise InputError(
@@ -76,6 +72,10 @@ class HeightMap:
                 value = value.copy()
                 value.flags.writeable = False
             object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[type["HeightMap"], tuple[object, ...]]:
+        """Copies and what is unpickled are made as this was, so that nobody can write to their arrays either."""
+        return HeightMap, tuple(getattr(self, each.name) for each in fields(self))
 
     @property
     def shape(self) -> tuple[int, int]:

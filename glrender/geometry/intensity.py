@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from glrender.checks import LINEAR, check_floats
 from glrender.errors import InputError
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -17,6 +18,7 @@ def intensity(image: NDArray[np.float32]) -> NDArray[np.float32]:
     Shot noise grows with the square root of the light, and files are quantised on about that scale too, so that one
     standard deviation holds for all pixels after it. NaN, where the lens saw nothing, stays NaN.
     """
+    check_floats("image", image, LINEAR)
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         raise InputError(f"image: received shape {image.shape}, expected (height, width, 3 or 1)")
     if image.shape[2] == 1:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from glrender.checks import check_positive
+from glrender.checks import check_kind, check_positive
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.level_map import level_map
@@ -136,7 +136,9 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     InputError where no cell is left, for a map that does not face up, and for a footprint that no part of the map could
     be known under.
     """
+    check_kind("surface", surface, HeightMap)
     robot = Robot() if robot is None else robot
+    check_kind("robot", robot, Robot)
     level = level_map(surface)
     heights, sigma = _known_heights(level)
     spacing = level.spacing

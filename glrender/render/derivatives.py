@@ -4,7 +4,7 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_choice, check_kind, check_pose, check_positive
+from glrender.checks import check_choice, check_kind, check_pose
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
@@ -21,26 +21,23 @@ from glrender.render.layouts import (
     full_attachments,
     pose_attachments,
 )
-from glrender.render.on_host import HostEvaluator
-from glrender.render.passes import RasterPass, ScreenPass, ViewBuffer
+from glrender.render.passes import RasterPass, ScreenPass
 from glrender.render.ray import eye_over
+from glrender.render.renderer import Renderer
 from glrender.render.surface import SurfaceStore, SurfaceTexture
 
 LAYOUTS = ("compact", "full")
 
 
-class DerivativeRenderer:
-    """Renders height maps with derivatives; owned by `context`, which releases it at the latest.
+class DerivativeRenderer(Renderer):
+    """Renders height maps with derivatives, see `Renderer`.
 
     Both layouts say the same. "compact" draws triangle ids and evaluates every pixel once from them;
-    "full" writes up to eight attachments while it draws, each value as itself. `camera` is rendered as a
-    pinhole; its distortion, if any, is that of files; another of the same size may take its place between renderings.
-    What is nearer than `near` metres is not visible.
+    "full" writes up to eight attachments while it draws, each value as itself.
 
     `evaluation` is where the compact layout is made: on the "gpu" by drawing and a full-screen pass, or on the "host"
     by compiled loops in float64, without drawing. None takes the host where the processor renders anyway, which is
     faster there.
-    `surfaces`, which stays the caller's, lets several renderers share what is uploaded.
     """
 
     def __init__(
@@ -53,10 +50,8 @@ class DerivativeRenderer:
         *,
         surfaces: SurfaceStore | None = None,
     ) -> None:
-        self.context = context
-        self.camera = camera
+        super().__init__(context, camera, near, surfaces)
         self.layout = check_choice("layout", layout, LAYOUTS)
-        self.near = check_positive("near", near)
         if evaluation is None:
             evaluation = "host" if context.is_software and layout == "compact" else "gpu"
         self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
@@ -65,11 +60,7 @@ class DerivativeRenderer:
                 "evaluation: received 'host' with the full layout, which is evaluated while it is drawn; take "
                 "'gpu', or layout='compact'"
             )
-        self._view = ViewBuffer(context)
-        self._shared = surfaces is not None
-        self._surfaces = SurfaceStore(context) if surfaces is None else surfaces
         self._surface: SurfaceTexture
-        self._host = HostEvaluator()
         self._rasters: dict[str, RasterPass] = {}
         self._screens: dict[str, ScreenPass] = {}
 
@@ -120,14 +111,10 @@ class DerivativeRenderer:
         """Heights and colours of the map that was drawn last, see `SurfaceTexture.texture`."""
         return self._surface.texture
 
-    def release(self) -> None:
-        """Release everything that this renderer made in its context; may be called twice."""
+    def _release_passes(self) -> None:
         for made in (self._rasters, self._screens):
             for each in made.values():
                 each.release()
-        if not self._shared:
-            self._surfaces.release()
-        self._view.release()
         self._rasters.clear()
         self._screens.clear()
 

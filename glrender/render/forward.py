@@ -6,15 +6,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_choice, check_kind, check_pose, check_positive
+from glrender.checks import check_choice, check_kind, check_pose
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.color import linear_to_bytes
 from glrender.render.layouts import FORWARD
-from glrender.render.on_host import HostEvaluator, SeenOnHost
-from glrender.render.passes import RasterPass, ViewBuffer
+from glrender.render.on_host import SeenOnHost
+from glrender.render.passes import RasterPass
 from glrender.render.ray import eye_over
+from glrender.render.renderer import Renderer
 from glrender.render.surface import SurfaceStore
 
 NEAR = 1e-3
@@ -56,14 +57,11 @@ class Rendering:
         return np.ascontiguousarray(self.pixels[..., 3])
 
 
-class ForwardRenderer:
-    """Renders height maps as one camera sees them; owned by `context`, which releases it at the latest.
-
-    `camera` is rendered as a pinhole; its distortion, if any, is that of files and plays no part here.
+class ForwardRenderer(Renderer):
+    """Renders height maps as one camera sees them, see `Renderer`.
 
     `evaluation` is where pixels are made: on the "gpu" by drawing, or on the "host" by compiled loops in float64. None
     takes the host where the processor renders anyway, which is faster there.
-    `surfaces`, which stays the caller's, lets several renderers share what is uploaded.
     """
 
     def __init__(
@@ -75,17 +73,11 @@ class ForwardRenderer:
         *,
         surfaces: SurfaceStore | None = None,
     ) -> None:
-        self.context = context
-        self.camera = camera
-        self.near = check_positive("near", near)
+        super().__init__(context, camera, near, surfaces)
         if evaluation is None:
             evaluation = "host" if context.is_software else "gpu"
         self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
-        self._pass: RasterPass | None = self._make_pass() if self.evaluation == "gpu" else None
-        self._view = ViewBuffer(context)
-        self._shared = surfaces is not None
-        self._surfaces = SurfaceStore(context) if surfaces is None else surfaces
-        self._host = HostEvaluator()
+        self._pass: RasterPass | None = None
 
     def render(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:
         """Image and depth of `surface` from a pose (4, 4), camera to world.
@@ -110,21 +102,14 @@ class ForwardRenderer:
         """Render on the GPU and read nothing back; returns the pass whose target holds `image`."""
         self._view.use()
         if self._pass is None:
-            self._pass = self._make_pass()
+            self._pass = RasterPass(self.context, self.camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})
         texture = self._surfaces.upload(surface)
         view = texture.view(self.camera, T_world_camera, self.near)
         self._view.write(view)
         self._pass.draw(texture, view)
         return self._pass
 
-    def release(self) -> None:
-        """Release everything that this renderer made in its context; may be called twice."""
+    def _release_passes(self) -> None:
         if self._pass is not None:
             self._pass.release()
             self._pass = None
-        if not self._shared:
-            self._surfaces.release()
-        self._view.release()
-
-    def _make_pass(self) -> RasterPass:
-        return RasterPass(self.context, self.camera, "forward.frag", FORWARD, {"WITH_COLOR": 1})

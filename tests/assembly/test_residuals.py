@@ -140,6 +140,13 @@ def test_bad_measurements_are_refused_by_name(frame: Callable) -> None:
         weigh(bare, Measurements(image=bare.image))
 
 
+def test_bytes_and_millimetres_are_refused() -> None:
+    with pytest.raises(InputError, match="depth: received uint16, expected metres as float"):
+        Measurements(depth=np.full((3, 4), 1000, np.uint16))
+    with pytest.raises(InputError, match="image: received uint8, expected linear colour"):
+        Measurements(image=np.full((3, 4, 3), 255, np.uint8))
+
+
 def test_a_sigma_is_not_asked_of_pixels_without_a_measurement(frame: Callable) -> None:
     buffers = frame(SCENES[0]).buffers
     sigma = np.full(buffers.depth.shape, 0.01)

@@ -72,7 +72,27 @@ def test_what_is_wrong_is_said(context: gr.Context, ground: gr.HeightMap) -> Non
             UsageError, match=r"outputs: received 'image', expected a list of names, such as \['image'\]"
         ):
             next(gr.render_batch(ground, [(CAMERA, around(0))], "image", renderer=renderer))
+        for cameras in ([around(0)], (CAMERA, around(0)), [(around(0), CAMERA)]):
+            with pytest.raises(UsageError, match="as number 0, expected pairs"):
+                next(gr.render_batch(ground, cameras, renderer=renderer))
+        plain = gr.ForwardRenderer(context, CAMERA)
+        with plain, pytest.raises(InputError, match="renderer: received ForwardRenderer, expected SceneRenderer"):
+            next(gr.render_batch(ground, [(CAMERA, around(0))], renderer=plain))
         assert list(gr.render_batch(ground, [], renderer=renderer)) == []
+
+
+def test_one_array_may_hold_the_pose_of_each_view_in_turn(ground: gr.HeightMap) -> None:
+    def cameras():
+        pose = np.empty((4, 4))
+        for k in range(3):
+            pose[:] = around(k)
+            yield CAMERA, pose
+
+    outputs = ("normal", "depth")
+    for k, view in enumerate(list(gr.render_batch(ground, cameras(), outputs))):
+        (alone,) = gr.render_batch(ground, [(CAMERA, around(k))], outputs)
+        np.testing.assert_array_equal(view.T_world_camera, around(k))
+        np.testing.assert_array_equal(view["normal"], alone["normal"])
 
 
 def test_memory_and_objects_stay_the_same_over_many_views(context: gr.Context, ground: gr.HeightMap) -> None:

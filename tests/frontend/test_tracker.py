@@ -296,6 +296,23 @@ def test_depths_of_a_sensor_need_no_map(recorded: Recorded) -> None:
         assert_right(tracker.track(k / RATE, image_of(recorded, k), depth(k)), recorded.poses[k])
 
 
+def test_what_was_handed_in_may_be_used_again(recorded: Recorded) -> None:
+    """As a live loop does that reads each frame into the same arrays."""
+    tracker, kept = Tracker(CAMERA), Tracker(CAMERA)
+    images = [image_of(recorded, k) for k in range(FRAMES)]
+    image, depth, pose = (np.empty_like(each[0]) for each in (images, recorded.depths, recorded.poses))
+    for k in range(FRAMES):
+        image[:], depth[:], pose[:] = images[k], recorded.depths[k], recorded.poses[k]
+        if k == 0:
+            tracker.start(0.0, image, pose, depth)
+            kept.start(0.0, images[0], recorded.poses[0], recorded.depths[0])
+            continue
+        found = tracker.track(k / RATE, image, depth)
+        expected = kept.track(k / RATE, images[k], recorded.depths[k])
+        np.testing.assert_array_equal(found.T_world_camera, expected.T_world_camera)
+    assert len(tracker.keyframes) > 1
+
+
 def test_a_better_map_is_used_for_the_keyframes_that_are_there(context: Context, recorded: Recorded) -> None:
     flat = recorded.truth.with_values(np.full(recorded.truth.shape, 0.03))
     tracker = Tracker(CAMERA)
@@ -321,6 +338,15 @@ def test_wrong_use_is_refused(recorded: Recorded) -> None:
     tracker.use_depths(LevelGround())
     with pytest.raises(InputError, match="contrast"):
         tracker.start(0.0, np.zeros_like(image), recorded.poses[0])
+    with pytest.raises(InputError, match="received a frame of nan s, expected a finite time"):
+        tracker.start(np.nan, image, recorded.poses[0])
+    with pytest.raises(InputError, match=r"depth: received shape \(\d+, \d+\), expected"):
+        tracker.start(0.0, image, recorded.poses[0], recorded.depths[0][::2])
+    with pytest.raises(InputError, match="depth: received uint16, expected metres"):
+        tracker.start(0.0, image, recorded.poses[0], recorded.depths[0].astype(np.uint16))
+    with pytest.raises(InputError, match="image: received uint8, expected linear colour"):
+        tracker.start(0.0, (255 * image).astype(np.uint8), recorded.poses[0])
     tracker.start(1.0, image, recorded.poses[0])
-    with pytest.raises(InputError, match="time must go on"):
-        tracker.track(1.0, image)
+    for time in (1.0, np.inf):
+        with pytest.raises(InputError, match="time must go on"):
+            tracker.track(time, image)

@@ -100,6 +100,14 @@ def test_a_size_that_is_no_number_is_refused(value: object) -> None:
         dataclasses.replace(CAMERA, width=value)
 
 
+@pytest.mark.parametrize("times", [0, -1, 1.5])
+def test_fewer_pixels_are_so_many_times_fewer(times: float) -> None:
+    camera = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
+    for fewer in (camera.binned, camera.every_nth_pixel):
+        with pytest.raises(InputError, match=f"received {times}, expected a whole number of at least 1"):
+            fewer(times)  # type: ignore[arg-type]
+
+
 def test_of_a_binned_image_something_is_left() -> None:
     assert CAMERA.binned(4).shape == (1, 1)
     with pytest.raises(InputError, match="reduce: received 5, expected at most 4 for images of 6 x 4 pixels"):

@@ -1,5 +1,9 @@
 """Where vertices and triangles of a height map are, and what a map refuses."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -63,6 +67,16 @@ def test_other_values_keep_the_grid_and_drop_sigma() -> None:
     np.testing.assert_array_equal(after.pose, before.pose)
     with pytest.raises(InputError, match=r"heights: received shape \(2, 4\), expected \(3, 4\)"):
         before.with_values(HEIGHTS[:2])
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda surface: pickle.loads(pickle.dumps(surface))])
+def test_copies_are_the_same_and_cannot_be_written_to_either(copied: Callable[[HeightMap], HeightMap]) -> None:
+    surface = HeightMap(HEIGHTS, 0.1, (1.0, 2.0), np.full((3, 4, 1), 0.5), np.eye(4), np.ones((3, 4)), np.ones((3, 4)))
+    other = copied(surface)
+    for name in ("heights", "colors", "T_world_map", "sigma", "local_sigma"):
+        np.testing.assert_array_equal(getattr(other, name), getattr(surface, name))
+        assert not getattr(other, name).flags.writeable
+    assert (other.spacing, other.origin) == (0.1, (1.0, 2.0))
 
 
 def test_integers_and_lists_become_float64() -> None:

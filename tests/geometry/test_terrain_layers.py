@@ -259,6 +259,13 @@ def test_a_robot_that_cannot_be(change: dict[str, float], message: str) -> None:
         Robot(**change)
 
 
+def test_what_is_no_map_and_no_robot() -> None:
+    with pytest.raises(InputError, match="surface: received ndarray, expected HeightMap"):
+        terrain_layers(np.zeros((9, 9)))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="robot: received dict, expected Robot"):
+        terrain_layers(HeightMap(np.zeros((9, 9)), 0.1), {"max_step": 0.02})  # type: ignore[arg-type]
+
+
 def test_maps_that_say_nothing() -> None:
     nothing = HeightMap(np.full((9, 9), np.nan), SPACING)
     turned = replace(nothing, T_world_map=se3.exp([0, 0, 0, 0, 0, 1.0]))

@@ -19,7 +19,7 @@ from glrender.render import reference
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
 from glrender.render.forward import EVALUATIONS, ForwardRenderer
-from glrender.render.surface import SurfaceTexture
+from glrender.render.surface import SurfaceStore, SurfaceTexture
 
 CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
 SCENES = [random_scene(60 + k, channels=channels) for k, channels in enumerate((3, 1, 0, 3))]
@@ -201,10 +201,8 @@ def test_an_image_larger_than_a_framebuffer_is_refused(context: Context) -> None
     width, height = context.limits.max_framebuffer_size
     for size in ((width + 1, 4), (4, height + 1)):
         camera = Camera(*size, 100.0, 100.0, 0.0, 0.0)
-        with pytest.raises(LimitError, match="can render into at most"):
-            ForwardRenderer(context, camera, evaluation="gpu")
-        for way in ("compact", "full"):
-            renderer = derivative_renderer(context, camera, way)
+        plain = ForwardRenderer(context, camera, evaluation="gpu")
+        for renderer in (plain, *(derivative_renderer(context, camera, way) for way in ("compact", "full"))):
             with pytest.raises(LimitError, match="can render into at most"):
                 renderer.render(level(3, 3), LOOKING_DOWN)
             renderer.release()
@@ -288,6 +286,38 @@ def test_heights_alone_are_no_surface(context: Context, make: Make) -> None:
     with pytest.raises(InputError, match="surface: received ndarray, expected HeightMap"):
         renderer.render(np.zeros((3, 3)), np.eye(4))  # type: ignore[arg-type]
     renderer.release()
+
+
+@each_renderer
+def test_another_camera_of_the_same_size_may_take_the_place_of_one(context: Context, make: Make) -> None:
+    surface, wide = level(5, 5), dataclasses.replace(CAMERA, fx=CAMERA.fx / 2, fy=CAMERA.fy / 2)
+    with make(context, CAMERA) as renderer, make(context, wide) as expected:
+        renderer.render(surface, LOOKING_DOWN)
+        renderer.camera = wide
+        np.testing.assert_array_equal(
+            renderer.render(surface, LOOKING_DOWN).depth, expected.render(surface, LOOKING_DOWN).depth
+        )
+        with pytest.raises(InputError, match="camera: received one of 3 x 2 pixels, expected .* as before"):
+            renderer.camera = Camera(3, 2, 1.0, 1.0, 1.0, 0.5)
+        assert renderer.camera == wide
+
+
+@each_renderer
+def test_the_end_of_a_with_releases(context: Context, make: Make) -> None:
+    live = context.live_objects
+    with make(context, CAMERA) as renderer:
+        renderer.render(level(3, 3), LOOKING_DOWN)
+    assert context.live_objects == live
+
+
+def test_what_a_renderer_is_not_made_of_is_said(context: Context) -> None:
+    for kind in (DerivativeRenderer, ForwardRenderer):
+        with pytest.raises(InputError, match="context: received Camera, expected Context"):
+            kind(CAMERA, context)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="camera: received dict, expected Camera"):
+            kind(context, {"width": 3})  # type: ignore[arg-type]
+        with Context() as other, pytest.raises(UsageError, match="surfaces: received those of another context"):
+            kind(context, CAMERA, surfaces=SurfaceStore(other))
 
 
 def test_wrong_options_are_refused_by_name(context: Context) -> None:
