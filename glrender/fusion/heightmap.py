@@ -64,7 +64,7 @@ class _HeldFrame:
 
 
 class HeightMapFusion:
-    """Fuses frames with known poses into a height map; owned by `context`.
+    """Fuses frames with known poses into a height map; owned by `context`, in whose thread it is used.
 
     `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from depth, and
     where `FusionOptions.heights_from` says so, from photographs; colours are estimated beside them. Memory and the cost
@@ -145,8 +145,10 @@ class HeightMapFusion:
         depth, where it is not `FusionOptions.depth_noise` that says it: greater than 0 where a depth was measured, and
         infinite where that says nothing. Raises InputError for arrays of another shape or of whole numbers (bytes,
         millimetres), sigmas that are not greater than 0 or a pose that is not rigid, UsageError for neither image nor
-        depth, a `depth_sigma` without depth, or an image with other channels than the ones before.
+        depth, a `depth_sigma` without depth, or an image with other channels than the ones before. Raises GLError in
+        another thread than the context's, and after `release`, as `map` does.
         """
+        self._linearizer.use()
         given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma, self._recycler)
         assert given.depth is not None
         if given.image is not None:
@@ -169,6 +171,7 @@ class HeightMapFusion:
         Sigma is marginal, and that of the noise, as frames scatter, together with what whole frames have wrong (see
         `shared_errors`).
         """
+        self._linearizer.use()
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
         heights, colors = self._settled()
         memory, estimate = self._memory.copy(), None

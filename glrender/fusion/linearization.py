@@ -104,6 +104,12 @@ class FrameLinearizer:
         self._uploaded: set[GpuMeasurements] = set()
         self._released = False
 
+    def use(self) -> None:
+        """Raise GLError if this was released, or its context may not be used here, also where it would not be."""
+        if self._released:
+            raise GLError("this fusion was released; make a new one")
+        self._context.use()
+
     def patch(self, T_world_camera: Float64, depth: Float32, *, painted: bool) -> Patch | None:
         """The vertices that a frame with this depth image may say something about, with an image (`painted`) or
         without; None: it says nothing."""
@@ -144,8 +150,6 @@ class FrameLinearizer:
         surface = self._grid.part(frame.patch).surface(heights[here], tinted)
 
         def linearize() -> Linearized:
-            if self._released:
-                raise GLError("this fusion was released; make a new one")
             equations, statistics = self._said(surface, frame)
             said = LocalEquations(frame.patch, equations.heights)
             return Linearized(_restricted(said, cells, surface.heights), equations.colors, _report(statistics))

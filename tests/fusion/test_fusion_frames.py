@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -258,6 +259,22 @@ class TestArguments:
         fusion.release()
         with pytest.raises(GLError, match="released"):
             fusion.integrate(flight.poses[1], depth=flight.depths[1])
+        with pytest.raises(GLError, match="released"):
+            fusion.map()
+
+    def test_from_another_thread(self, context: Context, flight: Flight) -> None:
+        """As renderers refuse it, also where no OpenGL is asked; what is known already may be."""
+        fusion = flight.fusion(context, equations="host")
+        fusion.integrate(flight.poses[0], depth=flight.depths[0])
+        with ThreadPoolExecutor(1) as other:
+            with pytest.raises(GLError, match="made in another thread"):
+                other.submit(fusion.integrate, flight.poses[1], depth=flight.depths[1]).result()
+            with pytest.raises(GLError, match="made in another thread"):
+                other.submit(fusion.map).result()
+            rescued = other.submit(fusion.rescued_map).result()
+        np.testing.assert_array_equal(rescued.heights, fusion.rescued_map().heights)
+        assert np.isfinite(fusion.map().heights).any()
+        fusion.release()
 
 
 class TestWhatItIsMadeOf:
