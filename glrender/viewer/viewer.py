@@ -8,6 +8,7 @@ from time import perf_counter
 
 from glrender.errors import GlrenderError
 from glrender.viewer.controls import Command
+from glrender.viewer.hud import Hud, draw_hud
 from glrender.viewer.overlay import INSTALL, make_overlay
 from glrender.viewer.painter import Painter, shown_layer
 from glrender.viewer.recording import Film, free_path, write_depth, write_picture
@@ -78,8 +79,8 @@ class Viewer:
         """`open_path` opens what is given or dropped; pictures are saved in `folder`."""
         self.window, self.folder = window, folder
         self._open_path = open_path
-        self._source = open_path(path)
         self.painter = Painter(window.context, window.size, window.content_scale)
+        self._source = self._open(path)
         self.session = Session(self._source, self.painter, state)
         self.overlay = make_overlay(window.content_scale)
         self._frame_times: deque[float] = deque(maxlen=30)
@@ -204,12 +205,21 @@ class Viewer:
                 session.message = str(error)
         return bool(wishes)
 
+    def _open(self, path: Path) -> Source:
+        """Open a source, and say so in the window meanwhile: a sequence takes seconds."""
+        said = Hud(f"opening {path.name}", ("the first time, loops are compiled for a minute",), "")
+        self.painter.screen.clear()
+        self.painter.screen.put_notes(draw_hud(said, self.painter.size, self.painter.content_scale))
+        self.painter.screen.show(self.window.framebuffer())
+        self.window.swap()
+        return self._open_path(path)
+
     def _grant(self, wish: Command | Path) -> None:
         session = self.session
         if isinstance(wish, Path) and holds_view(wish):
             session.take(ViewState.read(wish), wish.name)
         elif isinstance(wish, Path):
-            opened = self._open_path(wish)
+            opened = self._open(wish)
             self._source.release()
             self._source = opened
             session.open(opened)

@@ -91,7 +91,7 @@ def key(name: str, *, control: bool = False) -> list[Event]:
 
 def test_it_waits_where_nothing_happens_and_draws_where_something_does(play) -> None:
     window, _ = play([], [], [], [MoveEvent(5, 5)], [], [ScrollEvent(1)], [])
-    assert window.swaps == 2, "the first picture, and that after the wheel"
+    assert window.swaps == 3, "what is opened, the first picture, and that after the wheel"
     assert window.waited == [0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
 
 
@@ -108,7 +108,22 @@ def test_what_cannot_be_opened_is_told_and_the_rest_stays(play, tmp_path: Path) 
     window, viewer = play([], [DropEvent((tmp_path / "broken.npz",))], [])
     assert window.titles == ["hills.npz · surface · glrender"]
     assert "broken.npz" in viewer.session.message
-    assert window.swaps == 2, "and it is told at once"
+    assert window.swaps == 4, "twice what is opened, and a picture: it is told at once"
+
+
+def test_while_something_is_opened_the_window_says_so(context, hills: HeightMap, monkeypatch) -> None:
+    monkeypatch.setattr(module, "make_overlay", lambda scale: None)
+    window, shown = ScriptedWindow(context, [[]]), []
+
+    def slowly(path: Path) -> Counting:
+        pixels = np.frombuffer(window.framebuffer().read(components=3), np.uint8).reshape(*SIZE[::-1], 3)[::-1]
+        shown.append((window.swaps, (pixels[:40].min(axis=-1) > 150).mean()))
+        return Counting(hills)
+
+    viewer = Viewer(window, slowly, Path("drive"))
+    assert shown == [(1, pytest.approx(0.05, abs=0.04))], "written above"
+    viewer.close()
+    window.release()
 
 
 def test_a_view_that_is_dropped_is_taken_over(play, tmp_path: Path) -> None:
