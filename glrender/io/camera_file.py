@@ -69,7 +69,7 @@ def read_camera(path: str | Path) -> CameraFile:
     return CameraFile(color, depth, registered, scale, photographs)
 
 
-def write_camera(path: Path, cameras: CameraFile) -> None:
+def write_camera(path: str | Path, cameras: CameraFile) -> None:
     """Write the `camera.yaml` that `read_camera` reads."""
     content = _content(cameras.color)
     content["depth_scale"] = float(cameras.depth_scale)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from glrender.checks import check_array
+from glrender.checks import check_array, check_kind
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
@@ -28,7 +28,7 @@ ERROR_COLORS = colormaps["RdBu_r"]
 
 
 def write_error_picture(
-    path: Path,
+    path: str | Path,
     surface: HeightMap,
     error: NDArray[np.floating],
     title: str,
@@ -40,6 +40,7 @@ def write_error_picture(
     Colours are centred at zero and reach to the 98th percentile of |error|. With a `trajectory`, the map shows where
     the camera went, and a curve below how far it was from there.
     """
+    check_kind("surface", surface, HeightMap)
     millimetres = 1000 * check_array("error", error, surface.shape)
     known = millimetres[np.isfinite(millimetres)]
     if known.size == 0:

@@ -35,7 +35,7 @@ def new_figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def save_figure(path: Path, figure: Figure) -> None:
+def save_figure(path: str | Path, figure: Figure) -> None:
     """Write the figure as a PNG."""
     # As `Figure.savefig` does, which lays all out twice and compresses so hard that half of its time goes there.
     canvas: Any = FigureCanvasAgg(figure)

@@ -15,10 +15,10 @@ class DiskFullError(InputError):
     """There is no room for a file: the next one will fail too."""
 
 
-def read_text(path: Path) -> str:
+def read_text(path: str | Path) -> str:
     """A file of text in UTF-8; InputError if it is none, or cannot be read."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
@@ -87,7 +87,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
         os.close(opened)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a file by way of a temporary neighbour, so that a reader never finds half of it.
 
     InputError if that cannot be done; DiskFullError where there is no room for it.
@@ -106,11 +106,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def replacement(path: Path) -> Iterator[Path]:
+def replacement(path: str | Path) -> Iterator[Path]:
     """A path of the same name in a new folder; what the block makes there, file or folder, takes the place of `path`.
 
     Where making it fails, what was at `path` stays and nothing else does. InputError if the place cannot be written.
     """
+    path = Path(path)
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
@@ -129,7 +130,7 @@ def replacement(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_error(path: Path, error: OSError) -> InputError:
+def write_error(path: str | Path, error: OSError) -> InputError:
     """What to raise where `path` could not be written."""
     kind = DiskFullError if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else InputError
     return kind(f"{path}: cannot be written: {error.strerror or error}")

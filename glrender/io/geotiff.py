@@ -9,18 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from glrender.checks import check_kind
 from glrender.geometry.terrain_layers import UNITS, TerrainLayers
 from glrender.io.files import write_bytes
 from glrender.io.georeference import projected_system
 from glrender.io.optional import require
 
 
-def write_geotiff(path: Path, layers: TerrainLayers, crs: str | None = None) -> None:
+def write_geotiff(path: str | Path, layers: TerrainLayers, crs: str | None = None) -> None:
     """Write `layers`; `crs` (such as EPSG:32632) is the projected reference system, in metres, of the world's x and y.
 
     Raises UsageError for a `crs` that is unknown or not in metres, InputError if the file cannot be written or
     rasterio is not installed.
     """
+    check_kind("layers", layers, TerrainLayers)
     rasterio = require("rasterio", "dem", path)
     surface = layers.surface
     rows, cols = surface.shape

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.checks import check_kind
 from glrender.errors import InputError
 from glrender.geometry.terrain_layers import TerrainLayers
 from glrender.io.files import replacement
@@ -37,8 +38,9 @@ DEFINITIONS = {
 """By the version of ROS: the fields of both messages, in order; ROS 2 has the header one level higher."""
 
 
-def write_ros1_bag(path: Path, layers: TerrainLayers) -> None:
+def write_ros1_bag(path: str | Path, layers: TerrainLayers) -> None:
     """Write one `.bag` file; InputError if that cannot be done or rosbags is not installed."""
+    check_kind("layers", layers, TerrainLayers)
     rosbag1 = require("rosbags.rosbag1", "bags", path)
     store = grid_map_types(1, path)
     with replacement(path) as temporary, rosbag1.Writer(temporary) as writer:
@@ -46,11 +48,13 @@ def write_ros1_bag(path: Path, layers: TerrainLayers) -> None:
         writer.write(connection, 0, store.serialize_ros1(_message(store, layers, 1), TYPE))
 
 
-def write_ros2_bag(path: Path, layers: TerrainLayers) -> None:
+def write_ros2_bag(path: str | Path, layers: TerrainLayers) -> None:
     """Write a folder with an mcap file and its metadata.yaml; raises as `write_ros1_bag`.
 
     A bag that is there is replaced; a folder that is none is refused.
     """
+    check_kind("layers", layers, TerrainLayers)
+    path = Path(path)
     rosbag2 = require("rosbags.rosbag2", "bags", path)
     store = grid_map_types(2, path)
     if path.is_dir() and any(path.iterdir()) and not (path / "metadata.yaml").exists():
@@ -62,7 +66,7 @@ def write_ros2_bag(path: Path, layers: TerrainLayers) -> None:
         writer.write(connection, 0, store.serialize_cdr(_message(store, layers, 2), TYPE))
 
 
-def grid_map_types(ros: int, path: Path) -> Any:
+def grid_map_types(ros: int, path: str | Path) -> Any:
     """The types of ROS 1 (noetic) or 2 (humble), and grid_map's; `path` is what they are for."""
     typesys = require("rosbags.typesys", "bags", path)
     store = typesys.get_typestore(typesys.Stores.ROS1_NOETIC if ros == 1 else typesys.Stores.ROS2_HUMBLE)

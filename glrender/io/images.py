@@ -23,12 +23,12 @@ class FrameError(InputError):
     """One image of a sequence cannot be used; the others may."""
 
 
-def read_color(path: Path) -> NDArray[np.uint8]:
+def read_color(path: str | Path) -> NDArray[np.uint8]:
     """(height, width, 3) sRGB bytes, red first, as stored; FrameError if the file is missing, damaged or no image."""
     return decode_color(str(path), read_file(path))
 
 
-def read_depth(path: Path) -> NDArray[np.uint16]:
+def read_depth(path: str | Path) -> NDArray[np.uint16]:
     """(height, width) counts, 0 where nothing was measured; FrameError if it is no whole 16-bit image."""
     return decode_depth(str(path), read_file(path))
 
@@ -66,20 +66,20 @@ def on_orientation(data: bytes, size: tuple[int, int]) -> str:
     return ": its orientation tag would turn it to that, but pixels count as they are stored"
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: str | Path) -> bytes:
     """The bytes of an image file; FrameError if they cannot be read."""
     try:
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise FrameError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def write_color(path: Path, linear: NDArray[np.floating]) -> None:
+def write_color(path: str | Path, linear: NDArray[np.floating]) -> None:
     """Write linear colour (height, width, 1 or 3), clipped to [0, 1], as an 8-bit sRGB PNG."""
     write_bytes(path, encode_png(linear_to_bytes(linear)))
 
 
-def write_depth(path: Path, counts: NDArray[np.uint16]) -> None:
+def write_depth(path: str | Path, counts: NDArray[np.uint16]) -> None:
     """Write (height, width) counts as a 16-bit PNG."""
     write_bytes(path, encode_png(counts))
 

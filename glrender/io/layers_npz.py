@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from glrender.checks import check_kind
 from glrender.geometry.terrain_layers import TerrainLayers
 from glrender.io.files import write_bytes
 
 
-def write_layers_npz(path: Path, layers: TerrainLayers, crs: str | None = None) -> None:
+def write_layers_npz(path: str | Path, layers: TerrainLayers, crs: str | None = None) -> None:
     """Write `layers`; the file appears whole or not at all. InputError if it cannot be written."""
+    check_kind("layers", layers, TerrainLayers)
     arrays: dict[str, Any] = {name: values.astype(np.float32) for name, values in layers.layers.items()}
     arrays |= {name: np.float64(value) for name, value in asdict(layers.robot).items()}
     arrays |= {

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from numpy.typing import NDArray
 
+from glrender.checks import check_kind
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, TerrainLayers
 from glrender.io.figure import (
     UNSEEN_GREY,
@@ -32,8 +33,9 @@ TRAVERSABILITY_COLORS = LinearSegmentedColormap.from_list(
 LIMIT_COLORS = colormaps["YlOrRd"]
 
 
-def write_layers_picture(path: Path, layers: TerrainLayers, title: str) -> None:
+def write_layers_picture(path: str | Path, layers: TerrainLayers, title: str) -> None:
     """Draw free ground, obstacles and unknown ground over shaded relief, and beside them what they follow from."""
+    check_kind("layers", layers, TerrainLayers)
     rows, cols = layers.surface.shape
     height = float(np.clip(9.0 * rows / cols, 3.5, 8.5))
     width = float(np.clip(height * cols / rows, 4.0, 9.0))

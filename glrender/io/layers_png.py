@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from glrender.checks import check_kind
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, UNITS, TerrainLayers
 from glrender.io.files import write_bytes
 from glrender.io.images import encode_png
@@ -23,9 +24,10 @@ FILES = (*(f"{name}.png" for name in UNITS), "layers.yaml", f"{OCCUPANCY}.yaml")
 """What `write_layer_images` writes."""
 
 
-def write_layer_images(folder: Path, layers: TerrainLayers) -> None:
+def write_layer_images(folder: str | Path, layers: TerrainLayers) -> None:
     """Write `FILES` into a folder that exists; InputError if one cannot be written."""
-    surface = layers.surface
+    check_kind("layers", layers, TerrainLayers)
+    folder, surface = Path(folder), layers.surface
     scales: dict[str, dict[str, Any]] = {}
     for name, values in layers.layers.items():
         if name == OCCUPANCY:

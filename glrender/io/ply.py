@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.checks import check_kind
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import linear_to_bytes
 from glrender.io.files import write_bytes
@@ -29,12 +30,13 @@ end_header
 """
 
 
-def write_ply(path: Path, surface: HeightMap) -> None:
+def write_ply(path: str | Path, surface: HeightMap) -> None:
     """Write the triangles of `surface` in world coordinates, colours as sRGB (grey where unknown), and sigma.
 
     Cells that nobody has seen are left out; sigma is 0 in a map without uncertainty. Coordinates are
     float64, because float32 would round a map in UTM coordinates to half a metre.
     """
+    check_kind("surface", surface, HeightMap)
     seen = ~np.isnan(surface.heights).ravel()
     vertices = np.empty(np.count_nonzero(seen), dtype=[("xyz", "<f8", 3), ("rgb", "u1", 3), ("sigma", "<f4")])
     R, t = surface.pose[:3, :3], surface.pose[:3, 3]

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, Normalize
 from numpy.typing import NDArray
 
+from glrender.checks import check_kind
 from glrender.errors import InputError
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import terrain_layers
@@ -35,7 +36,7 @@ Image = NDArray[np.floating]
 
 
 def write_preview(
-    path: Path,
+    path: str | Path,
     surface: HeightMap,
     prediction: Image | None,
     photograph: Image | None,
@@ -48,6 +49,7 @@ def write_preview(
     The views are a predicted one beside its photograph; `prediction` and `photograph` are linear images (height,
     width, 1 or 3), or None where there is none. A map that is not `metric`, but up to scale, has no rover's panel.
     """
+    check_kind("surface", surface, HeightMap)
     views = {"predicted view": prediction, "photograph": photograph}
     shown = {name: image for name, image in views.items() if image is not None}
     map_height = float(np.clip(4.6 * surface.shape[0] / surface.shape[1], 2.2, 7.5))

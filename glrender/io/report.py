@@ -29,7 +29,7 @@ KEYS = (
 """What every report has; it may have more."""
 
 
-def write_report(path: Path, report: Mapping[str, Any]) -> None:
+def write_report(path: str | Path, report: Mapping[str, Any]) -> None:
     """Write a report; InputError if one of KEYS is missing or a value has no form in JSON."""
     missing = [key for key in KEYS if key not in report]
     if missing:
@@ -52,7 +52,7 @@ def read_report(path: str | Path) -> dict[str, Any]:
     return dict(report)
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: str | Path, value: Mapping[str, Any]) -> None:
     """Write nested mappings, dataclasses, lists, arrays, numbers, texts and paths; NaN and infinity become null."""
     write_bytes(path, (json.dumps(to_json(value), indent=2, allow_nan=False) + "\n").encode())
 

@@ -6,6 +6,8 @@ from glrender.errors import UsageError
 
 SLICE = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d*))?")
 
+_WANTED = "expected even, odd, first, second or a:b:c (every c-th frame from a up to b, such as 0:60:2)"
+
 
 def selected_lines(selection: str, count: int) -> range:
     """The selected of `count` frames, which are numbered from 0.
@@ -14,6 +16,8 @@ def selected_lines(selection: str, count: int) -> range:
     every c-th frame from a up to b (not included), with the meaning of a Python slice and c > 0.
     UsageError if the selection is none of these or selects nothing.
     """
+    if not isinstance(selection, str):
+        raise UsageError(f"frames: received {selection!r}, {_WANTED}")
     half = (count + 1) // 2
     named = {
         "even": range(0, count, 2),
@@ -28,11 +32,10 @@ def selected_lines(selection: str, count: int) -> range:
 
 
 def _sliced(selection: str, count: int) -> range:
-    wanted = "expected even, odd, first, second or a:b:c (every c-th frame from a up to b, such as 0:60:2)"
     match = SLICE.fullmatch(selection)
     if match is None or "-" in match.groups():
-        raise UsageError(f"frames: received {selection!r}, {wanted}")
+        raise UsageError(f"frames: received {selection!r}, {_WANTED}")
     start, stop, step = (int(part) if part else None for part in match.groups())
     if step is not None and step < 1:
-        raise UsageError(f"frames: received {selection!r} with a step of {step}, {wanted} with c at least 1")
+        raise UsageError(f"frames: received {selection!r} with a step of {step}, {_WANTED} with c at least 1")
     return range(count)[start:stop:step]

@@ -111,7 +111,7 @@ def collect_poses(entries: Iterable[tuple[str, float, NDArray[np.float64]]]) -> 
     return Trajectory(np.array(times), np.stack([by_time[time] for time in times]))
 
 
-def write_trajectory(path: Path, trajectory: Trajectory) -> None:
+def write_trajectory(path: str | Path, trajectory: Trajectory) -> None:
     """Write what `read_trajectory` reads, times to the microsecond."""
     from scipy.spatial.transform import Rotation
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.advance import Advance, silently
-from glrender.checks import check_choice
+from glrender.checks import check_choice, check_kind
 from glrender.errors import GLError, InputError, UsageError
 from glrender.frontend.bootstrap import KnownScale
 from glrender.fusion.displacement import Displacement
@@ -71,6 +71,12 @@ class SequenceOptions:
     strict: bool = False
     """Whether a frame that cannot be used is an error rather than skipped."""
     fusion: FusionOptions = field(default_factory=FusionOptions)
+
+    def __post_init__(self) -> None:
+        if self.calibration is not None:
+            check_kind("calibration", self.calibration, CalibrationOptions)
+        check_kind("motion", self.motion, MotionOptions)
+        check_kind("fusion", self.fusion, FusionOptions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +153,9 @@ def fuse_sequence(
     frames together leave uncertain of where the ground is, in the map's frame; None: nothing. Raises InputError where
     there is no depth, no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
     """
+    if not isinstance(sequence, Sequence):
+        raise InputError(f"sequence: received {sequence!r}, expected one by glrender.io.sequence_folder.open_sequence")
+    check_kind("options", options, SequenceOptions)
     missing_photographs = sequence.missing_photographs if options.use == "both" else ()
     if options.strict and missing_photographs:
         raise InputError(

@@ -33,6 +33,11 @@ def test_a_bad_selection_is_named_and_the_valid_ones_listed(selection):
     assert repr(selection) in str(caught.value)
 
 
+def test_numbers_are_no_selection():
+    with pytest.raises(UsageError, match=r"frames: received \[0, 1\], expected even, odd, first"):
+        selected_lines([0, 1], 7)
+
+
 @pytest.mark.parametrize(("selection", "count"), [("7:", 7), ("3:2", 7), ("odd", 1), ("second", 1)])
 def test_a_selection_of_nothing_is_an_error(selection, count):
     with pytest.raises(UsageError, match=f"selects none of the {count} frames"):

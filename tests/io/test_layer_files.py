@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +221,29 @@ def test_a_file_is_replaced_whole_or_not_at_all(
         WRITERS[name](path, layers)
     assert contents(path) == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_path_may_be_text(tmp_path: Path, layers: TerrainLayers, name: str) -> None:
+    for kind in (str, Path):
+        (tmp_path / kind.__name__).mkdir()
+        WRITERS[name](kind(tmp_path / kind.__name__ / name), layers)
+    sizes = [len(each) for each in contents(tmp_path / "str" / name)]
+    assert sizes
+    assert min(sizes) > 0
+    assert sizes == [len(each) for each in contents(tmp_path / "Path" / name)]
+
+
+def test_a_folder_of_images_may_be_text(tmp_path: Path, layers: TerrainLayers) -> None:
+    write_layer_images(str(tmp_path), layers)
+    assert {path.name for path in tmp_path.iterdir()} == set(FILES)
+
+
+@pytest.mark.parametrize("write", [*WRITERS.values(), write_layer_images, partial(write_layers_picture, title="")])
+def test_a_map_has_no_layers(tmp_path: Path, layers: TerrainLayers, write: Callable[[Path, Any], None]) -> None:
+    with pytest.raises(InputError, match="layers: received HeightMap, expected TerrainLayers"):
+        write(tmp_path / "map", layers.surface)
+    assert list(tmp_path.iterdir()) == []
 
 
 def contents(path: Path) -> list[bytes]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import linear_to_bytes
@@ -56,6 +57,11 @@ def test_unknown_colours_are_grey_and_so_is_a_grey_map(tmp_path, colors):
     write_ply(tmp_path / "map.ply", HeightMap(np.zeros((2, 3)), 1.0, colors=colors))
     colors = trimesh.load(tmp_path / "map.ply", process=False).visual.vertex_colors
     np.testing.assert_array_equal(colors[:, :3], 188)
+
+
+def test_an_array_of_heights_is_no_map(tmp_path):
+    with pytest.raises(InputError, match="surface: received ndarray, expected HeightMap"):
+        write_ply(tmp_path / "map.ply", np.zeros((3, 3)))
 
 
 def test_a_map_that_nobody_has_seen_is_an_empty_mesh(tmp_path):

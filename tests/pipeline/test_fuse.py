@@ -192,6 +192,14 @@ class TestOptions:
     def test_unknown_uses_and_selections(self, context: Context, sequence: Sequence, options: SequenceOptions) -> None:
         with pytest.raises(UsageError, match=r"use: received 'color', which .*fuse_photographs does"):
             fuse_sequence(context, sequence, replace(options, use="color"))
+        with pytest.raises(InputError, match="calibration: received bool, expected CalibrationOptions"):
+            SequenceOptions(calibration=True)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="fusion: received dict, expected FusionOptions"):
+            SequenceOptions(fusion={})  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="sequence: received 'folder', expected one by .*open_sequence"):
+            fuse_sequence(context, "folder", SequenceOptions())  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="options: received dict, expected SequenceOptions"):
+            fuse_sequence(context, sequence, {})  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="frames: received 'some', expected even, odd"):
             fuse_sequence(context, sequence, replace(options, frames="some"))
 
