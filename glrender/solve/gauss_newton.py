@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_array, check_positive
-from glrender.errors import SolverError
+from glrender.errors import SolverError, UsageError
 from glrender.solve.linear import DirectSolver, LinearSolver
 from glrender.solve.problem import Problem
-from glrender.solve.systems import Damped, LinearSystem, hold_unseen
+from glrender.solve.systems import Damped, LinearSystem, NormalEquations, hold_unseen
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,12 @@ class StoppingRule:
     """Bound on the steps tried, accepted or not."""
     cost_tolerance: float = 1e-9
     """Converged where the undamped step would, by the quadratic model, lower the cost by less than this fraction."""
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.max_iterations, int) and self.max_iterations >= 1):
+            raise UsageError(f"max_iterations: received {self.max_iterations!r}, expected a whole number of at least 1")
+        if not self.cost_tolerance >= 0:
+            raise UsageError(f"cost_tolerance: received {self.cost_tolerance!r}, expected a number of at least 0")
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,10 @@ class GaussNewton:
     """How often one step may be halved."""
 
     def minimize(self, problem: Problem, x: ArrayLike) -> Result:
-        """Descend from `x`; raises SolverError where a step cannot be solved for."""
+        """Descend from `x`; raises SolverError where a step cannot be solved for, or nothing was measured of `x`."""
         log = _Log(problem, x, self.stopping)
         while log.reason is None:
-            system = problem.linearize(log.x)
+            system = log.linearize()
             solution = self.linear_solver.solve(hold_unseen(system))
             if log.promises_little(system, solution.x, 0.0):
                 break
@@ -122,11 +128,11 @@ class LevenbergMarquardt:
         check_positive("initial_damping", self.initial_damping)
 
     def minimize(self, problem: Problem, x: ArrayLike) -> Result:
-        """Descend from `x`; raises SolverError where a step cannot be solved for."""
+        """Descend from `x`; raises SolverError where a step cannot be solved for, or nothing was measured of `x`."""
         log = _Log(problem, x, self.stopping)
         damping, growth = self.initial_damping, 2.0
         while log.reason is None:
-            system = problem.linearize(log.x)
+            system = log.linearize()
             held = hold_unseen(system)
             accepted = False
             while not accepted and log.reason is None:
@@ -168,6 +174,19 @@ class _Log:
     @property
     def last_decrease(self) -> float:
         return self.steps[-1].cost_before - self.steps[-1].cost_after
+
+    def linearize(self) -> LinearSystem:
+        """The system at the estimate; SolverError where nothing is compared, which would pass for a minimum."""
+        system = self.problem.linearize(self.x)
+        # Priors are no measurement: alone they are fitted perfectly.
+        unmeasured = isinstance(system, NormalEquations) and system.count == 0
+        if unmeasured or not system.diagonal().any():
+            where = f"after step {len(self.steps)}" if self.steps else "at the initial estimate"
+            raise SolverError(
+                f"{where} there is nothing to compare: no measurement says anything of the unknowns; check that "
+                "something was measured, masks leave some of it, and the camera sees what is sought"
+            )
+        return system
 
     def stop(self, converged: bool, reason: str) -> None:
         self.converged, self.reason = converged, reason

@@ -8,7 +8,7 @@ import pytest
 from grid_examples import GridExample, grid_example, stencil_of
 from numpy.typing import NDArray
 
-from glrender.errors import InputError, SolverError
+from glrender.errors import InputError, SolverError, UsageError
 from glrender.solve.gauss_newton import GaussNewton, LevenbergMarquardt, Result, StoppingRule
 from glrender.solve.linear import ConjugateGradient, DirectSolver
 from glrender.solve.losses import Cauchy, Huber, Loss, Squared, Tukey
@@ -208,6 +208,42 @@ def test_the_number_of_steps_is_bounded() -> None:
     assert "limit" in result.reason
 
 
+@each_optimizer
+def test_nothing_to_compare_is_no_minimum(optimizer: GaussNewton | LevenbergMarquardt) -> None:
+    """Whether priors would be content with the start, or there are none."""
+
+    @dataclass
+    class Blind(GridFit):
+        def linearize(self, x: Array) -> NormalEquations:
+            return NormalEquations.zeros(*self.example.shape[:2], self.example.shape[2] - 1)
+
+    example = grid_example(4, 5, 0)
+    blind = Blind(example, example.residual, Squared())
+    empty = Curve(np.zeros(0), np.zeros(0))
+    for problem, x in (
+        (blind, np.zeros(example.shape)),
+        (WithPriors(blind, (SmoothnessPrior(1.0),)), np.zeros(example.shape)),
+        (empty, np.ones(3)),
+    ):
+        with pytest.raises(SolverError, match="at the initial estimate there is nothing to compare: no measurement"):
+            optimizer.minimize(problem, x)
+
+
+def test_a_step_to_where_nothing_is_to_compare_is_no_minimum() -> None:
+    class Escaping(GridFit):
+        """Of which nothing is seen any more after the first step."""
+
+        def cost(self, x: Array) -> float:
+            return 0.0 if x.any() else super().cost(x)
+
+        def linearize(self, x: Array) -> NormalEquations:
+            return NormalEquations.zeros(4, 5, 0) if x.any() else super().linearize(x)
+
+    example = grid_example(4, 5, 0)
+    with pytest.raises(SolverError, match="after step 1 there is nothing to compare"):
+        GaussNewton().minimize(Escaping(example, example.residual, Squared()), np.zeros(example.shape))
+
+
 def test_nothing_is_tried_at_the_minimum() -> None:
     example = grid_example(4, 5, 0)
     problem = GridFit(example, np.zeros(len(example.weight)), Squared())
@@ -236,3 +272,9 @@ def test_bad_starts_are_refused() -> None:
         )
     with pytest.raises(InputError, match="initial_damping"):
         LevenbergMarquardt(initial_damping=0.0)
+    for steps in (0, -1, 1.5):
+        with pytest.raises(UsageError, match=f"max_iterations: received {steps}, expected a whole number"):
+            StoppingRule(max_iterations=steps)  # type: ignore[arg-type]
+    for tolerance in (-1e-9, np.nan):
+        with pytest.raises(UsageError, match="cost_tolerance: received"):
+            StoppingRule(cost_tolerance=tolerance)
