@@ -31,7 +31,7 @@ from glrender.fusion.linearization import NOTHING, FrameLinearizer, FrameReport,
 from glrender.fusion.options import FusionOptions
 from glrender.fusion.photograph_memory import PhotographMemory
 from glrender.fusion.photometry import PhotographLinearizer, PhotographReport
-from glrender.fusion.posed_frame import PosedFrame, copied_frame
+from glrender.fusion.posed_frame import PosedFrame, copied_frame, why_nothing
 from glrender.fusion.shared_errors import SharedErrors, shared_errors
 from glrender.fusion.sightings import disputed
 from glrender.geometry import se3
@@ -143,10 +143,10 @@ class HeightMapFusion:
         `image` is (height, width, 3 or 1) linear colour, `depth` (height, width) camera z in metres; 0 or not
         finite where a pixel measured nothing. `depth_sigma` (height, width) metres is the standard deviation of each
         depth, where it is not `FusionOptions.depth_noise` that says it: greater than 0 where a depth was measured, and
-        infinite where that says nothing. Raises InputError for arrays of another shape or of whole numbers (bytes,
-        millimetres), sigmas that are not greater than 0 or a pose that is not rigid, UsageError for neither image nor
-        depth, a `depth_sigma` without depth, or an image with other channels than the ones before. Raises GLError in
-        another thread than the context's, and after `release`, as `map` does.
+        infinite where that says nothing. Raises InputError for arrays of another shape, of whole numbers (bytes,
+        millimetres) or of bytes as floats, sigmas that are not greater than 0 or a pose that is not rigid, UsageError
+        for neither image nor depth, a `depth_sigma` without depth, or an image with other channels than the ones
+        before. Raises GLError in another thread than the context's, and after `release`, as `map` does.
         """
         self._linearizer.use()
         given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma, self._recycler)
@@ -163,6 +163,8 @@ class HeightMapFusion:
             with watch.stage("photographs"):
                 photographs = self._add_photograph(self._photographs, given.T_world_camera, given.image)
         report = replace(report, photographs=photographs, milliseconds=watch.milliseconds)
+        if depth is not None and report.measured == 0:
+            report = replace(report, nothing_because=why_nothing(given.depth, seen=patch is not None))
         return replace(report, color_share=self.color_share)
 
     def map(self) -> HeightMap:

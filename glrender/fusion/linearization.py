@@ -69,6 +69,8 @@ class FrameReport:
     """Of the group of photographs that this frame's completed; None: of none."""
     color_share: float = 0.0
     """Part of the information about heights so far that photographs brought."""
+    nothing_because: str | None = None
+    """Why the frame's depth said nothing of the map; None: it did, or there was none."""
 
 
 NOTHING = FrameReport(0, 0, 0, 0, np.nan, np.nan, 1.0, {})

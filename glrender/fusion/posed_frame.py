@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import LINEAR, METRES, check_array, check_floats, check_pose
-from glrender.errors import UsageError
+from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import check_depth_sigma
 from glrender.geometry.camera import Camera
 from glrender.recycle import Recycler
+
+_BRIGHT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +61,33 @@ def copied_frame(
     if depth_sigma is not None:
         depth_sigma = _copied(check_depth_sigma(depth_sigma, depth), recycler)
     if image is not None:
-        image = _copied(check_array("image", image, (*camera.shape, None), np.float32), recycler)
+        image = _copied(_check_linear(check_array("image", image, (*camera.shape, None), np.float32)), recycler)
     return PosedFrame(T, depth, image, depth_sigma)
+
+
+def why_nothing(depth: NDArray[np.float32], *, seen: bool) -> str:
+    """Why a depth image of which no pixel counts says nothing of a map; `seen`: whether any falls on its area."""
+    measured = depth[(depth > 0) & np.isfinite(depth)]
+    if not measured.size:
+        return "no depth was measured"
+    if seen:
+        return (
+            "the camera does not see the upper side of what its depths make of the map; is the pose camera to world, "
+            "with y down and z forward, and the map's z up?"
+        )
+    median = np.median(measured[::16].astype(np.float64))
+    return (
+        f"no depth falls on the map: their median is {median:g} m; check their unit, the pose, and the "
+        "map's bounds and T_world_map"
+    )
+
+
+def _check_linear(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Refuse bytes as floats. Highlights may be brighter than 1, but not most of an image."""
+    few = image[::8, ::8]  # enough to tell, and no time
+    if 2 * np.count_nonzero(few > _BRIGHT) > few.size:
+        raise InputError(f"image: most values are above {_BRIGHT:g}, up to {np.nanmax(few):g}; expected {LINEAR}")
+    return image
 
 
 def _copied(array: NDArray[np.float32], recycler: Recycler) -> NDArray[np.float32]:

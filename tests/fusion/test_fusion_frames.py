@@ -117,12 +117,14 @@ class TestFramesThatSayNothing:
 
     @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf, -np.inf, -1.0, np.finfo(np.float32).max])
     def test_no_depth_anywhere(self, fusion: HeightMapFusion, flight: Flight, found: HeightMap, nothing: float) -> None:
+        told = "their median is 3.40282e+38 m" if 0 < nothing < np.inf else "no depth was measured"
         depth = np.full(flight.camera.shape, nothing, np.float32)
 
         def add() -> None:
             report = fusion.integrate(flight.poses[4], depth=depth)
             assert (report.measured, report.used, report.rejected, report.seeded) == (0, 0, 0, 0)
             assert np.isnan(report.median_residual)
+            assert told in (report.nothing_because or "")
 
         self.unchanged_by(fusion, flight, found, add)
 
@@ -130,6 +132,7 @@ class TestFramesThatSayNothing:
         def add() -> None:
             report = fusion.integrate(ELSEWHERE, depth=np.ones(flight.camera.shape))
             assert (report.measured, report.seeded) == (0, 0)
+            assert "no depth falls on the map: their median is 1 m" in (report.nothing_because or "")
 
         self.unchanged_by(fusion, flight, found, add)
 
@@ -137,6 +140,23 @@ class TestFramesThatSayNothing:
         for _ in range(8):
             fusion.integrate(ELSEWHERE, depth=np.ones(flight.camera.shape))
         assert np.isnan(fusion.map().heights).all()
+
+    def test_millimetres(self, fusion: HeightMapFusion, flight: Flight) -> None:
+        report = fusion.integrate(flight.poses[0], depth=np.full(flight.camera.shape, 800.0))
+        assert "no depth falls on the map: their median is 800 m; check their unit" in (report.nothing_because or "")
+
+    def test_a_camera_below_the_ground(self, fusion: HeightMapFusion, flight: Flight) -> None:
+        """As one that looks up from below would see it, where the world's z points down."""
+        upside_down = np.diag([1.0, -1.0, -1.0, 1.0])
+        upside_down[1, 3] = 2 * flight.poses[4][1, 3]
+        report = fusion.integrate(upside_down @ flight.poses[4], depth=flight.depths[4])
+        assert "does not see the upper side" in (report.nothing_because or "")
+
+    def test_what_says_something_has_no_reason(self, context: Context, flight: Flight) -> None:
+        fusion = flight.fusion(context)
+        assert fusion.integrate(flight.poses[0], depth=flight.depths[0]).nothing_because is None
+        assert fusion.integrate(ELSEWHERE, image=flight.images[0]).nothing_because is None, "no depth was asked for"
+        fusion.release()
 
     def test_every_pixel_rejected(self, context: Context, flight: Flight) -> None:
         """Where every view counts as grazing, frames seed but say nothing."""
@@ -209,6 +229,11 @@ class TestArguments:
             ("image", np.ones((96, 72, 3)), r"image: received shape \(96, 72, 3\)"),
             ("image", np.ones((72, 96, 2)), "received an image of 2 channels, expected 1"),
             ("image", np.ones((72, 96, 0)), "received an image of 0 channels, expected 1"),
+            (
+                "image",
+                np.full((72, 96, 3), 255.0),
+                "image: most values are above 2, up to 255; expected linear",
+            ),
             ("T_world_camera", np.ones((4, 4)), "T_world_camera: expected a rigid 4x4 transformation"),
             ("T_world_camera", np.full((4, 4), np.nan), "T_world_camera: 16 of 16 values are NaN"),
             ("T_world_camera", np.eye(3), r"T_world_camera: received shape \(3, 3\)"),
@@ -244,6 +269,12 @@ class TestArguments:
         np.testing.assert_array_equal(result.colors, expected.colors)
         kept.release()
         reused.release()
+
+    def test_highlights_may_be_bright(self, fusion: HeightMapFusion, flight: Flight) -> None:
+        image = flight.images[0].copy()
+        image[: len(image) // 3] *= 100
+        image[-5:] = np.nan
+        fusion.integrate(flight.poses[0], depth=flight.depths[0], image=image)
 
     def test_other_kinds_of_arrays(self, context: Context, flight: Flight, found: HeightMap) -> None:
         fusion = flight.fusion(context)
