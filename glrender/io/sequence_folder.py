@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.checks import check_choice
 from glrender.errors import InputError, UsageError
 from glrender.geometry.camera import Camera
 from glrender.io.association import TOLERANCE, associate
@@ -56,8 +57,10 @@ def open_sequence(
     holds: with "rgb" the frames are the lines of `rgb.txt`, undistorted to the pinhole of the colour camera, as one
     camera alone would have recorded them; with "depth" frames have no photographs. InputError says which part of the
     folder is missing, malformed, of another image size than `camera.yaml` or counts times in another unit, and where no
-    photograph was taken within 20 ms of a depth image.
+    photograph was taken within 20 ms of a depth image; UsageError, that `only` is neither.
     """
+    if only is not None:
+        check_choice("only", only, ("rgb", "depth"))
     folder = Path(folder)
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "no such folder"

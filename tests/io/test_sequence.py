@@ -209,6 +209,8 @@ def test_depth_alone_does_not_ask_for_photographs_of_its_time(small_sequence):
     (small_sequence / "depth.txt").unlink()
     with pytest.raises(InputError, match=r"no depth\.txt, whose images are asked for"):
         open_sequence(small_sequence, only="depth")
+    with pytest.raises(UsageError, match="only: received 'color', expected one of 'rgb', 'depth'"):
+        open_sequence(small_sequence, only="color")
 
 
 def test_a_sequence_without_poses_says_so(small_sequence):
