@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,6 +66,8 @@ class _HeldFrame:
 
 class HeightMapFusion:
     """Fuses frames with known poses into a height map; owned by `context`, in whose thread it is used.
+
+    It is released with the context at the latest, by `release`, or at the end of a `with` block.
 
     `bounds` are (x0, x1, y0, y1) in metres of the map frame, which `T_world_map` places. Heights come from depth, and
     where `FusionOptions.heights_from` says so, from photographs; colours are estimated beside them. Memory and the cost
@@ -227,6 +230,12 @@ class HeightMapFusion:
         self._linearizer.release()
         if self._photographs is not None:
             self._photographs.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
     def _take_in(self, given: PosedFrame, depth: Float32, patch: Patch, watch: Stopwatch) -> FrameReport:
         """Seed with a frame, hold it, and let the first one of the window go for good."""

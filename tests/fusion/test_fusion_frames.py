@@ -293,6 +293,15 @@ class TestArguments:
         with pytest.raises(GLError, match="released"):
             fusion.map()
 
+    def test_after_a_block_of_its_own(self, context: Context, flight: Flight) -> None:
+        before = context.live_objects
+        with pytest.raises(InputError, match="depth"), flight.fusion(context, heights_from="both") as fusion:
+            fusion.integrate(flight.poses[0], depth=flight.depths[0], image=flight.images[0])
+            fusion.integrate(flight.poses[0], depth=flight.depths[0][1:])
+        assert context.live_objects == before
+        with pytest.raises(GLError, match="released"):
+            fusion.map()
+
     def test_from_another_thread(self, context: Context, flight: Flight) -> None:
         """As renderers refuse it, also where no OpenGL is asked; what is known already may be."""
         fusion = flight.fusion(context, equations="host")
