@@ -124,6 +124,12 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
         path /= MAP
     if path.is_dir():
         sequence = open_sequence(path)
+        if sequence.trajectory is None:
+            raise InputError(
+                f"{path}: no groundtruth.txt, and without poses a sequence is not fused here; `glrender fuse "
+                f"{quote(str(path))} --track --out FOLDER` finds them (of photographs alone with --use color), and "
+                "then FOLDER can be looked at"
+            )
         if any(entry.depth_path is not None for entry in sequence.frames):
             return LiveFusion(context, sequence, options)
         return LivePhotographs(context, open_sequence(path, only="rgb"), options)

@@ -109,7 +109,9 @@ def test_photographs_without_poses_and_videos_are_told(context: Context, photogr
     kept = trajectory.read_text(encoding="utf-8")
     trajectory.unlink()
     try:
-        with pytest.raises(InputError, match="pose"):
+        with pytest.raises(
+            InputError, match="no groundtruth.txt.*`glrender fuse .*/flight --track --out FOLDER` finds"
+        ):
             open_source(context, photographs, replace(OPTIONS, spacing=None))
     finally:
         trajectory.write_text(kept, encoding="utf-8")
