@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -25,18 +26,41 @@ README, GUIDE, FIGURES, MAKEFILE = (
 )
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def run_python(code: str, folder: Path) -> str:
+    """What it prints."""
+    finished = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
 
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_runs_as_written(code: str, tmp_path: Path) -> None:
-    finished = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert finished.returncode == 0, finished.stderr
+    run_python(code, tmp_path)
 
 
 def test_there_is_python_to_run() -> None:
     assert blocks("python")
+
+
+def test_the_guides_python_follows_and_maps_as_written(tmp_path: Path) -> None:
+    scene = ("--size", "1", "1", "--width", "160", "--height", "120", "--path", "orbit", "--texture-detail", "1")
+    assert main(["simulate", str(tmp_path / "FOLDER"), *scene]) == 0
+    (code,) = blocks("python", GUIDE)
+    said = run_python(code, tmp_path).splitlines()
+    assert len(said) == 40
+    assert all(line.endswith("depths used") for line in said)
+    assert (tmp_path / "map.ply").is_file()
+
+
+def test_what_the_guide_names_is_there() -> None:
+    named = re.findall(r"`glrender((?:\.\w+)+)`", GUIDE)
+    assert len(named) > 5
+    for name in named:
+        resolve_name(f"glrender{name}")
 
 
 @pytest.mark.parametrize("job", blocks("toml"))
