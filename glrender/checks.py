@@ -24,6 +24,9 @@ METRES = "metres as float"
 LINEAR = "linear colour in [0, 1] as float (glrender.io.color turns sRGB bytes into it)"
 """What images and colours are."""
 
+_BRIGHT = 2.0
+"""Of linear colour: brighter than most of an image is. Highlights may be brighter than 1."""
+
 _LIMITS = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container's limit stands, by version 2 and 1 of Linux's control groups."""
 
@@ -84,6 +87,16 @@ def check_floats(name: str, values: object, expected: str) -> None:
     dtype = np.asarray(values).dtype
     if np.issubdtype(dtype, np.integer):
         raise InputError(f"{name}: received {dtype}, expected {expected}")
+
+
+def check_linear(name: str, image: ArrayLike, shape: Sequence[int | None]) -> NDArray[np.float32]:
+    """An image as float32 of a `shape` as of `check_array`; refuse bytes, and bytes that were made floats."""
+    check_floats(name, image, LINEAR)
+    values = check_array(name, image, shape, np.float32)
+    few = values[::8, ::8]  # enough to tell, and no time
+    if 2 * np.count_nonzero(few > _BRIGHT) > few.size:
+        raise InputError(f"{name}: most values are above {_BRIGHT:g}, up to {np.nanmax(few):g}; expected {LINEAR}")
+    return values
 
 
 def check_positive(name: str, value: float) -> float:

@@ -80,7 +80,7 @@ class TrackedFrame:
     usable: bool
     """Whether it is fit for depth and colour: found, and sharp."""
     reason: str
-    """Why it is what it is, in words; empty where there is nothing to say."""
+    """Why it is what it is, also of a frame that is fit and became a keyframe; empty where there is nothing to say."""
     alignment: Alignment | None
     """What the alignment said; None where none was made."""
 

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from glrender.checks import LINEAR, check_floats
+from glrender.checks import check_linear
 from glrender.errors import InputError
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -16,10 +16,11 @@ def intensity(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """(height, width) in [0, 1]: the square root of the luminance of a linear image (height, width, 3 or 1).
 
     Shot noise grows with the square root of the light, and files are quantised on about that scale too, so that one
-    standard deviation holds for all pixels after it. NaN, where the lens saw nothing, stays NaN.
+    standard deviation holds for all pixels after it. NaN, where the lens saw nothing, stays NaN. InputError for another
+    shape, and for bytes.
     """
-    check_floats("image", image, LINEAR)
-    if image.ndim != 3 or image.shape[2] not in (1, 3):
+    image = check_linear("image", image, (None, None, None))
+    if image.shape[2] not in (1, 3):
         raise InputError(f"image: received shape {image.shape}, expected (height, width, 3 or 1)")
     if image.shape[2] == 1:
         return np.sqrt(np.clip(image[..., 0], 0, 1))

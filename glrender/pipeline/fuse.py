@@ -138,6 +138,13 @@ def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions)
     return FusionStart(chosen, placement, fusion)
 
 
+def check_arguments(sequence: object, options: object) -> None:
+    """InputError for what is no sequence, as a folder's name is none, or no options of one."""
+    if not isinstance(sequence, Sequence):
+        raise InputError(f"sequence: received {sequence!r}, expected one by glrender.io.sequence_folder.open_sequence")
+    check_kind("options", options, SequenceOptions)
+
+
 def fuse_sequence(
     context: Context,
     sequence: Sequence,
@@ -153,9 +160,7 @@ def fuse_sequence(
     frames together leave uncertain of where the ground is, in the map's frame; None: nothing. Raises InputError where
     there is no depth, no pose, (with `strict`) any frame that cannot be used, or nothing that falls on the map.
     """
-    if not isinstance(sequence, Sequence):
-        raise InputError(f"sequence: received {sequence!r}, expected one by glrender.io.sequence_folder.open_sequence")
-    check_kind("options", options, SequenceOptions)
+    check_arguments(sequence, options)
     missing_photographs = sequence.missing_photographs if options.use == "both" else ()
     if options.strict and missing_photographs:
         raise InputError(

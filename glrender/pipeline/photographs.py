@@ -16,7 +16,7 @@ from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import choose_frames
-from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.fuse import SequenceOptions, check_arguments
 from glrender.pipeline.ground import Ground, find_ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses
 from glrender.pipeline.keyframes import choose_keyframes, with_ends
@@ -100,6 +100,7 @@ def fuse_photographs(
     Raises InputError where there are no photographs, no poses, no ground that they agree on, (with `strict`) any frame
     that cannot be used, or nothing that falls on the map.
     """
+    check_arguments(sequence, options)
     return fuse_keyframes(context, sequence, options, start_photographs(context, sequence, options), advance, keep)
 
 

@@ -14,7 +14,7 @@ from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.depth_verdict import compare_by_depth
-from glrender.pipeline.fuse import MotionOptions, SequenceOptions, describe_options, fuse_sequence
+from glrender.pipeline.fuse import MotionOptions, SequenceOptions, check_arguments, describe_options, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.placement import place_map
@@ -50,6 +50,7 @@ def fuse_refined_depth(
     Raises InputError where there are no photographs, where they show too little of each other, and what `fuse_sequence`
     raises.
     """
+    check_arguments(sequence, options)
     offset = options.time_offset or 0.0
     posed, _ = sequence.with_poses(sequence.select(options.frames), offset)
     placed = place_map(

@@ -10,7 +10,7 @@ from glrender.frontend.tracker import Tracker
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.sequence import FrameEntry, Sequence
-from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.fuse import SequenceOptions, check_arguments, fuse_sequence
 from glrender.pipeline.keyframe_fusion import trajectory_of
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.placement import floor_of
@@ -31,6 +31,7 @@ def fuse_tracked_depth(
     first depth image, its origin below the first camera, and x to the right of it. Raises InputError for a first frame
     without colour or depth, and what `fuse_sequence` raises.
     """
+    check_arguments(sequence, options)
     entries = sequence.select(options.frames)
     tracking = _track(sequence, entries, lambda done: advance(done, 2 * len(entries)))
     trajectory = trajectory_of(tracking.found, tracking.poses)

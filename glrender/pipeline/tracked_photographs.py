@@ -24,7 +24,7 @@ from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.beside import Beside
 from glrender.pipeline.chosen_frames import missing_frames
-from glrender.pipeline.fuse import SequenceOptions
+from glrender.pipeline.fuse import SequenceOptions, check_arguments
 from glrender.pipeline.ground import Ground
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import choose_keyframes
@@ -59,6 +59,7 @@ def fuse_tracked_photographs(
     there are no photographs, where they never tell a floor and a motion, (with `strict`) for any frame that cannot be
     used, or where nothing falls on the map.
     """
+    check_arguments(sequence, options)
     if options.realtime and options.bounds is None:
         raise UsageError(
             "bounds: received none, expected those of the map where the camera is followed live: metres to the right "

@@ -346,6 +346,8 @@ def test_wrong_use_is_refused(recorded: Recorded) -> None:
         tracker.start(0.0, image, recorded.poses[0], recorded.depths[0].astype(np.uint16))
     with pytest.raises(InputError, match="image: received uint8, expected linear colour"):
         tracker.start(0.0, (255 * image).astype(np.uint8), recorded.poses[0])
+    with pytest.raises(InputError, match="image: most values are above 2, up to .*; expected linear colour"):
+        tracker.start(0.0, 255 * image, recorded.poses[0])
     tracker.start(1.0, image, recorded.poses[0])
     for time in (1.0, np.inf):
         with pytest.raises(InputError, match="time must go on"):

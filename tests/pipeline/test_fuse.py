@@ -21,6 +21,10 @@ from glrender.io.sequence import Sequence, Skipped
 from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
 from glrender.pipeline.outputs import FinishedMap
+from glrender.pipeline.photographs import fuse_photographs
+from glrender.pipeline.refined_depth import fuse_refined_depth
+from glrender.pipeline.tracked_depth import fuse_tracked_depth
+from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
 
 FRAMES = 12
 
@@ -196,10 +200,13 @@ class TestOptions:
             SequenceOptions(calibration=True)  # type: ignore[arg-type]
         with pytest.raises(InputError, match="fusion: received dict, expected FusionOptions"):
             SequenceOptions(fusion={})  # type: ignore[arg-type]
-        with pytest.raises(InputError, match="sequence: received 'folder', expected one by .*open_sequence"):
-            fuse_sequence(context, "folder", SequenceOptions())  # type: ignore[arg-type]
-        with pytest.raises(InputError, match="options: received dict, expected SequenceOptions"):
-            fuse_sequence(context, sequence, {})  # type: ignore[arg-type]
+        for fuse in (
+            fuse_sequence, fuse_photographs, fuse_refined_depth, fuse_tracked_depth, fuse_tracked_photographs
+        ):  # fmt: skip
+            with pytest.raises(InputError, match="sequence: received 'folder', expected one by .*open_sequence"):
+                fuse(context, "folder", SequenceOptions())  # type: ignore[arg-type]
+            with pytest.raises(InputError, match="options: received dict, expected SequenceOptions"):
+                fuse(context, sequence, {})  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="frames: received 'some', expected even, odd"):
             fuse_sequence(context, sequence, replace(options, frames="some"))
 
