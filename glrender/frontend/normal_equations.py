@@ -126,7 +126,7 @@ def _solve(matrix: Float64, vectors: Float64, steps: Float64) -> None:
             left = matrix[a, b] / (scale[a] * scale[b])
             for c in range(b):
                 left -= root[a, c] * root[b, c]
-            root[a, b] = math.sqrt(left + _WEAK) if a == b else left / root[b, b]
+            root[a, b] = math.sqrt(max(left, 0.0) + _WEAK) if a == b else left / root[b, b]
     for k in range(len(vectors)):
         x = steps[k]
         for a in range(P):
