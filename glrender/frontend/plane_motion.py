@@ -116,13 +116,16 @@ def _seen(points: ReferencePoints, tilt: Float64) -> NDArray[np.bool_]:
 def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, finest: int) -> PlaneMotion:
     """The plane nearest to a first guess of its tilt (2,), and the poses of photographs, each a little further on.
 
-    `flat` is the first photograph as a reference of depth 1 at the identity.
+    `flat` is the first photograph as a reference of depth 1 at the identity. The camera goes on as it did: where it
+    turns fast, the next photograph is not found from the last one.
     """
     poses: list[Float64] = []
     plane = on_plane(flat, tilt)
+    last, step = np.eye(4), np.eye(4)
     for pyramid in pyramids:
-        start = poses[-1] if poses else np.eye(4)
-        poses.append(align([plane], pyramid, start, finest=finest).T_world_camera)
+        pose = align([plane], pyramid, last @ step, finest=finest).T_world_camera
+        last, step = pose, se3.inverse(last) @ pose
+        poses.append(pose)
     return refine_plane(flat, pyramids, tilt, poses, finest)
 
 
@@ -155,9 +158,10 @@ class _Descent:
         for _ in range(_MOST_ITERATIONS):
             linear = self._linearize(number)
             step = solved(linear.matrix, linear.vector)
-            # A plane that turned its back would end the search.
-            self._tilt = self._tilt + step[:2] * min(1.0, 0.5 / max(float(np.abs(step[:2]).max()), 1e-12))
-            self._poses = [T @ se3.exp(-xi) for T, xi in zip(self._poses, step[2:].reshape(-1, 6), strict=True)]
+            # A plane that turned its back would end the search, and so would a camera that went nowhere.
+            self._tilt = self._tilt + _shortened(step[:2])
+            twists = step[2:].reshape(-1, 6)
+            self._poses = [T @ se3.exp(-_shortened(xi)) for T, xi in zip(self._poses, twists, strict=True)]
             shift = float(np.abs(step).max()) * self._pyramids[0][number].camera.fx
             if shift < _SETTLED:
                 return
@@ -197,6 +201,11 @@ class _Descent:
         vector[:2] -= self._tilt * inflated / _TILT**2
         costs = np.divide(costs, counts, out=np.full(len(costs), np.nan), where=counts > 0)
         return _Linear(matrix, vector, costs, inflated, of_frames)
+
+
+def _shortened(step: Float64) -> Float64:
+    """A step of one thing, half a depth or radian at most along each of its directions."""
+    return np.asarray(step * min(1.0, 0.5 / max(float(np.abs(step).max()), 1e-12)))
 
 
 @dataclass(frozen=True, eq=False)

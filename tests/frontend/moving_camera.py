@@ -39,9 +39,11 @@ class Recorded:
     """(height, width, 3) d depth / d motion of the surface."""
 
 
-def textured_ground(relief: float, spacing: float = 0.02, detail: int = 4) -> tuple[HeightMap, HeightMap]:
-    """(what is drawn, the same on a map's grid): 1.6 x 1.2 m, its middle at the origin, heights from 0 to `relief`."""
-    terrain = make_terrain(read_elevation(BUILTIN), (1.6, 1.2), relief, spacing)
+def textured_ground(
+    relief: float, spacing: float = 0.02, detail: int = 4, size: tuple[float, float] = (1.6, 1.2)
+) -> tuple[HeightMap, HeightMap]:
+    """(what is drawn, the same on a map's grid): `size` metres about the origin, heights from 0 to `relief`."""
+    terrain = make_terrain(read_elevation(BUILTIN), size, relief, spacing)
     return with_texture(terrain, detail, np.random.default_rng(1))
 
 

@@ -178,6 +178,24 @@ def test_a_camera_that_looks_ahead_stands_on_the_ground() -> None:
     assert np.linalg.norm(gone) == pytest.approx(0.04 * progress.start.frames[-1], rel=0.05)
 
 
+@pytest.mark.parametrize(("degrees", "down"), [(6, 40), (7, 38)])
+def test_a_camera_that_turns_fast_stands_on_the_ground(context: Context, degrees: float, down: float) -> None:
+    """And slows down; another plane, upright before it, explains the first photographs nearly as well."""
+    eye, yaw, poses = np.array([0.0, -0.6, HEIGHT]), 0.0, []
+    for k in range(8):
+        ahead = np.array([np.sin(yaw), np.cos(yaw), 0.0])
+        poses.append(se3.look_at(eye, eye + ahead - (0, 0, np.tan(np.radians(down)))))
+        eye, yaw = eye + 0.03 * ahead, yaw + np.radians(degrees - 0.6 * k)
+    recorded = record(context, textured_ground(0.0, size=(3.2, 2.4)), np.stack(poses))
+    start = begun(recorded, KnownScale(camera_height=HEIGHT))[-1].start
+    assert start is not None
+    last = recorded.poses[start.frames[-1]]
+    assert np.arccos(min(start.poses[0][2, :3] @ poses[0][2, :3], 1.0)) < 0.02
+    off = twist_between(se3.inverse(start.poses[0]) @ start.poses[-1], se3.inverse(poses[0]) @ last)
+    assert np.abs(off[:3]).max() < 0.005
+    assert np.abs(off[3:]).max() < 0.01
+
+
 def test_photographs_that_overlap_by_a_half_will_do(context: Context) -> None:
     """A drone's, of which the next one is too far away for any guess."""
     ahead = np.array([[-0.2, 0.0, 0.6], [0.1, 0.02, 0.6]])
