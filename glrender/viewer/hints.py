@@ -34,7 +34,11 @@ def why_nothing(command: Command, source: Source, state: ViewState) -> str:
             not isinstance(layer, SurfaceLayer),
             f"{layer.name} has neither edges nor light: 1 shows the map",
         ),
-        ({Command.TRAJECTORY}, len(scene.cameras) == 0, "no camera here: a sequence has one once a frame is fused"),
+        (
+            {Command.TRAJECTORY},
+            len(scene.trajectory) < 2 and len(scene.frustum) == 0,
+            "no camera here: a sequence has one once a frame is fused",
+        ),
         ({Command.COLORMAP}, layer.kind is Kind.COLOR, f"{layer.name} has colours of its own"),
         (
             {Command.LOGARITHM},

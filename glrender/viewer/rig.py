@@ -79,7 +79,7 @@ class Rig:
         ends = np.array([[each.ends(axis) for axis in range(3)] for each in places])
         low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
         reach = _FARTHEST * (high - low).max() / 2 or surfaces[0].spacing
-        points = np.clip((np.empty((0, 3)) if beside is None else beside) @ turned, low - reach, high + reach)
+        points = _drawn_in((np.empty((0, 3)) if beside is None else beside) @ turned, low - reach, high + reach)
         corners = np.vstack([low, high, points])
         middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
         radius = max(each.farthest(middle) for each in places) or surfaces[0].spacing
@@ -196,6 +196,13 @@ class _Places:
         x, y = self.surface.axes()
         along_x, along_y, along_z, offset = self.T[axis]
         return along_z * self.heights + (along_x * x + (along_y * y)[:, None] + offset)
+
+
+def _drawn_in(points: Float64, low: Float64, high: Float64) -> Float64:
+    """Points (n, 3), those that lie outside of a box at its border, as the box's middle sees them."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    beyond = np.abs((points - middle) / half).max(axis=1, keepdims=True)
+    return middle + (points - middle) / np.maximum(beyond, 1)
 
 
 def _point(vector: Float64) -> Point:

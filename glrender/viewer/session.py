@@ -69,8 +69,6 @@ class Session:
         self.help = False
         self.panels = True
         """Whether the panels with the sliders are open."""
-        self.playing = True
-        """Whether the source goes on by itself."""
         self.open(source, state)
 
     def open(self, source: Source, state: ViewState | None = None) -> None:
@@ -78,6 +76,8 @@ class Session:
         self.source = source
         self.message = ""
         """What is told at the lower edge until the next event."""
+        self.playing = True
+        """Whether the source goes on by itself."""
         self._unchosen = state is None
         self._framed, self._framed_into = (0, 0), (0.0, 0.0)  # vertices and cameras, width and height
         self.home = self.state = ViewState(self._first_view()) if state is None else state
@@ -182,7 +182,7 @@ class Session:
         """Fuse a sequence, the one that is looked at, again with another robust loss and other priors."""
         self.forget_pick()
         source.restart(weights)
-        self.playing = True
+        self.playing, self.message = True, ""
 
     def paste(self, text: str) -> None:
         """Take over a view that was copied; a text that is none is told."""
@@ -225,7 +225,7 @@ class Session:
         """Nothing is picked any more, and what was moved goes back."""
         self.pick: Pick | None = None
         self.nudge: Nudge | None = None
-        self._footprint: tuple[tuple[ViewState, tuple[int, int]], Footprint | None] | None = None
+        self._footprint: tuple[tuple[object, ...], Footprint | None] | None = None
 
     def paint(self, status: str) -> None:
         """Paint all of it onto the painter's screen."""
@@ -338,7 +338,7 @@ class Session:
         layer = shown_layer(scene, self.state)
         of = layer.of if isinstance(layer, ViewLayer) else "depth"
         unit = "m" if of == "depth" else "of 1"
-        seen_as = self.state, self.painter.size
+        seen_as = self.state, self.painter.size, self.painter.covered
         if self._footprint is None or self._footprint[0] != seen_as:
             before = footprint(self.painter.buffers(scene, self.state, None), nudge.vertex, of)
             self._footprint = seen_as, before

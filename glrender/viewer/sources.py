@@ -91,20 +91,22 @@ def _describe(surface: HeightMap) -> str:
 
 
 def check_source(path: Path) -> None:
-    """Raise InputError for what is nothing to look at, as far as names tell."""
+    """Raise InputError for what is nothing to look at, as far as that shows before it is opened."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {OPENS}")
+    if path.is_dir() and (_is_sequence(path) or (path / MAP).is_file()):
+        return
     if path.suffix.lower() in VIDEO_SUFFIXES or is_bag(path):
         raise InputError(
             f"{path}: is a recording, of which `glrender convert {quote(str(path))} --calibration FILE --out FOLDER` "
             f"makes a sequence; {OPENS}"
         )
-    if path.is_dir() and not (_is_sequence(path) or (path / MAP).is_file()):
+    if path.is_dir():
         raise InputError(
             f"{path}: no rgb.txt, depth.txt or {MAP} in it; `glrender convert` makes a sequence of images, videos and "
             f"bags; {OPENS}"
         )
-    if path.is_file() and path.suffix.lower() not in (*ELEVATION_SUFFIXES, *JOB_SUFFIXES):
+    if path.suffix.lower() not in (*ELEVATION_SUFFIXES, *JOB_SUFFIXES):
         raise InputError(f"{path}: cannot be looked at; {OPENS}")
     if holds_view(path):
         raise InputError(
@@ -136,11 +138,13 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
     if path.suffix.lower() in JOB_SUFFIXES:
         if "scene" not in load_table(path):
             raise InputError(f"{path}: no key 'scene', which a batch job has; {OPENS}")
-        return StillSource(path.name, open_scene(path, options.spacing))
-    try:
-        return StillSource(path.name, open_scene(path, options.spacing))
-    except InputError as error:
-        raise InputError(f"{error}; {OPENS}") from None
+        content = open_scene(path, options.spacing)
+    else:
+        try:
+            content = open_scene(path, options.spacing)
+        except InputError as error:
+            raise InputError(f"{error}; {OPENS}") from None
+    return StillSource(path.name, content)
 
 
 def _is_sequence(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from glrender.viewer.rig import FOV_RANGE, Rig
 EXAGGERATIONS = (0.1, 20.0)
 CUTS = (0.0, 20.0)
 _KEY = "glrender_view"
+_MOST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class ViewState:
         try:
             values = json.loads(text)[_KEY]
             rig = values["rig"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise InputError('view: expected the JSON of a copied view, {"glrender_view": {"rig": …}}') from None
         state = cls(_read(Rig, rig, "view: rig"))
         state = replace(state, **_checked(cls, {**values, "rig": state.rig}, "view"))
@@ -80,9 +82,10 @@ def holds_view(path: Path) -> bool:
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     try:
-        return _KEY in json.loads(read_text(path))
-    except (ValueError, TypeError):
+        values = json.loads(read_text(path))
+    except (ValueError, RecursionError):
         return False
+    return isinstance(values, dict) and _KEY in values
 
 
 def _check_ranges(state: ViewState) -> None:
@@ -122,7 +125,8 @@ def _checked(kind: type[Any], values: dict[str, Any], where: str) -> dict[str, A
 
 def _value(where: str, value: Any, kind: Any) -> Any:
     numbers = value if isinstance(value, list | tuple) else [value]
-    real = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers)
+    # A whole number may have more digits than floats hold.
+    real = all(isinstance(n, int | float) and not isinstance(n, bool) and abs(n) <= _MOST for n in numbers)
     if kind is float and real and numbers == [value]:
         return float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool):

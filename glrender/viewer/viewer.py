@@ -207,7 +207,7 @@ class Viewer:
 
     def _open(self, path: Path) -> Source:
         """Open a source, and say so in the window meanwhile: a sequence takes seconds."""
-        said = Hud(f"opening {path.name}", ("the first time, loops are compiled for a minute",), "")
+        said = Hud(f"opening {path.name}", ("the first time on a machine, loops are compiled: half a minute",), "")
         self.painter.screen.clear()
         self.painter.screen.put_notes(draw_hud(said, self.painter.size, self.painter.content_scale))
         self.painter.screen.show(self.window.framebuffer())
@@ -239,7 +239,8 @@ class Viewer:
         elif wish is Command.SCREENSHOT:
             self._paint()  # what was pressed just before belongs into the picture
             path = free_path(self.folder, "glrender", ".png")
-            write_picture(path, self.painter.screen.read())
+            beside_panels = round(self.painter.free[0])
+            write_picture(path, self.painter.screen.read()[:, :beside_panels])
             session.message = f"saved {path}"
         elif wish is Command.SAVE_DEPTH:
             path = free_path(self.folder, "glrender-depth", ".npz")

@@ -142,6 +142,16 @@ def test_what_lies_far_from_a_map_does_not_make_it_a_speck() -> None:
         assert np.ptp(uv[:, 0]) > 30
 
 
+def test_what_lies_far_from_a_map_counts_by_its_direction() -> None:
+    surface = HeightMap(np.zeros((21, 21)), 0.1, (-1.0, -1.0))
+    far, farther, elsewhere = (
+        Rig.looking_at(surface, beside=np.array([place]))
+        for place in ([1e3, 1e2, 0.0], [1e6, 1e5, 0.0], [1e6, 1e6, 0.0])
+    )
+    np.testing.assert_allclose(far.target, farther.target, rtol=1e-9)
+    assert far.target[1] < 0.3 * elsewhere.target[1]
+
+
 def test_the_target_is_in_the_middle_of_what_panels_leave() -> None:
     camera = RIG.camera(300, 200, 100)
     T = se3.inverse(RIG.T_world_camera)

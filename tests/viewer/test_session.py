@@ -53,6 +53,7 @@ def test_digits_show_layers_and_come_round(session: Session) -> None:
 def test_switches_go_there_and_back(painter, hills: HeightMap, key: str, field: str) -> None:
     session = Session(Leaving(hills), painter)
     session.step()
+    session.step()  # a trajectory has two places
     keys(session, "9")  # sigma: on the surface, and at least 0
     before = getattr(session.state, field)
     keys(session, key)
@@ -234,6 +235,20 @@ def test_the_surface_beside_a_picked_vertex_follows_the_view(session: Session) -
         assert picture(session).shape[:2] == size[::-1]
 
 
+def test_what_a_moved_vertex_changes_is_told_where_it_is_seen(session: Session) -> None:
+    session.press_button(Button.LEFT, 120, 90, shift=False, control=True)
+    session.release_button(Button.LEFT, 120, 90)
+    session.scroll(2)
+    session.nudge = replace(session.nudge, change=0.01)
+    picture(session)
+    session.painter.resize(SIZE, 1.0, 80.0)  # a panel is opened
+    seen = picture(session)
+    moved, session.nudge = session.nudge, replace(session.nudge, change=0.0)
+    again = Session(session.source, session.painter, session.state)
+    again.pick, again.nudge = session.pick, moved
+    np.testing.assert_array_equal(picture(again)[-60:], seen[-60:])
+
+
 def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills: HeightMap) -> None:
     beside = replace(hills, T_world_map=se3.exp([2.4, 0, 0, 0, 0, 0]))
     source = StillSource("two", Scene.of([hills, beside]))
@@ -341,6 +356,10 @@ def test_what_is_picked_pauses_a_sequence(painter, hills: HeightMap) -> None:
     session.advance(0.1)
     assert session.pick is None
     assert len(session.source.scene.trajectory) == 1
+    keys(session, "Space")
+    assert not session.running
+    session.open(Leaving(hills))
+    assert session.running, "what is opened next goes on"
 
 
 def test_the_first_view_fits_the_window_as_it_is_now(painter, hills: HeightMap) -> None:

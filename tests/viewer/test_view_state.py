@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from glrender.errors import InputError
 from glrender.viewer.rig import Rig
-from glrender.viewer.state import ViewState
+from glrender.viewer.state import ViewState, holds_view
 
 VIEW = ViewState(Rig((1.0, 2.0, 3.5), 4.0, -20.0, 55.0, 30.0), "∂depth/∂height", 2, logarithmic=True, exaggeration=3.0)
+DEEP = "[" * 100_000
 
 
 def test_what_is_copied_is_what_is_pasted() -> None:
@@ -22,10 +24,29 @@ def test_what_is_left_out_is_as_usual() -> None:
     assert ViewState.from_json(text) == ViewState(Rig((0.0, 0.0, 1.0), 2.0))
 
 
-@pytest.mark.parametrize("text", ["", "hello", "[]", "3", "{}", '{"glrender_view": 3}', '{"glrender_view": {}}'])
+@pytest.mark.parametrize("text", ["", "hello", "[]", "3", "{}", '{"glrender_view": 3}', '{"glrender_view": {}}', DEEP])
 def test_a_text_that_is_no_view(text: str) -> None:
     with pytest.raises(InputError, match="expected the JSON of a copied view"):
         ViewState.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "holds"),
+    [
+        ("view.json", VIEW.to_json(), True),
+        ("view.txt", VIEW.to_json(), False),
+        ("job.json", '{"scene": []}', False),
+        ("list.json", '["glrender_view"]', False),
+        ("word.json", '"glrender_view"', False),
+        ("deep.json", DEEP, False),
+        ("broken.json", "{", False),
+    ],
+    ids=lambda value: value[:9] if isinstance(value, str) else None,
+)
+def test_which_files_are_copied_views(tmp_path: Path, name: str, text: str, holds: bool) -> None:
+    (tmp_path / name).write_text(text)
+    assert holds_view(tmp_path / name) == holds
+    assert not holds_view(tmp_path)
 
 
 @pytest.mark.parametrize("length", [1e-320, 1e-200, 1e300])
@@ -57,6 +78,8 @@ def test_a_direction_of_any_length_is_up(length: float) -> None:
             {"rig": {"target": [0, 0, 0], "distance": 1, "up": [0, 0, 0]}},
             "rig: up: received 0, 0, 0, expected a direction",
         ),
+        ({"rig": {"target": [0, 0, 10**400], "distance": 1}}, "rig: target: received .*, expected three numbers"),
+        ({"cut": 10**400}, "cut: received 10+, expected float"),
         ({"rig": [1]}, "rig: received \\[1\\], expected an object"),
     ],
 )
