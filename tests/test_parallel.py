@@ -133,6 +133,19 @@ def test_blas_keeps_to_one_core_until_the_last_thread_has_left(last: str) -> Non
         assert blas_threads() == before
 
 
+def test_blas_is_anybodys_again_once_all_have_left() -> None:
+    with ThreadPoolExecutor(1) as another:  # which lives on
+
+        def within() -> None:
+            with blas_on_one_core():
+                pass
+
+        with threadpool_limits(2, "blas"):
+            another.submit(within).result()
+            with threadpool_limits(1, "blas"):
+                assert set(blas_threads()) == {1}, "by a limit of the user's own, in this thread"
+
+
 def test_blas_that_is_imported_later_keeps_to_one_core_too() -> None:
     """Whether nobody was within it when it came, or somebody; all get back what they had."""
     script = """

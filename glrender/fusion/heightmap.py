@@ -167,7 +167,8 @@ class HeightMapFusion:
                 photographs = self._add_photograph(self._photographs, given.T_world_camera, given.image)
         report = replace(report, photographs=photographs, milliseconds=watch.milliseconds)
         if depth is not None and report.measured == 0:
-            report = replace(report, nothing_because=why_nothing(given.depth, seen=patch is not None))
+            reason = why_nothing(given.depth, given.depth_sigma, seen=patch is not None)
+            report = replace(report, nothing_because=reason)
         return replace(report, color_share=self.color_share)
 
     def map(self) -> HeightMap:

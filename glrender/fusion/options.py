@@ -60,9 +60,11 @@ class FusionOptions(Weighting):
             )
         if self.intrinsics_covariance is not None:
             covariance = check_array("intrinsics_covariance", self.intrinsics_covariance, (4, 4), finite=True)
-            if not np.allclose(covariance, covariance.T) or (covariance.diagonal() < 0).any():
+            rounding = 1e-8 * float(np.abs(covariance).max())
+            symmetric = np.allclose(covariance, covariance.T, rtol=0, atol=rounding)
+            if not symmetric or np.linalg.eigvalsh(covariance)[0] < -rounding:
                 raise InputError("intrinsics_covariance: expected a symmetric matrix with no variance below 0")
-            object.__setattr__(self, "intrinsics_covariance", covariance)
+            object.__setattr__(self, "intrinsics_covariance", covariance.copy())
         if self.equations is not None:
             check_choice("equations", self.equations, ("gpu", "host"))
         if not (isinstance(self.window, int) and self.window >= 0):

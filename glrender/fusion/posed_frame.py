@@ -62,11 +62,14 @@ def copied_frame(
     return PosedFrame(T, depth, image, depth_sigma)
 
 
-def why_nothing(depth: NDArray[np.float32], *, seen: bool) -> str:
+def why_nothing(depth: NDArray[np.float32], depth_sigma: NDArray[np.float32] | None, *, seen: bool) -> str:
     """Why a depth image of which no pixel counts says nothing of a map; `seen`: whether any falls on its area."""
-    measured = depth[(depth > 0) & np.isfinite(depth)]
+    there = (depth > 0) & np.isfinite(depth)
+    measured = depth[there]
     if not measured.size:
         return "no depth was measured"
+    if depth_sigma is not None and np.isinf(depth_sigma[there]).all():
+        return "no depth has a sigma that is finite"
     if seen:
         return (
             "the camera does not see the upper side of what its depths make of the map; is the pose camera to world, "

@@ -75,7 +75,7 @@ class HeightMap:
 
     def __reduce__(self) -> tuple[type["HeightMap"], tuple[object, ...]]:
         """Copies and what is unpickled are made as this was, so that nobody can write to their arrays either."""
-        return HeightMap, tuple(getattr(self, each.name) for each in fields(self))
+        return type(self), tuple(getattr(self, each.name) for each in fields(self))
 
     @property
     def shape(self) -> tuple[int, int]:

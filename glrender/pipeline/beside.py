@@ -71,10 +71,11 @@ class Beside(Generic[Item, Result]):
         """Have task(give, *arguments) done, where give(item) hands an item over, see `Give`."""
         self._say((task, arguments))
 
-    def batches(self) -> Iterator[list[Item]]:
-        """The items, each time all that have come since the last time; an error of the task's after them.
+    def arrivals(self) -> Iterator[None]:
+        """Wait each time until items have come, for `rest` to take; an error of the task's is raised after them.
 
-        Raises ProcessError where the process was killed, or what was raised there was no error of this program's.
+        So whoever is interrupted before it has taken them still finds them there. Raises ProcessError where the process
+        was killed, or what was raised there was no error of this program's.
         """
         while self._end is None:
             self._connection.poll(None)
@@ -83,11 +84,12 @@ class Beside(Generic[Item, Result]):
                 while self._end is None and self._connection.poll():
                     self._receive()
             if self._items:
-                yield self.rest()
+                yield
         self.result()
 
     def rest(self) -> list[Item]:
-        """The items that have come since the last time; after `close`, those that came until then."""
+        """The items that have come since the last time, and nobody has taken; after `close`, those that came until
+        then."""
         items, self._items = self._items, []
         return items
 

@@ -149,7 +149,8 @@ class KeyframeFusion:
         if not self._reports:
             raise error
         self._partial = True
-        if isinstance(error, GlrenderError):
+        # What failed first tells what still works: OpenGL does not, whatever else has failed since.
+        if self._failure is None and isinstance(error, GlrenderError):
             self._failure = error
 
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:

@@ -132,10 +132,11 @@ def _fuse_live(
     waiting: list[tuple[FrameEntry, Float32]] = []
     """Keyframes, until the world's level and scale are settled."""
 
-    def take(steps: list[Step]) -> None:
-        for step in steps:
-            pursuit.take(step)
-            waiting.extend((each.entry, each.image) for each in step.followed if each.image is not None)
+    def take_all() -> None:
+        with interruptible_after():  # what a step has brought is taken as a whole, or later
+            for step in beside.rest():
+                pursuit.take(step)
+                waiting.extend((each.entry, each.image) for each in step.followed if each.image is not None)
 
     def fuse_waiting(*, hurry: bool = True) -> None:
         nonlocal live
@@ -156,8 +157,8 @@ def _fuse_live(
             rehearse_fusion(context, sequence, options)
             beside.begin(pursue, sequence, options, entries, Pace(entries, LONGEST_GAP, PATIENCE))
             with suppress(ProcessError):  # it is told of below: what has come until then is fused first
-                for steps in beside.batches():
-                    take(steps)
+                for _ in beside.arrivals():
+                    take_all()
                     if waiting and pursuit.settled:
                         fuse_waiting()
                     advance(pursuit.done, len(entries))
@@ -166,7 +167,7 @@ def _fuse_live(
                 fuse_waiting(hurry=False)
         with interruptible_after():
             beside.close()
-            take(beside.rest())
+            take_all()
             try:
                 pursuit.move(beside.result())
             except ProcessError as error:

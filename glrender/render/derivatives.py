@@ -11,7 +11,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.gl.source import Define
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers, FullBuffers, PoseDerivatives
-from glrender.render.forward import EVALUATIONS, NEAR
+from glrender.render.forward import NEAR
 from glrender.render.layouts import (
     COLORS,
     EDGES,
@@ -33,11 +33,7 @@ class DerivativeRenderer(Renderer):
     """Renders height maps with derivatives, see `Renderer`.
 
     Both layouts say the same. "compact" draws triangle ids and evaluates every pixel once from them;
-    "full" writes up to eight attachments while it draws, each value as itself.
-
-    `evaluation` is where the compact layout is made: on the "gpu" by drawing and a full-screen pass, or on the "host"
-    by compiled loops in float64, without drawing. None takes the host where the processor renders anyway, which is
-    faster there.
+    "full" writes up to eight attachments while it draws, each value as itself, and so not on the host.
     """
 
     def __init__(
@@ -50,16 +46,13 @@ class DerivativeRenderer(Renderer):
         *,
         surfaces: SurfaceStore | None = None,
     ) -> None:
-        super().__init__(context, camera, near, surfaces)
         self.layout = check_choice("layout", layout, LAYOUTS)
-        if evaluation is None:
-            evaluation = "host" if context.is_software and layout == "compact" else "gpu"
-        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
-        if (self.layout, self.evaluation) == ("full", "host"):
+        if (layout, evaluation) == ("full", "host"):
             raise UsageError(
                 "evaluation: received 'host' with the full layout, which is evaluated while it is drawn; take "
                 "'gpu', or layout='compact'"
             )
+        super().__init__(context, camera, near, evaluation, surfaces, host=layout == "compact")
         self._surface: SurfaceTexture
         self._rasters: dict[str, RasterPass] = {}
         self._screens: dict[str, ScreenPass] = {}

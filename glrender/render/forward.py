@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.checks import check_choice, check_kind, check_pose
+from glrender.checks import check_kind, check_pose
 from glrender.geometry.camera import Camera
 from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
@@ -21,7 +21,6 @@ from glrender.render.surface import SurfaceStore
 NEAR = 1e-3
 """Nearest visible depth in metres, unless said otherwise."""
 
-EVALUATIONS = ("gpu", "host")
 """Where a pass is made."""
 
 
@@ -58,11 +57,7 @@ class Rendering:
 
 
 class ForwardRenderer(Renderer):
-    """Renders height maps as one camera sees them, see `Renderer`.
-
-    `evaluation` is where pixels are made: on the "gpu" by drawing, or on the "host" by compiled loops in float64. None
-    takes the host where the processor renders anyway, which is faster there.
-    """
+    """Renders height maps as one camera sees them, see `Renderer`; on the GPU by drawing."""
 
     def __init__(
         self,
@@ -73,10 +68,7 @@ class ForwardRenderer(Renderer):
         *,
         surfaces: SurfaceStore | None = None,
     ) -> None:
-        super().__init__(context, camera, near, surfaces)
-        if evaluation is None:
-            evaluation = "host" if context.is_software else "gpu"
-        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
+        super().__init__(context, camera, near, evaluation, surfaces)
         self._pass: RasterPass | None = None
 
     def render(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Self
 
-from glrender.checks import check_kind, check_positive
+from glrender.checks import check_choice, check_kind, check_positive
 from glrender.errors import InputError, UsageError
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
@@ -11,21 +11,40 @@ from glrender.render.on_host import HostEvaluator
 from glrender.render.passes import ViewBuffer
 from glrender.render.surface import SurfaceStore
 
+EVALUATIONS = ("gpu", "host")
+
 
 class Renderer(ABC):
     """Renders height maps as `camera` sees them, farther away than `near` metres; owned by `context`.
 
-    Its memory on the GPU is given back by `release`, at the end of a `with`, or with the context. `surfaces`, which
-    stays the caller's, lets several renderers of a context share what is uploaded.
+    `evaluation` is where pixels are made: on the "gpu", or on the "host" by compiled loops in float64, without drawing.
+    None takes the host where the processor renders anyway, which is faster there. Memory on the GPU is given back by
+    `release`, at the end of a `with`, or with the context. `surfaces`, which stays the caller's, lets several renderers
+    of a context share what is uploaded.
     """
 
-    def __init__(self, context: Context, camera: Camera, near: float, surfaces: SurfaceStore | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        camera: Camera,
+        near: float,
+        evaluation: str | None,
+        surfaces: SurfaceStore | None,
+        *,
+        host: bool = True,
+    ) -> None:
+        """Without `host`, nothing can be made there."""
         check_kind("context", context, Context)
         check_kind("camera", camera, Camera)
-        if surfaces is not None and surfaces.context is not context:
-            raise UsageError("surfaces: received those of another context, expected this renderer's")
-        self.context = context
+        if surfaces is not None:
+            check_kind("surfaces", surfaces, SurfaceStore)
+            if surfaces.context is not context:
+                raise UsageError("surfaces: received those of another context, expected this renderer's")
+        if evaluation is None:
+            evaluation = "host" if context.is_software and host else "gpu"
+        self.evaluation = check_choice("evaluation", evaluation, EVALUATIONS)
         self.near = check_positive("near", near)
+        self.context = context
         self._camera = camera
         self._view = ViewBuffer(context)
         self._shared = surfaces is not None

@@ -5,6 +5,8 @@ accept. Unknowns that nothing touches keep their values.
 """
 
 from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,10 +30,12 @@ class StoppingRule:
     """Converged where the undamped step would, by the quadratic model, lower the cost by less than this fraction."""
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.max_iterations, int) and self.max_iterations >= 1):
-            raise UsageError(f"max_iterations: received {self.max_iterations!r}, expected a whole number of at least 1")
-        if not self.cost_tolerance >= 0:
-            raise UsageError(f"cost_tolerance: received {self.cost_tolerance!r}, expected a number of at least 0")
+        steps: Any = self.max_iterations
+        tolerance: Any = self.cost_tolerance
+        if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
+            raise UsageError(f"max_iterations: received {steps!r}, expected a whole number of at least 1")
+        if not (isinstance(tolerance, float | int) and tolerance >= 0):
+            raise UsageError(f"cost_tolerance: received {tolerance!r}, expected a number of at least 0")
 
 
 @dataclass(frozen=True)

@@ -239,8 +239,7 @@ class Viewer:
         elif wish is Command.SCREENSHOT:
             self._paint()  # what was pressed just before belongs into the picture
             path = free_path(self.folder, "glrender", ".png")
-            beside_panels = round(self.painter.free[0])
-            write_picture(path, self.painter.screen.read()[:, :beside_panels])
+            write_picture(path, self.painter.screen.read())
             session.message = f"saved {path}"
         elif wish is Command.SAVE_DEPTH:
             path = free_path(self.folder, "glrender-depth", ".npz")

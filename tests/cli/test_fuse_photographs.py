@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from glrender.cli.main import main
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory, read_trajectory, write_trajectory
+from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FILES, TRAJECTORY
-from glrender.pipeline.pursuit import FARTHEST_GAP, LONGEST_GAP
+from glrender.pipeline.pursuit import FARTHEST_GAP, LONGEST_GAP, Pursuit, Step
 
 SCENE = ("--size", "1.6", "1.2", "--width", "160", "--height", "120", "--altitude", "0.6")
 
@@ -266,6 +268,45 @@ def test_whoever_follows_a_live_camera_is_killed_and_the_map_so_far_is_written(
     assert 10 < len(read_trajectory(out / TRAJECTORY).times) == sum(report["tracking"]["states"].values()) <= 18
     result = judged(capsys, glide, out, "--truth-trajectory", str(glide / "truth_trajectory.txt"))
     assert result["trajectory_rmse_mm"] < 20
+
+
+class Slow(Killed):
+    """A `Pace` at which there is time to fuse."""
+
+    def wait_for(self, entry: FrameEntry) -> bool:
+        time.sleep(0.05)
+        return True
+
+
+def test_ctrl_c_while_what_has_come_is_taken_loses_none_of_it(
+    glide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken, begun, sent = Pursuit.take, list[int](), list[int](), list[int]()
+
+    class Begun(LiveFusion):
+        def __init__(self, *arguments: Any) -> None:
+            begun.append(len(taken))
+            super().__init__(*arguments)
+
+    def interrupted(pursuit: Pursuit, step: Step) -> None:
+        taken.append(step.entry.index)
+        if begun and len(taken) > begun[0] + 20 and not sent:  # some keyframes are in the map
+            sent.append(step.entry.index)
+            os.kill(os.getpid(), signal.SIGINT)
+        take(pursuit, step)
+
+    monkeypatch.setattr(Pursuit, "take", interrupted)
+    monkeypatch.setattr("glrender.pipeline.tracked_photographs.LiveFusion", Begun)
+    monkeypatch.setattr("glrender.pipeline.tracked_photographs.Pace", Slow)
+    out = tmp_path / "map"
+    options = ("--use", "color", "--out", str(out), "--spacing", "0.02", *LIVE, "--frames", "0:80")
+    assert main(["fuse", str(glide), *options]) == 1
+    assert 20 < sent[0] < 79
+    report = json.loads((out / "report.json").read_text())
+    assert report["partial"]
+    assert report["failure"] is None
+    assert taken == list(range(len(taken)))
+    assert sum(report["tracking"]["states"].values()) == len(taken)
 
 
 def test_whoever_follows_a_live_camera_is_killed_before_there_is_a_map(

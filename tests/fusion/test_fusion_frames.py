@@ -151,6 +151,9 @@ class TestFramesThatSayNothing:
         upside_down[1, 3] = 2 * flight.poses[4][1, 3]
         report = fusion.integrate(upside_down @ flight.poses[4], depth=flight.depths[4])
         assert "does not see the upper side" in (report.nothing_because or "")
+        untold = np.full(flight.depths[0].shape, np.inf)
+        report = fusion.integrate(flight.poses[0], depth=flight.depths[0], depth_sigma=untold)
+        assert report.nothing_because == "no depth has a sigma that is finite"
 
     def test_what_says_something_has_no_reason(self, context: Context, flight: Flight) -> None:
         fusion = flight.fusion(context)
@@ -384,6 +387,8 @@ class TestWhatItIsMadeOf:
         ({"intrinsics_covariance": np.eye(3)}, r"intrinsics_covariance: received shape \(3, 3\), expected \(4, 4\)"),
         ({"intrinsics_covariance": np.eye(4) * np.nan}, "intrinsics_covariance: 16 of 16 values are NaN"),
         ({"intrinsics_covariance": -np.eye(4)}, "intrinsics_covariance: expected a symmetric matrix with no variance"),
+        ({"intrinsics_covariance": np.ones((4, 4)) - 0.5 * np.eye(4)}, "intrinsics_covariance: expected a symmetric"),
+        ({"intrinsics_covariance": 1e-9 * np.tri(4)}, "intrinsics_covariance: expected a symmetric matrix"),
         ({"intrinsics_covariance": np.tri(4)}, "intrinsics_covariance: expected a symmetric matrix"),
         ({"equations": "cloud"}, "equations: received 'cloud', expected one of 'gpu', 'host'"),
     ],

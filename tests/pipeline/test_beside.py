@@ -68,9 +68,15 @@ def beside() -> Iterator[Beside[int, int]]:
     assert not beside._process.is_alive()
 
 
+def batches_of(beside: Beside[int, int]) -> Iterator[list[int]]:
+    """All that has come, each time."""
+    for _ in beside.arrivals():
+        yield beside.rest()
+
+
 def test_everything_comes_in_its_order_and_from_another_process(beside: Beside[int, int]) -> None:
     beside.begin(count, 1000)
-    batches = list(beside.batches())
+    batches = list(batches_of(beside))
     assert [k for batch in batches for k in batch] == list(range(1000))
     assert all(batches)
     assert beside.result() != os.getpid()
@@ -79,7 +85,7 @@ def test_everything_comes_in_its_order_and_from_another_process(beside: Beside[i
 def test_all_that_came_meanwhile_comes_at_once(beside: Beside[int, int], tmp_path: Path) -> None:
     taken, made = tmp_path / "taken", tmp_path / "made"
     beside.begin(three_at_once, taken, made)
-    batches = beside.batches()
+    batches = batches_of(beside)
     assert next(batches) == [0]
     taken.touch()
     wait_for(made)
@@ -88,11 +94,21 @@ def test_all_that_came_meanwhile_comes_at_once(beside: Beside[int, int], tmp_pat
     assert list(batches) == []
 
 
+def test_what_nobody_has_taken_is_there_the_next_time(beside: Beside[int, int]) -> None:
+    """As where Ctrl-C comes before it is taken."""
+    beside.begin(two)
+    arrivals = beside.arrivals()
+    next(arrivals)
+    beside.close()
+    assert beside.rest()[:1] == [1]
+    assert beside.rest() == []
+
+
 def test_an_error_comes_after_what_was_made_before_it(beside: Beside[int, int]) -> None:
     beside.begin(two)
     found = []
     with pytest.raises(InputError, match="no third") as caught:
-        for batch in beside.batches():
+        for batch in batches_of(beside):
             found += batch
     assert found == [1, 2]
     assert "in two" in "".join(caught.value.__notes__), "where it was raised"
@@ -102,7 +118,7 @@ def test_an_error_of_the_rehearsal_is_the_tasks() -> None:
     with closing(Beside[int, int]("counting", fail)) as beside:
         beside.begin(count, 3)
         with pytest.raises(InputError, match="no rehearsal"):
-            list(beside.batches())
+            list(batches_of(beside))
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
@@ -115,7 +131,7 @@ def test_whoever_leaves_early_has_what_there_is_and_leaves_no_process_behind(
     def leave() -> None:
         with closing(beside):
             beside.begin(for_ever)
-            for batch in beside.batches():
+            for batch in batches_of(beside):
                 taken.extend(batch)
                 if error is not None:
                     raise error
@@ -139,7 +155,7 @@ def test_it_can_be_left_before_it_has_begun() -> None:
 
 def test_ctrl_c_is_for_the_first_process_to_understand(beside: Beside[int, int]) -> None:
     beside.begin(for_ever)
-    batches = beside.batches()
+    batches = batches_of(beside)
     next(batches)
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(beside._process.pid or 0, number)
@@ -151,7 +167,7 @@ def test_ctrl_c_is_for_the_first_process_to_understand(beside: Beside[int, int])
 
 def test_a_process_that_is_killed_is_told_as_such(beside: Beside[int, int]) -> None:
     beside.begin(for_ever)
-    batches = beside.batches()
+    batches = batches_of(beside)
     next(batches)
     os.kill(beside._process.pid or 0, signal.SIGKILL)
     with pytest.raises(ProcessError, match=r"counting: its process was killed by SIGKILL; .*memory"):
@@ -166,7 +182,7 @@ def leave_at_once(_: Give[int]) -> None:
 def test_a_process_that_ends_without_a_word_is_told_as_such(beside: Beside[int, int]) -> None:
     beside.begin(leave_at_once)
     with pytest.raises(ProcessError, match="counting: its process ended with status 3 before .*__main__"):
-        list(beside.batches())
+        list(batches_of(beside))
 
 
 def say_how_many_threads(_: Give[int]) -> int:
@@ -184,7 +200,7 @@ def multiply() -> None:
 def test_blas_keeps_to_one_core_there() -> None:
     with closing(Beside[int, int]("counting", multiply)) as beside:
         beside.begin(say_how_many_threads)
-        assert list(beside.batches()) == []
+        assert list(batches_of(beside)) == []
         assert beside.result() == 1
 
 
@@ -197,7 +213,7 @@ def give_much(give: Give[bytes]) -> int:
 def test_a_process_that_is_killed_within_a_message_is_told_as_such() -> None:
     with closing(Beside[bytes, int]("counting", nothing)) as beside:
         beside.begin(give_much)
-        batches = beside.batches()
+        batches = batches_of(beside)
         next(batches)
         time.sleep(0.2)  # it goes on to send, as far as the connection takes it
         os.kill(beside._process.pid or 0, signal.SIGKILL)
@@ -230,4 +246,4 @@ def raise_what_cannot_be_sent(_: Give[int]) -> None:
 def test_an_error_that_cannot_be_sent_is_told_in_words(beside: Beside[int, int]) -> None:
     beside.begin(raise_what_cannot_be_sent)
     with pytest.raises(ProcessError, match="counting: unexpected ValueError: .*no way"):
-        list(beside.batches())
+        list(batches_of(beside))

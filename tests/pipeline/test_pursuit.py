@@ -53,7 +53,10 @@ def test_each_pose_is_that_of_the_follower_after_each_step(
         taken.take(step)
         (follower,) = followers
         assert taken.settled == follower.settled
-        assert list(taken.keyframe_poses) == (list(follower.keyframe_poses()) if follower.start else [])
+        expected = follower.keyframe_poses() if follower.start else {}
+        assert list(taken.keyframe_poses) == list(expected)
+        for time, pose in taken.keyframe_poses.items():
+            np.testing.assert_allclose(pose, expected[time], atol=1e-12)
         moved += sum(bool(each.moved) for each in step.followed)
         return taken.done < most
 

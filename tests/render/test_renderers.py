@@ -18,7 +18,8 @@ from glrender.io.color import linear_to_bytes
 from glrender.render import reference
 from glrender.render.buffers import DerivativeBuffers
 from glrender.render.derivatives import DerivativeRenderer
-from glrender.render.forward import EVALUATIONS, ForwardRenderer
+from glrender.render.forward import ForwardRenderer
+from glrender.render.renderer import EVALUATIONS
 from glrender.render.surface import SurfaceStore, SurfaceTexture
 
 CAMERA = Camera(40, 30, 40.0, 40.0, 19.5, 14.5)
@@ -321,6 +322,7 @@ def test_what_a_renderer_is_not_made_of_is_said(context: Context) -> None:
 
 
 def test_wrong_options_are_refused_by_name(context: Context) -> None:
+    live = context.live_objects
     with pytest.raises(UsageError, match="layout: received 'tiny', expected one of 'compact', 'full'"):
         DerivativeRenderer(context, CAMERA, "tiny")
     for kind in (DerivativeRenderer, ForwardRenderer):
@@ -333,6 +335,7 @@ def test_wrong_options_are_refused_by_name(context: Context) -> None:
             DerivativeRenderer(context, CAMERA, near=near)
         with pytest.raises(InputError, match="near: received"):
             ForwardRenderer(context, CAMERA, near=near)
+    assert context.live_objects == live
 
 
 def test_one_wild_height_does_not_spoil_the_others(renderer: Callable[..., DerivativeRenderer]) -> None:

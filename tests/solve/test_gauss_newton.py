@@ -275,6 +275,7 @@ def test_bad_starts_are_refused() -> None:
     for steps in (0, -1, 1.5):
         with pytest.raises(UsageError, match=f"max_iterations: received {steps}, expected a whole number"):
             StoppingRule(max_iterations=steps)  # type: ignore[arg-type]
+    assert StoppingRule(np.int64(5)).max_iterations == 5  # type: ignore[arg-type]
     for tolerance in (-1e-9, np.nan):
         with pytest.raises(UsageError, match="cost_tolerance: received"):
             StoppingRule(cost_tolerance=tolerance)

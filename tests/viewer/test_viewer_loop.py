@@ -63,27 +63,6 @@ class ScriptedWindow:
     close = release
 
 
-class StillPanels:
-    """Panels at the right that take nothing in and change nothing."""
-
-    WIDTH = 60
-
-    def covered(self, *_: object) -> float:
-        return self.WIDTH
-
-    def concerns(self, event: Event) -> bool:
-        return False
-
-    def feed(self, event: Event) -> bool:
-        return False
-
-    def draw(self, *_: object) -> bool:
-        return False
-
-    def release(self) -> None:
-        pass
-
-
 @pytest.fixture
 def play(context, map_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run a viewer through turns of events; returns the window and the viewer."""
@@ -169,8 +148,11 @@ def test_what_is_opened_next_says_nothing_of_what_could_not_be(play, hills: Heig
 
 
 def test_what_panels_change_by_themselves_is_drawn_at_once(play, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Panels(StillPanels):
+    class Panels:
         changed = False
+
+        def covered(self, *_: object) -> float:
+            return 0.0
 
         def concerns(self, event: Event) -> bool:
             return True
@@ -182,6 +164,9 @@ def test_what_panels_change_by_themselves_is_drawn_at_once(play, monkeypatch: py
         def draw(self, *_: object) -> bool:
             changed, self.changed = self.changed, False
             return changed
+
+        def release(self) -> None:
+            pass
 
     painted = []
     paint = Viewer._paint
@@ -239,12 +224,6 @@ def test_pictures_and_depth_are_saved_beside_earlier_ones(play, tmp_path: Path) 
     assert first.shape == (*SIZE[::-1], 3)
     assert (first != second).any(), "what was pressed just before belongs into the picture"
     assert (tmp_path / "glrender-depth-1.npz").is_file()
-
-
-def test_a_picture_is_of_what_panels_leave(play, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "make_overlay", lambda scale: StillPanels())
-    play(key("P"), [])
-    assert cv2.imread(str(tmp_path / "glrender-1.png")).shape == (SIZE[1], SIZE[0] - StillPanels.WIDTH, 3)
 
 
 def test_a_folder_that_cannot_be_written_is_told(play, tmp_path: Path) -> None:
