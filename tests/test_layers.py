@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,3 +139,9 @@ def test_files_stay_short() -> None:
     ]
     lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Without packages, one of them would be the other once it is imported, and pytest refuses both."""
+    counted = Counter(path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py")
+    assert [name for name, times in counted.items() if times > 1] == []
