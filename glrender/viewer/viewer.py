@@ -237,18 +237,22 @@ class Viewer:
         elif wish is Command.PASTE:
             session.paste(self.window.clipboard)
         elif wish is Command.SCREENSHOT:
-            self._paint()  # what was pressed just before belongs into the picture
+            self._paint(alone=True)  # what was pressed just before belongs into the picture, and panels do not
+            picture = self.painter.screen.read()
+            self._paint()  # what is clicked next is where it is shown
             path = free_path(self.folder, "glrender", ".png")
-            write_picture(path, self.painter.screen.read())
+            write_picture(path, picture)
             session.message = f"saved {path}"
         elif wish is Command.SAVE_DEPTH:
+            self._paint()  # as above
             path = free_path(self.folder, "glrender-depth", ".npz")
             write_depth(path, self.painter.buffers(session.source.scene, session.state, session.nudge))
             session.message = f"saved {path}: metres, with the camera and its pose"
 
-    def _paint(self) -> None:
+    def _paint(self, *, alone: bool = False) -> None:
+        """Paint what there is to be seen beside the panels, or `alone`, as though there were none."""
         size = self.window.size
-        covered = 0.0 if self.overlay is None else self.overlay.covered(self.session, size)
+        covered = 0.0 if alone or self.overlay is None else self.overlay.covered(self.session, size)
         self.painter.resize(size, self.window.content_scale, covered)
         self.session.paint(self._status())
         scene = self.session.source.scene

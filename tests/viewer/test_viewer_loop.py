@@ -63,6 +63,25 @@ class ScriptedWindow:
     close = release
 
 
+class StillPanels:
+    """Panels at the right that take nothing in and change nothing."""
+
+    def covered(self, *_: object) -> float:
+        return 60.0
+
+    def concerns(self, event: Event) -> bool:
+        return False
+
+    def feed(self, event: Event) -> bool:
+        return False
+
+    def draw(self, *_: object) -> bool:
+        return False
+
+    def release(self) -> None:
+        pass
+
+
 @pytest.fixture
 def play(context, map_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run a viewer through turns of events; returns the window and the viewer."""
@@ -148,11 +167,8 @@ def test_what_is_opened_next_says_nothing_of_what_could_not_be(play, hills: Heig
 
 
 def test_what_panels_change_by_themselves_is_drawn_at_once(play, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Panels:
+    class Panels(StillPanels):
         changed = False
-
-        def covered(self, *_: object) -> float:
-            return 0.0
 
         def concerns(self, event: Event) -> bool:
             return True
@@ -165,13 +181,10 @@ def test_what_panels_change_by_themselves_is_drawn_at_once(play, monkeypatch: py
             changed, self.changed = self.changed, False
             return changed
 
-        def release(self) -> None:
-            pass
-
     painted = []
     paint = Viewer._paint
     monkeypatch.setattr(module, "make_overlay", lambda scale: Panels())
-    monkeypatch.setattr(Viewer, "_paint", lambda self: (painted.append(1), paint(self)))
+    monkeypatch.setattr(Viewer, "_paint", lambda self, **options: (painted.append(1), paint(self, **options)))
     play([], [KeyEvent("Enter", True, False)], [])
     assert len(painted) == 2, "the first picture, and the one with what a slider has been told"
 
@@ -224,6 +237,15 @@ def test_pictures_and_depth_are_saved_beside_earlier_ones(play, tmp_path: Path) 
     assert first.shape == (*SIZE[::-1], 3)
     assert (first != second).any(), "what was pressed just before belongs into the picture"
     assert (tmp_path / "glrender-depth-1.npz").is_file()
+
+
+def test_a_picture_is_as_though_there_were_no_panels(play, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    play(key("P"), [])
+    monkeypatch.setattr(module, "make_overlay", lambda scale: StillPanels())
+    _, viewer = play(key("P"), [])
+    alone, saved = (cv2.imread(str(tmp_path / f"glrender-{k}.png")) for k in (1, 2))
+    np.testing.assert_array_equal(saved, alone)
+    assert (viewer.painter.screen.read()[..., ::-1] != alone).any(), "the window goes on to have them"
 
 
 def test_a_folder_that_cannot_be_written_is_told(play, tmp_path: Path) -> None:
