@@ -1,5 +1,6 @@
-"""What becomes of ground that keyframes see at different heights."""
+"""What becomes of ground that keyframes see at different heights, and of a map where OpenGL fails."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence as Sequence_
 from pathlib import Path
 
@@ -7,12 +8,15 @@ import numpy as np
 import pytest
 
 from glrender.cli.fuse_summary import describe_disputed
+from glrender.errors import GLError, ProcessError
 from glrender.frontend.depth_from_motion import DepthFromMotion
 from glrender.frontend.motion_depth import MotionDepth, Verdict
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Search
+from glrender.fusion.heightmap import HeightMapFusion
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline import keyframes
@@ -39,9 +43,10 @@ def seen(k: int, T_world_camera: np.ndarray) -> MotionDepth:
     return MotionDepth(depth, sigma, rough, verdict, T_world_camera, 2, np.full_like(depth, 25.0))
 
 
-def test_what_half_of_the_photographs_contradict_is_left_out_and_told(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def fusion(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeyframeFusion]:
+    """Of photographs whose depths are those above."""
+
     def estimate(
         self: DepthFromMotion, reference: Photograph, sources: Sequence_[Photograph], search: Search
     ) -> MotionDepth:
@@ -53,14 +58,41 @@ def test_what_half_of_the_photographs_contradict_is_left_out_and_told(
     where = {"frame_source": "made up", "bounds": (-0.3, 0.3, -0.2, 0.2), "spacing": 0.02}
     placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
     fusion = KeyframeFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0))
+    yield fusion
+    fusion.release()
+
+
+def add_all(fusion: KeyframeFusion) -> None:
     image = np.full((*CAMERA.shape, 3), 0.5, np.float32)
+    for k in range(TAKEN):
+        T = se3.look_at((0.001 * k, 0.0, 1.0), (0.001 * k, 0.0, 0.0), (0, 1, 0))
+        fusion.add(FrameEntry(k, k, f"{k}.png", None, None), image, T)
+
+
+def test_opengl_that_has_failed_is_not_asked_again_whatever_fails_after_it(
+    fusion: KeyframeFusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_: HeightMapFusion) -> HeightMap:
+        raise GLError("GL_CONTEXT_LOST")
+
     with fusion.kept():
-        for k in range(TAKEN):
-            T = se3.look_at((0.001 * k, 0.0, 1.0), (0.001 * k, 0.0, 0.0), (0, 1, 0))
-            fusion.add(FrameEntry(k, k, f"{k}.png", None, None), image, T)
+        add_all(fusion)
+        monkeypatch.setattr(HeightMapFusion, "map", lost)
+        fusion.fuse_waiting()
+        lost(None)  # type: ignore[arg-type]
+    fusion.break_off(ProcessError("following: its process was killed"))
+    finished = fusion.finish((), {"frames": TAKEN}, None, {})
+    assert np.isfinite(finished.surface.heights).any()
+    assert finished.partial
+    assert str(finished.failure) == "GL_CONTEXT_LOST"
+    assert finished.prediction is None
+
+
+def test_what_half_of_the_photographs_contradict_is_left_out_and_told(fusion: KeyframeFusion) -> None:
+    with fusion.kept():
+        add_all(fusion)
     playing = fusion.map()
     finished = fusion.finish((), {"frames": TAKEN}, None, {})
-    fusion.release()
     surface, report = finished.surface, finished.report
     x, y = surface.axes()
     apart = (np.abs(x) < 0.1) & (np.abs(y) < 0.1)[:, None]  # 40 of 140 pixels a metre
