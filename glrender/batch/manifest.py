@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 from glrender.batch.job import Plan
 from glrender.batch.outputs import MANIFEST, folder_of
 from glrender.errors import InputError, UsageError
-from glrender.io.files import sole_writer, write_bytes, write_error, writing_into
+from glrender.io.files import parsed, sole_writer, write_bytes, write_error, writing_into
 from glrender.parallel import CORES
 
 
@@ -152,7 +152,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     lines = []
     for line in data.split(b"\n")[:-1]:
         try:
-            content = json.loads(line)
+            content = parsed(json.loads, line)
             whole = _is_line(content)
         except ValueError:
             whole = False

@@ -27,7 +27,7 @@ import yaml
 from glrender.checks import check_positive
 from glrender.errors import InputError
 from glrender.geometry.camera import INTRINSICS, Camera
-from glrender.io.files import read_text, write_bytes
+from glrender.io.files import parsed, read_text, write_bytes
 
 REQUIRED = ("width", "height", *INTRINSICS)
 OPTIONAL = ("distortion", "depth_scale", "depth", "photographs")
@@ -103,8 +103,8 @@ def _load(path: Path) -> Any:
         raise InputError(f"{path}: no such file; expected a camera.yaml with {', '.join(REQUIRED)}")
     text = read_text(path)
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return parsed(yaml.safe_load, text)
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
 
 

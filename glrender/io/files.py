@@ -5,10 +5,13 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 from glrender.errors import InputError, UsageError
+
+Text = TypeVar("Text", str, bytes)
 
 
 class DiskFullError(InputError):
@@ -25,6 +28,14 @@ def read_text(path: str | Path) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as text: {error}; expected UTF-8, save it as that") from None
+
+
+def parsed(parse: Callable[[Text], Any], text: Text) -> Any:
+    """What a parser makes of a text; its own error, or ValueError where the text is nested deeper than it can go."""
+    try:
+        return parse(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def data_lines(path: Path) -> Iterator[tuple[int, str]]:

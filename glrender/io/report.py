@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from glrender.errors import InputError
-from glrender.io.files import write_bytes
+from glrender.io.files import parsed, write_bytes
 
 REPORT = "report.json"
 """What it is written as, beside the map."""
@@ -41,7 +41,7 @@ def read_report(path: str | Path) -> dict[str, Any]:
     """Read what `write_report` wrote; InputError if it is missing, broken or lacks one of KEYS."""
     path = Path(path)
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = parsed(json.loads, path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a report.json") from None
     except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from glrender.errors import InputError
 from glrender.interrupt import interruptible_after
-from glrender.io.files import sole_writer
+from glrender.io.files import parsed, sole_writer
 from glrender.io.report import write_json
 
 STAGE = ".in-the-making"
@@ -149,7 +149,7 @@ def _files_of_earlier(path: Path, origin: Origin) -> set[str]:
 def _recorded_files(path: Path, origin: Origin) -> set[str]:
     """The relative paths of the files that a record lists; none if it is not a record of ours."""
     try:
-        record = json.loads((path / origin.record).read_text())
+        record = parsed(json.loads, (path / origin.record).read_text())
         names = record["files"] if record["generator"] == origin.generator else []
         paths = [PurePosixPath(name) for name in names]
     except (OSError, ValueError, KeyError, TypeError):

@@ -14,7 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from glrender.errors import InputError
-from glrender.io.files import read_text
+from glrender.io.files import parsed, read_text
 
 Kind = TypeVar("Kind")
 
@@ -33,7 +33,7 @@ def load_table(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: expected a file that ends in {' or '.join(readers)}")
     text = read_text(path)
     try:
-        content = reader(text)
+        content = parsed(reader, text)
     except ValueError as error:  # both readers' errors are of this kind
         raise InputError(f"{path}: malformed: {error}") from None
     if not isinstance(content, dict):

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from glrender.errors import InputError
 from glrender.geometry import se3
-from glrender.io.files import read_text
+from glrender.io.files import parsed, read_text
 from glrender.viewer.layers import LAYERS
 from glrender.viewer.rig import FOV_RANGE, Rig
 
@@ -65,9 +65,9 @@ class ViewState:
     def from_json(cls, text: str) -> Self:
         """A view that was copied; InputError for anything else, naming what is wrong with it."""
         try:
-            values = json.loads(text)[_KEY]
+            values = parsed(json.loads, text)[_KEY]
             rig = values["rig"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError):
             raise InputError('view: expected the JSON of a copied view, {"glrender_view": {"rig": …}}') from None
         state = cls(_read(Rig, rig, "view: rig"))
         state = replace(state, **_checked(cls, {**values, "rig": state.rig}, "view"))
@@ -82,8 +82,8 @@ def holds_view(path: Path) -> bool:
     if path.suffix.lower() != ".json" or not path.is_file():
         return False
     try:
-        values = json.loads(read_text(path))
-    except (ValueError, RecursionError):
+        values = parsed(json.loads, read_text(path))
+    except ValueError:
         return False
     return isinstance(values, dict) and _KEY in values
 

@@ -103,6 +103,8 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     [
         ("a.toml", "x =", "a.toml: malformed"),
         ("a.json", "{", "a.json: malformed"),
+        pytest.param("a.json", "[" * 100_000, "a.json: malformed: nested too deeply", id="deep JSON"),
+        pytest.param("a.toml", "x = " + "[" * 100_000, "a.toml: malformed: nested too deeply", id="deep TOML"),
         ("a.json", "[1]", "a.json: received a list, expected keys and values"),
         ("a.toml", None, "a.toml: no such file"),
         ("a.yaml", "x: 1", "a.yaml: expected a file that ends in .toml or .json"),

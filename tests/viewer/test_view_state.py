@@ -24,7 +24,10 @@ def test_what_is_left_out_is_as_usual() -> None:
     assert ViewState.from_json(text) == ViewState(Rig((0.0, 0.0, 1.0), 2.0))
 
 
-@pytest.mark.parametrize("text", ["", "hello", "[]", "3", "{}", '{"glrender_view": 3}', '{"glrender_view": {}}', DEEP])
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello", "[]", "3", "{}", '{"glrender_view": 3}', '{"glrender_view": {}}', pytest.param(DEEP, id="deep")],
+)
 def test_a_text_that_is_no_view(text: str) -> None:
     with pytest.raises(InputError, match="expected the JSON of a copied view"):
         ViewState.from_json(text)

@@ -17,7 +17,7 @@ from glrender.io.calibrations.opensfm import read_opensfm
 from glrender.io.calibrations.ros import is_ros, read_ros
 from glrender.io.calibrations.transforms import read_transforms
 from glrender.io.camera_file import read_camera
-from glrender.io.files import read_text
+from glrender.io.files import parsed, read_text
 from glrender.io.poses.opensfm import is_opensfm
 
 FORMATS = {
@@ -103,7 +103,7 @@ def calibration_format(path: Path, format: str | None = None) -> str:
 
 def _parse(path: Path, text: str) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        content = parsed(yaml.safe_load, text)
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     return content if isinstance(content, Mapping) else {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.geometry import se3
-from glrender.io.files import read_text
+from glrender.io.files import parsed, read_text
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.opendronemap import find_georeference
 
@@ -50,7 +50,7 @@ def load_reconstruction(path: Path) -> Mapping[str, Any]:
     """The reconstruction with most shots; InputError where there is none."""
     text = read_text(path)
     try:
-        content = json.loads(text)
+        content = parsed(json.loads, text)
     except ValueError as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
     known = [each for each in content if _is_mapping(each, "shots")] if isinstance(content, list) else []

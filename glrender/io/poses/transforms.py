@@ -9,7 +9,7 @@ import numpy as np
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
-from glrender.io.files import read_text
+from glrender.io.files import parsed, read_text
 from glrender.io.poses.image_poses import ImagePoses
 
 OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -36,7 +36,7 @@ def load_transforms(path: Path) -> Mapping[str, Any]:
     """The content of a `transforms.json` that has frames; InputError otherwise."""
     text = read_text(path)
     try:
-        content = json.loads(text)
+        content = parsed(json.loads, text)
     except ValueError as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
     frames = content.get("frames") if isinstance(content, Mapping) else None
