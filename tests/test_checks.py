@@ -36,6 +36,7 @@ def test_linear_colour_is_taken(image: np.ndarray) -> None:
     [
         np.full((1, 1, 3), 255.0),
         np.where(np.arange(480)[:, None, None] % 8 == 0, 0.0, 200.0) * np.ones((480, 640, 3)),  # dark rows
+        np.where(np.arange(3) == 0, 0.0, 200.0) * np.ones((480, 640, 3)),  # no red
         np.where(np.arange(480)[:, None, None] < 300, np.nan, 200.0) * np.ones((480, 640, 3)),  # seen in part
     ],
 )
