@@ -5,7 +5,7 @@
   `reference` has the depth that `level_ground` or the `rendered_depth` of a map gives it, kept in a `reference_store`,
   and the `texture` worth comparing at each level of a `pyramid`; `residuals` differ by what `warp` looks up,
   `normal_equations` sum them up, a `comparison` does all of that at once; a `point_window` adjusts the newest keyframes
-  together, in a world made upright by `levelling`.
+  together, in a world levelled by the `planes` through what they show.
 - **Many poses at once.** `refine_poses` is a `bundle_adjustment` of `point_matches` in the `pose_pairs` whose `overlap`
   is large, a `point_term` for each anchor, over `pose_blocks`; what it leaves uncertain is `ground_errors`, with the
   `lasting_errors` of poses that were given. Besides, it tells a `mount`, by `camera_rates` a shutter's readout

@@ -15,6 +15,7 @@ from glrender.errors import UsageError
 from glrender.frontend.alignment import Alignment, align
 from glrender.frontend.features import find_features, pose_by_features
 from glrender.frontend.plane_motion import PlaneMotion, follow_plane, on_plane, refine_plane
+from glrender.frontend.planes import world_above
 from glrender.frontend.pyramid import Level, build_pyramid
 from glrender.frontend.reference import Reference, make_reference
 from glrender.geometry.camera import Camera
@@ -209,12 +210,7 @@ class Bootstrap:
         return BootstrapProgress(self._start(motion), "")
 
     def _start(self, motion: PlaneMotion) -> Start:
-        z = motion.normal
-        x = np.array([1.0, 0, 0]) - z[0] * z
-        x /= np.linalg.norm(x)
-        T_world_first = np.eye(4)
-        T_world_first[:3, :3] = np.stack([x, np.cross(z, x), z])
-        T_world_first[2, 3] = motion.camera_height
+        T_world_first = world_above(motion.normal, motion.camera_height)
         scale, metres = self._scale(motion)
         poses = []
         for T in (np.eye(4), *motion.poses):

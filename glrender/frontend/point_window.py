@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from glrender.frontend.bundle_adjustment import BundleState, PosePrior, best_state
 from glrender.frontend.level_ground import FARTHEST
-from glrender.frontend.levelling import levelled
+from glrender.frontend.planes import inverse_depths_on, levelled, plane_through
 from glrender.frontend.point_matches import Corners, Matches, find_corners, sightings, surface_through
 from glrender.frontend.pose_pairs import choose_pairs
-from glrender.frontend.refine_poses import on_plane, plane_through
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.parallel import blas_on_one_core
@@ -107,7 +106,7 @@ class PointWindow:
         points = self._known_points(pose)
         if len(points) < FEWEST:
             plane = -pose[2, :3] / pose[2, 3]
-            return _Keyframe(time, pose, float(pose[2, 3]), corners, on_plane(corners.rays, plane))
+            return _Keyframe(time, pose, float(pose[2, 3]), corners, inverse_depths_on(plane, corners.rays))
         rays, w = points / points[:, 2:], 1 / points[:, 2]
         plane = plane_through(rays, w)
         surface = surface_through(self._camera, self._camera.project(points), rays, w, plane)

@@ -19,14 +19,13 @@ from glrender.errors import InputError
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
 from glrender.frontend.camera_rates import camera_rates
 from glrender.frontend.mount import BY_HAND, DECISIVE
+from glrender.frontend.planes import inverse_depths_on, plane_through
 from glrender.frontend.point_matches import Corners, match
 from glrender.geometry.camera import Camera
 from glrender.geometry.row_motion import RowMotion
 from glrender.parallel import blas_on_one_core
 
 Float64 = NDArray[np.float64]
-
-_FAR = 0.05  # of the typical inverse depth: so much at least is looked for where a plane is seen near its horizon
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +67,7 @@ class RefinedPoses:
 
     def over_planes(self, photographs: Sequence[Corners]) -> "RefinedPoses":
         """The same, to go on from with photographs that were read otherwise: their corners lie on the planes."""
-        depths = tuple(on_plane(each.rays, plane) for each, plane in zip(photographs, self.planes, strict=True))
-        return replace(self, rounds=self.rounds[-1:], inverse_depths=depths)
+        return replace(self, rounds=self.rounds[-1:], inverse_depths=tuple(_over(self.planes, photographs)))
 
     def row_motions(self, readout: float) -> list[RowMotion]:
         """How each photograph's camera moved, if its rows were exposed one after the other in `readout` seconds."""
@@ -117,7 +115,7 @@ def refine_poses(
     camera = camera.without_distortion()
     rounds: tuple[Adjusted, ...] = ()
     refined, mount = given, np.zeros(6)
-    depths = [on_plane(each.rays, plane) for each, plane in zip(photographs, planes, strict=True)]
+    depths = _over(planes, photographs)
     if before is not None:
         rounds, planes, depths = before.rounds, before.planes.copy(), list(before.inverse_depths)
         refined, mount = before.poses, before.rounds[-1].state.mount
@@ -141,19 +139,6 @@ def refine_poses(
     )
 
 
-def on_plane(rays: Float64, plane: Float64) -> Float64:
-    """(n,) inverse depths of rays (n, 3)."""
-    w = rays @ plane
-    return np.maximum(w, _FAR * np.median(w)) if len(w) else w
-
-
-def plane_through(rays: Float64, inverse_depths: Float64) -> Float64:
-    """(3,): the plane p, p·r = 1/depth, from which points differ least, by reweighted least squares; so with rays
-    (x, y, 1) and heights, too."""
-    weight = np.ones(len(rays))
-    for _ in range(10):
-        root = np.sqrt(weight)
-        plane = np.linalg.lstsq(rays * root[:, None], inverse_depths * root, rcond=None)[0]
-        off = np.abs(inverse_depths - rays @ plane)
-        weight = 1 / (1 + np.square(off / (2 * np.median(off) + 1e-12)))
-    return np.asarray(plane)
+def _over(planes: Float64, photographs: Sequence[Corners]) -> list[Float64]:
+    """Inverse depths (n,) of each photograph's corners on its plane."""
+    return [inverse_depths_on(plane, each.rays) for each, plane in zip(photographs, planes, strict=True)]

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_pose, check_positive
 from glrender.errors import InputError
+from glrender.frontend.planes import world_above
 from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.depth_points import read_pixels
@@ -125,12 +126,7 @@ def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:
         raise InputError("depth image: measured next to nothing, so no floor shows in it")
     points = camera.rays()[pixels][seen] * z[seen, None]
     normal, middle = _dominant_plane(_Sight(points, points, z[seen], math.sqrt(camera.fx * camera.fy)))
-    x = np.array([1.0, 0, 0]) - normal[0] * normal
-    x /= np.linalg.norm(x)
-    T = np.eye(4)
-    T[:3, :3] = np.stack([x, np.cross(normal, x), normal])
-    T[2, 3] = -float(normal @ middle)
-    return T
+    return world_above(normal, -float(normal @ middle))
 
 
 def _placed(

@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
 from glrender.frontend.bootstrap import Start
-from glrender.frontend.levelling import levelled
+from glrender.frontend.planes import levelled
 from glrender.frontend.point_matches import Corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.fusion.displacement import Displacement
