@@ -45,7 +45,7 @@ _DAMPING = (1e-9, 1e-4, 1e6)  # of the diagonal: the least, the first, and that 
 
 
 @dataclass(frozen=True, eq=False)
-class PosePrior:
+class BundlePrior:
     """What is known of N poses before their photographs are looked at."""
 
     poses: Float64
@@ -147,16 +147,16 @@ class Adjusted:
     radial_error: RadialError
     """What they say of the lens, whatever the focal length is and the shutter does."""
     strain: float
-    """How well the given poses were said to be known, see `PosePrior.strain`."""
+    """How well the given poses were said to be known, see `BundlePrior.strain`."""
     given_sigma: tuple[float, float]
-    """Metres and radians: how well they are known, see `PosePrior.told_sigma`."""
+    """Metres and radians: how well they are known, see `BundlePrior.told_sigma`."""
     mount_evidence: MountEvidence | None
     """What they say of a mount, see `glrender.frontend.mount`; None where there is one."""
     converged: bool
 
 
 def adjust(
-    camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: BundleState, rates: Float64
+    camera: Camera, matches: Sequence[Matches], prior: BundlePrior, start: BundleState, rates: Float64
 ) -> Adjusted:
     """The poses, mount and inverse depths that explain `matches` best, from `start` on.
 
@@ -187,7 +187,7 @@ def adjust(
 
 
 def best_state(
-    camera: Camera, matches: Sequence[Matches], prior: PosePrior, start: BundleState, most_steps: int
+    camera: Camera, matches: Sequence[Matches], prior: BundlePrior, start: BundleState, most_steps: int
 ) -> BundleState:
     """What a few steps lead to from a `start` near by; what it leaves uncertain, `adjust` tells."""
     return _Bundle(camera, matches, prior, np.zeros((len(start.poses), 6))).settled(start, most_steps, _DAMPING[0])[0]
@@ -196,7 +196,7 @@ def best_state(
 class _Bundle:
     """The normal equations of one adjustment, over the N twists of the poses and that of the mount."""
 
-    def __init__(self, camera: Camera, matches: Sequence[Matches], prior: PosePrior, rates: Float64) -> None:
+    def __init__(self, camera: Camera, matches: Sequence[Matches], prior: BundlePrior, rates: Float64) -> None:
         self._camera, self._matches, self._prior, self._rates = camera, matches, prior, rates
         self.sigma = 1.0
         self._seen: tuple[BundleState, list[Views]] | None = None

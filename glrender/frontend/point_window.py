@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.bundle_adjustment import BundleState, PosePrior, best_state
+from glrender.frontend.bundle_adjustment import BundlePrior, BundleState, best_state
 from glrender.frontend.level_ground import FARTHEST
 from glrender.frontend.planes import inverse_depths_on, levelled, plane_through
 from glrender.frontend.point_matches import Corners, Matches, find_corners, sightings, surface_through
@@ -152,7 +152,7 @@ class PointWindow:
         information = np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)])
         depths = tuple(self._keyframes[each.anchor].inverse_depths for each in matches)
         start = BundleState(poses, np.zeros(6), depths)
-        state = best_state(self._camera, matches, PosePrior(poses, information, None), start, STEPS)
+        state = best_state(self._camera, matches, BundlePrior(poses, information, None), start, STEPS)
         for keyframe, pose in zip(self._keyframes, state.poses, strict=True):
             keyframe.pose = pose
         for each, w in zip(matches, state.inverse_depths, strict=True):

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from glrender.checks import check_array
 from glrender.errors import InputError
-from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
+from glrender.frontend.bundle_adjustment import Adjusted, BundlePrior, BundleState, adjust
 from glrender.frontend.camera_rates import camera_rates
 from glrender.frontend.mount import BY_HAND, DECISIVE
 from glrender.frontend.planes import inverse_depths_on, plane_through
@@ -106,7 +106,7 @@ def refine_poses(
         raise InputError(f"prior_sigma: received {sigmas.min():g}, expected metres and radians greater than 0")
     if len(photographs) < 2:
         raise InputError(f"refine_poses: received {len(photographs)} photographs, expected at least two")
-    prior = PosePrior(
+    prior = BundlePrior(
         given,
         np.stack([np.diag(each) for each in np.repeat(1 / np.square(sigmas), 3, axis=1)]),
         np.diag(1 / np.square(np.repeat(BY_HAND, 3))) if mounted else None,

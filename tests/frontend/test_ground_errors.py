@@ -8,7 +8,7 @@ from moving_camera import CAMERA, along, drive, twist_between
 from scipy.sparse import csr_array
 
 from glrender.frontend import ground_errors
-from glrender.frontend.bundle_adjustment import Adjusted, BundleState, PosePrior, adjust
+from glrender.frontend.bundle_adjustment import Adjusted, BundlePrior, BundleState, adjust
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import PointTerm, Views, point_term
 from glrender.geometry import se3
@@ -66,7 +66,7 @@ def adjusted(errors: list[np.ndarray]) -> Adjusted:
         Matches(each.anchor, each.frames, each.rays, each.pixels + off, each.found)
         for each, off in zip(MATCHES, errors, strict=True)
     ]
-    prior = PosePrior(POSES, np.tile(np.eye(6) / FREE**2, (COUNT, 1, 1)), 1e12 * np.eye(6), free=True)
+    prior = BundlePrior(POSES, np.tile(np.eye(6) / FREE**2, (COUNT, 1, 1)), 1e12 * np.eye(6), free=True)
     start = BundleState(POSES, np.zeros(6), tuple(DEPTHS))
     return adjust(CAMERA, matches, prior, start, np.zeros((COUNT, 6)))
 

@@ -8,7 +8,7 @@ import pytest
 from moving_camera import CAMERA, Recorded, along, drive, record, refine_twice, textured_ground, twist_between
 
 from glrender.errors import InputError
-from glrender.frontend.bundle_adjustment import PosePrior
+from glrender.frontend.bundle_adjustment import BundlePrior
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.geometry import se3
@@ -77,10 +77,10 @@ def test_the_strain_tells_that_poses_were_worse_than_said(given: np.ndarray, ref
     last = refined.rounds[-1]
     assert 0.4 < last.strain < 1.5
     said = np.repeat(1 / np.square(np.array(SIGMA) / 6), 3)
-    stricter = PosePrior(given, np.tile(np.diag(said), (FRAMES, 1, 1)), np.eye(6))
+    stricter = BundlePrior(given, np.tile(np.diag(said), (FRAMES, 1, 1)), np.eye(6))
     assert stricter.strain(last.state) == pytest.approx(6 * last.strain, rel=0.3)
     # Of the mount alone, which all poses share.
-    firm = PosePrior(given, np.tile(1e-6 * np.eye(6), (FRAMES, 1, 1)), 1e6 * np.eye(6))
+    firm = BundlePrior(given, np.tile(1e-6 * np.eye(6), (FRAMES, 1, 1)), 1e6 * np.eye(6))
     assert firm.strain(last.state) > 10
 
 
