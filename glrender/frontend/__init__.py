@@ -8,8 +8,8 @@
   together, in a world levelled by the `planes` through what they show.
 - **Many poses at once.** `refine_poses` is a `bundle_adjustment` of `point_matches` in the `pose_pairs` whose `overlap`
   is large, a `point_term` for each anchor, over `pose_blocks`; what it leaves uncertain is `ground_errors`, with the
-  `lasting_errors` of poses that were given. Besides, it tells a `mount`, by `camera_rates` a shutter's readout
-  (`time_estimate`), and a lens's `radial_error`, both an `estimate`, and whether the `focal` length is as said.
+  `lasting_errors` of poses that were given. Besides, it tells a `mount`, an `estimate` each of a shutter's readout
+  (by `camera_rates`) and of what the lens bends otherwise, and whether the `focal` length is as said.
 - **Depth.** `depth_from_motion` compares a `photograph` with its `sources` where a `search` says: a `sweep`, on a GPU
   a `sweep_shader`, `sweep_compute` or (where it has no compute shaders) `sweep_pass`, over `sweep_levels`,
   `semi_global` choices, `refine` for fractions, a `motion_depth` as the result, and a `cross_check` with those of

@@ -19,6 +19,7 @@ from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import SuperLU
 
 from glrender.assembly.statistics import SIGMA_PER_MEDIAN
+from glrender.frontend.estimate import RadialError, TimeEstimate
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors, ground_errors, similarities
 from glrender.frontend.lasting_errors import LastingErrors
@@ -26,8 +27,6 @@ from glrender.frontend.mount import MountEvidence, mount_evidence
 from glrender.frontend.point_matches import Matches
 from glrender.frontend.point_term import LOSS, SHARED, PointTerm, Views, point_term, rho
 from glrender.frontend.pose_blocks import assembled, factored
-from glrender.frontend.radial_error import RadialError
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.parallel import run_together

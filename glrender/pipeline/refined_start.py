@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
+from glrender.frontend.estimate import RadialError, TimeEstimate
 from glrender.frontend.point_matches import Corners
-from glrender.frontend.radial_error import RadialError
 from glrender.frontend.refine_poses import RefinedPoses, refine_poses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.displacement import Displacement
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3

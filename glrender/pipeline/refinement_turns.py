@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
+from glrender.frontend.estimate import RadialError, TimeEstimate
 from glrender.frontend.point_matches import Corners, find_corners, without_corners
-from glrender.frontend.radial_error import RadialError
 from glrender.frontend.refine_poses import RefinedPoses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry.intensity import intensity
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glrender.frontend.estimate import TimeEstimate
 from glrender.frontend.refine_poses import RefinedPoses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry.row_motion import RowMotion
 from glrender.io.sequence import FrameEntry
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
 from glrender.frontend.camera_rates import camera_rates
-from glrender.frontend.time_estimate import TimeEstimate
+from glrender.frontend.estimate import TimeEstimate
 from glrender.io.trajectory import Trajectory
 
 Float64 = NDArray[np.float64]

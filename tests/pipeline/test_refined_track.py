@@ -13,11 +13,11 @@ from glrender.cli.fuse_summary import describe_poses
 from glrender.errors import InputError
 from glrender.frontend.bootstrap import Start
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
+from glrender.frontend.estimate import TimeEstimate
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
 from glrender.frontend.mount import MountEvidence
 from glrender.frontend.refine_poses import RefinedPoses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry

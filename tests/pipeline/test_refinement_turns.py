@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from glrender.frontend.estimate import TimeEstimate
 from glrender.frontend.refine_poses import RefinedPoses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry.row_motion import RowMotion
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline import refinement_turns

@@ -11,8 +11,8 @@ import pytest
 from flights import camera_of
 
 from glrender.errors import InputError
+from glrender.frontend.estimate import TimeEstimate
 from glrender.frontend.refine_poses import RefinedPoses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3

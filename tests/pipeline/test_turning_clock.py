@@ -10,11 +10,11 @@ import pytest
 from scipy.sparse import csr_array
 
 from glrender.frontend.bundle_adjustment import Adjusted, BundleState
+from glrender.frontend.estimate import TimeEstimate
 from glrender.frontend.focal import FocalError
 from glrender.frontend.ground_errors import GroundErrors
 from glrender.frontend.mount import MountEvidence
 from glrender.frontend.refine_poses import RefinedPoses
-from glrender.frontend.time_estimate import TimeEstimate
 from glrender.geometry import se3
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
