@@ -13,7 +13,7 @@ from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.following import Follower
-from glrender.pipeline.ground import Ground
+from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.refined_track import refine_track
 from glrender.pipeline.trajectory_error import evaluate_trajectory
@@ -24,7 +24,6 @@ HEIGHT = 0.65
 LAG = -0.02
 """Seconds by which the trajectory's clock is off."""
 STEP = 3
-LEVEL = Ground(0.0, 1.0, 0)
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no recording in {FOLDER}")
 
@@ -59,7 +58,7 @@ def test_from_photographs_alone() -> None:
     by_index = {entry.index: pose for entry, pose in zip(frames, poses, strict=True)}
     keyframes = choose_keyframes(frames, by_index, np.eye(4), LEVEL)
     assert follower.start is not None
-    refined = refine_track(sequence, frames, keyframes, by_index, LEVEL, follower.start, follower.started_by)
+    refined = refine_track(sequence, frames, keyframes, by_index, follower.start, follower.started_by)
     millimetres, scale = error(refined.trajectory, sequence)
     assert millimetres < 20
     assert abs(scale - 1) < 0.03

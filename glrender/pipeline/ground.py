@@ -38,14 +38,18 @@ class Ground:
     pairs: int
     """Pairs of photographs that were compared."""
 
-    def below(self, T_world_camera: Float64, T_world_map: Float64) -> float:
+    def camera_height(self, T_world_camera: Float64, T_world_map: Float64) -> float:
         """Metres that a camera at a pose (4, 4) is above the ground, which is level in the map frame."""
         return float((T_world_camera[:3, 3] - T_world_map[:3, 3]) @ T_world_map[:3, 2]) - self.height
 
     def distance(self, T_world_camera: Float64, T_world_map: Float64) -> float:
         """Metres to the ground along a camera's axis; of one that looks too far ahead, thrice those straight down."""
         descent = -float(T_world_camera[:3, 2] @ T_world_map[:3, 2])
-        return self.below(T_world_camera, T_world_map) / max(descent, 1 / 3)
+        return self.camera_height(T_world_camera, T_world_map) / max(descent, 1 / 3)
+
+
+LEVEL = Ground(0.0, 1.0, 0)
+"""The plane z = 0 of a world that was made so, as that of a tracked camera is: nobody has to look for it."""
 
 
 def find_ground(

@@ -277,7 +277,7 @@ class KeyframeFusion:
         T = self._placement.T_world_map
         if self._options.motion.height_range is not None:
             return Search(T, *self._options.motion.height_range)
-        reach = RELIEF * self._ground.below(keyframe.photograph.T_world_camera, T)
+        reach = RELIEF * self._ground.camera_height(keyframe.photograph.T_world_camera, T)
         return Search(T, self._ground.height - reach, self._ground.height + reach)
 
     def _fuse(self, keyframe: PosedPhotograph, depth: MotionDepth | None) -> None:

@@ -172,7 +172,7 @@ def refine_start(
 def level_seen(ground: Ground, T_world_camera: Float64, T_world_map: Float64) -> Float64:
     """(3,): the level ground seen from a camera, p with p·r = 1/depth on its ray r."""
     up = T_world_map[:3, 2] @ T_world_camera[:3, :3]
-    return -up / ground.below(T_world_camera, T_world_map)
+    return -up / ground.camera_height(T_world_camera, T_world_map)
 
 
 def _looked_up(trajectory: Trajectory, times: Float64, raw: Float64, clock: TimeEstimate) -> Float64:

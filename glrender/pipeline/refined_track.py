@@ -23,7 +23,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
-from glrender.pipeline.ground import Ground
+from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, unread
 from glrender.pipeline.refinement_turns import read_photographs, refine_in_turns
@@ -63,22 +63,21 @@ def refine_track(
     photographs: tuple[FrameEntry, ...],
     keyframes: tuple[FrameEntry, ...],
     poses: Poses,
-    ground: Ground,
     start: Start,
     started_by: tuple[FrameEntry, ...],
     odometry: Trajectory | None = None,
 ) -> RefinedTrack:
     """The photographs' poses at which they agree, see `glrender.frontend.refine_poses`, by the keyframes' corners.
 
-    `poses` are tracked from `start` on, made of the photographs `started_by`; their world's z is up. `odometry` is the
-    camera's, where there is any.
-    InputError if fewer than two of the photographs can be read, or if none shows a point of another.
+    `poses` are tracked from `start` on, made of the photographs `started_by`; the ground of their world is about the
+    plane z = 0. `odometry` is the camera's, where there is any. InputError if fewer than two of the photographs can be
+    read, or if none shows a point of another.
     """
     entries, prepared = read_photographs(sequence, photographs, keyframes)
     given = np.stack([poses[entry.index] for entry in entries])
     times = np.array([entry.time for entry in entries])
-    distance = float(np.median([ground.distance(pose, np.eye(4)) for pose in given]))
-    planes = np.stack([level_seen(ground, pose, np.eye(4)) for pose in given])
+    distance = float(np.median([LEVEL.distance(pose, np.eye(4)) for pose in given]))
+    planes = np.stack([level_seen(LEVEL, pose, np.eye(4)) for pose in given])
     prior = FREE * distance, FREE
 
     def refine(prepared: list[Corners], given: Float64, before: RefinedPoses | None) -> RefinedPoses:

@@ -19,14 +19,13 @@ from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.following import Follower
 from glrender.pipeline.fuse import SequenceOptions
-from glrender.pipeline.ground import Ground
+from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.placement import place_on_ground
 
 FRAMES = 14
 """As many as it takes until one leaves the window of those that are linearised twice."""
 CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=79.5, cy=59.5)
-LEVEL = Ground(0.0, 1.0, 0)
 
 
 def rehearse_following() -> None:

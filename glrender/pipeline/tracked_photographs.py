@@ -25,7 +25,7 @@ from glrender.io.trajectory import Trajectory
 from glrender.pipeline.beside import Beside
 from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.fuse import SequenceOptions, check_arguments
-from glrender.pipeline.ground import Ground
+from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.live_fusion import LiveFusion
@@ -42,8 +42,6 @@ Float64 = NDArray[np.float64]
 
 WORLD = np.eye(4)
 """The map's frame is that of the start: z up from the floor, the origin below the first camera."""
-LEVEL = Ground(0.0, 1.0, 0)
-"""The floor in it."""
 
 
 def fuse_tracked_photographs(
@@ -90,9 +88,7 @@ def _fuse_recorded(
     poses: Poses = pursuit.poses
     found, begun = tuple(pursuit.report.found), perf_counter()
     keyframes = choose_keyframes(found, poses, WORLD, LEVEL)
-    refined = refine_track(
-        sequence, found, keyframes, poses, LEVEL, start, pursuit.started_by, odometry_of(sequence, options)
-    )
+    refined = refine_track(sequence, found, keyframes, poses, start, pursuit.started_by, odometry_of(sequence, options))
     poses = refined.poses
     tracked = PhotographStart(
         found,
@@ -201,7 +197,7 @@ def _judge(
     keyframes = tuple(fusion.added)
     poses = {entry.index: pose for entry, pose in fusion.added.items()}
     try:
-        track = refine_track(sequence, keyframes, keyframes, poses, LEVEL, start, started_by, odometry)
+        track = refine_track(sequence, keyframes, keyframes, poses, start, started_by, odometry)
     except InputError as error:  # a map that is there is not given up for its sigma
         return {"pose_refinement": {"failed": str(error)}}
     fusion.displaced_by(track.displaced)

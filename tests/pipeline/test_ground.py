@@ -46,7 +46,7 @@ def test_the_level_on_which_photographs_agree(context: Context, textured: Height
     found = find_ground(CAMERA, poses, images.__getitem__)
     assert found.height == pytest.approx(0.3, abs=0.04)
     assert found.likeness > 0.8
-    assert found.below(poses[0], np.eye(4)) == pytest.approx(1.2, abs=0.04)
+    assert found.camera_height(poses[0], np.eye(4)) == pytest.approx(1.2, abs=0.04)
 
 
 def test_a_camera_that_comes_back_to_where_it_was(context: Context, textured: HeightMap) -> None:

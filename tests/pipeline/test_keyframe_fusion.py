@@ -21,7 +21,7 @@ from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline import keyframes
 from glrender.pipeline.fuse import SequenceOptions
-from glrender.pipeline.ground import Ground
+from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframe_fusion import KeyframeFusion
 from glrender.pipeline.placement import place_on_ground
 
@@ -57,7 +57,7 @@ def fusion(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyfra
     monkeypatch.setattr(keyframes, "cross_checked", lambda camera, depth, *others: depth)
     where = {"frame_source": "made up", "bounds": (-0.3, 0.3, -0.2, 0.2), "spacing": 0.02}
     placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
-    fusion = KeyframeFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, Ground(0.0, 1.0, 0))
+    fusion = KeyframeFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, LEVEL)
     yield fusion
     fusion.release()
 

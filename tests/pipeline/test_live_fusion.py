@@ -14,7 +14,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.fuse import SequenceOptions
-from glrender.pipeline.ground import Ground
+from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframes import AFTER
 from glrender.pipeline.live_fusion import LATEST, LiveFusion, halvings
 from glrender.pipeline.placement import place_on_ground
@@ -63,7 +63,7 @@ def live(context: Context, behind: Behind) -> Iterator[LiveFusion]:
     where = {"frame_source": "made up", "bounds": (-1.0, 1.0, -1.0, 1.0), "spacing": 0.05}
     placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
     options = SequenceOptions(use="color")
-    live = LiveFusion(context, SEQUENCE, options, placement, Ground(0.0, 1.0, 0), 1.0, behind)
+    live = LiveFusion(context, SEQUENCE, options, placement, LEVEL, 1.0, behind)
     yield live
     live.release()
 

@@ -23,7 +23,6 @@ from glrender.geometry.camera import Camera
 from glrender.io.sequence import FrameEntry
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline import refined_track, tracked_photographs
-from glrender.pipeline.ground import Ground
 from glrender.pipeline.refined_track import RefinedTrack, above_ground, by_odometry
 from glrender.pipeline.refinement_turns import AS_SAID
 
@@ -123,8 +122,7 @@ class TestScale:
         entries = tuple(FrameEntry(k, float(k), float(k), Path("a.png"), None) for k in poses)
         start = Start(tuple(poses.values()), (0, 1, 2), scale, 0.01, unit, 0.03)
         sequence = SimpleNamespace(camera=CAMERA)
-        level = Ground(0.0, 1.0, 3)
-        return refined_track.refine_track(sequence, entries, entries, poses, level, start, entries, odometry)
+        return refined_track.refine_track(sequence, entries, entries, poses, start, entries, odometry)
 
     @pytest.mark.parametrize("scale", ["camera height", "scale", "unknown"])
     def test_a_height_is_that_above_the_ground_as_it_is(self, scale: str) -> None:
