@@ -1,6 +1,6 @@
 """A recorded sequence: frames of photographs and depth images, with a camera and, where there are any, poses."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,16 @@ class FrameEntry:
         """The file that makes it a frame, with its folder: the depth image, or the photograph where there is none."""
         path = self.depth_path or self.color_path
         return f"{path.parent.name}/{path.name}" if path else ""
+
+
+FramePoses = Mapping[int, NDArray[np.float64]]
+"""T_world_camera (4, 4) of frames by their index."""
+
+
+def trajectory_of(entries: Iterable[FrameEntry], poses: FramePoses) -> Trajectory:
+    """The poses of some frames, in the order of their times."""
+    ordered = sorted(entries, key=lambda entry: entry.time)
+    return Trajectory(np.array([each.time for each in ordered]), np.stack([poses[each.index] for each in ordered]))
 
 
 @dataclass(frozen=True)

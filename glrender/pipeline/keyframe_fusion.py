@@ -1,7 +1,6 @@
 """Keyframes with known poses become a map: the depth of each from its neighbours, fused one after the other."""
 
 from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Sequence as Sequence_
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -24,7 +23,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
-from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.io.sequence import FrameEntry, FramePoses, Sequence, Skipped
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import describe_skipped
 from glrender.pipeline.fuse import SequenceOptions, describe_map, describe_options
@@ -36,8 +35,6 @@ from glrender.pipeline.read_ahead import ReadFrame, read_ahead
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
-Poses = Mapping[int, Float64]
-"""T_world_camera (4, 4) of each frame by its index."""
 
 OBSERVED = 0.001
 """`FusionOptions.observed_ratio` at most: what matched depths leave open, sigma says, and the prior may help to know.
@@ -50,12 +47,6 @@ HELD = 12
 and a robust estimate keeps to where it began. 24 do a little better, for twice the memory."""
 RELIEF = 0.3
 """Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
-
-
-def trajectory_of(entries: Sequence_[FrameEntry], poses: Poses) -> Trajectory:
-    """The poses of some frames, in the order of their times."""
-    ordered = sorted(entries, key=lambda entry: entry.time)
-    return Trajectory(np.array([each.time for each in ordered]), np.stack([poses[each.index] for each in ordered]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +104,11 @@ class KeyframeFusion:
         self._partial = False
         self._failure: GlrenderError | None = None
 
-    def expect(self, keyframes: tuple[FrameEntry, ...], poses: Poses) -> None:
+    def expect(self, keyframes: tuple[FrameEntry, ...], poses: FramePoses) -> None:
         """Know which keyframes will come, and their poses: those beside a keyframe may help it to its depth before."""
         self._depths.gallery = Gallery(self._sequence, keyframes, poses)
 
-    def add_all(self, keyframes: tuple[FrameEntry, ...], poses: Poses, advance: Advance) -> None:
+    def add_all(self, keyframes: tuple[FrameEntry, ...], poses: FramePoses, advance: Advance) -> None:
         """Read and fuse keyframe after keyframe, see `kept`."""
         self.expect(keyframes, poses)
         with self.kept():

@@ -16,7 +16,7 @@ from glrender.frontend.search import Search
 from glrender.frontend.sources import choose_sources
 from glrender.geometry.intensity import intensity
 from glrender.io.images import FrameError
-from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence import FrameEntry, FramePoses, Sequence
 from glrender.pipeline.ground import Ground
 
 Float64 = NDArray[np.float64]
@@ -62,7 +62,7 @@ def is_apart(pose: Float64, last: Float64, distance: float) -> bool:
 
 
 def choose_keyframes(
-    entries: Sequence_[FrameEntry], poses: Mapping[int, Float64], T_world_map: Float64, ground: Ground
+    entries: Sequence_[FrameEntry], poses: FramePoses, T_world_map: Float64, ground: Ground
 ) -> tuple[FrameEntry, ...]:
     """Of the photographs, in their order, those that are apart; `poses` are T_world_camera (4, 4) by their index."""
     chosen: list[FrameEntry] = []
@@ -91,7 +91,7 @@ class Gallery:
     """Photographs whose poses are all known, each read when it is asked for: the lanes beside a photograph's own show
     the same ground as it does, however long before or after."""
 
-    def __init__(self, sequence: Sequence, entries: Iterable[FrameEntry], poses: Mapping[int, Float64]) -> None:
+    def __init__(self, sequence: Sequence, entries: Iterable[FrameEntry], poses: FramePoses) -> None:
         self._sequence = sequence
         self._entries = {entry.index: entry for entry in entries}
         self._poses = {index: poses[index] for index in self._entries}
@@ -198,7 +198,7 @@ class KeyframeDepths:
                 return known
             poses = {index: pose for index, pose in poses.items() if found.get(index, True) is not None}
 
-    def _chosen(self, keyframe: PosedPhotograph, poses: Mapping[int, Float64]) -> list[int]:
+    def _chosen(self, keyframe: PosedPhotograph, poses: FramePoses) -> list[int]:
         """Indices of the best sources among photographs with `poses`, T_world_camera (4, 4)."""
         T_world_reference, camera = keyframe.photograph.T_world_camera, self._depth_from_motion.camera
         indices = list(poses)

@@ -13,12 +13,12 @@ from glrender.geometry.intensity import intensity
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
 from glrender.io.images import FrameError
-from glrender.io.sequence import FrameEntry, Sequence, Skipped
+from glrender.io.sequence import FrameEntry, FramePoses, Sequence, Skipped
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.chosen_frames import choose_frames
 from glrender.pipeline.fuse import SequenceOptions, check_arguments
 from glrender.pipeline.ground import Ground, find_ground
-from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses
+from glrender.pipeline.keyframe_fusion import KeyframeFusion
 from glrender.pipeline.keyframes import choose_keyframes, with_ends
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.placement import Placement, place_on_ground
@@ -37,7 +37,7 @@ class PhotographStart:
     """Those that have a pose."""
     keyframes: tuple[FrameEntry, ...]
     """Of them those that are to be given a depth."""
-    poses: Poses
+    poses: FramePoses
     """T_world_camera (4, 4) of each by its index."""
     ground: Ground
     placement: Placement
@@ -72,7 +72,7 @@ def start_photographs(context: Context, sequence: Sequence, options: SequenceOpt
         strict=options.strict,
     )
     assert sequence.trajectory is not None
-    poses: Poses = {entry.index: sequence.trajectory.at(entry.time + chosen.offset.seconds) for entry in chosen.posed}
+    poses = {entry.index: sequence.trajectory.at(entry.time + chosen.offset.seconds) for entry in chosen.posed}
     frame, ground, frame_source = _find_ground(sequence, chosen.posed, poses, options)
     keyframes = choose_keyframes(chosen.posed, poses, frame, ground)
     placement = place_on_ground(
@@ -136,7 +136,7 @@ def fuse_keyframes(
 
 
 def _find_ground(
-    sequence: Sequence, entries: tuple[FrameEntry, ...], poses: Poses, options: SequenceOptions
+    sequence: Sequence, entries: tuple[FrameEntry, ...], poses: FramePoses, options: SequenceOptions
 ) -> tuple[Float64, Ground, str]:
     """T_world_map (4, 4), given or found, the ground's level in it, and where the frame is from."""
 

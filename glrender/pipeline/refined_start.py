@@ -13,11 +13,10 @@ from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.fusion.displacement import Displacement
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.geometry import se3
-from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence import FrameEntry, FramePoses, Sequence, trajectory_of
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import Ground
-from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.refinement_turns import AS_SAID, Settled, read_photographs, refine_in_turns
 from glrender.pipeline.shutter import Shutter
 from glrender.pipeline.turning_clock import UNKNOWN, compare_turns
@@ -39,7 +38,7 @@ _LEAST = 0.005  # of both: where photographs tell that poses are off by less, it
 class RefinedStart:
     """Poses, and how they came about."""
 
-    poses: Poses
+    poses: FramePoses
     """Of all photographs: those that cannot be read keep theirs, until whoever fuses them tells."""
     trajectory: Trajectory
     """Of those that were refined."""
@@ -104,7 +103,7 @@ def refine_start(
     sequence: Sequence,
     photographs: tuple[FrameEntry, ...],
     keyframes: tuple[FrameEntry, ...],
-    poses: Poses,
+    poses: FramePoses,
     ground: Ground,
     T_world_map: Float64,
     options: SequenceOptions,

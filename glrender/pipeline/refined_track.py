@@ -21,10 +21,9 @@ from glrender.frontend.refine_poses import RefinedPoses, refine_poses
 from glrender.fusion.displacement import Displacement
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
-from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence import FrameEntry, FramePoses, Sequence, trajectory_of
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.ground import LEVEL
-from glrender.pipeline.keyframe_fusion import Poses, trajectory_of
 from glrender.pipeline.refined_start import RefinedStart, describe_refinement, level_seen, unread
 from glrender.pipeline.refinement_turns import read_photographs, refine_in_turns
 
@@ -62,7 +61,7 @@ def refine_track(
     sequence: Sequence,
     photographs: tuple[FrameEntry, ...],
     keyframes: tuple[FrameEntry, ...],
-    poses: Poses,
+    poses: FramePoses,
     start: Start,
     started_by: tuple[FrameEntry, ...],
     odometry: Trajectory | None = None,

@@ -9,9 +9,8 @@ from glrender.errors import InputError
 from glrender.frontend.tracker import Tracker
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
-from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence import FrameEntry, Sequence, trajectory_of
 from glrender.pipeline.fuse import SequenceOptions, check_arguments, fuse_sequence
-from glrender.pipeline.keyframe_fusion import trajectory_of
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.placement import floor_of
 from glrender.pipeline.read_ahead import read_ahead

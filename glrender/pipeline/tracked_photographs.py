@@ -20,13 +20,13 @@ from glrender.frontend.bootstrap import Start
 from glrender.geometry.camera import INTRINSICS
 from glrender.gl.context import Context
 from glrender.interrupt import interruptible_after
-from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence import FrameEntry, FramePoses, Sequence, trajectory_of
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.beside import Beside
 from glrender.pipeline.chosen_frames import missing_frames
 from glrender.pipeline.fuse import SequenceOptions, check_arguments
 from glrender.pipeline.ground import LEVEL
-from glrender.pipeline.keyframe_fusion import KeyframeFusion, Poses, trajectory_of
+from glrender.pipeline.keyframe_fusion import KeyframeFusion
 from glrender.pipeline.keyframes import choose_keyframes
 from glrender.pipeline.live_fusion import LiveFusion
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
@@ -85,7 +85,7 @@ def _fuse_recorded(
 
     pursuit.move(pursue(give, sequence, options, entries))
     start = pursuit.started()
-    poses: Poses = pursuit.poses
+    poses: FramePoses = pursuit.poses
     found, begun = tuple(pursuit.report.found), perf_counter()
     keyframes = choose_keyframes(found, poses, WORLD, LEVEL)
     refined = refine_track(sequence, found, keyframes, poses, start, pursuit.started_by, odometry_of(sequence, options))
