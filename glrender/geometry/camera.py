@@ -1,5 +1,6 @@
 """A pinhole camera, and optionally the lens of the images that are read for it."""
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -109,6 +110,10 @@ class Camera:
             cx=self.cx / step,
             cy=self.cy / step,
         )
+
+    def step_leaving(self, pixels: int) -> int:
+        """The step of `every_nth_pixel` that leaves about so many pixels of an image."""
+        return max(1, round(math.sqrt(self.width * self.height / pixels)))
 
     def binned(self, factor: int) -> "Camera":
         """The camera of images in which `factor` x `factor` pixels have become one, their mean; the same lens.

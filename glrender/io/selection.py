@@ -1,6 +1,9 @@
-"""Which frames of a sequence to use: even, odd, first, second or a:b:c."""
+"""Which frames of a sequence to use: even, odd, first, second or a:b:c, or a few that are spread over it."""
 
 import re
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glrender.errors import UsageError
 
@@ -29,6 +32,11 @@ def selected_lines(selection: str, count: int) -> range:
     if not lines:
         raise UsageError(f"frames: {selection!r} selects none of the {count} frames, which are numbered from 0")
     return lines
+
+
+def spread(count: int, most: int) -> NDArray[np.int64]:
+    """Numbers of up to `most` of `count` frames, spread evenly from the first to the last; all where they are fewer."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def _sliced(selection: str, count: int) -> range:

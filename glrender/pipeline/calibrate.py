@@ -1,6 +1,5 @@
 """The depth camera's intrinsics and the trajectory's clock, from the frames of a sequence."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ from glrender.geometry import se3
 from glrender.geometry.camera import INTRINSICS, Camera
 from glrender.gl.context import Context
 from glrender.io.images import FrameError
+from glrender.io.selection import spread
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.placement import Bounds, place_map
@@ -169,7 +169,7 @@ def calibrate(
     if offsets and count > _MOST_OFFSETS:
         reasons[_OFFSETS] = f"kept: {count} frames, of which up to {_MOST_OFFSETS} can have one; choose fewer"
         offsets = False
-    step = max(1, round(math.sqrt(sequence.camera.width * sequence.camera.height / _PIXELS)))
+    step = sequence.camera.step_leaving(_PIXELS)
     try:
         most = _MOST_OFFSETS if offsets else _FRAMES
         problem = _problem(context, sequence, posed, nominal, step, most, T_world_map, bounds, noise)
@@ -283,7 +283,7 @@ def _problem(
     camera = nominal.camera.every_nth_pixel(step)
     entries = tuple(entry for entry in posed if entry.depth_path is not None)
     while True:
-        chosen = [entries[k] for k in np.unique(np.linspace(0, len(entries) - 1, most).round().astype(int))]
+        chosen = [entries[k] for k in spread(len(entries), most)]
         frames = _read(sequence, chosen, step)
         grid = _grid(sequence, tuple(chosen), nominal.time_offset, step, T_world_map, bounds)
         seen = np.zeros(grid.shape, np.int64)

@@ -88,7 +88,7 @@ class DepthPoints:
         if not deep:
             raise InputError(f"{sequence.folder}: none of {len(entries)} frames has a depth image")
         camera = sequence.camera
-        step = max(1, round((camera.width * camera.height / _PIXELS) ** 0.5))
+        step = camera.step_leaving(_PIXELS)
         chosen = [deep[k] for k in np.unique(np.linspace(0, len(deep) - 1, _FRAMES).astype(int))]
         times, points = [], []
         for entry, rays, z in read_pixels(sequence, chosen, np.s_[::step, ::step]):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.geometry.camera import Camera
+from glrender.io.selection import spread
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -135,7 +136,7 @@ def _pairs(poses: Sequence[Float64]) -> list[tuple[int, int]]:
     steps = np.linalg.norm(np.diff([T[:3, 3] for T in poses], axis=0), axis=1)
     travelled = np.concatenate([[0.0], np.cumsum(steps)])
     found = set()
-    for a in np.unique(np.linspace(0, len(poses) - 1, min(_REFERENCES, len(poses))).round().astype(int)):
+    for a in spread(len(poses), _REFERENCES):
         for halvings in range(1, _FARTHER + 1):
             b = int(np.searchsorted(travelled, travelled[a] + travelled[-1] / 2**halvings))
             # What comes back to where it was has no baseline, however far it went.

@@ -14,6 +14,7 @@ from glrender.checks import check_pose, check_positive
 from glrender.errors import InputError
 from glrender.frontend.planes import world_above
 from glrender.geometry.camera import Camera
+from glrender.io.selection import spread
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.pipeline.depth_points import read_pixels
 
@@ -98,7 +99,6 @@ def place_on_ground(
     frame_source: str,
     bounds: Bounds | None = None,
     spacing: float | None = None,
-    max_vertices: int = GROUND_VERTICES,
 ) -> Placement:
     """`place_map` for photographs alone: they see the plane z = `level` (metres) of a map frame that is known.
 
@@ -109,7 +109,7 @@ def place_on_ground(
     look: Callable[[], _Sight] = cache(
         lambda: _look_at_plane(sequence.camera, poses, level, check_pose("T_world_map", T_world_map))
     )
-    return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, max_vertices, _GROUND_CELL)
+    return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, GROUND_VERTICES, _GROUND_CELL)
 
 
 def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:
@@ -118,14 +118,13 @@ def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:
     `depth` is (height, width) metres, 0 where nothing was measured. The origin is below the camera, on the plane, and
     x points to the camera's right. InputError where there is no plane.
     """
-    step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
-    pixels = np.s_[step // 2 :: step, step // 2 :: step]
+    pixels = _few_pixels(camera)
     z = depth[pixels].astype(np.float64)
     seen = np.isfinite(z) & (z > 0)
     if seen.sum() < 3:
         raise InputError("depth image: measured next to nothing, so no floor shows in it")
     points = camera.rays()[pixels][seen] * z[seen, None]
-    normal, middle = _dominant_plane(_Sight(points, points, z[seen], math.sqrt(camera.fx * camera.fy)))
+    normal, middle = _dominant_plane(_Sight.of(camera, [points], [points], [z[seen]]))
     return world_above(normal, -float(normal @ middle))
 
 
@@ -174,6 +173,18 @@ class _Sight:
     focal: float
     """Pixels."""
 
+    @staticmethod
+    def of(camera: Camera, points: list[Float64], rays: list[Float64], depths: list[Float64]) -> "_Sight":
+        """What a camera sees in some frames, each an item of the lists."""
+        focal = math.sqrt(camera.fx * camera.fy)
+        return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)
+
+
+def _few_pixels(camera: Camera) -> tuple[slice, slice]:
+    """About `_PIXELS` pixels, spread evenly over an image."""
+    step = camera.step_leaving(_PIXELS)
+    return np.s_[step // 2 :: step, step // 2 :: step]
+
 
 def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float) -> _Sight:
     """Back-project some pixels of frames spread over the sequence; damaged ones are left to whoever uses them."""
@@ -184,11 +195,9 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
         )
     trajectory = sequence.given_trajectory()
     camera = sequence.camera
-    step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
-    pixels = np.s_[step // 2 :: step, step // 2 :: step]
-    frames = np.unique(np.linspace(0, len(deep) - 1, min(len(deep), _FRAMES)).round().astype(int))
     rays, points, depths = [], [], []
-    for entry, directions, z in read_pixels(sequence, [deep[k] for k in frames], pixels):
+    chosen = [deep[k] for k in spread(len(deep), _FRAMES)]
+    for entry, directions, z in read_pixels(sequence, chosen, _few_pixels(camera)):
         T_world_camera = trajectory.at(entry.time + time_offset)
         ray = (directions * z[:, None]) @ T_world_camera[:3, :3].T
         rays.append(ray)
@@ -199,16 +208,14 @@ def _look(sequence: Sequence, posed: tuple[FrameEntry, ...], time_offset: float)
             f"{sequence.folder}: the depth images measured next to nothing, so the map cannot be placed from them; "
             "give T_world_map, the bounds and the spacing"
         )
-    focal = math.sqrt(camera.fx * camera.fy)
-    return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)
+    return _Sight.of(camera, points, rays, depths)
 
 
 def _look_at_plane(camera: Camera, poses: Sequence_[Float64], level: float, T_world_map: Float64) -> _Sight:
     """What some pixels of some photographs see of the plane z = level of the map frame."""
-    step = max(1, round(math.sqrt(camera.width * camera.height / _PIXELS)))
-    directions = camera.rays()[step // 2 :: step, step // 2 :: step].reshape(-1, 3)
+    directions = camera.rays()[_few_pixels(camera)].reshape(-1, 3)
     rays, points, depths = [], [], []
-    for k in np.unique(np.linspace(0, len(poses) - 1, min(len(poses), _FRAMES)).round().astype(int)):
+    for k in spread(len(poses), _FRAMES):
         above = float((poses[k][:3, 3] - T_world_map[:3, 3]) @ T_world_map[:3, 2]) - level
         ray = directions @ poses[k][:3, :3].T
         with np.errstate(divide="ignore"):
@@ -222,8 +229,7 @@ def _look_at_plane(camera: Camera, poses: Sequence_[Float64], level: float, T_wo
             f"photographs: none of {len(poses)} cameras sees the ground at {level:.3g} m of the map frame from above; "
             "check the poses and the map frame"
         )
-    focal = math.sqrt(camera.fx * camera.fy)
-    return _Sight(np.concatenate(points), np.concatenate(rays), np.concatenate(depths), focal)
+    return _Sight.of(camera, points, rays, depths)
 
 
 def tilt_of(normal: Float64) -> float:

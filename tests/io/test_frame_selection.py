@@ -3,7 +3,7 @@
 import pytest
 
 from glrender.errors import UsageError
-from glrender.io.selection import selected_lines
+from glrender.io.selection import selected_lines, spread
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,8 @@ def test_numbers_are_no_selection():
 def test_a_selection_of_nothing_is_an_error(selection, count):
     with pytest.raises(UsageError, match=f"selects none of the {count} frames"):
         selected_lines(selection, count)
+
+
+def test_a_few_frames_are_spread_from_the_first_to_the_last():
+    assert list(spread(101, 5)) == [0, 25, 50, 75, 100]
+    assert list(spread(3, 5)) == [0, 1, 2]
