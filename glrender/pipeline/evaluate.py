@@ -122,15 +122,14 @@ def evaluate_against_frames(
     sequence: Sequence,
     selection: str,
     protocol: Protocol,
-    camera: Camera | None = None,
     advance: Advance = silently,
 ) -> FrameEvaluation:
     """Errors are the map's depth less the measured depth, along camera z: positive where the map is too far away.
 
     `selection` names the frames to judge as `Sequence.select` does; they should be none that the map is made of.
-    A pixel is judged if it measured a depth in range whose point, back-projected by `camera` (the sequence's own
-    unless given) at the interpolated pose, lies in the region. Completeness is the share of these pixels
-    at which the map, drawn from the same pose, has a depth; errors are of those.
+    A pixel is judged if it measured a depth in range whose point, back-projected by the sequence's camera at the
+    interpolated pose, lies in the region. Completeness is the share of these pixels at which the map, drawn from the
+    same pose, has a depth; errors are of those.
 
     An error's standard deviation is that of the map's depth and of the reading, added in squares. The map's is
     |dD/dh| sigma_h, with the height's sigma interpolated linearly between the vertices: never less than that of
@@ -148,7 +147,7 @@ def evaluate_against_frames(
         raise InputError(f"{sequence.folder}: no depth.txt; a map is judged against measured depth")
     posed, without_pose = sequence.with_poses(entries, protocol.time_offset)
     skipped = [*missing_frames(sequence, selection), *without_pose]
-    judge = _FrameJudge(context, estimate, camera or sequence.camera, protocol)
+    judge = _FrameJudge(context, estimate, sequence.camera, protocol)
     try:
         for done, entry in enumerate(posed, start=1):
             try:

@@ -238,7 +238,7 @@ class TestFrames:
         sequence = recorded(tmp_path, camera=camera, clock=0.05)
         assert judged(context, GROUND, sequence).summary.rmse_mm > 3
         late = replace(QUIET, time_offset=0.05)
-        found = evaluate_against_frames(context, GROUND, sequence, "even", late, camera)
+        found = evaluate_against_frames(context, GROUND, sequence.with_camera(camera), "even", late)
         assert found.summary.rmse_mm < 0.02
         assert found.frame_offset_rms_mm < 0.02
 
