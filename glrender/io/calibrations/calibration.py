@@ -1,6 +1,6 @@
 """What a calibration file tells, and the lenses that can be read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from glrender.io.camera_file import CameraFile
 
 Size = tuple[int, int]
 """(width, height), pixels."""
+
+PIXEL_CENTRE = 0.5
+"""Column and row of the centre of the first pixel, as COLMAP and transforms.json have it; ours are 0."""
 
 LONGEST_LENS = 8
 """Coefficients of OpenCV's rational model, k1 k2 p1 p2 k3 k4 k5 k6; after it come thin prisms and tilt."""
@@ -32,6 +35,19 @@ class Calibration:
     """As a `camera.yaml` would say it."""
     T_base_camera: NDArray[np.float64] | None = None
     """(4, 4) from the camera to the body that carries it; None: the file does not say."""
+
+
+def choose_camera(where: str, camera: str | None, known: Iterable[str]) -> str:
+    """`camera`, or the only one that the file at `where` knows; InputError lists those there are."""
+    names = list(known)
+    listed = ", ".join(names)
+    if camera is None and len(names) == 1:
+        return names[0]
+    if camera is None:
+        raise InputError(f"{where}: has {len(names)} cameras ({listed}); say which one is meant (--camera)")
+    if camera not in names:
+        raise InputError(f"{where}: has no camera {camera!r}, but {listed}")
+    return camera
 
 
 def check_lens(where: str, model: str) -> None:

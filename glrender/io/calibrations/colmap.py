@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glrender.errors import InputError
-from glrender.io.calibrations.calibration import Calibration, make_camera
-from glrender.io.calibrations.kalibr import choose_camera
+from glrender.io.calibrations.calibration import PIXEL_CENTRE, Calibration, choose_camera, make_camera
 from glrender.io.camera_file import CameraFile
 from glrender.io.files import data_lines
 from glrender.io.poses.colmap import find_model
 from glrender.io.trajectory import read_numbers
 
 COLUMNS = "CAMERA_ID MODEL WIDTH HEIGHT PARAMS"
-PIXEL_CENTRE = 0.5
-"""COLMAP's column and row of the centre of the first pixel; ours are 0."""
 
 HEADER = struct.Struct("<iiQQ")
 """Of a camera in `cameras.bin`: id, model, width, height; the parameters follow."""

@@ -6,7 +6,7 @@ from typing import Any
 from glrender.checks import check_pose
 from glrender.errors import InputError
 from glrender.geometry import se3
-from glrender.io.calibrations.calibration import Calibration, Size, check_lens, make_camera
+from glrender.io.calibrations.calibration import Calibration, Size, check_lens, choose_camera, make_camera
 from glrender.io.camera_file import CameraFile
 
 
@@ -28,15 +28,3 @@ def read_kalibr(where: str, content: Mapping[str, Any], camera: str | None, size
     imu = entry.get("T_cam_imu")
     base = None if imu is None else se3.inverse(check_pose(f"{where}: T_cam_imu", imu))
     return Calibration(CameraFile(color), base)
-
-
-def choose_camera(where: str, camera: str | None, known: Mapping[str, Any]) -> str:
-    """`camera`, or the only one there is; InputError lists those there are."""
-    names = ", ".join(known)
-    if camera is None and len(known) == 1:
-        return next(iter(known))
-    if camera is None:
-        raise InputError(f"{where}: has {len(known)} cameras ({names}); say which one is meant (--camera)")
-    if camera not in known:
-        raise InputError(f"{where}: has no camera {camera!r}, but {names}")
-    return camera

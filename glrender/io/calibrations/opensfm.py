@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from glrender.errors import InputError
-from glrender.io.calibrations.calibration import Calibration, Size, make_camera
-from glrender.io.calibrations.kalibr import choose_camera
+from glrender.io.calibrations.calibration import Calibration, Size, choose_camera, make_camera
 from glrender.io.camera_file import CameraFile
 from glrender.io.poses.opensfm import EXPECTED, load_reconstruction
 

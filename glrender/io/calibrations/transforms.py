@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from glrender.errors import InputError
-from glrender.io.calibrations.calibration import Calibration, Size, check_lens, make_camera
+from glrender.io.calibrations.calibration import PIXEL_CENTRE, Calibration, Size, check_lens, make_camera
 from glrender.io.camera_file import CameraFile
 from glrender.io.poses.transforms import load_transforms
-
-PIXEL_CENTRE = 0.5
-"""Where these files have the centre of the first pixel, as COLMAP does; ours is 0."""
 
 KEYS = ("w", "h", "fl_x", "fl_y", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "camera_angle_x", "camera_angle_y")
 
