@@ -101,7 +101,11 @@ def _photographs(path: Path, content: Any) -> dict[str, Camera]:
 def _load(path: Path) -> Any:
     if not path.exists():
         raise InputError(f"{path}: no such file; expected a camera.yaml with {', '.join(REQUIRED)}")
-    text = read_text(path)
+    return parse_yaml(path, read_text(path))
+
+
+def parse_yaml(path: Path, text: str) -> Any:
+    """What the text of the file `path` holds; InputError if it is no YAML."""
     try:
         return parsed(yaml.safe_load, text)
     except (yaml.YAMLError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -36,6 +37,15 @@ def parsed(parse: Callable[[Text], Any], text: Text) -> Any:
         return parse(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def read_json(path: str | Path) -> Any:
+    """What a file of JSON holds; InputError if it is none, or cannot be read."""
+    text = read_text(path)
+    try:
+        return parsed(json.loads, text)
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
 
 
 def data_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -126,7 +136,7 @@ def replacement(path: str | Path) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise write_error(path, error) from None
     new, old = folder / path.name, folder / "replaced"
     try:
         yield new
@@ -134,7 +144,7 @@ def replacement(path: str | Path) -> Iterator[Path]:
             path.replace(old)  # a folder only takes the place of an empty one
         new.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise write_error(path, error) from None
     finally:
         if old.exists() and not path.exists():
             old.replace(path)

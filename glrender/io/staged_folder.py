@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from glrender.errors import InputError
 from glrender.interrupt import interruptible_after
-from glrender.io.files import parsed, sole_writer
+from glrender.io.files import parsed, sole_writer, write_error
 from glrender.io.report import write_json
 
 STAGE = ".in-the-making"
@@ -64,7 +64,7 @@ class StagedFolder:
         except OSError as error:
             self._remove_made()
             self._lock.close()
-            raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+            raise write_error(path, error) from None
 
     @property
     def replaces(self) -> bool:
@@ -98,7 +98,7 @@ class StagedFolder:
                 os.replace(self.stage / own, self.path / own)
                 self._replace_files(files)
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+            raise write_error(self.path, error) from None
 
     def _replace_files(self, files: list[str]) -> None:
         for name in self._old_files - set(files) - {self._origin.record}:

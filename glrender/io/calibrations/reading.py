@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from glrender.checks import check_choice
 from glrender.errors import InputError, UsageError
 from glrender.io.calibrations.calibration import Calibration, Size
@@ -16,8 +14,8 @@ from glrender.io.calibrations.opencv import read_opencv
 from glrender.io.calibrations.opensfm import read_opensfm
 from glrender.io.calibrations.ros import is_ros, read_ros
 from glrender.io.calibrations.transforms import read_transforms
-from glrender.io.camera_file import read_camera
-from glrender.io.files import parsed, read_text
+from glrender.io.camera_file import parse_yaml, read_camera
+from glrender.io.files import read_text
 from glrender.io.poses.opensfm import is_opensfm
 
 FORMATS = {
@@ -102,8 +100,5 @@ def calibration_format(path: Path, format: str | None = None) -> str:
 
 
 def _parse(path: Path, text: str) -> Mapping[str, Any]:
-    try:
-        content = parsed(yaml.safe_load, text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    content = parse_yaml(path, text)
     return content if isinstance(content, Mapping) else {}

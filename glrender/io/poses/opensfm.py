@@ -1,6 +1,5 @@
 """OpenSfM's `reconstruction.json`, which OpenDroneMap leaves in its folder `opensfm`."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.geometry import se3
-from glrender.io.files import parsed, read_text
+from glrender.io.files import read_json
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.opendronemap import find_georeference
 
@@ -48,11 +47,7 @@ def read_opensfm_poses(path: Path) -> ImagePoses:
 
 def load_reconstruction(path: Path) -> Mapping[str, Any]:
     """The reconstruction with most shots; InputError where there is none."""
-    text = read_text(path)
-    try:
-        content = parsed(json.loads, text)
-    except ValueError as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
+    content = read_json(path)
     known = [each for each in content if _is_mapping(each, "shots")] if isinstance(content, list) else []
     if not known:
         raise InputError(f"{path}: no shots; {EXPECTED}")

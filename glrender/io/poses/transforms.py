@@ -1,6 +1,5 @@
 """`transforms.json`, in which radiance fields have their images, poses and intrinsics."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
-from glrender.io.files import parsed, read_text
+from glrender.io.files import read_json
 from glrender.io.poses.image_poses import ImagePoses
 
 OPENGL_AXES = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -34,11 +33,7 @@ def read_transforms_poses(path: Path) -> ImagePoses:
 
 def load_transforms(path: Path) -> Mapping[str, Any]:
     """The content of a `transforms.json` that has frames; InputError otherwise."""
-    text = read_text(path)
-    try:
-        content = parsed(json.loads, text)
-    except ValueError as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from None
+    content = read_json(path)
     frames = content.get("frames") if isinstance(content, Mapping) else None
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, Mapping) for frame in frames):
         raise InputError(f"{path}: no frames; expected a transforms.json, whose key 'frames' lists images with poses")
