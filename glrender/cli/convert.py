@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from tyro.conf import Positional, arg
 
-from glrender.cli.options import option
+from glrender.cli.options import check_above_0, option
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.geometry.visiting_order import visiting_order
@@ -164,9 +164,7 @@ def _crs(options: Options, poses: Poses | None) -> str | None:
 def _check(options: Options) -> None:
     if options.every < 1:
         raise UsageError(f"--every: received {options.every}, expected at least 1")
-    for name, value in (("--rate", options.rate), ("--depth-scale", options.depth_scale)):
-        if value is not None and not 0 < value < math.inf:
-            raise UsageError(f"{name}: received {value:g}, expected a finite number greater than 0")
+    check_above_0(options, "rate", "depth_scale")
     if options.size is not None and min(options.size) < 1:
         raise UsageError(f"--size: received {options.size[0]} {options.size[1]}, expected pixels across and down")
     start, end = _span(options)

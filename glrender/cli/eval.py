@@ -11,7 +11,7 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from glrender.cli.eval_tables import print_tables
-from glrender.cli.options import read_depth_noise
+from glrender.cli.options import check_above_0, flag, read_depth_noise
 from glrender.cli.progress import progress
 from glrender.errors import InputError, UsageError
 from glrender.fusion.noise import DepthNoise
@@ -21,7 +21,7 @@ from glrender.geometry.trajectory_alignment import TrajectoryAlignment
 from glrender.gl.context import Context
 from glrender.io.error_picture import write_error_picture
 from glrender.io.files import writing_into
-from glrender.io.report import REPORT, read_report, to_json
+from glrender.io.report import REPORT, read_report, report_beside, to_json, told_crs
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.surface_model import read_surface
@@ -125,7 +125,7 @@ def _judge_by_truth(
 ) -> tuple[HeightMap, TruthEvaluation, TrajectoryAlignment | None, dict[str, Any]]:
     """The map where it was judged, the evaluation, the poses' part in it, and an account of what was judged how."""
     account: dict[str, Any] = {"truth": path, "error": "height of the map minus true height"}
-    made = _read_report(options.map.parent / REPORT)
+    made = report_beside(options.map)
     alignment = None
     if options.truth_trajectory is not None:
         found, alignment = evaluate_trajectory(
@@ -135,20 +135,13 @@ def _judge_by_truth(
         )
         estimate = moved_map(estimate, alignment)
         account |= asdict(found)
-    placement = made.get("placement")
-    crs = placement.get("crs") if isinstance(placement, Mapping) and alignment is None else None
-    truth = read_surface(path, estimate, crs)
+    truth = read_surface(path, estimate, told_crs(made) if alignment is None else None)
     evaluation = evaluate_against_truth(estimate, truth, remove_offset=options.remove_offset)
     if options.remove_offset:
         account["error"] += ", less the median"
     if options.relief is not None:
         account |= asdict(evaluate_relief(estimate, truth, options.relief, evaluation.removed_offset_mm / 1000))
     return estimate, evaluation, alignment, account | {"cells": int(np.isfinite(estimate.heights).sum())}
-
-
-def _read_report(path: Path) -> Mapping[str, Any]:
-    """What is told of the map; nothing where there is no report."""
-    return read_report(path) if path.exists() else {}
 
 
 def _judge_by_frames(options: Options, estimate: HeightMap, folder: Path) -> tuple[FrameEvaluation, dict[str, Any]]:
@@ -221,15 +214,14 @@ def _check(options: Options) -> None:
     if options.truth is not None:
         for name in FOR_SEQUENCES:
             if getattr(options, name) != getattr(Options, name):
-                raise UsageError(f"{_flag(name)} belongs to --sequence; against a truth every cell is judged")
+                raise UsageError(f"{flag(name)} belongs to --sequence; against a truth every cell is judged")
     else:
         for name in FOR_TRUTH:
             if getattr(options, name) != getattr(Options, name):
-                raise UsageError(f"{_flag(name)} belongs to --truth; against a sequence every pixel is judged as it is")
+                raise UsageError(f"{flag(name)} belongs to --truth; against a sequence every pixel is judged as it is")
     if options.trajectory is not None and options.sequence is None and options.truth_trajectory is None:
         raise UsageError("--trajectory: received without --truth-trajectory, which it is compared with; give both")
-    if options.relief is not None and not 0 < options.relief < math.inf:
-        raise UsageError(f"--relief: received {options.relief:g}, expected a finite number of metres greater than 0")
+    check_above_0(options, "relief", of=" of metres")
     if options.step < 1:
         raise UsageError(f"--step: received {options.step}, expected at least 1")
     if options.time_offset is not None and not math.isfinite(options.time_offset):
@@ -241,10 +233,6 @@ def _check(options: Options) -> None:
         low, high = options.region[0::2], options.region[1::2]
         if not all(a < b for a, b in zip(low, high, strict=True)):  # NaN is refused as well
             raise UsageError(f"--region: received {_words(options.region)}, expected X0 < X1, Y0 < Y1 and Z0 < Z1")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _words(values: tuple[float, ...]) -> str:

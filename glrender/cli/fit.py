@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from glrender.cli.options import (
+    check_above_0,
     check_grid,
     describe_camera,
     describe_time_offset,
@@ -111,10 +112,7 @@ def run(options: Options) -> int:
 def _read_options(options: Options) -> FitOptions:
     """The same for `fit_sequence`, files read; UsageError for what makes no sense."""
     check_grid(options.spacing, options.bounds)
-    for name in ("color_noise", "smoothness", "iterations"):
-        value = getattr(options, name)
-        if not 0 < value < math.inf:
-            raise UsageError(f"--{name.replace('_', '-')}: received {value:g}, expected a finite number greater than 0")
+    check_above_0(options, "color_noise", "smoothness", "iterations")
     if options.calibrate and options.use == "color":
         raise UsageError("--calibrate: received --use color as well, but a camera is calibrated by its depth images")
     weighting = Weighting(read_depth_noise(options.depth_noise), options.color_noise)

@@ -11,7 +11,9 @@ from tyro.conf import Positional, arg
 from glrender.cli.fuse_summary import print_summary
 from glrender.cli.fuse_warnings import warnings_of
 from glrender.cli.options import (
+    check_above_0,
     check_grid,
+    flag,
     option,
     read_calibration,
     read_depth_noise,
@@ -193,8 +195,7 @@ def _check_motion(options: Options) -> None:
     else:
         for name in ("height_range", "camera_height", "baseline", "scale", "odometry", "reduce"):
             if getattr(options, name) is not None:
-                flag = name.replace("_", "-")
-                raise UsageError(f"--{flag}: received without --use color, which it belongs to")
+                raise UsageError(f"{flag(name)}: received without --use color, which it belongs to")
         for name in ("track", "realtime"):
             if options.refine_poses and getattr(options, name):
                 raise UsageError(
@@ -220,17 +221,14 @@ def _read_scale(options: Options) -> KnownScale | None:
         raise UsageError(
             "--trajectory: received with --track, which estimates the poses; --odometry gives first guesses"
         )
-    scales = {"camera-height": options.camera_height, "baseline": options.baseline, "scale": options.scale}
-    given = {name: value for name, value in scales.items() if value is not None}
-    for name, value in given.items():
-        if not options.track:
-            raise UsageError(f"--{name}: received without --track, which it belongs to")
-        if not 0 < value < math.inf:
-            raise UsageError(f"--{name}: received {value:g}, expected a finite number of metres greater than 0")
+    given = [name for name in ("camera_height", "baseline", "scale") if getattr(options, name) is not None]
+    if given and not options.track:
+        raise UsageError(f"{flag(given[0])}: received without --track, which it belongs to")
     if not options.track:
         return None
+    check_above_0(options, *given, of=" of metres")
     if len(given) > 1:
-        raise UsageError(f"{', '.join(f'--{name}' for name in given)}: received together; one of them is the scale")
+        raise UsageError(f"{', '.join(map(flag, given))}: received together; one of them is the scale")
     return KnownScale(camera_height=options.camera_height, baseline_metres=options.baseline, unit_metres=options.scale)
 
 

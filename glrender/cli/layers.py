@@ -1,9 +1,9 @@
 """`glrender layers`: what a robot wants from a map, in the formats that robots and people read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from tyro.conf import Positional, arg
@@ -20,7 +20,7 @@ from glrender.io.layers_npz import write_layers_npz
 from glrender.io.layers_picture import write_layers_picture
 from glrender.io.layers_png import write_layer_images
 from glrender.io.optional import is_installed, require
-from glrender.io.report import REPORT, read_report
+from glrender.io.report import REPORT, report_beside, told_crs
 
 Format = Literal["npz", "png", "tif", "ros2", "ros1"]
 PICTURE = "layers.png"
@@ -74,8 +74,7 @@ def run(options: Options) -> int:
     robot = _read_robot(options)
     formats, missing = _choose_formats(options.formats)
     surface = HeightMap.load(options.map)
-    path = options.map.parent / REPORT
-    crs = _read_crs(options.crs, _read_report(path), path)
+    crs = _read_crs(options.crs, options.map)
     layers = terrain_layers(surface, robot)
     with writing_into(options.out) as folder:
         writers: dict[str, Callable[[], None]] = {
@@ -100,22 +99,18 @@ def _read_robot(options: Options) -> Robot:
         raise UsageError(f"--{message.replace('max_', 'max-', 1)}") from None
 
 
-def _read_report(path: Path) -> dict[str, Any]:
-    """What is told of the map, nothing where there is no report; InputError for a map without a scale."""
-    report = read_report(path) if path.exists() else {}
+def _read_crs(given: str | None, map_file: Path) -> str | None:
+    """The reference system that is given, or that the map's report tells; checked where rasterio is.
+
+    InputError where the report says that the map has no scale.
+    """
+    report, path = report_beside(map_file), map_file.parent / REPORT
     if report.get("up_to_scale"):
         raise InputError(
             f"{path}: the map is up to scale, so that nothing is known of steps in metres; expected a map whose scale "
             "is known: fuse again with --camera-height, --baseline or --scale"
         )
-    return report
-
-
-def _read_crs(given: str | None, report: Mapping[str, Any], path: Path) -> str | None:
-    """The reference system that is given, or that the report has from its sequence; checked where rasterio is."""
-    placement = report.get("placement")
-    told = placement.get("crs") if isinstance(placement, Mapping) else None
-    crs = told if given is None else given
+    crs = told_crs(report) if given is None else given
     if crs is None or not is_installed("rasterio"):
         return crs
     try:

@@ -26,14 +26,28 @@ def option(metavar: str, default: str) -> Any:
     return arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
+def flag(field: str) -> str:
+    """What is typed for a field of a verb's options."""
+    return f"--{field.replace('_', '-')}"
+
+
 def check_magnitudes(options: Any, hint: str) -> None:
     """UsageError for a number among a verb's options that is larger than anything it could be of."""
     for field in fields(options):
         value = getattr(options, field.name)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int | float) and LARGEST < abs(number) < math.inf:
-                name = field.name.replace("_", "-")
-                raise UsageError(f"--{name}: received {number}, expected at most {LARGEST:g}, whatever its sign {hint}")
+                raise UsageError(
+                    f"{flag(field.name)}: received {number}, expected at most {LARGEST:g}, whatever its sign {hint}"
+                )
+
+
+def check_above_0(options: Any, *names: str, of: str = "") -> None:
+    """UsageError unless each of a verb's options that is given is a finite number greater than 0, `of` some unit."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"{flag(name)}: received {value:g}, expected a finite number{of} greater than 0")
 
 
 def read_time_offset(text: str) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from tyro.conf import Positional, arg
 
 from glrender.checks import check_positive
-from glrender.cli.options import option
+from glrender.cli.options import flag, option
 from glrender.cli.progress import progress
 from glrender.errors import UsageError
 from glrender.geometry.camera import Camera
@@ -138,7 +138,7 @@ def _check(options: Options) -> None:
             values = value if isinstance(value, tuple) else () if value is None else (value,)
             if not all(map(holds, values)):
                 received = " ".join(f"{number:g}" for number in values)
-                raise UsageError(f"--{name.replace('_', '-')}: received {received}, expected {condition}")
+                raise UsageError(f"{flag(name)}: received {received}, expected {condition}")
 
 
 def _account(options: Options, scene: Scene, noise: NoiseModel, recording: RecordingSummary) -> dict[str, object]:

@@ -52,6 +52,18 @@ def read_report(path: str | Path) -> dict[str, Any]:
     return dict(report)
 
 
+def report_beside(path: Path) -> dict[str, Any]:
+    """The report of the map in the file `path`; nothing where none lies beside it."""
+    report = path.parent / REPORT
+    return read_report(report) if report.exists() else {}
+
+
+def told_crs(report: Mapping[str, Any]) -> str | None:
+    """The reference system of a map's world, as its report has it from the sequence; None: it does not say."""
+    placement = report.get("placement")
+    return placement.get("crs") if isinstance(placement, Mapping) else None
+
+
 def write_json(path: str | Path, value: Mapping[str, Any]) -> None:
     """Write nested mappings, dataclasses, lists, arrays, numbers, texts and paths; NaN and infinity become null."""
     write_bytes(path, (json.dumps(to_json(value), indent=2, allow_nan=False) + "\n").encode())
