@@ -25,7 +25,7 @@ from glrender.io.images import FrameError, read_color, read_depth
 from glrender.io.optional import is_installed
 from glrender.io.resampling import Resampling
 from glrender.io.sequence import FrameEntry, Sequence, Skipped, sized
-from glrender.io.time_units import check_same_unit
+from glrender.io.time_units import check_same_unit, read_seconds
 from glrender.io.trajectory import read_pose, read_trajectory
 
 KINDS = ("depth", "rgb")
@@ -72,7 +72,10 @@ def open_sequence(
     missing = {kind: others for kind, (_, others) in parted.items()}
     for kind, lines in present.items():
         if not lines:
-            raise InputError(f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there")
+            first = listed[kind][0].path
+            raise InputError(
+                f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there, the first is {first}"
+            )
         _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras.color)
     own_cameras = _own_cameras(folder, present, cameras)
     camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
@@ -164,7 +167,7 @@ def read_list(path: Path) -> list[ListedImage]:
         time, *names = text.split(maxsplit=1)
         name = "".join(names)
         try:
-            seconds = float(time)
+            seconds = read_seconds(time)
         except ValueError:
             seconds = math.nan
         if not math.isfinite(seconds) or not name:

@@ -1,4 +1,4 @@
-"""Lists of times of which one counts in another unit than seconds."""
+"""Times in files: what they count in."""
 
 from itertools import permutations
 
@@ -10,9 +10,20 @@ from glrender.errors import InputError
 UNITS = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 """By how many make a second."""
 
+WHOLE_UNITS = {13: 1e3, 16: 1e6, 19: 1e9}
+"""By how many make a second: what a Unix time counts in that is a whole number of so many digits."""
+
 SELDOM = 2.0
 """Seconds from one to the next, as they stand, of times in milliseconds, at least, where any lie within the others.
 Of a log of hours beside the images of its first seconds they are fewer."""
+
+
+def read_seconds(text: str) -> float:
+    """The time that `text` says: seconds, or a Unix time in whole milli-, micro- or nanoseconds.
+
+    Seconds since 1970 have ten digits until 2286. ValueError for what is no number.
+    """
+    return float(text) / (WHOLE_UNITS.get(len(text), 1) if text.isdecimal() else 1)
 
 
 def check_same_unit(name: str, times: ArrayLike, other_name: str, others: ArrayLike) -> None:

@@ -12,6 +12,7 @@ from glrender.checks import LARGEST, check_array, check_pose
 from glrender.errors import InputError
 from glrender.geometry import se3
 from glrender.io.files import data_lines, write_bytes
+from glrender.io.time_units import read_seconds
 
 COLUMNS = "timestamp tx ty tz qx qy qz qw"
 
@@ -163,5 +164,6 @@ def read_numbers(where: str, words: list[str], count: int, expected: str) -> lis
 
 
 def _parse_pose(where: str, line: str) -> tuple[float, NDArray[np.float64]]:
-    time, *values = read_numbers(where, line.split(), 8, COLUMNS)
-    return time, make_pose(where, values[:3], values[3:], COLUMNS)
+    words = line.split()
+    _, *values = read_numbers(where, words, 8, COLUMNS)
+    return read_seconds(words[0]), make_pose(where, values[:3], values[3:], COLUMNS)

@@ -120,6 +120,28 @@ def test_times_of_another_unit_are_told(small_sequence, name, per_second, unit, 
             open_sequence(small_sequence, only="rgb")
 
 
+@pytest.mark.parametrize("digits", [3, 6, 9])
+def test_unix_times_may_be_whole_numbers_of_a_smaller_unit(small_sequence, digits):
+    """As robots log them; what is no Unix time is told above."""
+    expected = open_sequence(small_sequence)
+    for path in small_sequence.glob("*.txt"):
+        lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if not line.startswith("#")]
+        recounted = (f"{round((1.7e9 + float(time)) * 1e3) * 10 ** (digits - 3)} {rest}\n" for time, rest in lines)
+        path.write_text("".join(recounted))
+    sequence = open_sequence(small_sequence)
+    times, others = ([[e.time, e.color_time] for e in each.frames] for each in (sequence, expected))
+    np.testing.assert_allclose(times, np.add(others, 1.7e9), atol=1e-3)
+    np.testing.assert_allclose(sequence.trajectory.times, expected.trajectory.times + 1.7e9, atol=1e-3)
+
+
+def test_a_line_of_depth_and_colour_names_no_file(small_sequence):
+    """A list of associations, as benchmarks come with, in the place of depth.txt."""
+    path = small_sequence / "depth.txt"
+    path.write_text("".join(f"{line} 100.0 rgb/100.0.png\n" for line in path.read_text().splitlines()))
+    with pytest.raises(InputError, match=r"none of the \d+ images .* the first is .*\.png 100\.0 rgb/100\.0\.png$"):
+        open_sequence(small_sequence)
+
+
 @pytest.mark.parametrize("kind", ["rgb", "depth"])
 def test_one_image_of_another_size_is_one_bad_frame(small_sequence, kind):
     _write_blank(small_sequence / kind / "100.200000.png", kind, (6, 4))

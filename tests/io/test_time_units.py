@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glrender.errors import InputError
-from glrender.io.time_units import check_same_unit
+from glrender.io.time_units import check_same_unit, read_seconds
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,19 @@ def test_lists_need_not_be_sorted_nor_quite_the_same():
 def test_many_poses_beside_few_images_are_told_too(begin, rate):
     with pytest.raises(InputError, match="poses: its times, .* look like milliseconds"):
         check_same_unit("poses", 1e3 * (begin + np.arange(20 * rate) / rate), "images", begin + np.arange(40) / 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1403636579763", 1403636579.763),
+        ("1403636579763555", 1403636579.763555),
+        ("1403636579763555584", 1403636579.763555584),
+        ("1403636579.763555", 1403636579.763555),
+        ("1403636579", 1403636579.0),
+        ("123456789", 123456789.0),  # of a clock that began with the machine, in whatever unit
+        ("1.4e3", 1400.0),
+    ],
+)
+def test_what_is_a_unix_time_says_its_unit_by_its_digits(text, seconds):
+    assert read_seconds(text) == pytest.approx(seconds, abs=1e-6)

@@ -13,14 +13,13 @@ from glrender.errors import InputError, UsageError
 from glrender.io.files import data_lines
 from glrender.io.images import read_file
 from glrender.io.recordings.recording import PhotographsAlone, Picture
+from glrender.io.time_units import WHOLE_UNITS, read_seconds
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 LISTS = ("times.txt", "timestamps.txt", "data.csv")
 """Where times stand in the folder or beside it: as in KITTI, and as in EuRoC, whose images lie in data/."""
 
 UNIX_SECONDS = re.compile(r"\d{9,10}\.\d+")
-WHOLE_UNITS = {13: 1e-3, 16: 1e-6, 19: 1e-9}
-"""Seconds that a Unix time counts in if it is a whole number of so many digits: milli-, micro- and nanoseconds."""
 
 
 @dataclass(eq=False)
@@ -100,7 +99,7 @@ def _listed(folder: Path, files: list[Path], listing: Path) -> ImageFolder:
     for number, line in data_lines(listing):
         time, *rest = line.replace(",", " ").split(maxsplit=1)
         try:
-            entries.append((_seconds(time), *rest))
+            entries.append((read_seconds(time), *rest))
         except ValueError:
             raise InputError(f"{listing}:{number}: received {line!r}, expected a time, or a time and a file") from None
     if not entries:
@@ -130,8 +129,4 @@ def _order(path: Path) -> list[tuple[int, str]]:
 
 def _time_of_name(stem: str) -> float | None:
     whole = stem.isdecimal() and len(stem) in WHOLE_UNITS
-    return _seconds(stem) if whole or UNIX_SECONDS.fullmatch(stem) else None
-
-
-def _seconds(text: str) -> float:
-    return float(text) * (WHOLE_UNITS.get(len(text), 1) if text.isdecimal() else 1)
+    return read_seconds(stem) if whole or UNIX_SECONDS.fullmatch(stem) else None
