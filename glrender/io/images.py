@@ -34,13 +34,19 @@ def read_depth(path: str | Path) -> NDArray[np.uint16]:
 
 
 def decode_color(name: str, data: bytes) -> NDArray[np.uint8]:
-    """(height, width, 3) sRGB bytes, red first, of a PNG or JPEG; FrameError, with its `name`, if it is not whole.
+    """(height, width, 3) sRGB bytes, red first, of a PNG or JPEG.
+
+    FrameError, with its `name`, if it is not whole, or a depth image.
 
     Rows and columns are those that are stored, as calibrations and reconstructions count them: a tag that asks
     viewers to turn a photograph is not followed.
     """
     rgb = _plain(name, data)
-    if rgb is None or rgb.ndim != 3:
+    if rgb is not None and rgb.ndim != 3:
+        raise FrameError(
+            f"{name}: received 16 bits of one channel, as depth images have, expected a photograph of 8 bits a channel"
+        )
+    if rgb is None:
         bgr = _decode(name, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     return np.asarray(rgb, dtype=np.uint8)

@@ -75,6 +75,13 @@ def test_eight_bit_depth_is_refused(photograph):
         read_depth(photograph)
 
 
+def test_a_depth_image_is_no_photograph(tmp_path):
+    """Of a folder that has both, every second photograph would be nearly black."""
+    write_depth(tmp_path / "depth.png", np.full((4, 5), 1500, np.uint16))
+    with pytest.raises(FrameError, match="received 16 bits of one channel, as depth images have"):
+        read_color(tmp_path / "depth.png")
+
+
 def test_a_missing_file_and_a_text_are_refused(tmp_path):
     with pytest.raises(FrameError, match="No such file"):
         read_color(tmp_path / "none.png")
