@@ -6,9 +6,9 @@
   `following` it, with a `tracking_report`, and `refined_track`, or `live_fusion` with the pursuit `beside`, both after
   a `rehearsal`.
   `keyframe_fusion` makes maps of both, of the `keyframes` that are given a depth.
-- **Where, when and by which camera**: `chosen_frames`, with `calibrate` and `time_offset`; `depth_scale` of the depth
-  images, by `depth_points` as well; `placement` of the map, `ground` and `upright` of photographs; `refined_start` of
-  given poses, in `refinement_turns` with `shutter` and `turning_clock`.
+- **Where, when and by which camera**: `chosen_frames`, with `calibrate` and `time_offset`; depths and
+  poses that are `misread`, by `depth_points` as well; `placement` of the map, `ground` and `upright` of photographs;
+  `refined_start` of given poses, in `refinement_turns` with `shutter` and `turning_clock`.
 - **In and out**: `posed_frames` in memory, `read_ahead` one by one; `outputs`. A job's objects are a `scene`.
 - **Judging**: `evaluate`, `relief` and `trajectory_error`, in the terms of `error_summary`.
 """

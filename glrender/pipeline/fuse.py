@@ -22,7 +22,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, describe_skipped
-from glrender.pipeline.depth_scale import likelier_depth_scale
+from glrender.pipeline.misread import likelier_depth_scale, likelier_poses
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere, predict_view
 from glrender.pipeline.placement import Bounds, Placement, place_map
 from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
@@ -278,6 +278,7 @@ class _Run:
     def report(self) -> dict[str, Any]:
         """What became of the frames."""
         frames = list(self.reports.values())
+        scale = self._likelier_depth_scale()
         return {
             "frames_used": len(frames),
             "frames_skipped": self.skipped,
@@ -290,12 +291,19 @@ class _Run:
                 "median_m_rms_over_frames": float(np.sqrt(np.nanmean(np.square([f.median_residual for f in frames])))),
                 "frames": [{"index": index} | asdict(report) for index, report in self.reports.items()],
             },
-            "likelier_depth_scale": self._likelier_depth_scale(),
+            "likelier_depth_scale": scale,
+            "likelier_poses": self._likelier_poses() if scale is None else None,
         } | self.chosen.description()
 
     def _likelier_depth_scale(self) -> float | None:
         assert self.chosen.points is not None
         return likelier_depth_scale(self.chosen.points, self.start.placement.T_world_map, self.chosen.offset.seconds)
+
+    def _likelier_poses(self) -> str | None:
+        points, offset = self.chosen.points, self.chosen.offset.seconds
+        assert points is not None
+        clock = self.options.time_offset or 0.0
+        return likelier_poses(points, self.start.placement.T_world_map, offset, clock)
 
     def _why_nothing(self, surface: HeightMap) -> str:
         if any(report.measured for report in self.reports.values()):

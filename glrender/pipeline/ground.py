@@ -125,8 +125,8 @@ class ComparedPhotographs:
         if curve[best] < ALIKE:
             raise InputError(
                 f"photographs: {len(self.pairs)} pairs agree on no level of the ground (correlation {curve[best]:.2f} "
-                f"at best, expected {ALIKE:g}); check poses, camera, the map frame, whose z must point up from the "
-                "ground, and whether the photographs show anything"
+                f"at best, expected {ALIKE:g}); check poses (camera to world, the camera's z ahead and y down), the "
+                "camera, the map frame, whose z must point up from the ground, and whether photographs show anything"
             )
         return Ground(eye - _peak(below, curve, best), float(curve[best]), int(counts[best]))
 

@@ -16,7 +16,7 @@ from glrender.frontend.planes import world_above
 from glrender.geometry.camera import Camera
 from glrender.io.selection import spread
 from glrender.io.sequence import FrameEntry, Sequence
-from glrender.pipeline.depth_points import read_pixels
+from glrender.pipeline.depth_points import DepthPoints, read_pixels
 
 Float64 = NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
@@ -110,6 +110,21 @@ def place_on_ground(
         lambda: _look_at_plane(sequence.camera, poses, level, check_pose("T_world_map", T_world_map))
     )
     return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, GROUND_VERTICES, _GROUND_CELL)
+
+
+def frame_of(points: DepthPoints, time_offset: float) -> Float64:
+    """T_world_map (4, 4) in which `place_map` would put a map, by some depth points and the poses of their frames.
+
+    InputError where no plane shows in them.
+    """
+    posed = points.with_poses(time_offset, time_offset)
+    if sum(map(len, posed.points)) < 3:
+        raise InputError("depth images: next to nothing is measured by frames with poses; give T_world_map")
+    poses = [posed.trajectory.at(time + time_offset) for time in posed.times]
+    rays = [each @ T[:3, :3].T for each, T in zip(posed.points, poses, strict=True)]
+    world = [ray + T[:3, 3] for ray, T in zip(rays, poses, strict=True)]
+    depths = np.concatenate(posed.points)[:, 2]
+    return _find_frame(_Sight(np.concatenate(world), np.concatenate(rays), depths, math.nan))[0]
 
 
 def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:

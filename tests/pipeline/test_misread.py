@@ -1,4 +1,4 @@
-"""Depths in another unit than camera.yaml says do not fit the way that the camera has come."""
+"""Depths in another unit, or poses written in another way, do not fit the way that the camera has come."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flights import DEPTH_SCALE
-from motions import ROUGH, Motion, bobbing, record, still, straight
+from motions import ROUGH, Motion, bobbing, circling, record, still, straight
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from glrender.cli.fuse_warnings import warnings_of
 from glrender.errors import InputError
@@ -14,8 +16,9 @@ from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.depth_points import DepthPoints
-from glrender.pipeline.depth_scale import likelier_depth_scale
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.misread import likelier_depth_scale, likelier_poses
+from glrender.pipeline.placement import frame_of
 
 
 def likelier(sequence: Sequence, given: float) -> float | None:
@@ -42,6 +45,60 @@ def test_poses_of_something_else_tell_none(context: Context, tmp_path: Path) -> 
     times, poses = sequence.trajectory.times, sequence.trajectory.poses
     mixed = Trajectory(times, poses[np.random.default_rng(0).permutation(len(poses))])
     assert likelier(replace(sequence, trajectory=mixed), 5000.0) is None
+
+
+def wrong(words: str, poses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """T_world_camera (n, 4, 4) as files have them that are `words`."""
+    if "world to camera" in words:
+        return np.linalg.inv(poses)
+    if "y points up" in words:
+        return poses @ np.diag([1.0, -1, -1, 1])
+    if "x points ahead" in words:  # the camera's x, y, z are right, down, ahead; the body's ahead, left, up
+        return poses @ np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
+    columns = Rotation.from_matrix(poses[:, :3, :3]).as_quat()[:, [3, 0, 1, 2]]
+    read = np.array(poses)
+    read[:, :3, :3] = Rotation.from_quat(columns).as_matrix()
+    return read
+
+
+@pytest.mark.parametrize(
+    "words", ["world to camera", "the order w x y z", "y points up and z backwards", "x points ahead and z up"]
+)
+def test_what_the_poses_are_is_told(context: Context, tmp_path: Path, words: str) -> None:
+    sequence = record(context, tmp_path, circling, ROUGH, 0.0)
+    given = sequence.given_trajectory()
+    away = np.eye(4)  # a camera near the origin is much the same both ways
+    away[:3, 3] = 1.0, -2.0, 0.5
+    trajectories = (Trajectory(given.times, read) for read in (away @ given.poses, wrong(words, away @ given.poses)))
+    right, misread = (DepthPoints.of(replace(sequence, trajectory=each), sequence.frames) for each in trajectories)
+    assert likelier_poses(right, frame_of(right, 0.0), 0.0) is None
+    told = likelier_poses(misread, frame_of(misread, 0.0), 0.3)
+    assert told is not None
+    assert words in told
+    late = replace(misread, times=[time - 5 for time in misread.times])
+    assert likelier_poses(late, frame_of(late, 5.0), 5.0, clock=5.0) == told
+    assert likelier_poses(late, frame_of(late, 5.0), 5.0) is None, "no frame has a pose without its clock"
+
+
+def test_poses_of_something_else_are_nothing_else(context: Context, tmp_path: Path) -> None:
+    sequence = record(context, tmp_path, bobbing, ROUGH, 0.0)
+    given = sequence.given_trajectory()
+    mixed = Trajectory(given.times, given.poses[np.random.default_rng(0).permutation(len(given.poses))])
+    points = DepthPoints.of(replace(sequence, trajectory=mixed), sequence.frames)
+    assert likelier_poses(points, np.eye(4), 0.0) is None
+
+
+def test_whoever_fuses_by_such_poses_is_told(context: Context, tmp_path: Path) -> None:
+    """Cameras whose axes are OpenGL's look up from below: a map comes out that little else speaks against."""
+    sequence = record(context, tmp_path, circling, ROUGH, 0.0)
+    given = sequence.given_trajectory()
+    misread = replace(sequence, trajectory=Trajectory(given.times, wrong("y points up", given.poses)))
+    (warning,) = warnings_of(fuse_sequence(context, misread, SequenceOptions(spacing=0.04)).report)
+    assert warning == (
+        "the map is wrong: the depths agree far better where the poses are taken for those of a camera whose y points "
+        "up and z backwards: turn them by convert with a --T-base-camera of the rows 1 0 0 0, 0 -1 0 0, 0 0 -1 0, "
+        "0 0 0 1"
+    )
 
 
 def test_depths_that_their_noise_hides_are_refused(context: Context, tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""Whether depth images agree far better by their poses if depths, or poses, are read otherwise than their files say."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from glrender.errors import InputError
+from glrender.io.trajectory import Trajectory
+from glrender.pipeline.depth_points import DepthPoints
+from glrender.pipeline.placement import frame_of
+
+Float64 = NDArray[np.float64]
+Reading = TypeVar("Reading")
+
+_SCALES = (1.0, 100.0, 1000.0, 5000.0, 10000.0)
+"""Counts a metre that are in use: metres, centimetres, millimetres, a fifth of these, a tenth."""
+_BETTER = 0.7
+"""Of the spread as it is read. In the right unit depths scatter by 0.2 to 0.6 of a cell, in another one by 0.5 to 3, at
+least 1.9 times as much; of poses that are wrong, by more than a cell in any."""
+_TOGETHER, _AGREED = 1.0, 0.5
+"""Of a cell: what depths scatter by at most where all is read right, and so little that no other poses are tried."""
+
+
+def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float | None:
+    """Counts a metre by which depth `points` agree far better with each other than as they were read; None: none does.
+
+    Depths in a wrong unit do not fit the way that the camera has come: what several frames see of one place lies apart.
+    As `estimate_time_offset` does it, that is told by how the points of a cell scatter, beside the size of the cell.
+    """
+    spreads = {
+        scale: points.at_scale(scale).scatter(time_offset, T_world_map)
+        for scale in _SCALES
+        if scale != points.depth_scale
+    }
+    return _likeliest(spreads, points.scatter(time_offset, T_world_map))
+
+
+def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
+    """What poses are, and what is to be done, in words, where depth `points` agree far better by them; None: by none.
+
+    By poses in another direction, of other axes or quaternions, points lie as wrong as by a wrong unit. `clock` is the
+    time offset that is known, seconds: that found by the poses as they were read says nothing of others.
+    """
+    given = points.scatter(time_offset, T_world_map)
+    if given < _AGREED:
+        return None
+    times, poses = points.trajectory.times, points.trajectory.poses
+    spreads: dict[str, float] = {}
+    for words, read in _READINGS.items():
+        other = replace(points, trajectory=Trajectory(times, read(poses)))
+        try:
+            spreads[words] = other.scatter(clock, frame_of(other, clock))
+        except InputError:  # there is no plane
+            return None
+    return _likeliest(spreads, given)
+
+
+def _likeliest(spreads: dict[Reading, float], given: float) -> Reading | None:
+    best = min(spreads, key=lambda reading: spreads[reading])
+    return best if spreads[best] < min(_BETTER * given, _TOGETHER) else None
+
+
+def _inverses(poses: Float64) -> Float64:
+    return np.asarray(np.linalg.inv(poses), np.float64)
+
+
+def _w_first(poses: Float64) -> Float64:
+    """Poses (n, 4, 4) with quaternions whose columns are taken for w x y z instead of x y z w."""
+    turned = np.array(poses)
+    w, x, y, z = Rotation.from_matrix(poses[:, :3, :3]).as_quat().T
+    turned[:, :3, :3] = Rotation.from_quat(np.stack([x, y, z, w], axis=1)).as_matrix()
+    return turned
+
+
+def _turned(T_base_camera: Float64) -> str:
+    rows = ", ".join(" ".join(f"{number:g}" for number in row) for row in T_base_camera)
+    return f"turn them by convert with a --T-base-camera of the rows {rows}"
+
+
+_OPENGL = np.diag([1.0, -1, -1, 1])
+_ROS = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+
+_READINGS: dict[str, Callable[[Float64], Float64]] = {
+    "world to camera: write their inverses, camera to world": _inverses,
+    "quaternions in the order w x y z: write x y z w": _w_first,
+    f"those of a camera whose y points up and z backwards: {_turned(_OPENGL)}": lambda poses: poses @ _OPENGL,
+    f"those of a body whose x points ahead and z up: {_turned(_ROS)}": lambda poses: poses @ _ROS,
+}
