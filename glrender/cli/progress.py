@@ -1,17 +1,14 @@
 """A progress bar on stderr for long work; nothing at all where stderr is no terminal."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from glrender.advance import silently
-
-Advance = Callable[[int, int | None], None]
-"""advance(done, total): how many steps of how many are done; total None: of a number that nobody knows."""
+from glrender.advance import OpenEndedAdvance, silently
 
 
 @contextmanager
-def progress(what: str, rate_of: str = "", before: str = "") -> Iterator[Advance]:
+def progress(what: str, rate_of: str = "", before: str = "") -> Iterator[OpenEndedAdvance]:
     """Show a bar named `what` while the block runs; the block calls what it is given after each step.
 
     Until the first step its name is `before`, where that is given. With `rate_of`, such as "views", it says how many

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.advance import silently
+from glrender.advance import OpenEndedAdvance, silently
 from glrender.errors import InputError
 from glrender.interrupt import interruptible_after
 from glrender.io.association import CLOCK_RESOLUTION
@@ -71,7 +71,7 @@ def convert(
     cameras_for: Callable[[Size, str | None], CameraFile],
     poses: Poses | None,
     selection: PictureSelection,
-    advance: Callable[[int, int | None], None] = silently,
+    advance: OpenEndedAdvance = silently,
     camera_of: Callable[[Picture], str | None] = lambda picture: None,
 ) -> Conversion:
     """Write `recording` into `folder` as a sequence; PNG and JPEG stay what they are, all else becomes PNG.
@@ -98,7 +98,7 @@ def convert(
     return writing.finish(recording, partial)
 
 
-def _counted(recording: Recording, advance: Callable[[int, int | None], None]) -> Iterator[Picture]:
+def _counted(recording: Recording, advance: OpenEndedAdvance) -> Iterator[Picture]:
     for done, picture in enumerate(recording.pictures(), start=1):
         yield picture
         advance(done, recording.count)
