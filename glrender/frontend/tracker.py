@@ -84,6 +84,13 @@ class TrackedFrame:
     alignment: Alignment | None
     """What the alignment said; None where none was made."""
 
+    @staticmethod
+    def without_pose(
+        time: float, state: TrackingState, reason: str, alignment: Alignment | None = None
+    ) -> "TrackedFrame":
+        """A frame that is of no use: rejected or lost."""
+        return TrackedFrame(time, state, None, None, False, False, reason, alignment)
+
 
 class Tracker:
     """Follows one camera; `start` gives it its first pose, `use_depths` what it looks at.
@@ -177,7 +184,7 @@ class Tracker:
             raise InputError(f"tracker: a frame of {time:.6f} s after one of {self._last[0]:.6f} s; time must go on")
         pyramid = self._pyramid(image)
         if problem := self._problem(pyramid):
-            return self._without_pose(time, "rejected", f"the frame {problem}", None)
+            return TrackedFrame.without_pose(time, "rejected", f"the frame {problem}")
         depth = self._checked(depth)
         if self._lost:
             return self._relocalise(time, pyramid, depth)
@@ -186,7 +193,7 @@ class Tracker:
         if not doubt:
             return self._found(time, "tracking", pyramid, depth, alignment)
         self._lost = True
-        return self._without_pose(time, "lost", doubt, alignment)
+        return TrackedFrame.without_pose(time, "lost", doubt, alignment)
 
     def move(self, poses: Mapping[float, Float64]) -> None:
         """Put keyframes, known by their times, at other poses (4, 4); what is tracked follows, and `trajectory`.
@@ -327,7 +334,7 @@ class Tracker:
             if best is None or alignment.correlation > best.correlation:
                 best = alignment
         assert best is not None
-        return self._without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best, least)}", best)
+        return TrackedFrame.without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best, least)}", best)
 
     def _places(self, pyramid: tuple[Level, ...]) -> Iterator[tuple[Keyframe, PosePrior | None]]:
         """Keyframes that a lost camera may be near, with what features say of its pose, and then without."""
@@ -337,11 +344,6 @@ class Tracker:
             if known is not None:
                 yield keyframe, known
         yield from ((keyframe, None) for keyframe in alike)
-
-    def _without_pose(
-        self, time: float, state: TrackingState, reason: str, alignment: Alignment | None
-    ) -> TrackedFrame:
-        return TrackedFrame(time, state, None, None, False, False, reason, alignment)
 
     def _add_keyframe(self, time: float, pose: Float64, pyramid: tuple[Level, ...], depth: Float32 | None) -> None:
         self._most_alike = 0.0

@@ -105,10 +105,8 @@ class Follower:
         if len(self._waiting) > MOST_WAITING:
             spare = [number for number in self._waiting if number not in needed and number not in reasons]
             reasons |= dict.fromkeys(spare[::2], f"too many before the start: {self.reason}")
-        return [self._without_pose(self._waiting.pop(number)[0], reason) for number, reason in reasons.items()]
-
-    def _without_pose(self, entry: FrameEntry, reason: str) -> Followed:
-        return Followed(entry, TrackedFrame(entry.time, "rejected", None, None, False, False, reason, None))
+        given_up = [(self._waiting.pop(number)[0], reason) for number, reason in reasons.items()]
+        return [Followed(entry, TrackedFrame.without_pose(entry.time, "rejected", why)) for entry, why in given_up]
 
     def _track(self, entry: FrameEntry, image: Float32) -> Followed:
         tracked = self._tracker.track(entry.time, image, prior=self._prior(entry.time))
