@@ -118,8 +118,7 @@ class PointWindow:
         """(n, 3) in the coordinates of a camera at `pose` (4, 4): what it shows of the points of the newest three."""
         found = [np.zeros((0, 3))]
         for each in self._keyframes[-3:]:
-            T = se3.inverse(pose) @ each.pose
-            found.append(each.points[each.told] @ T[:3, :3].T + T[:3, 3])
+            found.append(se3.transformed(se3.inverse(pose) @ each.pose, each.points[each.told]))
         points = np.concatenate(found)
         points = points[points[:, 2] > 0]
         return points[self._camera.contains(self._camera.project(points))]
@@ -172,9 +171,7 @@ class PointWindow:
     def _level(self) -> None:
         """Turn and scale the world about the oldest camera until the plane through all points is z = 0."""
         oldest = self._keyframes[0]
-        points = np.concatenate(
-            [each.points[each.near] @ each.pose[:3, :3].T + each.pose[:3, 3] for each in self._keyframes]
-        )
+        points = np.concatenate([se3.transformed(each.pose, each.points[each.near]) for each in self._keyframes])
         if len(points) < FEWEST:
             return
         centre = oldest.pose[:3, 3].copy()

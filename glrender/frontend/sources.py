@@ -31,7 +31,7 @@ def choose_sources(
     check_positive("depth", depth)
     down, right = (max(1, size // 8) for size in camera.shape)
     rays = camera.rays()[down // 2 :: down, right // 2 :: right]
-    points = depth * rays.reshape(-1, 3) @ reference[:3, :3].T + reference[:3, 3]
+    points = se3.transformed(reference, depth * rays.reshape(-1, 3))
     poses = [check_pose("candidates", candidate) for candidate in candidates]
     worth = np.stack([_worth(camera, reference, pose, points) for pose in poses]) if poses else np.empty((0, 1))
     seen = worth > 0
@@ -51,8 +51,7 @@ def choose_sources(
 
 def _worth(camera: Camera, reference: Float64, pose: Float64, points: Float64) -> Float64:
     """(points,): what a source tells about each point (…, 3) of the world, 0 … 1; 0 where it does not see it."""
-    T_camera_world = se3.inverse(pose)
-    pixels = camera.project(points @ T_camera_world[:3, :3].T + T_camera_world[:3, 3])
+    pixels = camera.project(se3.transformed(se3.inverse(pose), points))
     with np.errstate(invalid="ignore"):
         inside = (pixels > -0.5).all(axis=1) & (pixels < np.array([camera.width, camera.height]) - 0.5).all(axis=1)
     a, b = points - reference[:3, 3], points - pose[:3, 3]

@@ -70,8 +70,7 @@ def distance_to(surface: HeightMap, camera: Camera, T_world_camera: Float64) -> 
     """Median depth, metres, of what a camera at a pose (4, 4) sees of a surface; None where it sees nothing of it."""
     sparse = tuple(slice(None, None, max(1, size // 64)) for size in surface.shape)
     points = surface.vertices().reshape(*surface.shape, 3)[sparse].reshape(-1, 3)
-    T_camera_map = se3.inverse(T_world_camera) @ surface.pose
-    seen = points @ T_camera_map[:3, :3].T + T_camera_map[:3, 3]
+    seen = se3.transformed(se3.inverse(T_world_camera) @ surface.pose, points)
     u, v = camera.project(seen).T
     with np.errstate(invalid="ignore"):
         inside = (u >= 0) & (v >= 0) & (u < camera.width) & (v < camera.height)

@@ -88,6 +88,11 @@ def inverse(transform: ArrayLike) -> Matrix:
     )
 
 
+def transformed(transform: Matrix, points: NDArray[np.floating]) -> Matrix:
+    """(…, 3) in frame a: points (…, 3) of frame b, by a T_a_b (4, 4) that is not checked."""
+    return points @ transform[:3, :3].T + transform[:3, 3]
+
+
 def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
     """T_a_b from a translation (3,) in metres and a quaternion (x, y, z, w), normalised here."""
     q = check_array("quaternion", quaternion, (4,), finite=True)

@@ -72,8 +72,7 @@ def write_error_picture(
     histogram.set_ylabel("cells", color=TEXT)
     finish_axes(histogram, "how the errors are spread")
     if trajectory is not None:
-        T_map_world = se3.inverse(surface.pose)
-        at = trajectory.true @ T_map_world[:3, :3].T + T_map_world[:3, 3]
+        at = se3.transformed(se3.inverse(surface.pose), trajectory.true)
         axes.plot(at[:, 0], at[:, 1], color=TEXT, lw=1, label="the camera's way")
         axes.plot(*at[0, :2], "o", color=TEXT, ms=4)
         axes.legend(loc="upper right", fontsize=9)

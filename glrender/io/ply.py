@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.checks import check_kind
+from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.io.color import linear_to_bytes
 from glrender.io.files import write_bytes
@@ -39,8 +40,7 @@ def write_ply(path: str | Path, surface: HeightMap) -> None:
     check_kind("surface", surface, HeightMap)
     seen = ~np.isnan(surface.heights).ravel()
     vertices = np.empty(np.count_nonzero(seen), dtype=[("xyz", "<f8", 3), ("rgb", "u1", 3), ("sigma", "<f4")])
-    R, t = surface.pose[:3, :3], surface.pose[:3, 3]
-    vertices["xyz"] = surface.vertices()[seen] @ R.T + t
+    vertices["xyz"] = se3.transformed(surface.pose, surface.vertices()[seen])
     vertices["rgb"] = _colors(surface)[seen]
     vertices["sigma"] = 0 if surface.sigma is None else surface.sigma.ravel()[seen]
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
+from glrender.geometry import se3
 from glrender.io.images import FrameError
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
@@ -138,8 +139,7 @@ class DepthPoints:
         world = []
         for time, points in zip(self.times, self.points, strict=True):
             if self.trajectory.covers(time + offset):
-                T = T_map_world @ self.trajectory.at(time + offset)
-                world.append(points @ T[:3, :3].T + T[:3, 3])
+                world.append(se3.transformed(T_map_world @ self.trajectory.at(time + offset), points))
         if len(world) < max(2, len(self.times) / 2):
             return None
         x, y, z = np.concatenate(world).T

@@ -192,9 +192,7 @@ def above_ground(camera: Camera, T_world_camera: Float64, places: Float64) -> tu
     of the image do, each of which shows ground of its own (the variance of one more of them, s² (1 + 1/4)). None where
     there are too few.
     """
-    T = se3.inverse(T_world_camera)
-    seen = places @ T[:3, :3].T + T[:3, 3]
-    pixels = camera.project(seen)
+    pixels = camera.project(se3.transformed(se3.inverse(T_world_camera), places))
     shown = np.flatnonzero(camera.contains(pixels))
     if len(shown) < FEWEST_PLACES:
         return None

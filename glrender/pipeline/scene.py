@@ -120,7 +120,7 @@ class SceneObject:
             raise InputError(f"{self.name}: every height is NaN, so there is nothing to see of it")
         ends = (x[[0, -1]], y[[0, -1]], (np.nanmin(heights), np.nanmax(heights)))
         corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
-        corners = (corners @ surface.pose[:3, :3].T + surface.pose[:3, 3]) @ T_world_axes
+        corners = se3.transformed(surface.pose, corners) @ T_world_axes
         return np.stack([corners.min(axis=0), corners.max(axis=0)])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.assembly.residuals import Measurements, Residuals
+from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import TerrainLayers, terrain_layers
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
@@ -121,7 +122,7 @@ def _terrain_values(name: str, factor: float = 1.0) -> Callable[[HeightMap], Flo
     def values(surface: HeightMap) -> Float64:
         terrain = _terrain(surface)
         level = terrain.surface
-        vertices = np.nan_to_num(surface.vertices()) @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+        vertices = se3.transformed(surface.pose, np.nan_to_num(surface.vertices()))
         places = np.rint((vertices[:, :2] - level.origin) / level.spacing).astype(np.int64)
         columns, rows = np.clip(places, 0, np.array(level.shape[::-1]) - 1).T
         found = factor * getattr(terrain, name)[rows, columns].reshape(surface.shape)

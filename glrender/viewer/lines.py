@@ -61,7 +61,7 @@ def frustum(camera: Camera, T_world_camera: Float64, depth: float) -> Float64:
     pieces = [(np.zeros(3), corner) for corner in corners]
     pieces += list(zip(corners, np.roll(corners, -1, axis=0), strict=True))
     pieces += [(corners[0], peak), (peak, corners[1])]
-    return np.array(pieces) @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
+    return se3.transformed(T_world_camera, np.array(pieces))
 
 
 def needles(surface: HeightMap, length: float) -> Float64:
@@ -75,7 +75,7 @@ def needles(surface: HeightMap, length: float) -> Float64:
     known = np.isfinite(base).all(axis=-1)
     base, normal = base[known], normal[known]
     tips = base + length * normal / np.linalg.norm(normal, axis=-1, keepdims=True)
-    return np.stack([base, tips], axis=1) @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+    return se3.transformed(surface.pose, np.stack([base, tips], axis=1))
 
 
 def outline(points: Float64) -> Float64:
@@ -88,8 +88,7 @@ def corners_of(lines: Lines, camera: Camera, T_world_camera: Float64) -> NDArray
 
     What is behind the camera, or very near to it, is cut off; what lies beside the image is left to OpenGL.
     """
-    T = se3.inverse(T_world_camera)
-    ends = lines.ends @ T[:3, :3].T + T[:3, 3]
+    ends = se3.transformed(se3.inverse(T_world_camera), lines.ends)
     depths = ends[..., 2]
     if not (depths > 0).any():
         return np.empty((0, 7), np.float32)

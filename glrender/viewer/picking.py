@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.geometry import se3
 from glrender.geometry.heightmap import HeightMap
 from glrender.render.buffers import DerivativeBuffers
 from glrender.viewer.colors import Kind, false_colors, fit_scale
@@ -84,7 +85,7 @@ def describe(pick: Pick, surface: HeightMap) -> tuple[str, ...]:
 
 def picked_outline(surface: HeightMap, pick: Pick) -> Float64:
     """(n, 2, 3) edges of the triangle that was picked; of a vertex that was, those of all triangles around it."""
-    points = surface.vertices() @ surface.pose[:3, :3].T + surface.pose[:3, 3]
+    points = se3.transformed(surface.pose, surface.vertices())
     if pick.vertex is None:
         return outline(points[list(pick.vertices)])
     rows, cols = surface.shape
