@@ -231,6 +231,12 @@ class Sequence:
                 image = resampling.color(image)
         return Frame(entry.index, entry.time, entry.color_time, image, depth)
 
+    def read_depth(self, entry: FrameEntry) -> NDArray[np.float32]:
+        """The depth image alone, see `Frame.depth`, of a frame that has one; photographs take most of the time."""
+        depth = self.read(replace(entry, color_path=None)).depth
+        assert depth is not None
+        return depth
+
 
 def _binned(image: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Means of factor x factor pixels, of linear colours as a coarser sensor would have them."""

@@ -311,10 +311,9 @@ def _read(sequence: Sequence, entries: list[FrameEntry], step: int) -> list[Time
     frames = []
     for entry in entries:
         try:
-            depth = sequence.read(replace(entry, color_path=None)).depth
+            depth = sequence.read_depth(entry)
         except FrameError:
             continue
-        assert depth is not None
         frames.append(TimedDepth(entry.time, np.ascontiguousarray(depth[::step, ::step])))
     return frames
 

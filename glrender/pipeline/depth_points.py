@@ -31,12 +31,10 @@ def read_pixels(
     damaged: list[FrameError] = []
     for entry in entries:
         try:
-            depth = sequence.read(replace(entry, color_path=None)).depth
+            z = sequence.read_depth(entry)[pixels].astype(np.float64)
         except FrameError as error:
             damaged.append(error)
             continue
-        assert depth is not None
-        z = depth[pixels].astype(np.float64)
         seen = np.isfinite(z) & (z > 0)
         read.append((entry, directions[seen], z[seen]))
     if not read:

@@ -1,6 +1,6 @@
 """How good a height map is: against the truth, or against depth images that were held out of it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,13 +151,11 @@ def evaluate_against_frames(
     try:
         for done, entry in enumerate(posed, start=1):
             try:
-                # Colours are not needed, and take most of the time to read.
-                depth = sequence.read(replace(entry, color_path=None)).depth
+                depth = sequence.read_depth(entry)
             except FrameError as error:
                 skipped.append(Skipped(entry.index, str(entry.depth_path), str(error)))
             else:
                 assert sequence.trajectory is not None
-                assert depth is not None
                 judge.add(depth, sequence.trajectory.at(entry.time + protocol.time_offset))
             advance(done, len(posed))
     finally:
