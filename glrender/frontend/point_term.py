@@ -84,7 +84,7 @@ class Views:
         """`poses` (N, 4, 4) are T_world_camera of all photographs, `rates` (N, 6) see `Views.rates`."""
         T = np.linalg.inv(poses[list(matches.frames)]) @ poses[matches.anchor]
         Y = matches.rays @ T[:, :3, :3].swapaxes(1, 2) + inverse_depths[:, None] * T[:, None, :3, 3]
-        pixels = _over(Y) * (camera.fx, camera.fy) + (camera.cx, camera.cy)
+        pixels = Y[..., :2] / np.maximum(Y[..., 2:], _NEAREST) * (camera.fx, camera.fy) + (camera.cx, camera.cy)
         return Views(
             T,
             Y,
@@ -214,8 +214,3 @@ def _sum_up(
         for c in range(12 + SHARED):
             for other in range(12 + SHARED):
                 matrix[at[c], at[other]] += block[max(c, other), min(c, other)]
-
-
-def _over(Y: Float64) -> Float64:
-    """(…, 2): x/z and y/z."""
-    return Y[..., :2] / np.maximum(Y[..., 2:], _NEAREST)

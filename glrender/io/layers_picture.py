@@ -9,6 +9,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from numpy.typing import NDArray
 
 from glrender.checks import check_kind
+from glrender.geometry.heightmap import HeightMap
 from glrender.geometry.terrain_layers import FREE, OBSTACLE, Robot, TerrainLayers
 from glrender.io.figure import (
     UNSEEN_GREY,
@@ -43,12 +44,17 @@ def write_layers_picture(path: str | Path, layers: TerrainLayers, title: str) ->
     columns = figure.add_gridspec(1, 2, width_ratios=[width, width + 2.6])
     draw_occupancy(figure.add_subplot(columns[0]), layers)
     panels = columns[1].subgridspec(2, 2)
-    robot = layers.robot
-    _draw_quantity(figure.add_subplot(panels[0, 0]), layers, layers.slope, "slope", "degrees", robot.max_slope)
-    _draw_quantity(figure.add_subplot(panels[0, 1]), layers, 1e3 * layers.step, "step", "mm", 1e3 * robot.max_step)
-    rough = 1e3 * layers.roughness
-    _draw_quantity(figure.add_subplot(panels[1, 0]), layers, rough, "roughness", "mm", 500 * robot.max_step)
-    _draw_traversability(figure.add_subplot(panels[1, 1]), layers)
+    robot, surface = layers.robot, layers.surface
+    quantities = (
+        (layers.slope, "slope", "degrees", robot.max_slope),
+        (1e3 * layers.step, "step", "mm", 1e3 * robot.max_step),
+        (1e3 * layers.roughness, "roughness", "mm", 500 * robot.max_step),
+    )
+    for panel, (values, name, unit, limit) in zip(((0, 0), (0, 1), (1, 0)), quantities, strict=True):
+        words = f"{name} (limit {limit:g} {unit})", f"{name} [{unit}]"
+        _draw(figure.add_subplot(panels[panel]), surface, values, *words, 2 * limit, LIMIT_COLORS)
+    name, colors = "traversability", TRAVERSABILITY_COLORS
+    _draw(figure.add_subplot(panels[1, 1]), surface, layers.traversability, name, name, 1.0, colors)
     save_figure(path, figure)
 
 
@@ -75,28 +81,16 @@ def _in_words(robot: Robot) -> str:
     return f"step ≤ {100 * robot.max_step:g} cm, slope ≤ {robot.max_slope:g}°, wheel {100 * robot.wheel_diameter:g} cm"
 
 
-def _draw_quantity(
-    axes: Axes, layers: TerrainLayers, values: NDArray[np.float64], name: str, unit: str, limit: float
-) -> None:
-    """Draw a quantity from 0 to twice the robot's limit."""
-    scale = Normalize(0, 2 * limit, clip=True)
-    _draw(axes, layers, values, f"{name} (limit {limit:g} {unit})", f"{name} [{unit}]", scale, LIMIT_COLORS)
-
-
-def _draw_traversability(axes: Axes, layers: TerrainLayers) -> None:
-    scale = Normalize(0, 1, clip=True)
-    _draw(axes, layers, layers.traversability, "traversability", "traversability", scale, TRAVERSABILITY_COLORS)
-
-
 def _draw(
     axes: Axes,
-    layers: TerrainLayers,
+    surface: HeightMap,
     values: NDArray[np.float64],
     title: str,
     label: str,
-    scale: Normalize,
+    highest: float,
     colormap: Colormap,
 ) -> None:
-    show_map(axes, layers.surface, color_picture(values, scale, colormap), title)
-    low, high = float(scale.vmin or 0), float(scale.vmax or 1)
-    add_color_bar(axes, scale, colormap, label, extend_of(values, low, high))
+    """Draw a quantity (rows, cols) from 0 to `highest`."""
+    scale = Normalize(0, highest, clip=True)
+    show_map(axes, surface, color_picture(values, scale, colormap), title)
+    add_color_bar(axes, scale, colormap, label, extend_of(values, 0, highest))

@@ -37,7 +37,7 @@ def load_table(path: Path) -> dict[str, Any]:
     except ValueError as error:  # both readers' errors are of this kind
         raise InputError(f"{path}: malformed: {error}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: received {_name(content)}, expected keys and values")
+        raise InputError(f"{path}: received a {type(content).__name__}, expected keys and values")
     return content
 
 
@@ -143,10 +143,6 @@ def _shown(value: Any) -> str:
     """`value` as a message has it, cut off where it is long."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _name(content: Any) -> str:
-    return f"a {type(content).__name__}"
 
 
 _EXPECTED = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -163,9 +163,11 @@ def _work(name: str, connection: Connection) -> None:
         rehearsal = connection.recv()  # with all the libraries that it needs
         with blas_on_one_core():
             rehearsal()
-            order = connection.recv()
-            task, arguments = order or (_nothing, ())
-            outgoing.put(_Ended(task(give, *arguments)))
+            result = None
+            if (order := connection.recv()) is not None:  # it is told to leave before there is a task
+                task, arguments = order
+                result = task(give, *arguments)
+            outgoing.put(_Ended(result))
     except EOFError:  # nobody is there any more
         pass
     except BaseException as error:
@@ -180,10 +182,6 @@ def _portable(name: str, error: BaseException) -> GlrenderError:
         error = ProcessError(f"{name}: unexpected {type(error).__name__}: {error}")
     error.add_note(f"there:\n{traceback.format_exc()}")
     return error
-
-
-def _nothing(_: object) -> None:
-    """What is done by who is told to leave before there is a task."""
 
 
 def _send(connection: Connection, outgoing: "SimpleQueue[Any]") -> None:

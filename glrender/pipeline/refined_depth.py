@@ -4,11 +4,10 @@ Photographs tell how a camera turned and moved between two of them to a fraction
 ground hardly do; they need no depth for it, and none is taken from them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from glrender.advance import Advance, silently
-from glrender.fusion.displacement import Displacement
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
@@ -18,22 +17,10 @@ from glrender.pipeline.fuse import MotionOptions, SequenceOptions, check_argumen
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.placement import place_map
-from glrender.pipeline.refined_start import refine_start
+from glrender.pipeline.refined_start import RefinedStart, refine_start
 
 _OWN = ("camera", "time_offset", "time_offset_sigma", "time_offset_from")
 """What is told of the photographs by themselves."""
-
-
-@dataclass(frozen=True, eq=False)
-class PosesByPhotographs:
-    """Poses of a camera that takes both, and how they came about."""
-
-    trajectory: Trajectory
-    """Of the photographs, at their times; later by `SequenceOptions.time_offset` where that is given."""
-    displacement: Displacement | None
-    """What they leave uncertain of where the ground is, in the map's frame; None: nothing."""
-    description: dict[str, Any]
-    """For `report.json`."""
 
 
 def fuse_refined_depth(
@@ -89,10 +76,11 @@ def fuse_refined_depth(
     return complete(finished)
 
 
-def _refine_by_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> PosesByPhotographs:
+def _refine_by_photographs(context: Context, sequence: Sequence, options: SequenceOptions) -> RefinedStart:
     """The poses of a sequence's camera, refined by the photographs of the chosen frames' time, see `refine_start`.
 
-    `SequenceOptions.T_world_map` is given.
+    `SequenceOptions.T_world_map` is given. The trajectory is that of the photographs, later by
+    `SequenceOptions.time_offset` where that is given.
     """
     times = [entry.time for entry in sequence.select(options.frames)]
     photographs = _meanwhile(open_sequence(sequence.folder, only="rgb"), min(times), max(times))
@@ -107,7 +95,7 @@ def _refine_by_photographs(context: Context, sequence: Sequence, options: Sequen
     description = {key: value for key, value in refined.description.items() if key not in _OWN}
     description["pose_refinement"] = description["pose_refinement"] | {"photographs": own}
     trajectory = Trajectory(refined.trajectory.times + (options.time_offset or 0.0), refined.trajectory.poses)
-    return PosesByPhotographs(trajectory, refined.displacement, description)
+    return replace(refined, trajectory=trajectory, description=description)
 
 
 def _meanwhile(photographs: Sequence, first: float, last: float) -> Sequence:
