@@ -111,7 +111,8 @@ def test_other_kinds_are_read_by_opencv() -> None:
 
 def test_depth_as_a_photograph_and_a_photograph_as_depth_are_told_apart() -> None:
     counts = np.full((4, 5), 0x1234, np.uint16)
-    assert decode_color("depth.png", png_bytes(counts)).shape == (4, 5, 3)
+    with pytest.raises(FrameError, match=r"depth\.png: received 16 bits of one channel, as depth images have"):
+        decode_color("depth.png", png_bytes(counts))
     with pytest.raises(FrameError, match=r"received uint8 of shape \(4, 5, 3\), expected a 16-bit image"):
         decode_depth("photo.png", png_bytes(np.zeros((4, 5, 3), np.uint8)))
 
