@@ -102,6 +102,10 @@ class HeightMapFusion:
         prior = SmoothnessPrior(*(slope * self.grid.spacing for slope in slopes))
         self._memory = HeightMemory(self.grid.shape, prior, self.options.observed_ratio)
         self._window: deque[_HeldFrame] = deque()
+        # What the first frame of a full window says for good, which is made beside the next frame; None: not begun.
+        self._leaving: Callable[[], Linearized] | None = None
+        # Patches of the frames that heights follow: those in the window, the one that left last, and a new one.
+        self._followed: deque[Patch] = deque(maxlen=self.options.window + 3)
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None
         if self.options.heights_from != "depth":
@@ -239,11 +243,14 @@ class HeightMapFusion:
         self.release()
 
     def _take_in(self, given: PosedFrame, depth: Float32, patch: Patch, watch: Stopwatch) -> FrameReport:
-        """Seed with a frame, hold it, and let the first one of the window go for good."""
+        """Seed with a frame, hold it, and let the first one of the window go for good.
+
+        The one that leaves was begun to be linearised when the frame before this one was done, so that it needs no
+        core of its own here; heights follow what it says with the next frame.
+        """
         T, image = given.T_world_camera, given.image
+        self._followed.append(patch)
         with watch.stage("seed"):
-            changed = [each.frame.patch for each in self._window]
-            left = self._leave() if len(self._window) > self.options.window else None
             if given.depth_sigma is None:
                 self._memory.enough.expect(depth, self.options.depth_noise)
             alone = self.options.heights_from == "color"
@@ -257,12 +264,9 @@ class HeightMapFusion:
         with watch.stage("normal_equations"):
             try:
                 said = self._linearizer.prepare(frame, self._heights, cells=starting)()
-                again = left() if left is not None else None
             except BaseException:
                 self._linearizer.let_go(frame)
                 raise
-            if again is not None:
-                self._commit(again)
         self._memory.add(said.heights)
         self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
         with watch.stage("solve"):
@@ -270,7 +274,12 @@ class HeightMapFusion:
             before = self._heights[patch.slices].copy()
             independent = given.depth_sigma is None
             note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation, independent)
-            self._improve(Patch.hull([*changed, patch]), note)
+            self._improve(Patch.hull(self._followed), note)
+        with watch.stage("normal_equations"):
+            if self._leaving is not None:
+                self._commit(self._leaving())
+            if len(self._window) > self.options.window:
+                self._leaving = self._leave()
         return replace(said.report, seeded=seeded)
 
     def _seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> int:
@@ -344,14 +353,14 @@ class HeightMapFusion:
         return solve
 
     def _leave(self) -> Callable[[], Linearized]:
-        """Begin to linearise the first frame of the window, at what is known before a new one; returns its result."""
+        """Begin to linearise the first frame of the window at what is known now; returns its result."""
         self._settle(self._heights)
         first, colors = self._window[0], None if self._colors is None else self._colors.estimate
         return self._linearizer.begin(self._linearizer.prepare(first.frame, self._heights, colors, first.starting))
 
     def _commit(self, said: Linearized) -> None:
         """Let the first frame of the window go: `said` is what it says for good."""
-        held = self._window.popleft()
+        held, self._leaving = self._window.popleft(), None
         self._memory.settle(held.said.heights, said.heights)
         if self._colors is not None:
             self._colors.add(held.frame.patch, said.colors)

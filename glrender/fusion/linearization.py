@@ -64,7 +64,7 @@ class FrameReport:
     robust_scale: float
     """How many times its noise the frame scatters about the map; above 1 the robust loss is widened by it."""
     milliseconds: dict[str, float]
-    """By stage; a frame that leaves the window meanwhile counts in."""
+    """By stage; to wait for the frame that leaves the window counts in."""
     photographs: PhotographReport | None = None
     """Of the group of photographs that this frame's completed; None: of none."""
     color_share: float = 0.0

@@ -115,7 +115,9 @@ class TestMemory:
             n = k % len(rough.poses)
             fusion.integrate(rough.poses[n], depth=rough.depths[n], image=rough.images[n])
             counts.append(len(compared))
-        assert set(np.diff(counts)[10:]) == {2}
+        # Once as it comes and once as it leaves, which may begin before or after the count is taken.
+        twice = 2 * np.arange(30)
+        assert np.ptp((counts - twice)[10:]) <= 1
         fusion.release()
 
 
@@ -214,7 +216,9 @@ class TestPatches:
         both[:2], both[-2:], both[:, :2], both[:, -2:] = False, False, False, False  # what lies beyond counts there
         apart = (found.heights[middle] - tight.heights)[both]
         assert np.sqrt(np.mean(np.square(apart / tight.sigma[both]))) < 0.1
-        np.testing.assert_allclose(found.sigma[middle][both], tight.sigma[both], rtol=0.05)
+        other = np.abs(found.sigma[middle][both] / tight.sigma[both] - 1)
+        assert np.quantile(other, 0.995) < 0.01
+        assert other.max() < 0.1  # where a cell is seen by a pixel more or less
         assert np.nanmedian(np.abs(found.colors[middle] - tight.colors)) < 1e-3
 
     def test_a_frame_costs_what_it_sees(
