@@ -104,9 +104,15 @@ class BagWriter:
         self.write(topic, "sensor_msgs/msg/CompressedImage", ns, header=header, format=format, data=pixels)
 
     def camera_info(
-        self, topic: str, ns: int, focal: float, model: str = "plumb_bob", lens: tuple[float, ...] = (0.0,) * 5
+        self,
+        topic: str,
+        ns: int,
+        focal: float,
+        model: str = "plumb_bob",
+        lens: tuple[float, ...] = (0.0,) * 5,
+        size: tuple[int, int] = SIZE,
     ) -> None:
-        width, height = SIZE
+        width, height = size
         cx, cy = (width - 1) / 2, (height - 1) / 2
         K = np.array([focal, 0, cx, 0, focal, cy, 0, 0, 1.0])
         P = np.array([2 * focal, 0, cx, 0, 0, 2 * focal, cy, 0, 0, 0, 1, 0])

@@ -1,6 +1,6 @@
 """`camera.yaml`: the cameras of a sequence.
 
-    width: 640                      pixels, colour and depth alike
+    width: 640                      pixels
     height: 480
     fx: 517.3                       intrinsics of the colour camera, pixels
     fy: 516.5
@@ -14,7 +14,8 @@
 
 Depth images are registered to the photographs: pixel (u, v) of both shows the same point, also where
 depth has intrinsics of its own. Where it does not, `registered: false` inside `depth` says that each
-image follows its own intrinsics, from the same centre.
+image follows its own intrinsics, from the same centre; so do depth images of another size, whose `width`
+and `height` stand beside their intrinsics.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,14 @@ from glrender.errors import InputError
 from glrender.geometry.camera import INTRINSICS, Camera
 from glrender.io.files import parsed, read_text, write_bytes
 
-REQUIRED = ("width", "height", *INTRINSICS)
+SIZE = ("width", "height")
+OWN_SIZE = (
+    "; depth images of another size than the photographs have theirs in camera.yaml: depth: {width: …, height: …, "
+    "fx: …, fy: …, cx: …, cy: …}"
+)
+"""What to add to a complaint about the size of a depth image."""
+
+REQUIRED = (*SIZE, *INTRINSICS)
 OPTIONAL = ("distortion", "depth_scale", "depth", "photographs")
 
 
@@ -48,6 +56,10 @@ class CameraFile:
     photographs: Mapping[str, Camera] = field(default_factory=dict)
     """Photographs of other cameras than `color`, by their names in `rgb.txt`."""
 
+    def of(self, kind: str) -> Camera:
+        """The camera of the images on file of a kind, rgb or depth, but for the photographs of others."""
+        return self.color if kind == "rgb" or self.depth is None else self.depth
+
 
 def read_camera(path: str | Path) -> CameraFile:
     """Read a `camera.yaml`; InputError names the keys that are missing, unknown or have an unusable value."""
@@ -60,12 +72,17 @@ def read_camera(path: str | Path) -> CameraFile:
     own = content.get("depth")
     if own is None:
         return CameraFile(color, depth_scale=scale, photographs=photographs)
-    _check_keys(f"{path}: depth", own, INTRINSICS, ("registered",))
-    registered = own.get("registered", True)
+    _check_keys(f"{path}: depth", own, INTRINSICS, (*SIZE, "registered"))
+    size = {key: own.get(key, getattr(color, key)) for key in SIZE}
+    depth = _camera(f"{path}: depth", size | {key: own[key] for key in INTRINSICS})
+    registered = own.get("registered", depth.shape == color.shape)
     if not isinstance(registered, bool):
         raise InputError(f"{path}: depth: registered: received {registered!r}, expected true or false")
-    size = {"width": color.width, "height": color.height}
-    depth = _camera(f"{path}: depth", size | {key: own[key] for key in INTRINSICS})
+    if registered and depth.shape != color.shape:
+        raise InputError(
+            f"{path}: depth: registered: received true for {depth.width} x {depth.height} pixels beside photographs of "
+            f"{color.width} x {color.height}, expected false, or the same size"
+        )
     return CameraFile(color, depth, registered, scale, photographs)
 
 
@@ -74,7 +91,8 @@ def write_camera(path: str | Path, cameras: CameraFile) -> None:
     content = _content(cameras.color)
     content["depth_scale"] = float(cameras.depth_scale)
     if cameras.depth is not None:
-        content["depth"] = {key: getattr(cameras.depth, key) for key in INTRINSICS} | {"registered": cameras.registered}
+        keys = INTRINSICS if cameras.depth.shape == cameras.color.shape else REQUIRED
+        content["depth"] = {key: getattr(cameras.depth, key) for key in keys} | {"registered": cameras.registered}
     if cameras.photographs:
         content["photographs"] = {name: _content(camera) for name, camera in cameras.photographs.items()}
     write_bytes(path, yaml.safe_dump(content, sort_keys=False, default_flow_style=False).encode())

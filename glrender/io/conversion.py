@@ -13,7 +13,7 @@ from glrender.errors import InputError
 from glrender.interrupt import interruptible_after
 from glrender.io.association import CLOCK_RESOLUTION
 from glrender.io.calibrations.calibration import Size
-from glrender.io.camera_file import CameraFile
+from glrender.io.camera_file import OWN_SIZE, CameraFile
 from glrender.io.images import FrameError, on_orientation
 from glrender.io.poses.image_poses import ImagePoses
 from glrender.io.poses.reading import Poses
@@ -149,7 +149,7 @@ class _Writing:
             self._writer = SequenceWriter(self._folder, self._cameras)
         times = self._times[picture.kind]
         other = name is not None and name != self._first_camera
-        camera = (self._cameras_for(image.size, name) if other else self._cameras).color
+        camera = (self._cameras_for(image.size, name) if other else self._cameras).of(picture.kind)
         expected = camera.width, camera.height
         if image.size != expected:
             reason = (
@@ -159,15 +159,14 @@ class _Writing:
             if not times:
                 raise InputError(
                     f"{picture.name}: {reason}; photographs and depth images must have the size that the calibration "
-                    "is for: calibrate at this size, or resize the images"
+                    f"is for: calibrate at this size, or resize the images{'' if picture.kind == 'rgb' else OWN_SIZE}"
                 )
             self._leave_out(picture, reason)
         elif picture.time in times:
             self._leave_out(picture, f"there is another one of {picture.time:.6f} s")
         else:
-            self._writer.add_file(
-                picture.kind, picture.time, image.data, image.suffix, camera if camera != self._cameras.color else None
-            )
+            taken_by = camera if other and camera != self._cameras.color else None
+            self._writer.add_file(picture.kind, picture.time, image.data, image.suffix, taken_by)
             times[picture.time] = None
             if pose is not None:
                 self._found_poses.append((picture.name, picture.time, pose))

@@ -218,7 +218,7 @@ class Sequence:
                 depth = self.depth_resampling.depth(depth)
         if entry.color_path is not None:
             taken_by = self.own_cameras.get(entry.index)
-            pixels = sized(entry.color_path, read_color(entry.color_path), taken_by or self.camera, self.binning)
+            pixels = sized(entry.color_path, read_color(entry.color_path), taken_by or self.color_camera, self.binning)
             image = bytes_to_linear(pixels)
             if self.binning > 1:
                 image = _binned(image, self.binning)

@@ -6,7 +6,7 @@ line which reference system the poses are in (such as EPSG:32632) where they are
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from glrender.checks import check_choice
 from glrender.errors import InputError, UsageError
 from glrender.geometry.camera import Camera
 from glrender.io.association import TOLERANCE, associate
-from glrender.io.camera_file import CameraFile, read_camera
+from glrender.io.camera_file import OWN_SIZE, CameraFile, read_camera
 from glrender.io.files import data_lines
 from glrender.io.georeference import projected_system
 from glrender.io.images import FrameError, read_color, read_depth
@@ -76,8 +76,10 @@ def open_sequence(
             raise InputError(
                 f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there, the first is {first}"
             )
-        _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras.color)
+        _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras)
     own_cameras = _own_cameras(folder, present, cameras)
+    binning = _binning(cameras) if "depth" in listed else 1
+    cameras = replace(cameras, color=cameras.color.binned(binning))
     camera, color_resampling, depth_resampling = _resamplings(cameras, "depth" in listed)
     poses = folder / "groundtruth.txt" if trajectory is None else Path(trajectory)
     given = read_trajectory(poses) if trajectory is not None or poses.exists() else None
@@ -98,6 +100,7 @@ def open_sequence(
         depth_resampling=depth_resampling,
         crs=read_crs(folder / "crs.txt"),
         own_cameras=own_cameras,
+        binning=binning,
     )
 
 
@@ -209,6 +212,13 @@ def _frames(folder: Path, present: dict[str, list[ListedImage]]) -> tuple[FrameE
     )
 
 
+def _binning(cameras: CameraFile) -> int:
+    """Pixels a side of a photograph that one of the depth camera's is as wide as: their mean is what it would see."""
+    if cameras.depth is None or cameras.registered:
+        return 1
+    return max(1, round(cameras.color.fx / cameras.depth.fx))
+
+
 def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampling | None, Resampling | None]:
     """The camera of the frames, and how photographs and depth images get there."""
     if not has_depth or cameras.depth is None:
@@ -220,13 +230,16 @@ def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampli
     return cameras.depth, Resampling.between(cameras.color, cameras.depth), None
 
 
-def _check_size(kind: str, lines: list[ListedImage], camera: Camera) -> None:
-    """Refuse a sequence whose first whole image has another size than `camera`; damaged ones are told of later."""
+def _check_size(kind: str, lines: list[ListedImage], cameras: CameraFile) -> None:
+    """Refuse a sequence whose first whole image has another size than its camera; damaged ones are told of later."""
     read = read_depth if kind == "depth" else read_color
     for line in lines:
         try:
             pixels = read(line.path)
         except FrameError:
             continue
-        sized(line.path, pixels, camera)
+        try:
+            sized(line.path, pixels, cameras.of(kind))
+        except FrameError as error:
+            raise InputError(f"{error}{OWN_SIZE if kind == 'depth' else ''}") from None
         return

@@ -45,9 +45,10 @@ class SequenceWriter:
             raise InputError(f"frame at {name} s: there is one already; times must differ by a microsecond or more")
         if image is None and depth is None:
             raise InputError(f"frame at {name} s: received neither image nor depth, expected at least one")
-        shape = self._cameras.color.shape
-        pixels = None if image is None else check_array("image", image, (*shape, 3), np.float64, finite=True)
-        counts = None if depth is None else self._counts(check_array("depth", depth, shape, np.float64, finite=True))
+        shapes = {kind: self._cameras.of(kind).shape for kind in self._names}
+        pixels = None if image is None else check_array("image", image, (*shapes["rgb"], 3), np.float64, finite=True)
+        metres = None if depth is None else check_array("depth", depth, shapes["depth"], np.float64, finite=True)
+        counts = None if metres is None else self._counts(metres)
         if pixels is not None:
             write_color(self._path("rgb", name, ".png"), pixels)
         if counts is not None:

@@ -155,6 +155,22 @@ def test_a_tum_folder_without_a_camera_and_every_other_frame_of_it(
     assert sequence.crs == "EPSG:32632"
 
 
+def test_a_bag_whose_depth_images_are_smaller_than_its_photographs(tmp_path: Path) -> None:
+    """As depth cameras record them unless they are asked to align both."""
+    large = 2 * SIZE[0], 2 * SIZE[1]
+    with BagWriter(tmp_path / "camera.mcap", "mcap") as bag:
+        bag.camera_info("/depth/camera_info", NOW, 30)
+        bag.image("/depth/image_raw", NOW, np.full(SIZE[::-1], 1500, np.uint16), "16UC1")
+        bag.image("/color/image_raw", NOW, gray(9, large), "rgb8")
+        bag.camera_info("/color/camera_info", NOW, 60, size=large)
+    assert convert(tmp_path / "camera.mcap", "--out", tmp_path / "out") == 0
+    sequence = open_sequence(tmp_path / "out")
+    assert (sequence.camera, sequence.binning) == (Camera(*SIZE, 30.0, 30.0, *CENTRE), 2)
+    frame = sequence.read(sequence.frames[0])
+    np.testing.assert_allclose(frame.depth, 1.5, atol=1e-6)
+    assert frame.image.shape == (*SIZE[::-1], 3)
+
+
 def write_transforms(path: Path, names: list[str], **values: object) -> None:
     frames = []
     for k, name in enumerate(names):

@@ -57,6 +57,11 @@ def test_a_missing_key_is_named(write, key):
         ({"fy": "-480.0"}, "whose y axis points up, as ICL-NUIM's.*fy: 480, and ty, qx and qz of all poses"),
         ({"depth": 5000}, "depth: received 5000, expected keys and values"),
         ({"depth": "{fx: 1, fy: 1, cx: 1, cy: 1, registered: maybe}"}, "expected true or false"),
+        (
+            {"depth": "{width: 320, height: 240, fx: 1, fy: 1, cx: 1, cy: 1, registered: true}"},
+            "depth: registered: received true for 320 x 240 pixels beside photographs of 640 x 480, expected false",
+        ),
+        ({"depth": "{width: 320.5, fx: 1, fy: 1, cx: 1, cy: 1}"}, "depth: camera width: received 320.5"),
         ({"depth_scale": 0}, "depth_scale: received 0, expected a finite number greater than 0"),
         ({"fx": "wide"}, "fx: received 'wide'"),
         ({"fx": -3}, "fx: received -3"),
@@ -82,9 +87,24 @@ def test_no_file_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("lens", [None, (0.1, -0.2, 0.001, 0.002, 0.0)])
-@pytest.mark.parametrize("depth", [None, Camera(640, 480, 525, 526, 319.5, 239.5)])
-@pytest.mark.parametrize("registered", [True, False])
+@pytest.mark.parametrize(
+    ("depth", "registered"),
+    [
+        (None, True),
+        (Camera(640, 480, 525, 526, 319.5, 239.5), True),
+        (Camera(640, 480, 525, 526, 319.5, 239.5), False),
+        (Camera(256, 192, 200, 201, 127.5, 95.5), False),
+    ],
+)
 def test_what_is_written_is_read_again(tmp_path, lens, depth, registered):
-    cameras = CameraFile(Camera(**PLAIN, distortion=lens), depth, registered or depth is None, depth_scale=1234.5)
+    cameras = CameraFile(Camera(**PLAIN, distortion=lens), depth, registered, depth_scale=1234.5)
     write_camera(tmp_path / "camera.yaml", cameras)
     assert read_camera(tmp_path / "camera.yaml") == cameras
+
+
+def test_depth_images_of_another_size_follow_their_own_intrinsics(write):
+    camera = read_camera(write(PLAIN | {"depth": "{width: 256, height: 192, fx: 200, fy: 201, cx: 127.5, cy: 95.5}"}))
+    assert not camera.registered
+    assert camera.of("depth") == camera.depth == Camera(256, 192, 200, 201, 127.5, 95.5)
+    assert camera.of("rgb") == camera.color
+    assert read_camera(write(PLAIN)).of("depth") == Camera(**PLAIN)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from glrender.errors import InputError, UsageError
 from glrender.geometry import se3
@@ -39,6 +40,32 @@ def test_depth_alone_and_colour_alone_are_sequences(small_sequence):
     assert frame.depth is None
     assert frame.time == frame.color_time == pytest.approx(100.2)
     assert frame.image.shape == (6, 8, 3)
+
+
+def test_photographs_may_be_larger_than_depth_images(small_sequence):
+    """Of each pixel of depth, the mean of the photograph's that are as wide as it is, and there."""
+    left, right = (np.tile(np.repeat([level, 1 - level], [1, 15]), (12, 1)) for level in (0.2, 0.4))
+    for path in (small_sequence / "rgb").iterdir():
+        write_color(path, np.stack([left, right, right], axis=-1))
+    camera = yaml.safe_load((small_sequence / "camera.yaml").read_text())
+    with pytest.raises(InputError, match=r"16 x 12 pixels, but camera\.yaml says 8 x 6$"):
+        open_sequence(small_sequence)
+    own = {key: camera[key] for key in ("width", "height", "fx", "fy", "cx", "cy")}
+    twice = own | {key: 2 * own[key] for key in ("width", "height", "fx", "fy")}
+    twice |= {key: 2 * own[key] + 0.5 for key in ("cx", "cy")}
+    (small_sequence / "camera.yaml").write_text(yaml.safe_dump(camera | twice))
+    with pytest.raises(InputError, match=r"8 x 6 .* says 16 x 12; depth images of another size .* depth: {width: "):
+        open_sequence(small_sequence)
+    (small_sequence / "camera.yaml").write_text(yaml.safe_dump(camera | twice | {"depth": own}))
+    sequence = open_sequence(small_sequence)
+    assert sequence.camera.shape == (6, 8)
+    frame = sequence.read(sequence.frames[2])
+    assert np.all(frame.depth == 2)
+    np.testing.assert_allclose(frame.image[3, 0], [0.5, 0.5, 0.5], atol=0.005)
+    np.testing.assert_allclose(frame.image[3, 1:], np.broadcast_to([0.8, 0.6, 0.6], (7, 3)), atol=0.005)
+    alone = open_sequence(small_sequence, only="rgb")
+    assert (alone.camera.shape, alone.read(alone.frames[0]).image.shape) == ((12, 16), (12, 16, 3))
+    assert open_sequence(small_sequence, only="depth").camera == sequence.camera
 
 
 def test_depth_scale_is_applied_and_a_saturated_count_is_no_measurement(small_sequence):
