@@ -1,6 +1,6 @@
 """Depth from motion: how far away what a photograph shows is, from others of the same scene with known poses.
 
-A plane sweep (Collins, *A Space-Sweep Approach to True Multi-Image Matching*, CVPR 1996) between the two planes of a
+A plane sweep (Collins, *A Space-Sweep Approach to True Multi-Image Matching*, CVPR 1996) between the two surfaces of a
 search, coarse to fine where these are far apart; semi-global aggregation; then windows that follow the surface found,
 compared at a few fractions of a pixel around it.
 """
@@ -28,6 +28,7 @@ from glrender.frontend.sweep_pass import SweepPass
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.gl.program import COMPUTE_VERSION
+from glrender.render.forward import ForwardRenderer
 
 Float32 = NDArray[np.float32]
 
@@ -119,11 +120,12 @@ class _Settled(NamedTuple):
 
 
 class DepthFromMotion:
-    """Depths of one pinhole camera's photographs; what compares them on a GPU is owned by `context`."""
+    """Depths of one pinhole camera's photographs; owned by `context`, whose renderer predicts what to look for."""
 
     def __init__(self, context: Context, camera: Camera, options: SweepOptions | None = None) -> None:
         self.camera = camera.without_distortion()
         self.options = options or SweepOptions()
+        self._renderer = ForwardRenderer(context, self.camera)
         where = self.options.scores or ("host" if context.is_software else "gpu")
         self._sweep: Sweep = _sweep_on_gpu(context, self.options.radius) if where == "gpu" else HostSweep()
 
@@ -139,7 +141,7 @@ class DepthFromMotion:
                 raise InputError(
                     f"depth from motion: received an image {photograph.image.shape}, expected {self.camera.shape}"
                 )
-        bounds = search.bounds(self.camera, reference.T_world_camera)
+        bounds = search.bounds(reference.T_world_camera, self._renderer)
         searched = (bounds.near > bounds.far) & np.isfinite(reference.image)
         bounds = Bounds(*(np.where(searched, bound, np.float32(0)) for bound in bounds))
         warps = [make_warp(self.camera, reference, source) for source in sources]
@@ -160,6 +162,7 @@ class DepthFromMotion:
 
     def release(self) -> None:
         """Release what this made in its context; may be called twice."""
+        self._renderer.release()
         self._sweep.release()
 
     def _found(self, levels: list[SweepLevel]) -> tuple[Float32, Float32]:

@@ -2,8 +2,8 @@
 
 Hirschmüller, *Stereo Processing by Semiglobal Matching and Mutual Information* (PAMI 2008): the cost of a pixel's
 hypothesis is carried along eight directions, with a small penalty for a neighbour's next hypothesis and a larger one
-for any other, less where the image has an edge. Here hypotheses are levels, so that what costs nothing is
-level ground.
+for any other, less where the image has an edge. Here hypotheses are levels between two surfaces, so that what costs
+nothing is a surface parallel to them: level ground, or the ground that the map predicts.
 """
 
 from typing import NamedTuple

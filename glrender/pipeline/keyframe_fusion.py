@@ -267,9 +267,9 @@ class KeyframeFusion:
     def _search(self, keyframe: PosedPhotograph) -> Search:
         T = self._placement.T_world_map
         if self._options.motion.height_range is not None:
-            return Search(T, *self._options.motion.height_range)
+            return Search.heights(T, *self._options.motion.height_range)
         reach = RELIEF * self._ground.camera_height(keyframe.photograph.T_world_camera, T)
-        return Search(T, self._ground.height - reach, self._ground.height + reach)
+        return Search.heights(T, self._ground.height - reach, self._ground.height + reach)
 
     def _fuse(self, keyframe: PosedPhotograph, depth: MotionDepth | None) -> None:
         entry = keyframe.entry

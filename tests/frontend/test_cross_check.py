@@ -13,7 +13,7 @@ from glrender.frontend.search import Search
 
 
 def estimates(sweep: DepthFromMotion, photographs: list[Photograph]) -> list[MotionDepth]:
-    search = Search(np.eye(4), -0.2, 0.6)
+    search = Search.heights(None, -0.2, 0.6)
     return [
         sweep.estimate(photograph, photographs[:k] + photographs[k + 1 :], search)
         for k, photograph in enumerate(photographs)

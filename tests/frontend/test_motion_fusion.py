@@ -52,7 +52,7 @@ def test_a_flight_maps_the_ground_to_a_pixel_and_a_half(context: Context) -> Non
     # Two centimetres and 0.02 degrees where a pixel sees 7 cm of ground are as much of these pixels of 27 cm.
     noise = NoiseSource(NoiseModel(pose_translation=0.08, pose_rotation=0.08), np.random.SeedSequence(0))
     poses = [noise.pose(photograph.T_world_camera) for photograph in views.photographs]
-    estimate = fused(context, views, poses, Search(np.eye(4), -20.0, 40.0), 38.0)
+    estimate = fused(context, views, poses, Search.heights(None, -20.0, 40.0), 38.0)
     error = estimate.heights - views.truth.heights
     known = np.isfinite(error)
     pixel = 40 / views.camera.fx
@@ -64,7 +64,7 @@ def test_a_flight_maps_the_ground_to_a_pixel_and_a_half(context: Context) -> Non
 def test_sigma_covers_what_exact_poses_leave(context: Context) -> None:
     views = rover_views(context, frames=9)
     poses = [photograph.T_world_camera for photograph in views.photographs]
-    estimate = fused(context, views, poses, Search(np.eye(4), -0.2, 0.6), 1.2)
+    estimate = fused(context, views, poses, Search.heights(None, -0.2, 0.6), 1.2)
     pulls = np.abs(estimate.heights - views.truth.heights) / estimate.sigma
     known = np.isfinite(pulls)
     assert known.mean() > 0.3
