@@ -1,7 +1,7 @@
 """`glrender layers`: what a robot wants from a map, in the formats that robots and people read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -67,6 +67,9 @@ class Options:
     """What to write beside the picture."""
     crs: Annotated[str | None, option("EPSG:…", "what the sequence's crs.txt said, else none")] = None
     """Projected reference system, in metres, of the world's x and y, for layers.tif and layers.npz."""
+    up: Literal["world", "map"] = "world"
+    """Whose z points up. Poses of a reconstruction, or of a camera that is its own world, lie anyhow: then the map's
+    may, whose frame is taken for the world."""
 
 
 def run(options: Options) -> int:
@@ -75,6 +78,10 @@ def run(options: Options) -> int:
     formats, missing = _choose_formats(options.formats)
     surface = HeightMap.load(options.map)
     crs = _read_crs(options.crs, options.map)
+    if options.up == "map":
+        if options.crs is not None:
+            raise UsageError("--crs: received it with --up map, a frame in no reference system; give one of them")
+        surface, crs = replace(surface, T_world_map=None), None
     layers = terrain_layers(surface, robot)
     with writing_into(options.out) as folder:
         writers: dict[str, Callable[[], None]] = {
@@ -142,7 +149,8 @@ def _print_summary(folder: Path, layers: TerrainLayers, formats: tuple[str, ...]
         f"{obstacle:.1%} obstacles, {1 - free - obstacle:.1%} unknown"
     )
     if surface.sigma is not None and np.nanmax(surface.sigma) > 0:
-        print(f"  of sigma {layers.own_share:.0%} is a cell's own; what a footprint shares makes no obstacle")
+        local = "" if surface.local_sigma is None else " without what displaces neighbouring cells together,"
+        print(f"  of sigma{local} {layers.own_share:.0%} is a cell's own; what a footprint shares makes no obstacle")
     for name in missing:
         package, extra = NEEDS[name]
         print(f"  not written: {NAMES[name]}, which needs {package} (pip install 'glrender[{extra}]')")

@@ -37,7 +37,7 @@ def level_map(surface: HeightMap) -> HeightMap:
     if tilt > _STEEPEST:
         raise InputError(
             f"T_world_map: received a map that is tilted by {tilt:.0f} degrees, expected at most {_STEEPEST:g}: the "
-            "world's z must point up; turn the poses, or the map by its T_world_map"
+            "world's z must point up, or else the map's own must be taken for up (up: map)"
         )
     if np.allclose(R, np.eye(3), rtol=0, atol=_ALIGNED):
         origin = surface.origin[0] + float(t[0]), surface.origin[1] + float(t[1])

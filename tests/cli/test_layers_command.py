@@ -62,6 +62,38 @@ def test_the_reference_system_comes_from_the_sequence(folder: Path, capsys: pyte
     assert "report.json: crs: received 'x', expected a reference system" in capsys.readouterr().err
 
 
+def test_a_map_of_poses_that_lie_anyhow_may_have_its_own_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    upright = HeightMap.load(folder / "map.npz")
+    quarter = np.eye(4)
+    quarter[1:3, 1:3] = [[0, -1], [1, 0]]
+    replace(upright, T_world_map=quarter).save(folder / "quarter.npz")
+    write_report(folder / "report.json", dict.fromkeys(KEYS) | {"placement": {"crs": "EPSG:25833"}})
+    arguments = ["layers", str(folder / "quarter.npz"), "--formats", "npz", "tif", "--out"]
+    assert main([*arguments, str(folder / "out")]) == 1
+    assert "tilted by 90 degrees, expected at most 60: the world's z must point up" in complaint(capsys)
+    assert main([*arguments, str(folder / "own"), "--up", "map"]) == 0
+    (folder / "report.json").unlink()
+    assert main(["layers", str(folder / "map.npz"), "--formats", "npz", "--out", str(folder / "level")]) == 0
+    with np.load(folder / "own" / "layers.npz") as own, np.load(folder / "level" / "layers.npz") as level:
+        for name in level:
+            np.testing.assert_array_equal(own[name], level[name])
+    with rasterio.open(folder / "own" / "layers.tif") as raster:
+        assert raster.crs is None
+    capsys.readouterr()
+    assert main([*arguments, str(folder / "no"), "--up", "map", "--crs", "EPSG:32632"]) == 2
+    assert "--crs: received it with --up map" in complaint(capsys)
+
+
+def test_sigma_that_counts_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    surface = HeightMap.load(folder / "map.npz")
+    arguments = ["layers", str(folder / "map.npz"), "--formats", "npz", "--out", str(folder)]
+    assert main(arguments) == 0
+    assert "\n  of sigma 0% is a cell's own" in capsys.readouterr().out
+    replace(surface, local_sigma=surface.sigma / 2).save(folder / "map.npz")
+    assert main(arguments) == 0
+    assert "\n  of sigma without what displaces neighbouring cells together, 0% is" in capsys.readouterr().out
+
+
 def test_a_map_without_a_scale_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_report(folder / "report.json", dict.fromkeys(KEYS) | {"up_to_scale": True})
     assert main(["layers", str(folder / "map.npz"), "--out", str(folder / "out")]) == 1
