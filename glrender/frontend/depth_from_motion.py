@@ -172,13 +172,13 @@ class DepthFromMotion:
         step = coarsest.step * np.float32(coarsest.pixels / (number - 1))
         w, margin = self._swept(coarsest, Hypotheses(coarsest.bounds.far, step, number))
         for level in reversed(levels[:-1]):
-            middle = np.clip(enlarged(w, level.reference.shape), *level.bounds)
+            middle = np.clip(enlarged(w, level.images.reference.shape), *level.bounds)
             w, margin = self._swept(level, Hypotheses(middle - (AROUND // 2) * level.step, level.step, AROUND))
         return w, margin
 
     def _swept(self, level: SweepLevel, hypotheses: Hypotheses) -> tuple[Float32, Float32]:
-        scores = self._sweep.mean_scores(level.reference, level.sources, level.warps, hypotheses, self.options.radius)
-        chosen = semi_global(level.reference, scores, self.options.penalties)
+        scores = self._sweep.mean_scores(level.images, hypotheses, self.options.radius)
+        chosen = semi_global(level.images.reference, scores, self.options.penalties)
         w = hypotheses.far + hypotheses.step * (chosen.hypothesis + chosen.offset).astype(np.float32)
         # Whatever stands alone among its neighbours is wrong.
         return cv2.medianBlur(w, 5).astype(np.float32, copy=False), chosen.margin
@@ -208,10 +208,10 @@ class DepthFromMotion:
         """Around a surface of inverse depths, by windows that follow it."""
         step = (FRACTION * level.step).astype(np.float32)
         hypotheses = Hypotheses(w - (REFINING // 2) * step, step, REFINING)
-        scores = self._sweep.all_scores(level.reference, level.sources, level.warps, hypotheses, radius)
+        scores = self._sweep.all_scores(level.images, hypotheses, radius)
         options = self.options
         found = refined(
-            level.reference, scores, Agreement(options.agreeing, options.min_score, options.image_sigma, radius)
+            level.images.reference, scores, Agreement(options.agreeing, options.min_score, options.image_sigma, radius)
         )
         verdict = found.verdict
         verdict[(verdict == Verdict.CONFIDENT) & (found.sigma * FRACTION > options.max_sigma)] = Verdict.NO_TEXTURE

@@ -9,6 +9,7 @@ A sample that the source does not have is NaN and stays so through the sums, whi
 pixel: what is left of running sums would never recover.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -41,6 +42,17 @@ class Warp(NamedTuple):
     """(3,) K t_source_reference."""
 
 
+class SweepImages(NamedTuple):
+    """A photograph, and the sources that it is compared with. Arrays that were given once must not be changed."""
+
+    reference: Float32
+    """(height, width)."""
+    sources: Float32
+    """(sources, height, width)."""
+    warps: list[Warp]
+    """From the reference to each source."""
+
+
 class Hypotheses(NamedTuple):
     """Inverse depths far + k step, k = 0 … number - 1."""
 
@@ -62,13 +74,10 @@ def make_warp(camera: Camera, reference: Photograph, source: Photograph) -> Warp
 class Sweep(Protocol):
     """What compares windows: `HostSweep`, `sweep_compute.SweepCompute` or `sweep_pass.SweepPass`.
 
-    `reference` is (height, width), `sources` (sources, height, width), windows are 2 radius + 1 pixels a side. An array
-    that was given once must not be changed.
+    Windows are 2 radius + 1 pixels a side.
     """
 
-    def mean_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
+    def mean_scores(self, images: SweepImages, hypotheses: Hypotheses, radius: int) -> Float32:
         """(height, width, number): mean score, at least 0 each, of the sources that see a window; UNSEEN if none does.
 
         A source from which the window is hidden matches nowhere and adds about the same to all hypotheses. The mean of
@@ -76,9 +85,7 @@ class Sweep(Protocol):
         leave out those that tell them apart.
         """
 
-    def all_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
+    def all_scores(self, images: SweepImages, hypotheses: Hypotheses, radius: int) -> Float32:
         """(sources, height, width, number): each source's score."""
 
     def release(self) -> None: ...
@@ -87,31 +94,26 @@ class Sweep(Protocol):
 class HostSweep:
     """By compiled loops on all cores."""
 
-    def mean_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
+    def mean_scores(self, images: SweepImages, hypotheses: Hypotheses, radius: int) -> Float32:
         """See `Sweep`."""
-        scores = _recycler.empty((*reference.shape, hypotheses.number), np.float32)
-        _run(_mean_rows, reference, sources, warps, hypotheses, radius, scores)
+        scores = _recycler.empty((*images.reference.shape, hypotheses.number), np.float32)
+        _run(_mean_rows, images, hypotheses, radius, scores)
         return scores
 
-    def all_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
+    def all_scores(self, images: SweepImages, hypotheses: Hypotheses, radius: int) -> Float32:
         """See `Sweep`."""
-        scores = _recycler.empty((len(sources), *reference.shape, hypotheses.number), np.float32)
-        _run(_all_rows, reference, sources, warps, hypotheses, radius, scores)
+        scores = _recycler.empty((*images.sources.shape, hypotheses.number), np.float32)
+        _run(_all_rows, images, hypotheses, radius, scores)
         return scores
 
     def release(self) -> None:
         """Nothing is held."""
 
 
-def _run(loop, reference, sources, warps, hypotheses, radius, scores) -> None:  # type: ignore[no-untyped-def]
-    H = np.stack([warp.H for warp in warps])
-    e = np.stack([warp.e for warp in warps])
-    arguments = (reference, sources, H, e, hypotheses.far, hypotheses.step, hypotheses.number, radius, scores)
-    run_parts(loop, even_parts(len(reference)), *arguments)
+def _run(loop: Callable[..., None], images: SweepImages, hypotheses: Hypotheses, radius: int, scores: Float32) -> None:
+    H, e = (np.stack(parts) for parts in zip(*images.warps, strict=True))
+    arguments = (images.reference, images.sources, H, e, *hypotheses, radius, scores)
+    run_parts(loop, even_parts(len(images.reference)), *arguments)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")

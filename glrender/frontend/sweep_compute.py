@@ -6,8 +6,8 @@ import moderngl
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from glrender.frontend.sweep import FLAT, Hypotheses
-from glrender.frontend.sweep_shader import MOST_SOURCES, ShaderSweep
+from glrender.frontend.sweep import FLAT, Hypotheses, SweepImages
+from glrender.frontend.sweep_shader import MOST_SOURCES, ShaderSweep, stacked
 from glrender.gl.compute import ComputePass, ReadBack, storage_buffer
 from glrender.gl.context import Context
 from glrender.recycle import Recycler
@@ -48,25 +48,17 @@ class SweepCompute(ShaderSweep):
         self._uploaded, self._passes, self._buffer = {}, {}, None
 
     def _scores(
-        self,
-        reference: Float32,
-        sources: Float32,
-        warps: dict[str, Float32],
-        hypotheses: Hypotheses,
-        radius: int,
-        ranges: list[tuple[int, int]],
-        *,
-        mean: bool,
+        self, images: SweepImages, hypotheses: Hypotheses, radius: int, ranges: list[tuple[int, int]], *, mean: bool
     ) -> Float32:
         self.context.use()
-        height, width = reference.shape
+        height, width = images.reference.shape
         number = hypotheses.number
         textures = {
-            "reference": self._texture("reference", reference),
+            "reference": self._texture("reference", images.reference),
             "search": self._texture("search", np.stack([hypotheses.far, hypotheses.step], axis=-1)),
-            "sources": self._texture("sources", sources),
+            "sources": self._texture("sources", images.sources),
         }
-        values: dict[str, ArrayLike] = {**warps, "number": number}
+        values: dict[str, ArrayLike] = {**stacked(images.warps), "number": number}
         made = self._pass(radius, mean)
         scores = self._recycler.empty((len(ranges), height, width, number), np.float32)
         for row, (first, last) in enumerate(ranges):

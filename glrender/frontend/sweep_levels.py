@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from glrender.frontend.photograph import Photograph
 from glrender.frontend.search import Bounds
-from glrender.frontend.sweep import Warp, make_warp
+from glrender.frontend.sweep import SweepImages, Warp, make_warp
 from glrender.geometry.camera import Camera
 
 Float32 = NDArray[np.float32]
@@ -26,9 +26,7 @@ SMALLEST = 32
 class SweepLevel:
     """One resolution of all that is compared."""
 
-    reference: Float32
-    sources: Float32
-    warps: list[Warp]
+    images: SweepImages
     bounds: Bounds
     pixels: float
     """From far to near, along the epipolar lines of the source with the longest baseline."""
@@ -75,9 +73,8 @@ def sweep_levels(
     levels: list[SweepLevel] = []
     while True:
         warps = [make_warp(camera, reference, source) for source in sources]
-        levels.append(
-            SweepLevel(np.ascontiguousarray(images[0]), np.ascontiguousarray(images[1:]), warps, bounds, pixels)
-        )
+        of_level = SweepImages(np.ascontiguousarray(images[0]), np.ascontiguousarray(images[1:]), warps)
+        levels.append(SweepLevel(of_level, bounds, pixels))
         if pixels <= min(NARROW << (len(levels) - 1), WIDEST) or min(camera.shape) < 2 * SMALLEST:
             return levels
         images = _halved(images)

@@ -6,8 +6,8 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from glrender.frontend.sweep import FLAT, Hypotheses
-from glrender.frontend.sweep_shader import MOST_SOURCES, ShaderSweep
+from glrender.frontend.sweep import FLAT, Hypotheses, SweepImages
+from glrender.frontend.sweep_shader import MOST_SOURCES, ShaderSweep, stacked
 from glrender.gl.context import Context
 from glrender.gl.framebuffer import Framebuffer
 from glrender.gl.program import load_program, set_uniform
@@ -36,27 +36,19 @@ class SweepPass(ShaderSweep):
         self._targets, self._programs = {}, {}
 
     def _scores(
-        self,
-        reference: Float32,
-        sources: Float32,
-        warps: dict[str, Float32],
-        hypotheses: Hypotheses,
-        radius: int,
-        ranges: list[tuple[int, int]],
-        *,
-        mean: bool,
+        self, images: SweepImages, hypotheses: Hypotheses, radius: int, ranges: list[tuple[int, int]], *, mean: bool
     ) -> Float32:
         self.context.use()
-        height, width = reference.shape
+        height, width = images.reference.shape
         program, vertices = self._program(radius, mean)
         target = self._target(width, height)
         search = np.stack([hypotheses.far, hypotheses.step], axis=-1)
         textures: list[moderngl.Texture | moderngl.TextureArray] = [
-            self._texture(_with_known(reference)),
+            self._texture(_with_known(images.reference)),
             self._texture(search.astype(np.float32)),
-            self._layers(_with_known(sources)),
+            self._layers(_with_known(images.sources)),
         ]
-        for name, warp in warps.items():
+        for name, warp in stacked(images.warps).items():
             set_uniform(program, name, warp)
         per_pass = 4 * GROUPS
         scores = np.empty((len(ranges), height, width, hypotheses.number), np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.errors import InputError
-from glrender.frontend.sweep import Hypotheses, Warp
+from glrender.frontend.sweep import Hypotheses, SweepImages, Warp
 
 Float32 = NDArray[np.float32]
 
@@ -17,19 +17,14 @@ MOST_SOURCES = 16
 class ShaderSweep(ABC):
     """A `sweep.Sweep` by OpenGL."""
 
-    def mean_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
+    def mean_scores(self, images: SweepImages, hypotheses: Hypotheses, radius: int) -> Float32:
         """(height, width, number); see `sweep.Sweep`."""
-        ranges = [(0, len(sources))]
-        return self._scores(reference, sources, stacked(warps), hypotheses, radius, ranges, mean=True)[0]
+        return self._scores(images, hypotheses, radius, [(0, len(images.sources))], mean=True)[0]
 
-    def all_scores(
-        self, reference: Float32, sources: Float32, warps: list[Warp], hypotheses: Hypotheses, radius: int
-    ) -> Float32:
+    def all_scores(self, images: SweepImages, hypotheses: Hypotheses, radius: int) -> Float32:
         """(sources, height, width, number); see `sweep.Sweep`."""
-        ranges = [(s, s + 1) for s in range(len(sources))]
-        return self._scores(reference, sources, stacked(warps), hypotheses, radius, ranges, mean=False)
+        ranges = [(s, s + 1) for s in range(len(images.sources))]
+        return self._scores(images, hypotheses, radius, ranges, mean=False)
 
     @abstractmethod
     def release(self) -> None:
@@ -37,22 +32,14 @@ class ShaderSweep(ABC):
 
     @abstractmethod
     def _scores(
-        self,
-        reference: Float32,
-        sources: Float32,
-        warps: dict[str, Float32],
-        hypotheses: Hypotheses,
-        radius: int,
-        ranges: list[tuple[int, int]],
-        *,
-        mean: bool,
+        self, images: SweepImages, hypotheses: Hypotheses, radius: int, ranges: list[tuple[int, int]], *, mean: bool
     ) -> Float32:
         """(ranges, height, width, number): of the sources in each range (first, one beyond the last) their mean score,
-        or the one source's; `warps` are uniforms by their names."""
+        or the one source's."""
 
 
 def stacked(warps: list[Warp]) -> dict[str, Float32]:
-    """Warps as the shaders have them: H (MOST_SOURCES, 3, 3), e (MOST_SOURCES, 3); InputError if there are too many."""
+    """Uniforms of warps by their names: H (MOST_SOURCES, 3, 3), e (MOST_SOURCES, 3); InputError if there are more."""
     if len(warps) > MOST_SOURCES:
         raise InputError(f"sweep: received {len(warps)} sources, expected at most {MOST_SOURCES}")
     H, e = np.zeros((MOST_SOURCES, 3, 3), np.float32), np.zeros((MOST_SOURCES, 3), np.float32)

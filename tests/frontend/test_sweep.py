@@ -9,7 +9,7 @@ from passes import need_compute
 from sweep_twin import correlations
 
 from glrender.frontend.photograph import Photograph
-from glrender.frontend.sweep import UNSEEN, HostSweep, Hypotheses, Warp, make_warp
+from glrender.frontend.sweep import UNSEEN, HostSweep, Hypotheses, SweepImages, Warp, make_warp
 from glrender.frontend.sweep_compute import SweepCompute
 from glrender.frontend.sweep_pass import SweepPass
 from glrender.geometry import se3
@@ -43,13 +43,16 @@ def hypotheses() -> Hypotheses:
     return Hypotheses(far, step, 6)
 
 
+def images_of(reference: Photograph, sources: list[Photograph]) -> SweepImages:
+    images = np.stack([source.image for source in sources])
+    return SweepImages(reference.image, images, [make_warp(CAMERA, reference, source) for source in sources])
+
+
 def scored(
     pictures: tuple[Photograph, list[Photograph]], hypotheses: Hypotheses, radius: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     reference, sources = pictures
-    warps = [make_warp(CAMERA, reference, source) for source in sources]
-    images = np.stack([source.image for source in sources])
-    arguments = (reference.image, images, warps, hypotheses, radius)
+    arguments = (images_of(reference, sources), hypotheses, radius)
     return HostSweep().all_scores(*arguments), HostSweep().mean_scores(*arguments)
 
 
@@ -84,7 +87,7 @@ def test_what_a_source_does_not_know_spoils_only_the_windows_that_need_it(
     image[10, 20] = np.nan
     same = Hypotheses(np.zeros(CAMERA.shape, np.float32), np.ones(CAMERA.shape, np.float32), 1)
     warp = make_warp(CAMERA, reference, reference)
-    scores = HostSweep().all_scores(reference.image, image[None], [warp], same, 2)[0, ..., 0]
+    scores = HostSweep().all_scores(SweepImages(reference.image, image[None], [warp]), same, 2)[0, ..., 0]
     # Bilinear samples reach one pixel further where rounding puts them beside a pixel's centre.
     assert (scores[8:13, 18:23] == UNSEEN).all()
     outside = np.ones(CAMERA.shape, bool)
@@ -118,18 +121,18 @@ def test_shaders_score_like_the_host(
     if shader is SweepCompute:
         need_compute(context)
     reference, sources = pictures
-    warps = [make_warp(CAMERA, reference, source) for source in sources]
-    images = np.stack([source.image for source in sources])
-    images[1, 5:8, 10:12] = np.nan
+    images = images_of(reference, sources)
+    images.sources[1, 5:8, 10:12] = np.nan
     before = context.live_objects
     drawn = shader(context)
     more = Hypotheses(hypotheses.far, hypotheses.step / 4, 21)  # needs two passes
-    arguments = (reference.image, images, warps, more, radius)
+    arguments = (images, more, radius)
     every, mean = drawn.all_scores(*arguments), drawn.mean_scores(*arguments)
-    swapped = (images[0].copy(), np.stack([reference.image, images[2]]), warps[:2], more, radius)
-    others, again = drawn.all_scores(*swapped), drawn.all_scores(*arguments)
+    others = np.stack([reference.image, images.sources[2]])
+    swapped = (SweepImages(images.sources[0].copy(), others, images.warps[:2]), more, radius)
+    found, again = drawn.all_scores(*swapped), drawn.all_scores(*arguments)
     np.testing.assert_array_equal(again, every)
-    np.testing.assert_allclose(others, HostSweep().all_scores(*swapped), atol=5e-3)
+    np.testing.assert_allclose(found, HostSweep().all_scores(*swapped), atol=5e-3)
     drawn.release()
     assert context.live_objects == before
     expected = HostSweep().all_scores(*arguments)
@@ -152,9 +155,7 @@ def test_an_image_whose_scores_no_buffer_holds_is_swept_in_bands(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     need_compute(context)
-    reference, sources = pictures
-    warps = [make_warp(CAMERA, reference, source) for source in sources]
-    arguments = (reference.image, np.stack([source.image for source in sources]), warps, hypotheses, 2)
+    arguments = (images_of(*pictures), hypotheses, 2)
     sweep = SweepCompute(context)
     whole = sweep.all_scores(*arguments)
     row = whole[0, 0].nbytes
