@@ -12,7 +12,7 @@ from glrender.fusion.posed_frame import PosedFrame
 from glrender.geometry.camera import Camera
 from glrender.gl.context import Context
 from glrender.io.sequence_folder import open_sequence
-from glrender.pipeline.placement import Bounds, place_map
+from glrender.pipeline.placement import Bounds, GivenPlacement, place_map
 from glrender.pipeline.posed_frames import load_frames
 from glrender.render.forward import ForwardRenderer
 from glrender.simulate.elevation import BUILTIN, read_elevation
@@ -88,7 +88,7 @@ def load_recording(folder: Path, spacing: float | None, count: int) -> Recording
     if not entries:
         raise InputError(f"{folder}: no frame has a depth image, and heights are fused from depth")
     posed, _ = sequence.with_poses(entries)
-    placed = place_map(sequence, posed, spacing=spacing)
+    placed = place_map(sequence, posed, GivenPlacement(spacing=spacing))
     loaded = load_frames(sequence, posed[:count])
     return Recording(
         folder.resolve().name,

@@ -25,7 +25,7 @@ from glrender.io.images import FrameError
 from glrender.io.selection import spread
 from glrender.io.sequence import FrameEntry, Sequence
 from glrender.io.trajectory import Trajectory
-from glrender.pipeline.placement import Bounds, place_map
+from glrender.pipeline.placement import GivenPlacement, place_map
 
 Float64 = NDArray[np.float64]
 
@@ -150,12 +150,12 @@ def calibrate(
     posed: tuple[FrameEntry, ...],
     nominal: Nominal,
     options: CalibrationOptions,
-    *,
-    T_world_map: Float64 | None,
-    bounds: Bounds | None,
+    placement: GivenPlacement,
     noise: DepthNoise,
 ) -> Calibration:
     """Estimate what the frames `posed` determine; a map of up to 40 of them is estimated beside.
+
+    It lies in the given frame and within the given bounds, where there are any; its spacing is its own.
 
     Something is determined where the data make it less uncertain than its prior by a tenth at least, which depends on
     the motion; what is not is kept, with the reason. Raises InputError where there is no depth to see, and
@@ -172,7 +172,7 @@ def calibrate(
     step = sequence.camera.step_leaving(_PIXELS)
     try:
         most = _MOST_OFFSETS if offsets else _FRAMES
-        problem = _problem(context, sequence, posed, nominal, step, most, T_world_map, bounds, noise)
+        problem = _problem(context, sequence, posed, nominal, step, most, placement, noise)
         while wanted or offsets:
             final = _solve(problem, wanted, nominal, offsets)
             _check_credible(problem, final)
@@ -271,8 +271,7 @@ def _problem(
     nominal: Nominal,
     step: int,
     most: int,
-    T_world_map: Float64 | None,
-    bounds: Bounds | None,
+    placement: GivenPlacement,
     noise: DepthNoise,
 ) -> CalibrationProblem:
     """Frames spread over as much of the sequence as lets them see the same ground, and the map of what they see.
@@ -285,7 +284,7 @@ def _problem(
     while True:
         chosen = [entries[k] for k in spread(len(entries), most)]
         frames = _read(sequence, chosen, step)
-        grid = _grid(sequence, tuple(chosen), nominal.time_offset, step, T_world_map, bounds)
+        grid = _grid(sequence, tuple(chosen), nominal.time_offset, step, placement)
         seen = np.zeros(grid.shape, np.int64)
         for frame in frames:
             pose = sequence.trajectory.at(frame.time + nominal.time_offset)
@@ -323,13 +322,12 @@ def _grid(
     posed: tuple[FrameEntry, ...],
     time_offset: float,
     step: int,
-    T_world_map: Float64 | None,
-    bounds: Bounds | None,
+    placement: GivenPlacement,
 ) -> Grid:
     """Cells two of the used pixels wide, where the frames see and the map is to lie."""
-    placed = place_map(sequence, posed, T_world_map=T_world_map, time_offset=time_offset)
+    placed = place_map(sequence, posed, GivenPlacement(placement.T_world_map), time_offset=time_offset)
     x0, x1, y0, y1 = placed.bounds
-    if bounds is not None:
+    if (bounds := placement.bounds) is not None:
         x0, x1, y0, y1 = max(x0, bounds[0]), min(x1, bounds[1]), max(y0, bounds[2]), min(y1, bounds[3])
     if not (x0 < x1 and y0 < y1):
         raise Undetermined("the frames see nothing within the bounds")

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glrender.errors import InputError
 from glrender.fusion.noise import DepthNoise
@@ -14,7 +13,7 @@ from glrender.io.selection import selected_lines
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import Calibration, CalibrationOptions, Nominal, calibrate
 from glrender.pipeline.depth_points import DepthPoints
-from glrender.pipeline.placement import Bounds, place_map
+from glrender.pipeline.placement import GivenPlacement, place_map
 from glrender.pipeline.time_offset import TimeOffset, estimate_time_offset
 
 USES = ("depth", "color", "both")
@@ -70,17 +69,15 @@ def choose_frames(
     noise: DepthNoise,
     of_depth: bool,
     time_offset: float | None,
-    T_world_map: NDArray[np.float64] | None,
-    bounds: Bounds | None,
-    spacing: float | None,
+    placement: GivenPlacement,
     strict: bool,
 ) -> ChosenFrames:
     """Select frames (even, odd, first, second or a:b:c) and pose them.
 
-    A `time_offset` of None is estimated, in the map frame that is given or that `place_map` finds; with `calibration`
-    also the camera, whose readings have the `noise`. Some points of the depth images are given where heights come of
-    them (`of_depth`). Raises InputError where no frame has a pose, depths are smaller than their noise or, with
-    `strict`, any frame cannot be used.
+    A `time_offset` of None is estimated, in the map frame that `placement` gives or `place_map` finds. With
+    `calibration` the camera is estimated, too, whose readings have the `noise`. Where heights come from depth images
+    (`of_depth`), some of their points are returned. Raises InputError where no frame has a pose, where depths are
+    smaller than their noise or, with `strict`, where any frame cannot be used.
     """
     selected = sequence.select(selection)
     points = _read_points(sequence, selected, noise) if of_depth or time_offset is None else None
@@ -90,11 +87,11 @@ def choose_frames(
         reason = "kept at 0: depth images tell it, or photographs whose poses are refined"
         offset = TimeOffset(0.0, np.nan, np.nan, np.nan, reason)
     else:
-        if T_world_map is None:
-            # Any frame with about the right vertical will do; the offset hardly moves it.
+        # Any frame with about the right vertical will do; the offset hardly moves it.
+        if placement.T_world_map is None:
             posed, _ = sequence.with_poses(selected)
-            T_world_map = place_map(sequence, posed, bounds=bounds, spacing=spacing).T_world_map
-        offset = estimate_time_offset(points, T_world_map)
+            placement = replace(placement, T_world_map=place_map(sequence, posed, placement).T_world_map)
+        offset = estimate_time_offset(points, np.asarray(placement.T_world_map))
     found = None
     if calibration is not None:
         posed, _ = sequence.with_poses(selected, offset.seconds)
@@ -104,9 +101,7 @@ def choose_frames(
                 "camera is calibrated by; leave calibration out"
             )
         nominal = Nominal(sequence.camera, offset.seconds, time_offset is not None, sequence.depth_scale)
-        found = calibrate(
-            context, sequence, posed, nominal, calibration, T_world_map=T_world_map, bounds=bounds, noise=noise
-        )
+        found = calibrate(context, sequence, posed, nominal, calibration, placement, noise)
         sequence, offset = sequence.with_camera(found.camera, found.depth_scale), _calibrated(offset, found)
         if found.height_offsets is not None:
             assert sequence.trajectory is not None

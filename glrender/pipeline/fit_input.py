@@ -18,7 +18,7 @@ from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, refuse_skipped
-from glrender.pipeline.placement import Bounds, place_map
+from glrender.pipeline.placement import Bounds, GivenPlacement, place_map
 from glrender.pipeline.posed_frames import LoadedFrames, load_frames
 from glrender.render.forward import ForwardRenderer
 
@@ -61,6 +61,11 @@ class FitOptions:
         if self.start is not None and given:
             raise UsageError(f"start: received a map and {', '.join(given)} as well; the map brings its own grid")
 
+    @property
+    def placement(self) -> GivenPlacement:
+        """What is said of where the map lies."""
+        return GivenPlacement(self.T_world_map, self.bounds, self.spacing)
+
 
 @dataclass(frozen=True, eq=False)
 class FitInput:
@@ -92,9 +97,7 @@ def read_input(context: Context, sequence: Sequence, options: FitOptions, advanc
         noise=options.weighting.depth_noise,
         of_depth=use != "color" or start is None,
         time_offset=options.time_offset,
-        T_world_map=options.T_world_map if start is None else start.pose,
-        bounds=options.bounds,
-        spacing=options.spacing,
+        placement=options.placement if start is None else GivenPlacement(start.pose),
         strict=options.strict,
     )
     sequence, posed, offset = chosen.sequence, chosen.posed, chosen.offset
@@ -110,14 +113,7 @@ def read_input(context: Context, sequence: Sequence, options: FitOptions, advanc
             "crs": sequence.crs,
         }
     else:
-        placed = place_map(
-            sequence,
-            posed,
-            T_world_map=options.T_world_map,
-            bounds=options.bounds,
-            spacing=options.spacing,
-            time_offset=offset.seconds,
-        )
+        placed = place_map(sequence, posed, options.placement, time_offset=offset.seconds)
         grid = Grid.covering(placed.bounds, placed.spacing, placed.T_world_map)
         placement = placed.description
     loaded = load_frames(sequence, entries, offset.seconds, strict=options.strict, advance=advance)

@@ -24,7 +24,7 @@ from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, describe_skipped
 from glrender.pipeline.misread import likelier_depth_scale, likelier_poses
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere, predict_view
-from glrender.pipeline.placement import Bounds, Placement, place_map
+from glrender.pipeline.placement import Bounds, GivenPlacement, Placement, place_map
 from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
 
 
@@ -78,6 +78,11 @@ class SequenceOptions:
         check_kind("motion", self.motion, MotionOptions)
         check_kind("fusion", self.fusion, FusionOptions)
 
+    @property
+    def placement(self) -> GivenPlacement:
+        """What is said of where the map lies."""
+        return GivenPlacement(self.T_world_map, self.bounds, self.spacing)
+
 
 @dataclass(frozen=True, eq=False)
 class FusionStart:
@@ -112,7 +117,6 @@ def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions)
             f"{sequence.folder}: none of the {len(selected)} selected frames has a depth image, and heights are fused "
             "from depth; `glrender fuse --use color` makes maps of photographs alone"
         )
-    where: dict[str, Any] = {"T_world_map": options.T_world_map, "bounds": options.bounds, "spacing": options.spacing}
     chosen = choose_frames(
         context,
         sequence,
@@ -121,11 +125,11 @@ def start_fusion(context: Context, sequence: Sequence, options: SequenceOptions)
         noise=options.fusion.depth_noise,
         of_depth=True,
         time_offset=options.time_offset,
+        placement=options.placement,
         strict=options.strict,
-        **where,
     )
     sequence = chosen.sequence
-    placement = place_map(sequence, chosen.posed, time_offset=chosen.offset.seconds, **where)
+    placement = place_map(sequence, chosen.posed, options.placement, time_offset=chosen.offset.seconds)
     calibrated = None if chosen.calibration is None else chosen.calibration.final
     fusion = HeightMapFusion(
         context,

@@ -66,24 +66,16 @@ def start_photographs(context: Context, sequence: Sequence, options: SequenceOpt
         noise=options.fusion.depth_noise,
         of_depth=False,
         time_offset=options.time_offset,
-        T_world_map=options.T_world_map,
-        bounds=options.bounds,
-        spacing=options.spacing,
+        placement=options.placement,
         strict=options.strict,
     )
     assert sequence.trajectory is not None
     poses = {entry.index: sequence.trajectory.at(entry.time + chosen.offset.seconds) for entry in chosen.posed}
     frame, ground, frame_source = _find_ground(sequence, chosen.posed, poses, options)
     keyframes = choose_keyframes(chosen.posed, poses, frame, ground)
-    placement = place_on_ground(
-        sequence,
-        [poses[entry.index] for entry in keyframes],
-        ground.height,
-        T_world_map=frame,
-        frame_source=frame_source,
-        bounds=options.bounds,
-        spacing=options.spacing,
-    )
+    seen_from = [poses[entry.index] for entry in keyframes]
+    given = replace(options.placement, T_world_map=frame)
+    placement = place_on_ground(sequence, seen_from, ground.height, given, frame_source)
     description = chosen.description() | {"frames": len(chosen.posed), "poses_from": "given"}
     return PhotographStart(chosen.posed, keyframes, poses, ground, placement, tuple(chosen.skipped), description, None)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from collections.abc import Sequence as Sequence_
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -46,6 +46,18 @@ _GROUND = 2 / 3  # of a wall's points: level ground that has as many is what a h
 
 
 @dataclass(frozen=True, eq=False)
+class GivenPlacement:
+    """What is given of a placement; None: to be found."""
+
+    T_world_map: ArrayLike | None = None
+    """(4, 4) map to world."""
+    bounds: Bounds | None = None
+    """(x0, x1, y0, y1) metres in the map frame."""
+    spacing: float | None = None
+    """Metres between neighbouring vertices."""
+
+
+@dataclass(frozen=True, eq=False)
 class Placement:
     """A map frame and the part of it that a height map covers."""
 
@@ -62,54 +74,48 @@ class Placement:
 def place_map(
     sequence: Sequence,
     posed: tuple[FrameEntry, ...],
+    given: GivenPlacement,
     *,
-    T_world_map: ArrayLike | None = None,
-    bounds: Bounds | None = None,
-    spacing: float | None = None,
     time_offset: float = 0.0,
-    max_vertices: int = MAX_VERTICES,
 ) -> Placement:
-    """Choose what is not given, from the depth of up to 30 of the frames `posed` (see `Sequence.with_poses`).
+    """Find what is not given, from the depth of up to 30 of the frames `posed` (see `Sequence.with_poses`).
 
     - The frame is the sequence's own; where it has none, the world's if the dominant plane is level within
       15 degrees, or level ground has two thirds as many points as that, which then is a wall's; else that plane's: z
       its normal towards the cameras, x along the world's x, the origin in its middle.
     - The spacing is the side of four pixels on the map's plane, the median, rounded to 1, 2 or 5 times a power of 10.
     - The bounds hold what the frames see but for 0.2 % of the points beyond each side; they are rounded outwards to the
-      spacing, and clipped to `max_vertices` a side about the median point.
+      spacing, and clipped to `MAX_VERTICES` a side about the median point.
 
     `time_offset` (seconds) is added to a frame's time before its pose is looked up. Raises InputError where something
     is to be found and the frames have no depth to find it from.
     """
     look: Callable[[], _Sight] = cache(lambda: _look(sequence, posed, time_offset))
-    frame, frame_source = T_world_map, "given"
+    frame, frame_source = given.T_world_map, "given"
     if frame is None:
         frame, frame_source = sequence.T_world_map, "T_world_map.txt"
     if frame is None:
         frame, frame_source = _find_frame(look())
-    return _placed(sequence, look, frame, frame_source, bounds, spacing, max_vertices, _CELL)
+    return _placed(sequence, look, replace(given, T_world_map=frame), frame_source)
 
 
 def place_on_ground(
     sequence: Sequence,
     poses: Sequence_[Float64],
     level: float,
-    *,
-    T_world_map: ArrayLike,
+    given: GivenPlacement,
     frame_source: str,
-    bounds: Bounds | None = None,
-    spacing: float | None = None,
 ) -> Placement:
-    """`place_map` for photographs alone: they see the plane z = `level` (metres) of a map frame that is known.
+    """`place_map` for photographs alone: they see the plane z = `level` (metres) of a map frame, which is given.
 
-    `poses` are the photographs' T_world_camera. The spacing is the side of three pixels. Ground farther away than four
-    times the camera's height over it is left out, since oblique pixels tell little of it. InputError where no camera
-    sees the plane from above.
+    `poses` are the photographs' T_world_camera, and `frame_source` says where the frame is from. The spacing is the
+    side of three pixels. Ground farther away than four times the camera's height over it is left out, since oblique
+    pixels tell little of it. InputError where no camera sees the plane from above.
     """
-    look: Callable[[], _Sight] = cache(
-        lambda: _look_at_plane(sequence.camera, poses, level, check_pose("T_world_map", T_world_map))
-    )
-    return _placed(sequence, look, T_world_map, frame_source, bounds, spacing, GROUND_VERTICES, _GROUND_CELL)
+    assert given.T_world_map is not None
+    T_world_map = check_pose("T_world_map", given.T_world_map)
+    look: Callable[[], _Sight] = cache(lambda: _look_at_plane(sequence.camera, poses, level, T_world_map))
+    return _placed(sequence, look, given, frame_source)
 
 
 def frame_of(points: DepthPoints, time_offset: float) -> Float64:
@@ -146,22 +152,20 @@ def floor_of(camera: Camera, depth: NDArray[np.float32]) -> Float64:
 def _placed(
     sequence: Sequence,
     look: "Callable[[], _Sight]",
-    frame: ArrayLike,
+    given: GivenPlacement,
     frame_source: str,
-    bounds: Bounds | None,
-    spacing: float | None,
-    max_vertices: int,
-    cell: float,
 ) -> Placement:
-    T = check_pose("T_world_map", frame)
-    spacing_source = "given"
+    assert given.T_world_map is not None
+    T = check_pose("T_world_map", given.T_world_map)
+    spacing, spacing_source = given.spacing, "given"
     if spacing is None:
-        spacing, spacing_source = _choose_spacing(look(), T, cell), f"{cell:g} pixels on the ground, rounded"
+        spacing, spacing_source = _choose_spacing(look(), T), f"{look().cell:g} pixels on the ground, rounded"
     spacing = check_positive("spacing", spacing)
-    bounds_source = "given"
+    bounds, bounds_source = given.bounds, "given"
     if bounds is None:
-        bounds, clipped = _find_bounds(look(), T, spacing, max_vertices, spacing_source)
-        limit = f"{max_vertices} vertices or {(max_vertices - 1) * spacing:g} m a side"
+        bounds, clipped = _find_bounds(look(), T, spacing, spacing_source)
+        most = look().most_vertices
+        limit = f"{most} vertices or {(most - 1) * spacing:g} m a side"
         bounds_source = "what the frames see, " + (f"{CLIPPED} to {limit}" if clipped else f"within {limit}")
     description = {
         "T_world_map": T,
@@ -187,6 +191,10 @@ class _Sight:
     """(n,) camera z, metres."""
     focal: float
     """Pixels."""
+    cell: float = _CELL
+    """Pixels that a cell of the map is to be wide."""
+    most_vertices: int = MAX_VERTICES
+    """Along a side of the map."""
 
     @staticmethod
     def of(camera: Camera, points: list[Float64], rays: list[Float64], depths: list[Float64]) -> "_Sight":
@@ -244,7 +252,7 @@ def _look_at_plane(camera: Camera, poses: Sequence_[Float64], level: float, T_wo
             f"photographs: none of {len(poses)} cameras sees the ground at {level:.3g} m of the map frame from above; "
             "check the poses and the map frame"
         )
-    return _Sight.of(camera, points, rays, depths)
+    return replace(_Sight.of(camera, points, rays, depths), cell=_GROUND_CELL, most_vertices=GROUND_VERTICES)
 
 
 def tilt_of(normal: Float64) -> float:
@@ -309,11 +317,11 @@ def _dominant_plane(sight: _Sight) -> tuple[Float64, Float64]:
     return normal, middle + centre
 
 
-def _choose_spacing(sight: _Sight, T_world_map: Float64, cell: float) -> float:
+def _choose_spacing(sight: _Sight, T_world_map: Float64) -> float:
     # A pixel covers (z / f)² where it faces the camera, and more where it meets the plane at an angle.
     obliqueness = np.abs(sight.rays @ T_world_map[:3, 2]) / sight.depths
     side = np.median(sight.depths / sight.focal / np.sqrt(np.maximum(obliqueness, 1e-6)))
-    return _round_125(cell * float(side))
+    return _round_125(sight.cell * float(side))
 
 
 def _round_125(value: float) -> float:
@@ -323,13 +331,12 @@ def _round_125(value: float) -> float:
     return min(choices, key=lambda choice: abs(math.log(choice / value)))
 
 
-def _find_bounds(
-    sight: _Sight, T_world_map: Float64, spacing: float, max_vertices: int, spacing_source: str
-) -> tuple[Bounds, bool]:
+def _find_bounds(sight: _Sight, T_world_map: Float64, spacing: float, spacing_source: str) -> tuple[Bounds, bool]:
+    most_vertices = sight.most_vertices
     places = (sight.points - T_world_map[:3, 3]) @ T_world_map[:3, :2]
     seen = np.percentile(places, [_STRAY, 50, 100 - _STRAY], axis=0) / spacing
     wide, deep = cells = seen[2] - seen[0]
-    if not _FEWEST <= cells.max() <= _MOST * max_vertices:
+    if not _FEWEST <= cells.max() <= _MOST * most_vertices:
         raise InputError(
             f"spacing: received {spacing:g} m ({spacing_source}), but the frames see {wide * spacing:.3g} x "
             f"{deep * spacing:.3g} m, {wide:.3g} x {deep:.3g} cells; expected metres between vertices, metres in the "
@@ -339,9 +346,9 @@ def _find_bounds(
     clipped = False
     for low, middle, high in seen.T:
         first, last = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
-        if last - first > max_vertices - 1:
+        if last - first > most_vertices - 1:
             clipped = True
-            first = int(np.clip(round(middle) - max_vertices // 2, first, last - max_vertices + 1))
-            last = first + max_vertices - 1
+            first = int(np.clip(round(middle) - most_vertices // 2, first, last - most_vertices + 1))
+            last = first + most_vertices - 1
         ends += [round(first * spacing, 9), round(last * spacing, 9)]
     return (ends[0], ends[1], ends[2], ends[3]), clipped

@@ -40,14 +40,7 @@ def fuse_refined_depth(
     check_arguments(sequence, options)
     offset = options.time_offset or 0.0
     posed, _ = sequence.with_poses(sequence.select(options.frames), offset)
-    placed = place_map(
-        sequence,
-        posed,
-        T_world_map=options.T_world_map,
-        bounds=options.bounds,
-        spacing=options.spacing,
-        time_offset=offset,
-    )
+    placed = place_map(sequence, posed, options.placement, time_offset=offset)
     inside = replace(options, T_world_map=placed.T_world_map)
     refined = _refine_by_photographs(context, sequence, inside)
     verdict = compare_by_depth(sequence, posed, refined.trajectory, placed.T_world_map, options.time_offset)

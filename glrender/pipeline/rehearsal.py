@@ -21,7 +21,7 @@ from glrender.pipeline.following import Follower
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.live_fusion import LiveFusion
-from glrender.pipeline.placement import place_on_ground
+from glrender.pipeline.placement import GivenPlacement, place_on_ground
 
 FRAMES = 14
 """As many as it takes until one leaves the window of those that are linearised twice."""
@@ -39,9 +39,8 @@ def rehearse_following() -> None:
 def rehearse_fusion(context: Context, sequence: Sequence, options: SequenceOptions) -> None:
     """Fuse what a camera sees of level ground, with the `options` of what is to come."""
     sequence = replace(sequence, camera=CAMERA)
-    placement = place_on_ground(
-        sequence, [np.eye(4)], 0.0, T_world_map=np.eye(4), frame_source="made up", bounds=(-1, 1, -1, 1), spacing=0.05
-    )
+    given = GivenPlacement(np.eye(4), bounds=(-1, 1, -1, 1), spacing=0.05)
+    placement = place_on_ground(sequence, [np.eye(4)], 0.0, given, "made up")
     live = LiveFusion(context, sequence, options, placement, LEVEL, 1.0)
     try:
         for entry, image, pose in _drive():

@@ -8,6 +8,7 @@ as many as there is time for.
 
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -207,15 +208,8 @@ def _judge(
 
 
 def _place(sequence: Sequence, options: SequenceOptions, poses: list[Float64]) -> Placement:
-    return place_on_ground(
-        sequence,
-        poses,
-        LEVEL.height,
-        T_world_map=WORLD,
-        frame_source="the floor under the first photograph, x to its right",
-        bounds=options.bounds,
-        spacing=options.spacing,
-    )
+    given = replace(options.placement, T_world_map=WORLD)
+    return place_on_ground(sequence, poses, LEVEL.height, given, "the floor under the first photograph, x to its right")
 
 
 def _describe(sequence: Sequence, start: Start, pursuit: Pursuit) -> dict[str, Any]:

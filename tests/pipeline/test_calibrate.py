@@ -15,6 +15,7 @@ from glrender.geometry.heightmap import HeightMap
 from glrender.gl.context import Context
 from glrender.io.sequence import Sequence
 from glrender.pipeline.calibrate import Calibration, CalibrationOptions, Nominal, calibrate
+from glrender.pipeline.placement import GivenPlacement
 
 LAG = 0.015
 """Seconds by which the trajectory's clock is off."""
@@ -39,9 +40,8 @@ def calibration_of(
         sequence.frames,
         nominal,
         options or CalibrationOptions(),
-        T_world_map=np.eye(4),
-        bounds=bounds,
-        noise=NOISE,
+        GivenPlacement(np.eye(4), bounds),
+        NOISE,
     )
 
 

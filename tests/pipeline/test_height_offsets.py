@@ -16,6 +16,7 @@ from glrender.io.sequence import Sequence
 from glrender.pipeline import calibrate as pipeline
 from glrender.pipeline.calibrate import Calibration, CalibrationOptions, Nominal, calibrate
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
+from glrender.pipeline.placement import GivenPlacement
 
 LAG, FRAMES = 0.015, 24
 OFFSETS = 0.008 * np.random.default_rng(8).standard_normal(FRAMES)
@@ -37,9 +38,8 @@ def calibration_of(context: Context, sequence: Sequence, options: CalibrationOpt
         sequence.frames,
         Nominal(wrong, 0.0, False, sequence.depth_scale),
         options,
-        T_world_map=np.eye(4),
-        bounds=None,
-        noise=NOISE,
+        GivenPlacement(np.eye(4)),
+        NOISE,
     )
 
 
@@ -108,9 +108,8 @@ def test_what_the_frames_do_not_tell_is_kept(context: Context, sequence: Sequenc
         sequence.frames,
         Nominal(sequence.camera, LAG, True, sequence.depth_scale),
         CalibrationOptions(height_offsets=True),
-        T_world_map=np.eye(4),
-        bounds=None,
-        noise=DepthNoise(5.0, 0.0),
+        GivenPlacement(np.eye(4)),
+        DepthNoise(5.0, 0.0),
     )
     assert found.height_offsets is None
     assert found.reasons["height offsets"].startswith("kept: the frames leave")

@@ -23,7 +23,7 @@ from glrender.pipeline import keyframes
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframe_fusion import KeyframeFusion
-from glrender.pipeline.placement import place_on_ground
+from glrender.pipeline.placement import GivenPlacement, place_on_ground
 
 CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=79.5, cy=59.5)
 SEQUENCE = Sequence(Path("made up"), CAMERA, CAMERA, 5000.0, 0, (), None, None, (), (), None, None)
@@ -55,8 +55,8 @@ def fusion(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyfra
     measured = iter(range(TAKEN))
     monkeypatch.setattr(DepthFromMotion, "estimate", estimate)
     monkeypatch.setattr(keyframes, "cross_checked", lambda camera, depth, *others: depth)
-    where = {"frame_source": "made up", "bounds": (-0.3, 0.3, -0.2, 0.2), "spacing": 0.02}
-    placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
+    given = GivenPlacement(np.eye(4), bounds=(-0.3, 0.3, -0.2, 0.2), spacing=0.02)
+    placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, given, "made up")
     fusion = KeyframeFusion(context, SEQUENCE, SequenceOptions(use="color"), placement, LEVEL)
     yield fusion
     fusion.release()

@@ -17,7 +17,7 @@ from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.ground import LEVEL
 from glrender.pipeline.keyframes import AFTER
 from glrender.pipeline.live_fusion import LATEST, LiveFusion, halvings
-from glrender.pipeline.placement import place_on_ground
+from glrender.pipeline.placement import GivenPlacement, place_on_ground
 from glrender.render.forward import ForwardRenderer
 
 CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=79.5, cy=59.5)
@@ -60,8 +60,8 @@ def behind() -> Behind:
 
 @pytest.fixture
 def live(context: Context, behind: Behind) -> Iterator[LiveFusion]:
-    where = {"frame_source": "made up", "bounds": (-1.0, 1.0, -1.0, 1.0), "spacing": 0.05}
-    placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, T_world_map=np.eye(4), **where)
+    given = GivenPlacement(np.eye(4), bounds=(-1.0, 1.0, -1.0, 1.0), spacing=0.05)
+    placement = place_on_ground(SEQUENCE, [np.eye(4)], 0.0, given, "made up")
     options = SequenceOptions(use="color")
     live = LiveFusion(context, SEQUENCE, options, placement, LEVEL, 1.0, behind)
     yield live

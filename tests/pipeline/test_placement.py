@@ -16,7 +16,7 @@ from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.sequence_writer import SequenceWriter
 from glrender.io.trajectory import Trajectory
-from glrender.pipeline.placement import Placement, place_map, place_on_ground
+from glrender.pipeline.placement import GivenPlacement, Placement, place_map, place_on_ground
 
 CAMERA = Camera(80, 60, 70.0, 70.0, 39.5, 29.5)
 
@@ -55,7 +55,7 @@ def write(folder: Path, ground: Ground, noise: float = 0.0, stray: int = 0) -> S
 
 
 def place(sequence: Sequence, **given: object) -> Placement:
-    return place_map(sequence, sequence.with_poses(sequence.frames)[0], **given)  # type: ignore[arg-type]
+    return place_map(sequence, sequence.with_poses(sequence.frames)[0], GivenPlacement(**given))  # type: ignore[arg-type]
 
 
 def tilted(degrees: float, at: tuple[float, float, float] = (3.0, -2.0, 0.5)) -> NDArray[np.float64]:
@@ -153,11 +153,11 @@ def test_depths_in_another_unit_than_the_poses_are_told_of(tmp_path: Path) -> No
 
 
 def test_bounds_are_clipped_about_the_middle_and_say_so(tmp_path: Path) -> None:
-    placement = place(write(tmp_path, Ground(np.eye(4))), spacing=0.01, max_vertices=61)
+    placement = place(write(tmp_path, Ground(np.eye(4))), spacing=5e-4)
     x0, x1, y0, y1 = placement.bounds
-    np.testing.assert_allclose((x1 - x0, y1 - y0), 0.6)
+    np.testing.assert_allclose((x1 - x0, y1 - y0), 0.5115)
     np.testing.assert_allclose(x0 + x1, 0, atol=0.2)
-    assert "clipped to 61 vertices or 0.6 m a side" in placement.description["bounds_from"]
+    assert "clipped to 1024 vertices or 0.5115 m a side" in placement.description["bounds_from"]
 
 
 def test_photographs_from_the_air_see_more_than_other_frames() -> None:
@@ -165,7 +165,7 @@ def test_photographs_from_the_air_see_more_than_other_frames() -> None:
     camera = Camera(width=1500, height=1000, fx=857.0, fy=857.0, cx=749.5, cy=499.5)
     sequence = cast(Sequence, SimpleNamespace(camera=camera, crs=None))
     poses = [se3.look_at((x, 0.0, 60.0), (x, 0.01, 0.0)) for x in (0.0, 40.0)]
-    placement = place_on_ground(sequence, poses, 0.0, T_world_map=np.eye(4), frame_source="made up", spacing=0.1)
+    placement = place_on_ground(sequence, poses, 0.0, GivenPlacement(np.eye(4), spacing=0.1), "made up")
     x0, x1, y0, y1 = placement.bounds
     np.testing.assert_allclose((x0, x1, y0, y1), (-52.5, 92.5, -35.0, 35.0), atol=2)
     assert "within 1536 vertices" in placement.description["bounds_from"]
@@ -177,7 +177,7 @@ def test_cells_of_photographs_follow_their_pixels_and_are_never_wider_than_five(
     sequence = cast(Sequence, SimpleNamespace(camera=camera, crs=None))
     for pixel in np.geomspace(0.01, 0.1, 20):
         poses = [se3.look_at((0.0, 0.0, 80 * pixel), (0.0, 0.01, 0.0))]
-        placement = place_on_ground(sequence, poses, 0.0, T_world_map=np.eye(4), frame_source="made up")
+        placement = place_on_ground(sequence, poses, 0.0, GivenPlacement(np.eye(4)), "made up")
         assert 1.8 * pixel < placement.spacing < 5 * pixel
         assert placement.description["spacing_from"] == "3 pixels on the ground, rounded"
 
@@ -204,7 +204,7 @@ def test_a_time_offset_moves_the_bounds(tmp_path: Path) -> None:
     sequence = write(tmp_path, Ground(np.eye(4)))
     offset = 0.5
     posed, _ = sequence.with_poses(sequence.frames, offset)
-    moved = place_map(sequence, posed, time_offset=offset)
+    moved = place_map(sequence, posed, GivenPlacement(), time_offset=offset)
     step = offset * 1.6 / 11  # metres between two poses
     assert moved.bounds[1] == pytest.approx(1 + step, abs=moved.spacing)
 
