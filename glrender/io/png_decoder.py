@@ -30,6 +30,15 @@ _LEFT, _ABOVE, _AVERAGE, _PAETH = 1, 2, 3, 4
 """What a filter predicts a byte by; 0: nothing."""
 
 
+HEAD = 26
+"""Bytes of a PNG up to the kind of its colour."""
+
+
+def has_counts(head: bytes) -> bool:
+    """Whether a file whose HEAD first bytes are `head` is a PNG of 16 bits of one channel, as depth images are."""
+    return head.startswith(PNG_SIGNATURE + b"\0\0\0\rIHDR") and head[24:HEAD] == bytes([16, 0])
+
+
 def png_damage(data: bytes) -> str | None:
     """What is wrong with the chunks of a PNG (each: length, type, content, checksum), or None."""
     position, kind = len(PNG_SIGNATURE), b""

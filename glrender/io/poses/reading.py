@@ -38,7 +38,7 @@ SCALE_UNKNOWN = "its scale and its up are those of the reconstruction, not metre
 
 FORMATS = {
     "tum": PoseFormat("TUM: timestamp tx ty tz qx qy qz qw", read_trajectory),
-    "kitti": PoseFormat("KITTI: 3 x 4 matrices, a line an image", read_kitti_poses, "in KITTI's files y is down"),
+    "kitti": PoseFormat("KITTI: 3 x 4 or 4 x 4 matrices, one a line", read_kitti_poses, "in KITTI's files y is down"),
     "euroc": PoseFormat("EuRoC csv: nanoseconds, position, quaternion w first", read_euroc_poses),
     "colmap": PoseFormat("COLMAP model, text or binary", read_colmap_poses, SCALE_UNKNOWN),
     "transforms": PoseFormat("transforms.json, OpenGL camera axes", read_transforms_poses, SCALE_UNKNOWN),
@@ -75,7 +75,7 @@ def pose_format(path: Path, format: str | None = None) -> str:
         raise InputError(f"{path}: holds no pose; {_known()}")
     if "," in line:
         return "euroc"
-    by_columns = {8: "tum", 12: "kitti"}
+    by_columns = {8: "tum", 12: "kitti", 16: "kitti"}
     columns = len(line.split())
     if columns not in by_columns:
         raise InputError(f"{path}: its first line of data has {columns} columns; {_known()}")

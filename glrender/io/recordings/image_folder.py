@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glrender.errors import InputError, UsageError
 from glrender.io.files import data_lines
 from glrender.io.images import read_file
+from glrender.io.png_decoder import HEAD, has_counts
 from glrender.io.recordings.recording import PhotographsAlone, Picture
 from glrender.io.time_units import WHOLE_UNITS, read_seconds
 
@@ -40,7 +41,7 @@ class ImageFolder(PhotographsAlone):
     def in_order(self, order: NDArray[np.int64], words: str) -> "ImageFolder":
         """The same files in another order (N,), told in `words`, counted anew."""
         files = tuple(self.files[k] for k in order)
-        return ImageFolder(self.folder, files, self.times, f"{self.times_from}, {words}", counted=True)
+        return replace(self, files=files, times_from=f"{self.times_from}, {words}", counted=True)
 
     @property
     def description(self) -> str:
@@ -63,15 +64,28 @@ def open_image_folder(
 
     Their times are those of the file `times`; or `rate` a second, from 0; or what a list in the folder or beside it
     says; or names that are Unix times (seconds with decimals, or whole milli-, micro- or nanoseconds); or
-    `default_rate` a second. InputError if the folder holds no image or nothing says the times.
+    `default_rate` a second. Depth images among them are left aside, and told. InputError if the folder holds no
+    photograph or nothing says the times.
     """
-    files = sorted((path for path in folder.iterdir() if _is_image(path)), key=_order)
-    if not files and (folder / "data").is_dir():  # EuRoC
+    found = sorted((path for path in folder.iterdir() if _is_image(path)), key=_order)
+    if not found and (folder / "data").is_dir():  # EuRoC
         return open_image_folder(folder / "data", times, rate, default_rate)
-    if not files:
+    if not found:
         inside = sorted(path.name for path in folder.iterdir() if path.is_dir())
         hint = f"; its folders: {', '.join(inside[:8])}" if inside else ""
         raise InputError(f"{folder}: no image; expected files that end in {', '.join(SUFFIXES)}{hint}")
+    files = [path for path in found if not _is_depth(path)]
+    depths = f"{len(found) - len(files)} depth images; to have both, list them in depth.txt, and photographs in rgb.txt"
+    if not files:
+        raise InputError(f"{folder}: no photograph, but {depths}")
+    opened = _timed(folder, files, times, rate, default_rate)
+    return opened if len(files) == len(found) else replace(opened, problems=[f"left aside are {depths}"])
+
+
+def _timed(
+    folder: Path, files: list[Path], times: Path | None, rate: float | None, default_rate: float | None
+) -> ImageFolder:
+    """`open_image_folder` once it is known which files are photographs."""
     if times is not None and rate is not None:
         raise UsageError(f"times: received both the list {times} and the rate {rate:g}; give one")
     if rate is not None:
@@ -120,6 +134,15 @@ def _listed(folder: Path, files: list[Path], listing: Path) -> ImageFolder:
 
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def _is_depth(path: Path) -> bool:
+    """Whether it is a PNG of counts, by its head; what cannot be read is told of later."""
+    try:
+        with path.open("rb") as file:
+            return has_counts(file.read(HEAD))
+    except OSError:
+        return False
 
 
 def _order(path: Path) -> list[tuple[int, str]]:

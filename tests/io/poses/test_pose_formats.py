@@ -47,6 +47,15 @@ def test_kitti(tmp_path):
     assert poses.of(2, "000002.png") is None
 
 
+def test_whole_matrices_are_kitti_poses_too(tmp_path):
+    """As Replica's trajectories have them."""
+    poses = read_poses(write(tmp_path / "traj.txt", words(*T_WORLD_CAMERA.ravel()) + "\n"))
+    np.testing.assert_allclose(poses.of(0, "frame000000.jpg"), T_WORLD_CAMERA, atol=1e-8)
+    turned = words(*T_WORLD_CAMERA.T.ravel())
+    with pytest.raises(InputError, match=r"turned\.txt:1: "):
+        read_poses(write(tmp_path / "turned.txt", turned + "\n"))
+
+
 def test_euroc(tmp_path):
     header = "#timestamp, p_RS_R_x [m], p_RS_R_y [m], p_RS_R_z [m], q_RS_w [], q_RS_x [], q_RS_y [], q_RS_z [], v_x\n"
     line = ",".join([str(NOW), *words(1, 2, 3, W, X, Y, Z, 0.1).split()])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from glrender.errors import InputError, UsageError
-from glrender.io.images import FrameError
+from glrender.io.images import FrameError, write_depth
 from glrender.io.recordings.image_folder import open_image_folder
 from glrender.io.recordings.opening import RecordingOptions, open_recording, recording_format
 
@@ -99,6 +99,23 @@ def test_nothing_that_tells_the_times(tmp_path):
 def test_folders_without_images(tmp_path):
     write(tmp_path / "left", "0.png")
     with pytest.raises(InputError, match=r"no image; expected files that end in \.png.*its folders: left"):
+        open_image_folder(tmp_path, rate=1)
+
+
+def test_depth_images_are_left_aside_and_count_for_no_time(tmp_path):
+    """Or the k-th pose of a list would be that of another photograph, and the rate another one."""
+    write(tmp_path, "frame-0.color.png", "frame-1.color.jpg")
+    for k in range(2):
+        write_depth(tmp_path / f"frame-{k}.depth.png", np.full((6, 8), 1500, np.uint16))
+    recording = open_image_folder(tmp_path, rate=1)
+    assert [picture.name for picture in recording.pictures()] == ["frame-0.color.png", "frame-1.color.jpg"]
+    assert times(recording) == [0, 1]
+    assert recording.problems == [
+        "left aside are 2 depth images; to have both, list them in depth.txt, and photographs in rgb.txt"
+    ]
+    for path in tmp_path.glob("*color*"):
+        path.unlink()
+    with pytest.raises(InputError, match="no photograph, but 2 depth images"):
         open_image_folder(tmp_path, rate=1)
 
 
