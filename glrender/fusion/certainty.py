@@ -21,21 +21,21 @@ EXACT = 250_000
 """Up to so many unknowns, sigma takes the colours for unknown too; 200 000 take 5 s and 0.5 GB."""
 
 
-def _observed_cells(data: BlockStencil, enough: Threshold) -> NDArray[np.bool_]:
-    """(rows, cols): cells about whose height the measurements alone say `enough`, once the cell's own colours are
+def _observed_cells(data: BlockStencil, threshold: Threshold) -> NDArray[np.bool_]:
+    """(rows, cols): cells about whose height the measurements alone pass `threshold`, once the cell's own colours are
     estimated from the same measurements."""
     height, color, cross = data.matrix[:, :, 0, 0], data.matrix[:, :, 0, 1:2], data.matrix[:, :, 0, 2:]
     explained = np.divide(np.square(cross), color, out=np.zeros_like(cross), where=color > 0).sum(axis=-1)
-    return np.asarray(height - explained > enough.at(Patch.whole(data.shape)))
+    return np.asarray(height - explained > threshold.at(Patch.whole(data.shape)))
 
 
 def certain_map(
-    grid: Grid, x: Float64, data: NormalEquations, priors: Sequence[Prior], enough: Threshold
+    grid: Grid, x: Float64, data: NormalEquations, priors: Sequence[Prior], threshold: Threshold
 ) -> tuple[HeightMap, bool]:
     """The map of x (rows, cols, 1 + C) with its marginal sigma, NaN where nothing was observed.
 
-    `data` are the equations of all measurements at x, without the priors; cells that they say less than `enough` about
-    are not observed. The second result says whether sigma takes the colours for unknown; above `EXACT` unknowns they
+    `data` are the equations of all measurements at x, without the priors; cells that do not pass `threshold` by them are
+    not observed. The second result says whether sigma takes the colours for unknown; above `EXACT` unknowns they
     count as known, and sigma is a little too small.
     """
     information = data
@@ -43,7 +43,7 @@ def certain_map(
         information = prior.add_to(information, x)
     exact = x.size <= EXACT or x.shape[2] == 1
     stencil = information.stencil if exact else information.stencil.heights_only()
-    observed = _observed_cells(data.stencil, enough)
+    observed = _observed_cells(data.stencil, threshold)
     heights = np.where(observed, x[..., 0], np.nan)
     sigma = np.where(observed, np.sqrt(marginal_variances(stencil)), np.nan)
     if x.shape[2] == 1:

@@ -1,4 +1,4 @@
-"""What frames have said about the heights of a map, and what follows from it."""
+"""The information that frames have brought about the heights of a map, and the estimate that follows from it."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -16,18 +16,18 @@ Float64 = NDArray[np.float64]
 
 
 class HeightMemory:
-    """The information about the heights of a grid of `shape` (rows, cols), of a prior and of all that was said.
+    """The sum of all frames' normal equations in the heights of a grid of `shape` (rows, cols), with a prior.
 
-    `ratio` times what the prior says makes a cell observed, see `Threshold`. What is no longer said leaves its rounding
-    behind, 1e-16 of what was known, which is nothing beside the prior.
+    A cell is observed once the data bring `ratio` times the prior's information about it, see `Threshold`. Equations
+    that are taken out again leave their rounding behind, 1e-16 of what was known, which is nothing beside the prior.
     """
 
     def __init__(self, shape: tuple[int, int], prior: SmoothnessPrior, ratio: float) -> None:
-        self._said = NormalEquations.zeros(*shape, 0)
-        self._information = np.zeros(shape)  # its diagonal, side by side
-        self._by_photographs = np.zeros(shape)  # the part of that which they said
+        self._total = NormalEquations.zeros(*shape, 0)
+        self._information = np.zeros(shape)  # the diagonal of its matrix, in an array of its own
+        self._by_photographs = np.zeros(shape)  # the photographs' part of that
         self._prior = prior
-        self.enough = Threshold(prior.on_level_ground(shape), ratio)
+        self.threshold = Threshold(prior.on_level_ground(shape), ratio)
         """From when on a cell is observed."""
         self._new = np.ones(shape, bool)
 
@@ -35,20 +35,20 @@ class HeightMemory:
         """Another that knows the same."""
         return deepcopy(self)
 
-    def add(self, said: LocalEquations, by_photographs: bool = False) -> None:
-        """Count what is said, by depths or by photographs."""
-        self._count(said, np.add, 1)
+    def add(self, local: LocalEquations, by_photographs: bool = False) -> None:
+        """Add the equations of depths, or of photographs."""
+        self._count(local, np.add, 1)
         if by_photographs:
-            self._by_photographs[said.patch.slices] += said.equations.height_information
+            self._by_photographs[local.patch.slices] += local.equations.height_information
 
-    def settle(self, before: LocalEquations, said: LocalEquations) -> None:
-        """Count what is said, now for good, instead of what was said `before`."""
+    def relinearize(self, before: LocalEquations, after: LocalEquations) -> None:
+        """Put the equations `after`, for good, in the place of those that were added `before`, of the same frame."""
         self._count(before, np.subtract, -1)
-        self._count(said, np.add, 1)
-        self._new[said.patch.slices] &= said.equations.height_information == 0
+        self._count(after, np.add, 1)
+        self._new[after.patch.slices] &= after.equations.height_information == 0
 
-    def _count(self, said: LocalEquations, change: np.ufunc, sign: int) -> None:
-        here, total, equations = said.patch.slices, self._said, said.equations
+    def _count(self, local: LocalEquations, change: np.ufunc, sign: int) -> None:
+        here, total, equations = local.patch.slices, self._total, local.equations
         for sum_, part in (
             (total.stencil.matrix[here], equations.stencil.matrix),
             (total.vector[here], equations.vector),
@@ -56,14 +56,14 @@ class HeightMemory:
         ):
             change(sum_, part, out=sum_)
         cost, count = total.cost + sign * equations.cost, total.count + sign * equations.count
-        self._said = replace(total, cost=cost, count=count)
+        self._total = replace(total, cost=cost, count=count)
 
     def is_new(self, patch: Patch) -> NDArray[np.bool_]:
-        """(rows, cols): the cells of a patch that nothing was said about for good."""
+        """(rows, cols): the cells of a patch that no frame has told anything about for good."""
         return self._new[patch.slices]
 
     def information(self, patch: Patch) -> Float64:
-        """(rows, cols) 1/m²: what the data say about each height, were its neighbours known."""
+        """(rows, cols) 1/m²: the data's information about each height of a patch, were its neighbours known."""
         return np.maximum(self._information[patch.slices], 0)
 
     def share_of_photographs(self) -> Float64:
@@ -76,12 +76,12 @@ class HeightMemory:
         return float(self._by_photographs.sum() / max(self._information.sum(), 1e-300))
 
     def observed(self, patch: Patch, times: float = 1.0) -> NDArray[np.bool_]:
-        """(rows, cols): the cells of a patch that are observed; or about which so many `times` as much is said."""
-        return np.asarray(self._information[patch.slices] > times * self.enough.at(patch))
+        """(rows, cols): the cells of a patch with more than `times` the information that makes a cell observed."""
+        return np.asarray(self._information[patch.slices] > times * self.threshold.at(patch))
 
     def equations(self, patch: Patch, heights: Float64) -> NormalEquations:
         """Of the heights of a patch, linearised at `heights` (of the grid); those around it are as these have them."""
-        return self._prior.add_to_patch(given_around(self._said, patch, heights), patch, heights)
+        return self._prior.add_to_patch(given_around(self._total, patch, heights), patch, heights)
 
     def solved(self, patch: Patch, solver: LinearSolver, heights: Float64) -> Float64:
         """The heights of a patch, moved from `heights` (of the grid) to, or towards, the solution of all equations."""

@@ -6,9 +6,9 @@ vector, after which it is forgotten (the information filter of Zienkiewicz, Davi
 IROS 2016). The estimate is the solution of the sum, and its covariance the inverse.
 
 What is forgotten cannot be linearised again, and the first frames are linearised at a poor estimate. So the
-last few frames are held back: they count at once, but enter the memory for good only when they leave this
-window, linearised where the frames after them have put the map. And a cell that the first frame to see it saw
-wrongly, because somebody walked by, is put right by the others while that frame is in the window.
+last few frames stay in a sliding window. They count at once, but enter the memory for good only when they leave
+the window, relinearised where the frames after them have put the map. And a cell that the first frame to see it
+saw wrongly, because somebody walked by, is put right by the others while that frame is in the window.
 """
 
 from collections import deque
@@ -57,11 +57,12 @@ class _HeldFrame:
 
     frame: MeasuredFrame
     sighting: Float64
-    """(rows, cols) of its patch: mean height that it saw around each vertex; NaN where it saw nothing, or was not
-    asked."""
-    said: Linearized
-    starting: NDArray[np.bool_] | None
-    """(rows, cols) of its patch: the only cells that it may say something about; None: all."""
+    """(rows, cols) of its patch: mean height that it saw around each vertex; NaN where it saw nothing, or where the
+    map was known."""
+    linearized: Linearized
+    """What it adds to the memory for now."""
+    cells: NDArray[np.bool_] | None
+    """(rows, cols) of its patch: the only cells whose heights it may change; None: all."""
 
 
 class HeightMapFusion:
@@ -102,10 +103,10 @@ class HeightMapFusion:
         prior = SmoothnessPrior(*(slope * self.grid.spacing for slope in slopes))
         self._memory = HeightMemory(self.grid.shape, prior, self.options.observed_ratio)
         self._window: deque[_HeldFrame] = deque()
-        # What the first frame of a full window says for good, which is made beside the next frame; None: not begun.
+        # The first frame of a full window, relinearised in the background; the result is absorbed by the next frame.
         self._leaving: Callable[[], Linearized] | None = None
-        # Patches of the frames that heights follow: those in the window, the one that left last, and a new one.
-        self._followed: deque[Patch] = deque(maxlen=self.options.window + 3)
+        # Of the frames in the window, of the one absorbed last, whose news heights do not follow yet, and of a new one.
+        self._recent_patches: deque[Patch] = deque(maxlen=self.options.window + 3)
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None
         if self.options.heights_from != "depth":
@@ -164,7 +165,7 @@ class HeightMapFusion:
         with watch.stage("seed"):
             patch = self._linearizer.patch(given.T_world_camera, given.depth, painted=given.image is not None)
         # What does not see the map takes no place in the window either, and no time.
-        report = NOTHING if patch is None else self._take_in(given, given.depth, patch, watch)
+        report = NOTHING if patch is None else self._fuse(given, given.depth, patch, watch)
         photographs = None
         if self._photographs is not None and given.image is not None:
             with watch.stage("photographs"):
@@ -183,17 +184,17 @@ class HeightMapFusion:
         """
         self._linearizer.use()
         # Nothing of this is kept: what comes out does not depend on how often it was asked for.
-        heights, colors = self._settled()
+        heights, colors = self._heights_and_colors()
         memory, estimate = self._memory.copy(), None
         for held in self._window:
             if colors is not None:
                 # At colours that the frames before have put right: a robust loss makes little of what is far off.
                 colors.solve()
                 estimate = colors.estimate
-            said = self._linearizer.prepare(held.frame, heights, estimate, held.starting)()
-            memory.settle(held.said.heights, said.heights)
+            linearized = self._linearizer.prepare(held.frame, heights, estimate, held.cells)()
+            memory.relinearize(held.linearized.heights, linearized.heights)
             if colors is not None:
-                colors.add(held.frame.patch, said.colors)
+                colors.add(held.frame.patch, linearized.colors)
         waiting = None if self._photographs is None else self._photographs.compared(heights, self._solving(memory))
         if waiting is not None:
             memory.add(waiting[1].heights, by_photographs=True)
@@ -204,7 +205,7 @@ class HeightMapFusion:
 
         The last few frames count as they were linearised at first, and their images not at all.
         """
-        return self._map_of(self._memory, *self._settled())
+        return self._map_of(self._memory, *self._heights_and_colors())
 
     def _map_of(self, memory: HeightMemory, heights: Float64, colors: ColorMemory | None) -> HeightMap:
         heights = memory.solved(self._whole, _TO_THE_END, heights)
@@ -218,10 +219,8 @@ class HeightMapFusion:
             excess = 1 + (excess - 1) * (1 - memory.share_of_photographs())  # which do not err with their neighbours
             sigma = np.sqrt(marginal_variances_at(equations.stencil, observed) * excess)
             by_noise = self.grid.surface(np.where(observed, heights, np.nan), sigma=sigma)
-            said = self.options
-            self.shared = shared_errors(
-                self._log, by_noise, self.camera, said.pose_sigma, said.intrinsics_covariance, self.displacement
-            )
+            pose_sigma, intrinsics = self.options.pose_sigma, self.options.intrinsics_covariance
+            self.shared = shared_errors(self._log, by_noise, self.camera, pose_sigma, intrinsics, self.displacement)
             sigma = np.sqrt(np.square(sigma) + self.shared.variance)
             local = None if self.displacement is None else np.sqrt(np.square(sigma) - self.shared.common)
         known = None
@@ -242,49 +241,52 @@ class HeightMapFusion:
     def __exit__(self, *_: object) -> None:
         self.release()
 
-    def _take_in(self, given: PosedFrame, depth: Float32, patch: Patch, watch: Stopwatch) -> FrameReport:
-        """Seed with a frame, hold it, and let the first one of the window go for good.
+    def _fuse(self, given: PosedFrame, depth: Float32, patch: Patch, watch: Stopwatch) -> FrameReport:
+        """Seed cells from a frame, add its equations, update the estimate, and absorb the first frame of the window.
 
-        The one that leaves was begun to be linearised when the frame before this one was done, so that it needs no
-        core of its own here; heights follow what it says with the next frame.
+        That one has been relinearised beside all of this, since the frame before was done: one thread would leave a
+        core idle. The heights follow it when the next frame updates them.
         """
         T, image = given.T_world_camera, given.image
-        self._followed.append(patch)
+        self._recent_patches.append(patch)
         with watch.stage("seed"):
             if given.depth_sigma is None:
-                self._memory.enough.expect(depth, self.options.depth_noise)
+                self._memory.threshold.add_readings(depth, self.options.depth_noise)
             alone = self.options.heights_from == "color"
-            unsure = ~self._memory.observed(patch, 1 if alone else _SETTLED)
-            starting = unsure if alone else None
+            uncertain = ~self._memory.observed(patch, 1 if alone else _WELL_KNOWN)
+            cells = uncertain if alone else None
             sigma = self.options.depth_noise.sigma(depth) if given.depth_sigma is None else given.depth_sigma
-            wanted = unsure | self._memory.is_new(patch)
+            wanted = uncertain | self._memory.is_new(patch)
             seen = self.grid.part(patch).means(self.camera, T, depth, image, depth_sigma=sigma, wanted=wanted)
-            seeded = self._seed(patch, seen, unsure)
+            seeded = self._seed(patch, seen, uncertain)
         frame = self._linearizer.hold(T, patch, Measurements(depth, sigma, image, self.options.color_noise))
         with watch.stage("normal_equations"):
             try:
-                said = self._linearizer.prepare(frame, self._heights, cells=starting)()
+                linearized = self._linearizer.prepare(frame, self._heights, cells=cells)()
             except BaseException:
                 self._linearizer.let_go(frame)
                 raise
-        self._memory.add(said.heights)
-        self._window.append(_HeldFrame(frame, seen[..., 0].copy(), said, starting))
+        self._memory.add(linearized.heights)
+        self._window.append(_HeldFrame(frame, seen[..., 0].copy(), linearized, cells))
         with watch.stage("solve"):
             T_map_camera = se3.inverse(self.grid.T_world_map) @ T
             before = self._heights[patch.slices].copy()
             independent = given.depth_sigma is None
-            note = partial(self._log.add, T_map_camera, said.heights, before, ~unsure, self._attenuation, independent)
-            self._improve(Patch.hull(self._followed), note)
+            opinion = T_map_camera, linearized.heights, before, ~uncertain, self._attenuation, independent
+            note = partial(self._log.add, *opinion)
+            self._update(Patch.hull(self._recent_patches), note)
         with watch.stage("normal_equations"):
             if self._leaving is not None:
-                self._commit(self._leaving())
+                self._absorb(self._leaving())
             if len(self._window) > self.options.window:
-                self._leaving = self._leave()
-        return replace(said.report, seeded=seeded)
+                self._leaving = self._relinearize_first()
+        return replace(linearized.report, seeded=seeded)
 
     def _seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> int:
-        """Take over what is finite of a patch's heights and colours (rows, cols, 1 + C); how many cells are seen first
-        so."""
+        """Set the cells `where` to what is finite of a patch's heights and colours (rows, cols, 1 + C).
+
+        Returns how many of them are seen for the first time.
+        """
         heights, seeded = self._heights[patch.slices], self._seeded[patch.slices]
         known = where & np.isfinite(seen[..., 0])
         np.copyto(heights, seen[..., 0], where=known)
@@ -299,21 +301,21 @@ class HeightMapFusion:
             heights[:] = fill_from_nearest(heights, seeded)
         return first
 
-    def _settled(self) -> tuple[Float64, ColorMemory | None]:
-        """Heights to end with, see `_settle`, and colours; copies of both."""
+    def _heights_and_colors(self) -> tuple[Float64, ColorMemory | None]:
+        """Copies of both, with the new cells' heights that `_outvote_first_sightings` gives them."""
         heights = self._heights.copy()
-        self._settle(heights)
+        self._outvote_first_sightings(heights)
         return heights, None if self._colors is None else self._colors.copy()
 
-    def _settle(self, heights: Float64) -> None:
-        """Set new cells to what most of the held frames say where they contradict `heights`."""
+    def _outvote_first_sightings(self, heights: Float64) -> None:
+        """Set new cells to what most frames in the window saw, where that contradicts `heights`."""
         if self._window:
             seen = Patch.hull(held.frame.patch for held in self._window)
             rows, cols = np.nonzero(self._memory.is_new(seen) & self._seeded[seen.slices])
             rows, cols = rows + seen.top, cols + seen.left
             sightings = np.column_stack([held.frame.patch.at(rows, cols, held.sighting) for held in self._window])
-            said = disputed(heights[rows, cols], sightings, self.grid.spacing)
-            heights[rows, cols] = np.where(np.isfinite(said), said, heights[rows, cols])
+            majority = disputed(heights[rows, cols], sightings, self.grid.spacing)
+            heights[rows, cols] = np.where(np.isfinite(majority), majority, heights[rows, cols])
 
     def _check_channels(self, channels: int) -> None:
         if channels not in (1, 3):
@@ -352,22 +354,22 @@ class HeightMapFusion:
 
         return solve
 
-    def _leave(self) -> Callable[[], Linearized]:
-        """Begin to linearise the first frame of the window at what is known now; returns its result."""
-        self._settle(self._heights)
+    def _relinearize_first(self) -> Callable[[], Linearized]:
+        """Begin to linearise the window's first frame at the estimate as it is now; what is returned waits for it."""
+        self._outvote_first_sightings(self._heights)
         first, colors = self._window[0], None if self._colors is None else self._colors.estimate
-        return self._linearizer.begin(self._linearizer.prepare(first.frame, self._heights, colors, first.starting))
+        return self._linearizer.begin(self._linearizer.prepare(first.frame, self._heights, colors, first.cells))
 
-    def _commit(self, said: Linearized) -> None:
-        """Let the first frame of the window go: `said` is what it says for good."""
+    def _absorb(self, linearized: Linearized) -> None:
+        """Let the first frame of the window go; `linearized` takes its place in the memory for good."""
         held, self._leaving = self._window.popleft(), None
-        self._memory.settle(held.said.heights, said.heights)
+        self._memory.relinearize(held.linearized.heights, linearized.heights)
         if self._colors is not None:
-            self._colors.add(held.frame.patch, said.colors)
+            self._colors.add(held.frame.patch, linearized.colors)
         self._linearizer.let_go(held.frame)
 
-    def _improve(self, patch: Patch, note: Callable[[], None]) -> None:
-        """Move heights and colours of a patch towards what is known of them, and `note` what it was before."""
+    def _update(self, patch: Patch, note: Callable[[], None]) -> None:
+        """Move heights and colours of a patch towards the memory's solution, while `note` logs the frame."""
         solve = partial(self._memory.solved, patch, _FEW_STEPS, self._heights)
         relax = partial(self._colors.relax, patch) if self._colors is not None else lambda: None
         self._heights[patch.slices], _, _ = run_together(solve, relax, note)
@@ -375,7 +377,7 @@ class HeightMapFusion:
 
 # A cell takes its height from each frame's points again until the data say this many times more than makes it
 # observed: one that a first glance across a ridge put centimetres off would find no way back by small steps.
-_SETTLED = 8.0
+_WELL_KNOWN = 8.0
 
 # A frame's few cycles start from the last estimate, and what they leave is taken up by the next frame's.
 _FEW_STEPS = MultigridSolver(tolerance=0.03, max_iterations=2, truncated=True, sweeps=2)

@@ -88,7 +88,7 @@ class JointProblem:
         self._renderer, self._grid, self._frames = renderer, grid, frames
         self._channels = x.shape[2] - 1
         prior = SmoothnessPrior(FusionOptions.slope_sigma * grid.spacing)
-        self.enough = Threshold(prior.on_level_ground(grid.shape), FusionOptions.observed_ratio)
+        self.threshold = Threshold(prior.on_level_ground(grid.shape), FusionOptions.observed_ratio)
         """From when on a cell is observed: as in fusion, with its weak prior, whatever prior these are fitted with."""
         surface = self._surface(x)
         self._choices = [self._choose(surface, frame) for frame in frames]
@@ -136,7 +136,7 @@ class JointProblem:
         if frame.depth is None and (frame.image is None or not self._channels):
             return None
         if frame.depth is not None and frame.depth_sigma is None:
-            self.enough.expect(frame.depth, self.weighting.depth_noise)
+            self.threshold.add_readings(frame.depth, self.weighting.depth_noise)
         buffers = self._renderer.render(surface, frame.T_world_camera, pose=False)
         assert isinstance(buffers, CompactBuffers)
         mask = usable_pixels(buffers, self.weighting.max_depth_slope)

@@ -27,8 +27,8 @@ class Threshold:
         self._most = ratio * level
         self._variance, self._frames = 0.0, 0  # of a usual reading, summed over frames
 
-    def expect(self, depth: Float32, noise: DepthNoise) -> None:
-        """Know a frame's readings: its `depth` (height, width) metres, 0 or not finite where nothing was measured."""
+    def add_readings(self, depth: Float32, noise: DepthNoise) -> None:
+        """Count in a frame's `depth` (height, width), metres; 0 or not finite where nothing was measured."""
         read = depth[_EVERY]
         read = read[(read > 0) & (read < np.inf)]
         if read.size:

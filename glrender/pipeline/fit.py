@@ -67,7 +67,7 @@ def fit_sequence(
 
     with interruptible_after():
         problem, data = descent.finish()
-        surface, exact = certain_map(task.grid, descent.x, data, priors, problem.enough)
+        surface, exact = certain_map(task.grid, descent.x, data, priors, problem.threshold)
         residuals = problem.residuals(descent.x)
         prediction = photograph = None
         if surface.colors is not None and (view := _best_view(loaded, residuals)) is not None:

@@ -54,7 +54,7 @@ def test_what_is_said_for_good_takes_the_place_of_what_was_said_before(memory: H
     for said in first:
         memory.add(said)
     for before, said in zip(first, last, strict=True):
-        memory.settle(before, said)
+        memory.relinearize(before, said)
         expected.add(said)
     np.testing.assert_allclose(known(memory).stencil.matrix, known(expected).stencil.matrix, rtol=1e-9, atol=1e-6)
     np.testing.assert_allclose(known(memory).vector, known(expected).vector, rtol=1e-9, atol=1e-6)
@@ -67,7 +67,7 @@ def test_whoever_falls_silent_leaves_nothing(memory: HeightMemory) -> None:
     for said in first:
         memory.add(said)
     for said in first:
-        memory.settle(said, silent(said.patch))
+        memory.relinearize(said, silent(said.patch))
     assert known(memory).count == 0
     assert (memory.information(WHOLE) >= 0).all()
     assert memory.information(WHOLE).max() < 1e-6
@@ -79,7 +79,7 @@ def test_cells_are_new_until_something_is_said_for_good(memory: HeightMemory) ->
     said = saying(PATCHES[0], 0)
     memory.add(said)
     assert memory.is_new(WHOLE).all()
-    memory.settle(said, said)
+    memory.relinearize(said, said)
     assert not memory.is_new(PATCHES[0]).any()
     assert np.count_nonzero(memory.is_new(WHOLE)) == np.prod(SHAPE) - np.prod(PATCHES[0].shape)
 

@@ -173,7 +173,7 @@ def test_depth_brings_back_the_truth_within_its_noise(
         x = minimum(problem, x, scene.grid)
     problem = JointProblem(renderer, scene.grid, frames, x, SQUARED)
     priors = [SmoothnessPrior(scene.grid.spacing)]
-    estimate, exact = certain_map(scene.grid, x, problem.linearize(x), priors, problem.enough)
+    estimate, exact = certain_map(scene.grid, x, problem.linearize(x), priors, problem.threshold)
     assert exact
     assert estimate.sigma is not None
     error = (estimate.heights - scene.truth[..., 0]) / estimate.sigma
@@ -208,7 +208,7 @@ def test_frame_by_frame_and_all_at_once_agree_where_depth_is_linear(context: Con
     problem = JointProblem(renderer, grid, frames, zeros, Weighting(DepthNoise(SIGMA, 0.0), depth_loss=Squared()))
     x = minimum(problem, zeros, grid)
     prior = SmoothnessPrior(options.slope_sigma * spacing)
-    joint, _ = certain_map(grid, x, problem.linearize(x), [prior], problem.enough)
+    joint, _ = certain_map(grid, x, problem.linearize(x), [prior], problem.threshold)
     fusion.release()
     renderer.release()
     assert recursive.sigma is not None

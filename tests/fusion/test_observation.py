@@ -44,7 +44,7 @@ def test_so_it_is_where_all_frames_are_fitted_at_once(context: Context, flight: 
     x, priors = flight.truth.heights[..., None].astype(np.float64), [SmoothnessPrior(grid.spacing)]
     renderer = DerivativeRenderer(context, flight.camera)
     problem = JointProblem(renderer, grid, frames, x, Weighting(STEREO))
-    found, _ = certain_map(grid, x, problem.linearize(x), priors, problem.enough)
+    found, _ = certain_map(grid, x, problem.linearize(x), priors, problem.threshold)
     renderer.release()
     assert np.isfinite(found.heights).mean() > 0.9
 
@@ -58,14 +58,14 @@ def test_what_one_reading_alone_saw_is_not(context: Context, flight: Flight) -> 
 
 
 def test_the_lesser_of_what_the_prior_and_two_usual_readings_say() -> None:
-    enough, patch = Threshold(np.full((3, 4), 100.0), 5.0), Patch(0, 2, 1, 4)
-    np.testing.assert_array_equal(enough.at(patch), np.full((2, 3), 500.0))
-    enough.expect(np.zeros((16, 16), np.float32), DepthNoise())
-    assert enough.at(patch).max() == 500, "nothing was read"
-    enough.expect(np.full((16, 16), 2, np.float32), DepthNoise(0.1, 0.0))
-    np.testing.assert_allclose(enough.at(patch), 200)
-    enough.expect(np.full((16, 16), 2, np.float32), DepthNoise(0.1, 0.025))
-    np.testing.assert_allclose(enough.at(patch), 2 / ((0.1**2 + 0.2**2) / 2), rtol=1e-6)
+    threshold, patch = Threshold(np.full((3, 4), 100.0), 5.0), Patch(0, 2, 1, 4)
+    np.testing.assert_array_equal(threshold.at(patch), np.full((2, 3), 500.0))
+    threshold.add_readings(np.zeros((16, 16), np.float32), DepthNoise())
+    assert threshold.at(patch).max() == 500, "nothing was read"
+    threshold.add_readings(np.full((16, 16), 2, np.float32), DepthNoise(0.1, 0.0))
+    np.testing.assert_allclose(threshold.at(patch), 200)
+    threshold.add_readings(np.full((16, 16), 2, np.float32), DepthNoise(0.1, 0.025))
+    np.testing.assert_allclose(threshold.at(patch), 2 / ((0.1**2 + 0.2**2) / 2), rtol=1e-6)
     precise = Threshold(np.full((3, 4), 100.0), 5.0)
-    precise.expect(np.full((16, 16), 2, np.float32), DepthNoise(0.001, 0.0))
+    precise.add_readings(np.full((16, 16), 2, np.float32), DepthNoise(0.001, 0.0))
     assert precise.at(patch).max() == 500
