@@ -34,8 +34,8 @@ def certain_map(
 ) -> tuple[HeightMap, bool]:
     """The map of x (rows, cols, 1 + C) with its marginal sigma, NaN where nothing was observed.
 
-    `data` are the equations of all measurements at x, without the priors; cells that do not pass `threshold` by them are
-    not observed. The second result says whether sigma takes the colours for unknown; above `EXACT` unknowns they
+    `data` are the equations of all measurements at x, without the priors; cells that do not pass `threshold` by them
+    are not observed. The second result says whether sigma takes the colours for unknown; above `EXACT` unknowns they
     count as known, and sigma is a little too small.
     """
     information = data
