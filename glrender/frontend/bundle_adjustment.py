@@ -171,17 +171,22 @@ def adjust(
     lasting = prior.lasting(state, motions)
     excess = None if lasting is None else prior.excess(lasting, motions)
     ground = ground_errors(matches, terms, state.poses, state.inverse_depths, factor, prior.information, excess)
+    focal_error, readout, radial_error = problem.camera_errors(terms, factor, state)
+    # The prior, which these are compared with, knows nothing of errors that last.
+    each_alone = ground.poses if excess is None else ground.poses - motions @ excess @ motions.mT
     return Adjusted(
-        state,
-        ground,
-        problem.shift(terms, factor, state, excess),
-        problem.sigma,
-        problem.inliers(state),
-        *problem.camera_errors(terms, factor, state),
-        prior.strain(state),
-        prior.told_sigma(state, ground.poses if excess is None else ground.poses - motions @ excess @ motions.mT),
-        None if prior.mount is not None else problem.mount_evidence(factor, state),
-        converged,
+        state=state,
+        ground=ground,
+        shift=problem.shift(terms, factor, state, excess),
+        sigma=problem.sigma,
+        inliers=problem.inliers(state),
+        focal_error=focal_error,
+        readout=readout,
+        radial_error=radial_error,
+        strain=prior.strain(state),
+        given_sigma=prior.told_sigma(state, each_alone),
+        mount_evidence=None if prior.mount is not None else problem.mount_evidence(factor, state),
+        converged=converged,
     )
 
 

@@ -141,10 +141,10 @@ def refine_start(
         prepared,
         keyframes,
         refine,
-        lambda clock: _looked_up(trajectory, times, raw, clock),
-        lambda refined: compare_turns(trajectory, times, refined.poses) if has_clock else UNKNOWN,
-        lambda refined: refined.rounds[-1].radial_error if alone else AS_SAID,
-        errors_of_given.have_settled,
+        given_by=lambda clock: _looked_up(trajectory, times, raw, clock),
+        clock_of=lambda refined: compare_turns(trajectory, times, refined.poses) if has_clock else UNKNOWN,
+        lens_of=lambda refined: refined.rounds[-1].radial_error if alone else AS_SAID,
+        has_settled=errors_of_given.have_settled,
     )
     refined = settled.refined
     by_index = {entry.index: pose for entry, pose in zip(entries, refined.poses, strict=True)}

@@ -30,7 +30,7 @@ MOST_TURNS = 6
 """One leaves about a sixth of what was wrong with the readout, and half of what was wrong with the clock beside it."""
 
 Refine = Callable[[list[Corners], Float64, RefinedPoses | None], RefinedPoses]
-"""Of photographs, from given poses (N, 4, 4): one round, the first, or the one after another."""
+"""refine(prepared, given, before): one round, from given poses (N, 4, 4); the first one, or the one after `before`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,10 @@ def refine_in_turns(
 ) -> Settled:
     """Refine the poses of photographs, `prepared` from `entries` as they are on file, see `read_photographs`.
 
-    `given_by` looks their poses (N, 4, 4) up by a clock, `clock_of` says which clock refined ones ask for, and
-    `lens_of` by how much more the lens bends rays than it was taken to; `has_settled` whether one more round, of the
-    same photographs, would go on from other assumptions. InputError if a photograph can no longer be read, and what
-    `refine` raises.
+    `given_by` looks their poses (N, 4, 4) up by a clock, and `refine` makes one round of them. Of refined poses,
+    `clock_of` tells which clock they ask for, `lens_of` by how much more the lens bends rays than it was taken to, and
+    `has_settled` whether one more round with the same photographs would make the same assumptions again. InputError if
+    a photograph can no longer be read, and what `refine` raises.
     """
     shutter, lens, clock, given = Shutter(), AS_SAID, UNKNOWN, given_by(UNKNOWN)
 
