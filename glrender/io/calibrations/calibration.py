@@ -1,6 +1,6 @@
 """What a calibration file tells, and the lenses that can be read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,16 @@ def check_lens(where: str, model: str) -> None:
             f"{where}: the lens model {model!r} is not one that glrender has (OpenCV's k1 k2 p1 p2 k3 …, also called "
             "radtan or plumb_bob); undistort the images first, or calibrate them as pinhole with radtan"
         )
+
+
+def make_pinhole(where: str, content: Mapping[str, Any], lens: str, size: Size | None) -> Camera:
+    """The camera of a mapping as Kalibr and EuRoC have it, with its distortion under the key `lens`."""
+    model = str(content["camera_model"])
+    if model != "pinhole":
+        raise InputError(f"{where}: the camera model {model!r} is not one that glrender has; calibrate as pinhole")
+    check_lens(where, str(content.get("distortion_model", "none")))
+    given = tuple(content["resolution"]) if "resolution" in content else size
+    return make_camera(where, given, content["intrinsics"], content.get(lens, []))
 
 
 def make_camera(where: str, size: Size | None, intrinsics: Sequence[Any], lens: Sequence[Any]) -> Camera:

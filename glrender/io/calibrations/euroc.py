@@ -7,7 +7,7 @@ import numpy as np
 
 from glrender.checks import check_pose
 from glrender.errors import InputError
-from glrender.io.calibrations.calibration import Calibration, Size, check_lens, make_camera
+from glrender.io.calibrations.calibration import Calibration, Size, make_pinhole
 from glrender.io.camera_file import CameraFile
 
 
@@ -18,12 +18,7 @@ def is_euroc(content: Mapping[str, Any]) -> bool:
 
 def read_euroc(where: str, content: Mapping[str, Any], size: Size | None) -> Calibration:
     """The camera, and T_BS: from the camera (the sensor) to the body."""
-    model = str(content["camera_model"])
-    if model != "pinhole":
-        raise InputError(f"{where}: the camera model {model!r} is not one that glrender has; calibrate as pinhole")
-    check_lens(where, str(content.get("distortion_model", "none")))
-    given = tuple(content["resolution"]) if "resolution" in content else size
-    color = make_camera(where, given, content["intrinsics"], content.get("distortion_coefficients", []))
+    color = make_pinhole(where, content, "distortion_coefficients", size)
     base = content.get("T_BS")
     if base is None:
         return Calibration(CameraFile(color))

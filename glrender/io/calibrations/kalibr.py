@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from glrender.checks import check_pose
-from glrender.errors import InputError
 from glrender.geometry import se3
-from glrender.io.calibrations.calibration import Calibration, Size, check_lens, choose_camera, make_camera
+from glrender.io.calibrations.calibration import Calibration, Size, choose_camera, make_pinhole
 from glrender.io.camera_file import CameraFile
 
 
@@ -19,12 +18,7 @@ def read_kalibr(where: str, content: Mapping[str, Any], camera: str | None, size
     """The camera named `camera`, or the only one; where the file has T_cam_imu, the imu is the base."""
     entries = {name: entry for name, entry in content.items() if isinstance(entry, Mapping) and "intrinsics" in entry}
     entry = entries[choose_camera(where, camera, entries)]
-    model = str(entry.get("camera_model"))
-    if model != "pinhole":
-        raise InputError(f"{where}: the camera model {model!r} is not one that glrender has; calibrate as pinhole")
-    check_lens(where, str(entry.get("distortion_model", "none")))
-    given = tuple(entry["resolution"]) if "resolution" in entry else size
-    color = make_camera(where, given, entry["intrinsics"], entry.get("distortion_coeffs", []))
+    color = make_pinhole(where, entry, "distortion_coeffs", size)
     imu = entry.get("T_cam_imu")
     base = None if imu is None else se3.inverse(check_pose(f"{where}: T_cam_imu", imu))
     return Calibration(CameraFile(color), base)
