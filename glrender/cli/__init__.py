@@ -1,6 +1,6 @@
 """The command line: a verb a file, all of them reached by `main`.
 
-They are `info`, `simulate`, `convert`, `fuse` (`fuse_summary`, `fuse_warnings`), `fit`, `eval` (`eval_tables`),
-`layers`, `view`, `batch` and `bench`. They share `options`, `complaints` about these, `progress`, and how a command's
-process keeps its `memory`.
+The verbs are `info`, `simulate`, `convert`, `fuse` (with `fuse_summary` and `fuse_warnings`), `fit`, `eval` (with
+`eval_tables`), `layers`, `view`, `batch` and `bench`. They share `options`, what is said of wrong ones (`complaints`),
+`progress` bars, and how a process keeps its `memory`.
 """

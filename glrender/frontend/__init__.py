@@ -1,17 +1,28 @@
 """From photographs to what fusion needs: where the camera was, and how far away what it saw is.
 
-- **Following a camera.** `bootstrap` begins with the `plane_motion` of the first frames; `tracker` aligns all others,
-  by `alignment`, with its `keyframes`, or finds them by `features`, and `trajectory_log` keeps where they were. A
-  `reference` has the depth that `level_ground` or the `rendered_depth` of a map gives it, kept in a `reference_store`,
-  and the `texture` worth comparing at each level of a `pyramid`; `residuals` differ by what `warp` looks up,
-  `normal_equations` sum them up, a `comparison` does all of that at once; a `point_window` adjusts the newest keyframes
-  together, in a world levelled by the `planes` through what they show.
-- **Many poses at once.** `refine_poses` is a `bundle_adjustment` of `point_matches` in the `pose_pairs` whose `overlap`
-  is large, a `point_term` for each anchor, over `pose_blocks`; what it leaves uncertain is `ground_errors`, with the
-  `lasting_errors` of poses that were given. Besides, it tells a `mount`, an `estimate` each of a shutter's readout
-  (by `camera_rates`) and of what the lens bends otherwise, and whether the `focal` length is as said.
-- **Depth.** `depth_from_motion` compares a `photograph` with its `sources` where a `search` says: a `sweep`, on a GPU
-  a `sweep_shader`, `sweep_compute` or (where it has no compute shaders) `sweep_pass`, over `sweep_levels`,
-  `semi_global` choices, `refine` for fractions, a `motion_depth` as the result, and a `cross_check` with those of
-  neighbours.
+Following a camera, frame by frame:
+
+- `tracker` aligns each frame with the `keyframes` before it, and finds it by `features` where it is lost;
+  `trajectory_log` knows where all frames were. `bootstrap` makes the start, by the `plane_motion` of the first frames.
+- `alignment` is Gauss-Newton on intensities, coarse to fine over a `pyramid`. A frame is aligned with each `reference`:
+  pixels with `texture` whose depth is known, by `level_ground` or by the `rendered_depth` of a map; a `reference_store`
+  keeps them. `warp` looks points up in the frame, `residuals` are the differences, a `comparison` has those of all
+  references at once, and `normal_equations` give the step.
+- `point_window` adjusts the newest keyframes together, in a world levelled by the `planes` through their points.
+
+Refining many poses together:
+
+- `refine_poses` looks for `point_matches` in the `pose_pairs`, photographs whose `overlap` is large, and makes a
+  `bundle_adjustment` of them: a `point_term` for the points of each photograph, over the `pose_blocks` of all.
+- It also tells what is wrong beside the poses: a `mount`, the `focal` length, and as an `estimate` each a rolling
+  shutter, by `camera_rates`, and the lens. What stays uncertain are `ground_errors`, and `lasting_errors` of the poses
+  that were given.
+
+Depth from motion:
+
+- `depth_from_motion` compares a `photograph` with its `sources`, between the depths that a `search` asks for. It gives
+  a `motion_depth`, which a `cross_check` holds against those of its neighbours.
+- It makes a plane `sweep`, coarse to fine over `sweep_levels`, chooses by `semi_global` matching, and goes on to
+  fractions of a pixel by `refine`. On a GPU the sweep is a `sweep_compute` shader, or a `sweep_pass` where there are no
+  compute shaders; both are a `sweep_shader`.
 """
