@@ -58,15 +58,15 @@ class Alignment:
     correlation: float
     """Of the intensities, over all points that the frame shows: 1 for the same picture, about 0 for a wrong one."""
     overlap: float
-    """The share of the references' points that lie in the frame, the smaller the less of it they cover: what is seen
-    from far away, or from beside, is next to nothing of what a frame shows."""
+    """The share of the references' points that lie in the frame, times how large the frame shows them (at most 1): seen
+    from far away, or at a grazing angle, they are next to nothing of what the frame shows."""
     inliers: float
-    """The share of these that fit (a robust weight above one half)."""
+    """The share of the points in the frame that fit: whose robust weight is above one half."""
     sharpness: float
-    """Of the frame over that of the references, by the slopes of their intensities at these points, along the direction
-    in which the frame is least sharp; exposure out."""
+    """The frame's sharpness over that of the references, whatever its exposure: from the slopes of their intensities at
+    these points, along the direction in which the frame is least sharp."""
     focal_error: FocalError | None
-    """What the differences that are left say of the camera's focal length; None where it was not asked for."""
+    """What the remaining differences say of the camera's focal length; None where it was not asked for."""
     converged: bool
     """Whether the last steps at the finest level moved the image by next to nothing."""
 
@@ -83,12 +83,12 @@ class _Equations:
     """Of each reference; empty where the frame has none."""
 
     def inflation(self) -> float:
-        """By how much differences that err together make the covariance larger than independent ones, at least 1."""
+        """The factor, at least 1, by which the covariance is larger since neighbouring differences err together."""
         matrix, vector, P = self.comparison.matrix.copy(), self.comparison.vector.copy(), len(self.vector)
         of_depths = [_of_blocks(*each) for each in zip(self.depths, self.comparison.references.points, strict=False)]
         for blocks in of_depths:
             _add(blocks, matrix, vector)
-        # Where the data alone would go: what a prior holds against them is no scatter of theirs.
+        # At the step that the data alone would take: what a prior holds against them is no scatter of theirs.
         there = solved(matrix, vector)
         scores = [self.comparison.scores(there)]
         for blocks in of_depths:
@@ -168,7 +168,7 @@ class _LevelAligner:
         T_next, exposures, step = self._stepped(T_world_camera, equations)
         if step < self._settled:
             return T_next, equations, True
-        # What differed most there did because of the pose: the spread is looked at again.
+        # Most of what differed there did because of the pose: the spread is estimated anew.
         self._forget_spread()
         T_world_camera, equations = T_next, self._linearize(T_next, exposures)
         for _ in range(_MOST_ITERATIONS):
@@ -211,7 +211,7 @@ class _LevelAligner:
     def _with_prior(self, equations: _Equations, T_world_camera: Float64) -> _Equations:
         if self._prior is None:
             return equations
-        # The data count for less than their number, and the prior against them for as much more.
+        # The data count for less than their number says, so the prior counts for as much more against them.
         if self._inflation is None:
             self._inflation = equations.inflation()
         information = self._inflation * np.linalg.inv(self._prior.covariance)

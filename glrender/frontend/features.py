@@ -1,8 +1,9 @@
 """Where a camera is by the features that two photographs share, however far from each other they were taken.
 
-Alignment goes downhill from a first guess; after a gap, or where a photograph overlaps with the one before by a half,
-there is none. Features (Lowe, *Distinctive Image Features from Scale-Invariant Keypoints*, IJCV 2004) need none: those
-that are each other's likest, on points of known depth, give a pose on which enough of them agree, or none at all.
+Alignment needs a first guess, from which it goes downhill. After a gap there is none, nor where a photograph overlaps
+with the one before by a half only. SIFT features (Lowe, *Distinctive Image Features from Scale-Invariant Keypoints*,
+IJCV 2004) need no guess: pairs that are each other's best match, of which one is on a point of known depth, give the
+pose on which most of them agree, or no pose if too few do.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Features:
 
 
 def find_features(pyramid: tuple[Level, ...]) -> Features:
-    """The strongest of a photograph; where the lens saw nothing there are none."""
+    """The strongest features of a photograph; where the lens saw nothing there are none."""
     level = next((each for each in pyramid if each.camera.width <= _WIDEST), pyramid[-1])
     camera, known = level.camera, np.isfinite(level.image)
     image = np.where(known, level.image, np.nanmean(level.image))
@@ -53,7 +54,7 @@ def find_features(pyramid: tuple[Level, ...]) -> Features:
 
 
 def pose_by_features(reference: Reference, of_reference: Features, of_frame: Features) -> PosePrior | None:
-    """A frame's pose; None where too few of the features that look alike agree on one."""
+    """The pose of a frame, by features that it shares with a reference; None where too few of them agree on one."""
     matched, others = _alike(of_reference.descriptors, of_frame.descriptors)
     if len(matched) < _FEWEST or not len(reference.levels[0].points):
         return None
@@ -80,7 +81,7 @@ def pose_by_features(reference: Reference, of_reference: Features, of_frame: Fea
 
 
 def _alike(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Indices of pairs that are each other's likest, and clearly so."""
+    """Indices of pairs that are each other's best match, and clearly better than the second best."""
     if len(a) < 2 or len(b) < 2:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     cosines = a @ b.T

@@ -54,7 +54,7 @@ class KeyframeStore:
         self._source = source
 
     def add(self, keyframe: Keyframe) -> None:
-        """Remember a keyframe; beyond the capacity the one that came soonest after the one before it is forgotten."""
+        """Remember a keyframe; beyond the capacity, forget the one that came soonest after the keyframe before it."""
         self._keyframes.append(keyframe)
         if len(self._keyframes) <= self._capacity:
             return
@@ -82,11 +82,11 @@ class KeyframeStore:
         return self._measured[id(keyframe)]
 
     def around(self, T_world_camera: Float64, camera: Camera, least_overlap: float) -> list[Keyframe]:
-        """The newest keyframe, and of those before it that overlap by `least_overlap` at least, without a gap, the
-        oldest: it has drifted least.
+        """The newest keyframe, and the oldest one that a camera at the pose still sees, since that has drifted least.
 
-        One from before a gap, back where a loop began, is not taken: between it and the newest lies all of the loop's
-        drift, and frames of which one sees it and the next does not would jump to and fro.
+        Going back from the newest, the first keyframe of which less than `least_overlap` is in view ends the search. So
+        a keyframe from the beginning of a loop is not taken: all of the loop's drift lies between it and the newest,
+        and frames of which one sees it and the next does not would jump to and fro.
         """
         around = self._keyframes[-1:]
         for keyframe in reversed(self._keyframes[:-1]):

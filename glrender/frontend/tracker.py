@@ -31,36 +31,36 @@ class TrackerOptions:
     """When a frame is believed, and when it becomes a keyframe."""
 
     least_correlation: float = 0.45
-    """Of its intensities with those of the keyframes: parallax leaves no more over ground that is rougher than it is
-    taken to be, and another place has about 0."""
+    """Of its intensities with those of the keyframes. Parallax leaves no more than this over ground that is rougher
+    than it is taken to be; another place has about 0."""
     least_correlation_lost: float = 0.7
-    """The same of one by which a lost camera is found again: aligned with whatever is most like it, another place of
-    the same ground has more than about 0."""
+    """The same of a frame by which a lost camera is found again: it is aligned with whatever looks most like it, so
+    even another place of the same ground has more than 0."""
     least_inliers: float = 0.5
-    """The share of the points that fit."""
+    """The share of the points that fit, see `Alignment.inliers`."""
     least_overlap: float = 0.3
-    """The share of the keyframes' points that it shows, those less that it shows smaller."""
+    """The share of the keyframes' points that it shows, see `Alignment.overlap`."""
     least_contrast: float = 0.01
     """Standard deviation of its intensities; less is a black, white or covered picture."""
     least_sharpness: float = 0.6
     """Of the keyframes' sharpness, along the direction in which it is least sharp."""
     keyframe_overlap: float = 0.75
-    """A frame that shows less of the last keyframe becomes one."""
+    """A sharp frame that shows less of the last keyframe becomes one."""
     keyframe_overlap_blurred: float = 0.5
-    """Or less than this, if it is blurred: worse than a blurred keyframe is one that nothing shows any more."""
+    """The same of a blurred frame: a blurred keyframe is better than one that nothing shows any more."""
     keyframe_baseline: float = 0.15
-    """So does one that is further away from it than this share of the depth."""
+    """A sharp frame that is farther away from the last keyframe than this share of the depth becomes one, too."""
     keyframe_angle: float = 0.25
-    """And one that is turned by more, radians."""
+    """So does one that is turned by more against it, radians."""
     keyframe_correlation: float = 0.85
-    """And one whose intensities are less like its than this part of what a frame's have been since: noise leaves none
-    of them quite like it."""
+    """So does one whose correlation is less than this part of the largest since the last keyframe: noise keeps all of
+    them below 1."""
     most_points: int = 2500
     """Of each keyframe at each level."""
     capacity: int = 60
     """Keyframes that are remembered."""
     longest_prediction: float = 0.25
-    """Seconds for which a camera is taken to move on as it did; after more, other guesses are tried, too."""
+    """Seconds for which a camera is taken to move on as it did; after a longer gap other guesses are tried, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class TrackedFrame:
     time: float
     """Seconds."""
     state: TrackingState
-    """"rejected" where the frame is of no use."""
+    """"rejected": the frame itself is of no use, such as a black one; "lost": it fits no keyframe."""
     T_world_camera: Float64 | None
     """(4, 4); None where it is not known: rejected, lost."""
     covariance: Float64 | None
@@ -80,7 +80,7 @@ class TrackedFrame:
     usable: bool
     """Whether it is fit for depth and colour: found, and sharp."""
     reason: str
-    """Why it is what it is, also of a frame that is fit and became a keyframe; empty where there is nothing to say."""
+    """Why it has no pose, is not usable, or became a keyframe; empty where there is nothing to say."""
     alignment: Alignment | None
     """What the alignment said; None where none was made."""
 
@@ -95,8 +95,9 @@ class TrackedFrame:
 class Tracker:
     """Follows one camera; `start` gives it its first pose, `use_depths` what it looks at.
 
-    Frames are linear images (height, width, 3 or 1) of `camera`, a pinhole. With a depth image a frame's own depths
-    take part, and those of keyframes come from the sensor, so that nothing else need know them.
+    Frames are linear images (height, width, 3 or 1) of `camera`, a pinhole. Where frames have a depth image, too, their
+    depths are aligned with the keyframes' as well, and keyframes have the depths of the sensor; `use_depths` is then
+    not needed.
     """
 
     def __init__(self, camera: Camera, options: TrackerOptions | None = None) -> None:
@@ -109,7 +110,7 @@ class Tracker:
         self._last: tuple[float, Float64] | None = None
         self._velocity = np.zeros(6)
         self._most_alike = 0.0
-        """Correlation of a frame with the keyframes, since the last one."""
+        """The largest correlation of a frame with the keyframes since the last keyframe."""
         self._lost = False
 
     @property
@@ -132,8 +133,8 @@ class Tracker:
 
     @property
     def rate(self) -> float:
-        """Radians a second by which the camera turns, and what it sees moves past it, together; 0 where that is not
-        known, as of one that is lost. UsageError before `start`."""
+        """Radians a second by which what the camera sees moves past it, by its turning and by its moving on together; 0
+        where that is not known, as of a camera that is lost. UsageError before `start`."""
         if self._last is None:
             raise UsageError("tracker: rate was asked for before start, which gives the first pose")
         if self._lost:
@@ -142,10 +143,10 @@ class Tracker:
         return float(np.linalg.norm(self._velocity[:3]) / distance + np.linalg.norm(self._velocity[3:]))
 
     def focal_error(self) -> FocalError:
-        """What the frames beside the first keyframe say of the camera's focal length: 0.05 ± 0.01 is a camera that is
-        said to see too wide by a twentieth.
+        """What the frames that were aligned with the first keyframe alone say of the focal length: a share of 0.05 ±
+        0.01 means that the camera's is too short by a twentieth.
 
-        It is told from the map and the pose that were given: a world made with a wrong focal length agrees with itself.
+        It needs a map and a first pose that are right: a world made with a wrong focal length agrees with itself.
         """
         return FocalError.combined(self._focal_errors)
 
@@ -225,8 +226,11 @@ class Tracker:
     def _aligned(
         self, time: float, pyramid: tuple[Level, ...], depth: Float32 | None, prior: PosePrior | None
     ) -> Alignment:
-        """What the first guess leads to that is believed; after a gap, in which a camera may have done anything, and
-        where features tell nothing, the best of all that is led to."""
+        """The first alignment that is believed, of those that one guess after another leads to; else the best of all.
+
+        After a gap, in which the camera may have done anything, one is only believed at once if its guess comes from
+        features or a prior, or if its correlation is high.
+        """
         assert self._last is not None
         gap = time - self._last[0]
         longest, alike = self.options.longest_prediction, self.options.keyframe_correlation
@@ -254,7 +258,7 @@ class Tracker:
             guesses.insert(1, (self._predicted(longest), None))
         if prior is not None:
             guesses = [(prior.T_world_camera, prior)]
-        # What a frame has in common with the newest keyframe takes long to tell, and after a gap nothing tells better.
+        # Features take long, and come last; but after a gap nothing tells better where the camera is.
         likely = prior is not None or gap <= longest
         if likely:
             yield from guesses
@@ -327,7 +331,7 @@ class Tracker:
         for keyframe, known in self._places(pyramid):
             guess = keyframe.T_world_camera if known is None else known.T_world_camera
             alignment = align([self._keyframes.reference(keyframe)], pyramid, guess, prior=known, depth=depth)
-            # Features do not agree on another place: there, as much is enough as while it is tracked.
+            # Features do not agree by chance: with them, the correlation that is enough for tracking is enough.
             if not self._doubt(alignment, least if known is None else self.options.least_correlation):
                 self._lost = False
                 return self._found(time, "relocalised", pyramid, depth, alignment)
@@ -337,7 +341,7 @@ class Tracker:
         return TrackedFrame.without_pose(time, "lost", f"no keyframe fits; best {self._doubt(best, least)}", best)
 
     def _places(self, pyramid: tuple[Level, ...]) -> Iterator[tuple[Keyframe, PosePrior | None]]:
-        """Keyframes that a lost camera may be near, with what features say of its pose, and then without."""
+        """Keyframes that a lost camera may be near: first with the pose that features tell, then without."""
         alike, features = self._keyframes.alike(pyramid, 3), find_features(pyramid)
         for keyframe in dict.fromkeys((self.keyframes[-1], *alike)):
             known = self._keyframes.by_features(keyframe, features)
