@@ -1,4 +1,4 @@
-"""Where frames were, kept by where they were beside their keyframes: these may still be moved."""
+"""Where frames were, each as a pose relative to its keyframe: if keyframes are moved, their frames move with them."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ class TrajectoryLog:
         self._frames.append((time, self._newest, T_keyframe_camera))
 
     def move(self, poses: Mapping[float, Float64]) -> None:
-        """Keyframes, by their times, are now at other poses (4, 4), and their frames with them."""
+        """Put keyframes, known by their times, at other poses (4, 4), and their frames with them."""
         self._keyframes.update(poses)
 
     def keyframes(self) -> dict[float, Float64]:

@@ -38,17 +38,18 @@ class Followed:
     entry: FrameEntry
     tracked: TrackedFrame
     image: Float32 | None = None
-    """(height, width, 3) linear, of a keyframe that is fit for depth: sharp, and adjusted together with others, or yet
-    to be."""
+    """(height, width, 3) linear, of a keyframe that is fit for depth: it is sharp, and adjusted together with others,
+    or will be."""
     moved: Mapping[float, Float64] = field(default_factory=dict)
-    """T_world_camera (4, 4) of keyframes that have been found to be elsewhere by then, by their times in seconds."""
+    """T_world_camera (4, 4) of keyframes that the adjustment has moved meanwhile, by their times in seconds."""
 
 
 class Follower:
     """Follows a camera over ground that is roughly level at first.
 
-    Each keyframe waits for the adjustment of the one before it; unless `patient`, one that comes meanwhile, once the
-    world is settled, is none of the next one's, and moves with the one before it, but no two in turn.
+    The newest keyframes are adjusted together beside the tracking, and each keyframe waits until the adjustment of the
+    one before it has ended. Unless `patient`, a keyframe that comes while an adjustment is under way is left out of the
+    next one, once the world is settled, and moves with the keyframe before it; but never two in a row.
     """
 
     def __init__(
@@ -76,8 +77,9 @@ class Follower:
         """What a start is still waited for."""
 
     def add(self, entry: FrameEntry, image: Float32) -> list[Followed]:
-        """Take the next photograph (height, width, 3), linear; gives those that are done by it: at the start all since
-        the first one, and before it those that it is not made of any more."""
+        """Take the next photograph (height, width, 3), linear; gives the photographs whose fate is known by then:
+        before there is a start those that it will not be made of, with the start all since its first one, and then each
+        photograph by itself."""
         if self.start is not None:
             return [self._track(entry, image)]
         self._waiting[self._added] = entry, image
@@ -97,8 +99,8 @@ class Follower:
         return [*given_up, self._adjusted(*first, started), *(self._track(*other) for other in others)]
 
     def _give_up(self) -> list[Followed]:
-        """Those that wait for a start that will not be made of them: before one that was begun anew, and of a camera
-        that stands still until there are too many, every second one."""
+        """Photographs that need not wait for the start any more: those before a start that was begun anew, and every
+        second one where there are too many, since the camera stands still."""
         needed = self._bootstrap.frames
         begin = needed[0] if needed else self._added
         reasons = {number: f"before the start: {self.reason}" for number in self._waiting if number < begin}
@@ -116,8 +118,8 @@ class Follower:
         return followed
 
     def _adjusted(self, entry: FrameEntry, image: Float32, tracked: TrackedFrame) -> Followed:
-        """What becomes of it, where the keyframes before it have meanwhile been found to be, if it is one: the ground
-        that all are aligned over is only about what they show.
+        """A photograph where tracking has found it; if it is a keyframe, where the adjustment of the keyframes before
+        it puts it, since the level ground that frames are aligned over is only about what they show.
 
         Its own adjustment goes on beside what comes next.
         """
@@ -142,8 +144,8 @@ class Follower:
             self._idle.set()
 
     def collect(self) -> dict[float, Float64]:
-        """Put keyframes where the adjustment that is under way finds them, once it has ended; gives the poses (4, 4) of
-        those that it moves, by their times in seconds."""
+        """Wait for the adjustment that is under way and put the keyframes where it finds them; gives the poses (4, 4)
+        of those that it moves, by their times in seconds."""
         adjustment, self._adjustment = self._adjustment, None
         if adjustment is None:
             return {}
@@ -167,7 +169,8 @@ class Follower:
         return self._odometry.at(time) if self._odometry is not None and self._odometry.covers(time) else None
 
     def _prior(self, time: float) -> PosePrior | None:
-        """Where odometry sees the camera, from the last frame that was found on."""
+        """The pose that odometry tells, going on from the last frame that was found; None where it does not cover
+        both."""
         assert self._last is not None
         then, now = self._driven(self._last[0]), self._driven(time)
         if then is None or now is None:

@@ -26,11 +26,12 @@ APART = 0.04
 TURNED = 15.0
 """Degrees that the camera turns from one keyframe to the next, if it does not move so far before."""
 AFTER = 3
-"""Keyframes that a keyframe waits for: seen from both sides, less of its depth is hidden, and less uncertain."""
+"""Keyframes that a keyframe waits for: compared with photographs from both sides, less of its depth is hidden, and less
+of it uncertain."""
 KEPT = 24
-"""Keyframes that sources are chosen from as they come, and photographs of a `Gallery` that are not read again."""
+"""How many of the latest keyframes sources are chosen from, and how many photographs of a `Gallery` stay in memory."""
 FEW = 3
-"""Sources: a photograph that has fewer around it is compared with those of a `Gallery`, too."""
+"""A photograph with fewer sources than this among the latest keyframes is compared with those of a `Gallery`, too."""
 NEAREST = 40
 """Photographs of a `Gallery` that sources are chosen from."""
 
@@ -64,7 +65,8 @@ def is_apart(pose: Float64, last: Float64, distance: float) -> bool:
 def choose_keyframes(
     entries: Sequence_[FrameEntry], poses: FramePoses, T_world_map: Float64, ground: Ground
 ) -> tuple[FrameEntry, ...]:
-    """Of the photographs, in their order, those that are apart; `poses` are T_world_camera (4, 4) by their index."""
+    """The photographs, in their order, that are each far enough from the one chosen before, of `poses` by their index
+    (T_world_camera)."""
     chosen: list[FrameEntry] = []
     for entry in entries:
         pose = poses[entry.index]
@@ -74,10 +76,11 @@ def choose_keyframes(
 
 
 def with_ends(keyframes: Sequence_[FrameEntry], entries: Sequence_[FrameEntry]) -> tuple[FrameEntry, ...]:
-    """Keyframes of the photographs `entries`, and three more at the ends, in the order of `entries`.
+    """The `keyframes` among the photographs `entries`, and up to three more at the ends, in the order of `entries`.
 
-    What the border of the first one shows, the next one does not: the photographs between them alone do, and it takes
-    two to tell a depth. So the one half way is to be given a depth, too; the same at the other end, and the very last.
+    What the border of the first keyframe shows, the next one does not show any more; only the photographs between them
+    do, and it takes two to tell a depth. So the one half way between them is given a depth, too. The same is done at
+    the other end, and the very last photograph is added.
     """
     if len(keyframes) < 2:
         return tuple(keyframes)
@@ -88,8 +91,8 @@ def with_ends(keyframes: Sequence_[FrameEntry], entries: Sequence_[FrameEntry]) 
 
 
 class Gallery:
-    """Photographs whose poses are all known, each read when it is asked for: the lanes beside a photograph's own show
-    the same ground as it does, however long before or after."""
+    """Photographs whose poses are all known, each read when it is asked for. In a flight of several lanes, those of the
+    lanes beside a photograph's own show the same ground, however long before or after they were taken."""
 
     def __init__(self, sequence: Sequence, entries: Iterable[FrameEntry], poses: FramePoses) -> None:
         self._sequence = sequence
@@ -105,7 +108,7 @@ class Gallery:
         return {index: self._poses[index] for index in others[:NEAREST]}
 
     def photograph(self, index: int) -> Photograph | None:
-        """None where it cannot be read: whoever fuses it tells."""
+        """One of them by its index; None where it cannot be read, which whoever fuses it tells."""
         if index not in self._read:
             try:
                 image = self._sequence.read(self._entries[index]).image
@@ -120,10 +123,10 @@ class Gallery:
 
 
 class KeyframeDepths:
-    """Makes depths of keyframes as they come, each from others before and after it, held against its neighbours'.
+    """Makes depths of keyframes as they come, each from others before and after it, cross-checked with its neighbours'.
 
-    One for which it `has_time` no more when its turn comes helps others to their depths, and gets none. Where there is
-    a `gallery`, photographs that are yet to come, and that came long before, help as well.
+    A keyframe for which there is no time when its turn comes (`has_time`) gets no depth, but helps others to theirs.
+    With a `gallery`, photographs that are yet to come, or came long before, help as well.
     """
 
     def __init__(
@@ -141,8 +144,8 @@ class KeyframeDepths:
         self._measured: deque[tuple[PosedPhotograph, MotionDepth]] = deque(maxlen=3)
 
     def add(self, keyframe: PosedPhotograph) -> Iterator[tuple[PosedPhotograph, MotionDepth | None]]:
-        """Take a keyframe; gives those that are finished by it, with their depth: None where nothing else saw the same
-        from another place."""
+        """Take a keyframe; gives the keyframes that are finished by it, with their depths: None where nothing else
+        shows the same from another place."""
         self._kept.append(keyframe)
         self._waiting.append(keyframe)
         while len(self._waiting) > AFTER:
@@ -151,7 +154,7 @@ class KeyframeDepths:
                 yield from self._measure(next_one)
 
     def move(self, poses: Mapping[float, Float64]) -> None:
-        """Keyframes that are yet to be finished, and sources, are now at other poses (4, 4), by their times."""
+        """Put keyframes that are yet to be finished, and sources, at other poses (4, 4), by their times."""
         for each in (self._kept, self._waiting):
             moved = [keyframe.moved(poses) for keyframe in each]
             each.clear()

@@ -1,7 +1,7 @@
-"""One way through the photographs of a moving camera, behind it: each is read and followed in its turn.
+"""One way through the photographs of a moving camera: each is read and followed in its turn.
 
-Who follows tells all of it step by step, so that whoever takes the steps, in another process perhaps, has what came of
-them whatever becomes of the rest.
+`pursue` hands over what came of each photograph as a `Step`, and a `Pursuit` puts the steps together. The two may be in
+different processes, and whoever takes the steps has what came of them whatever becomes of the rest.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,12 +27,13 @@ from glrender.pipeline.tracking_report import TrackingReport
 Float64 = NDArray[np.float64]
 
 LONGEST_GAP = 0.2
-"""Seconds between two frames that are tracked live: a camera that drives half of its height a second moves on by a
-tenth of it, and a few frames that are tracked late, one after the other, catch up."""
+"""Seconds between two frames that are tracked live, at most. In that time a camera that drives half of its height a
+second moves on by a tenth of it; and a few frames that are tracked late, one after the other, catch up."""
 PATIENCE = 0.03
 """Seconds: about the time between two frames of a usual camera."""
 FARTHEST_GAP = 0.2
-"""Radians by which the camera turns, and what it sees moves past it, between these: twice as much is found at best."""
+"""Radians by which what the camera sees moves past it between two frames that are tracked live, at most: a frame is
+found over twice as much at best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ class Pursuit:
         self.seconds, self.behind = step.seconds, step.behind
 
     def move(self, poses: Mapping[float, Float64]) -> None:
-        """Keyframes, by their times, are now at other poses (4, 4), and their frames with them."""
+        """Put keyframes, known by their times, at other poses (4, 4), and their frames with them."""
         self._log.move(poses)
 
     @property
@@ -128,8 +129,8 @@ class Pursuit:
 
     @property
     def most_per_second(self) -> float | None:
-        """Frames that could have been followed in a second, had they come as they were asked for: by what it took, on
-        average, to read one, or to follow it once there was a start, whichever takes longer; None without such."""
+        """Frames that could have been followed in a second, had they come as fast as they were asked for: by the mean
+        time that it took to read one or to follow it, whichever is longer. None where there was no start."""
         read, tracked = (
             self.stages.get("read", []),
             self.stages.get("track", []) + self.stages.get("track_keyframe", []),
