@@ -15,7 +15,6 @@ from glrender.io.trajectory import Trajectory
 Float64 = NDArray[np.float64]
 
 _FRAMES, _PIXELS = 40, 2500  # looked at: in all, and of each frame
-_FEWEST = 0.5  # of the points, those that have to be in cells with others
 _LEVEL, _STEEP = 0.2, 6.0  # of the cells, those that scatter least; times as much, what any counts for at most
 
 
@@ -121,12 +120,12 @@ class DepthPoints:
         points = [factor * points for points in self.points]
         return replace(self, depth_scale=depth_scale, points=points, cell=factor * self.cell)
 
-    def scatter(self, offset: float, T_world_map: Float64) -> float:
+    def scatter(self, offset: float, T_world_map: Float64, fewest: float = 0.5) -> float:
         """How the points of a cell scatter (`Cells.spread`), beside the size of the cell, by the poses `offset` seconds
-        later; infinite where not even half of the points are in cells with others."""
+        later; infinite where less than this part of the points, or none, are in cells with others."""
         posed = self.with_poses(offset, offset)
         cells = posed.cells(offset, T_world_map)
-        if cells is None or cells.counts.sum() < _FEWEST * sum(map(len, posed.points)):
+        if cells is None or cells.counts.sum() < fewest * sum(map(len, posed.points)):
             return float("inf")
         return cells.spread(cells.most) / self.cell
 

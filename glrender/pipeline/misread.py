@@ -23,6 +23,9 @@ _BETTER = 0.7
 least 1.9 times as much; of poses that are wrong, by more than a cell in any."""
 _TOGETHER, _AGREED = 1.0, 0.5
 """Of a cell: what depths scatter by at most where all is read right, and so little that no other poses are tried."""
+_APART = 0.4
+"""Of a cell: what depths of frames that see nothing together are taken to scatter by. Were all farther away, they would,
+and scatter by 0.35 to 0.5."""
 
 
 def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float | None:
@@ -36,7 +39,7 @@ def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset:
         for scale in _SCALES
         if scale != points.depth_scale
     }
-    return _likeliest(spreads, points.scatter(time_offset, T_world_map))
+    return _likeliest(spreads, _as_read(points, T_world_map, time_offset))
 
 
 def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
@@ -45,7 +48,7 @@ def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float
     By poses in another direction, of other axes or quaternions, points lie as wrong as by a wrong unit. `clock` is the
     time offset that is known, seconds: that found by the poses as they were read says nothing of others.
     """
-    given = points.scatter(time_offset, T_world_map)
+    given = _as_read(points, T_world_map, time_offset)
     if given < _AGREED:
         return None
     times, poses = points.trajectory.times, points.trajectory.poses
@@ -62,6 +65,12 @@ def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float
 def _likeliest(spreads: dict[Reading, float], given: float) -> Reading | None:
     best = min(spreads, key=lambda reading: spreads[reading])
     return best if spreads[best] < min(_BETTER * given, _TOGETHER) else None
+
+
+def _as_read(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float:
+    """How points scatter by a reading that is right unless another one is better, however few of them are together."""
+    spread = points.scatter(time_offset, T_world_map, fewest=0.0)
+    return spread if spread < np.inf else _APART
 
 
 def _inverses(poses: Float64) -> Float64:

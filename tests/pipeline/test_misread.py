@@ -14,6 +14,7 @@ from glrender.cli.fuse_warnings import warnings_of
 from glrender.errors import InputError
 from glrender.gl.context import Context
 from glrender.io.sequence import FrameEntry, Sequence
+from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.depth_points import DepthPoints
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
@@ -33,6 +34,18 @@ def test_the_right_one_is_told(context: Context, tmp_path: Path, motion: Motion)
         assert likelier(sequence, wrong) == DEPTH_SCALE
     assert likelier(sequence, DEPTH_SCALE) is None
     assert likelier(sequence, 1.05 * DEPTH_SCALE) is None, "a scale that is a little off is for --calibrate-depth-scale"
+
+
+@pytest.mark.parametrize("apart", [7, 10, 15, 20])
+def test_few_frames_that_see_little_together_tell_no_other_one(apart: int) -> None:
+    """Farther away, all of them would see the same places."""
+    folder = Path(__file__).parents[3] / "shared/data/fr1_floor"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    sequence = open_sequence(folder)
+    points = DepthPoints.of(sequence, sequence.select(f"::{apart}"))
+    assert likelier_depth_scale(points, np.eye(4), -0.019) is None
+    assert likelier_poses(points, np.eye(4), -0.019) is None
 
 
 def test_a_camera_at_rest_tells_none(context: Context, tmp_path: Path) -> None:
