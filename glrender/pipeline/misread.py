@@ -24,8 +24,8 @@ least 1.9 times as much; of poses that are wrong, by more than a cell in any."""
 _TOGETHER, _AGREED = 1.0, 0.5
 """Of a cell: what depths scatter by at most where all is read right, and so little that no other poses are tried."""
 _APART = 0.4
-"""Of a cell: what depths of frames that see nothing together are taken to scatter by. Were all farther away, they would,
-and scatter by 0.35 to 0.5."""
+"""Of a cell: what depths of frames that see nothing together are taken to scatter by. Were all farther away, they
+would, and scatter by 0.35 to 0.5."""
 
 
 def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float | None:

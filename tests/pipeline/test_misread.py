@@ -36,14 +36,13 @@ def test_the_right_one_is_told(context: Context, tmp_path: Path, motion: Motion)
     assert likelier(sequence, 1.05 * DEPTH_SCALE) is None, "a scale that is a little off is for --calibrate-depth-scale"
 
 
-@pytest.mark.parametrize("apart", [7, 10, 15, 20])
-def test_few_frames_that_see_little_together_tell_no_other_one(apart: int) -> None:
+def test_few_frames_that_see_little_together_tell_no_other_one() -> None:
     """Farther away, all of them would see the same places."""
     folder = Path(__file__).parents[3] / "shared/data/fr1_floor"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     sequence = open_sequence(folder)
-    points = DepthPoints.of(sequence, sequence.select(f"::{apart}"))
+    points = DepthPoints.of(sequence, sequence.select("::10"))
     assert likelier_depth_scale(points, np.eye(4), -0.019) is None
     assert likelier_poses(points, np.eye(4), -0.019) is None
 
