@@ -42,14 +42,15 @@ _LEAST_CONTRAST = 0.01  # standard deviation of a frame's intensities
 
 @dataclass(frozen=True)
 class KnownScale:
-    """What is known of the scale, of which one at most may be given; UsageError for more, InputError unless > 0."""
+    """What is known of the scale; at most one of these may be given. UsageError for more than one, InputError for one
+    that is not greater than 0."""
 
     camera_height: float | None = None
     """Metres above the floor at the first frame."""
     baseline_metres: float | None = None
     """Metres from the first frame to the last one that the start is made of."""
     unit_metres: float | None = None
-    """Metres that 1 is in a world of unknown scale."""
+    """Metres that a length of 1 in a world of unknown scale is."""
 
     def __post_init__(self) -> None:
         given = {name: value for name, value in vars(self).items() if value is not None}
@@ -66,7 +67,7 @@ class Start:
     poses: tuple[Float64, ...]
     """(4, 4) each: T_world_camera of `frames`."""
     frames: tuple[int, ...]
-    """Which of the frames that were added, from 0, these are."""
+    """Which of the frames that were added these are, counted from 0."""
     scale: str
     """What made it metres: "camera height", "baseline", "scale" or "odometry". "unknown": the first camera is at 1."""
     normal_sigma: float
@@ -74,7 +75,8 @@ class Start:
     camera_height: float
     """Of the first camera: metres, or 1."""
     scale_sigma: float
-    """Of all lengths, as a share of them: how well the height above the plane is known, whatever it is said to be."""
+    """Standard deviation of all lengths, as a share of them: of the height above the plane in depths, whatever it is
+    said to be in metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ class BootstrapProgress:
     start: Start | None
     """None as long as the frames have not told enough."""
     reason: str
-    """What is waited for, in words; empty when there is nothing more to."""
+    """What is still waited for, in words; empty once there is a start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,7 @@ class Bootstrap:
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Which of the frames that were added, from 0, a start would be made of by now."""
+        """Which of the frames that were added, counted from 0, a start would be made of now."""
         return () if self._first is None else (self._first.number, *(each.number for each in self._others))
 
     def add(self, image: Float32, T_odometry_camera: Float64 | None = None) -> BootstrapProgress:
@@ -158,7 +160,8 @@ class Bootstrap:
         return align([on_plane(self._flat, tilt)], frame.pyramid, start, finest=self._working)
 
     def _by_features(self, frame: _Frame) -> Iterator[tuple[Alignment, Float64]]:
-        """Where what a frame has in common with the first one leads to, over planes of any tilt."""
+        """Alignments from the poses that features shared with the first frame tell, for planes of every tilt in
+        `_TILTS`, each with its tilt."""
         assert self._flat is not None
         assert self._first is not None
         seen, features = find_features(self._first.pyramid), find_features(frame.pyramid)
@@ -174,7 +177,7 @@ class Bootstrap:
         return BootstrapProgress(None, reason)
 
     def _wanting(self, motion: PlaneMotion) -> str:
-        """What a plane's motions do not tell yet; empty if they tell enough."""
+        """What is not known well enough yet of a plane and the motions over it, in words; empty if all is."""
         if motion.baseline < _BASELINE:
             return _no_baseline(motion.baseline)
         if not motion.normal_sigma <= _NORMAL_SIGMA:
@@ -185,7 +188,8 @@ class Bootstrap:
         return ""
 
     def _decide(self, pyramids: list[tuple[Level, ...]]) -> BootstrapProgress:
-        """Two planes explain a homography; motion straight ahead keeps them both (Longuet-Higgins 1986)."""
+        """Choose the plane: two of them explain the same homography, and motion straight ahead keeps both
+        (Longuet-Higgins 1986). The start, or why there is none yet."""
         assert self._flat is not None
         assert self._motion is not None
         few = slice(-1 - 2 * ((len(pyramids) - 1) // 2), None, 2)  # every second one, with the last
@@ -250,10 +254,10 @@ class Bootstrap:
 
 
 def likeliest(found: Sequence[PlaneMotion]) -> list[PlaneMotion]:
-    """Of planes, those that explain what is seen about as well as the best one does.
+    """The planes that explain what is seen about as well as the best one does.
 
-    What explains most is the best, unless another one explains its own part of that better: then the rest is none of
-    it, such as what is far away behind a floor.
+    The best plane is the one that explains most of the image, unless another one explains its own part of that better:
+    then the rest is not of that plane, such as what is far away behind a floor.
     """
     best, *others = sorted(found, key=PlaneMotion.shown, reverse=True)
     for other in others:
@@ -268,7 +272,8 @@ def _no_baseline(found: float) -> str:
 
 
 def _closest(poses: list[Float64]) -> int:
-    """Which of the poses, but the last, is closest to another one: they are to spread over the way."""
+    """Which of the poses, other than the last, is closest to another one. Without it the others are spread better over
+    the way."""
     places = np.stack([pose[:3, 3] for pose in poses])
     apart = np.linalg.norm(places[:, None] - places[None], axis=2) + np.where(np.eye(len(poses)), np.inf, 0)
     return int(apart[:-1].min(axis=1).argmin())

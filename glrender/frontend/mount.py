@@ -1,8 +1,9 @@
-"""Whether a camera sits otherwise on what its poses are of than was said.
+"""Whether a camera sits otherwise on its carrier, whose poses are given, than was said.
 
-All given poses are then off by one twist in the camera's axes, and look as if each had an error of its own that goes
-with how the camera moves. Over a short way that is next to nothing, and a twist that is estimated nevertheless takes
-the noise of the poses for itself: a camera 3 mm off came out 17 mm off. So there is none unless the poses ask for it.
+If it does, all given poses are off by one twist in the camera's axes, which looks as if each had an error of its own
+that depends on how the camera moves. Over a short way that is next to nothing, and a twist that is estimated
+nevertheless takes up the noise of the poses: a camera 3 mm off came out 17 mm off. So a mount is only estimated if the
+poses ask for it.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 BY_HAND = (0.02, 0.05)
-"""Metres and radians: how well a camera's place on what carries it is known by hand, along and about each axis."""
+"""Metres and radians: how well a camera's place on its carrier is known if measured by hand, along and about each
+axis."""
 DECISIVE = 3.0
 """Gain in log likelihood from which on there is one: strong evidence (Kass and Raftery, *Bayes Factors*, 1995)."""
 _MOST_LASTING = 0.99  # correlation of errors from one photograph to the next
@@ -25,8 +27,8 @@ class MountEvidence(NamedTuple):
     gain: float
     """In log likelihood, by a mount known `BY_HAND`."""
     lasting: float
-    """How many poses in a row have one error between them, in effect: what all have wrong alike is told by that many
-    fewer of them."""
+    """How many poses in a row share one error, in effect: what all poses have wrong alike is known as if there were so
+    many times fewer of them."""
 
 
 def mount_evidence(information: Float64, off: Float64, followed: Float64) -> MountEvidence:
@@ -48,7 +50,7 @@ def mount_evidence(information: Float64, off: Float64, followed: Float64) -> Mou
 
 
 def _lasting(information: Float64, left: Float64) -> float:
-    """By how much more a sum of errors varies than if they were independent: those of a Gauss-Markov process."""
+    """The factor by which a sum of errors varies more than if they were independent: that of a Gauss-Markov process."""
     scaled = left * np.sqrt(np.einsum("nii->ni", information))
     scaled = scaled - scaled.mean(axis=0)
     products, squares = float((scaled[1:] * scaled[:-1]).sum()), float(np.square(scaled).sum())

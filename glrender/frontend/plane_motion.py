@@ -25,7 +25,8 @@ from glrender.geometry import se3
 Float64 = NDArray[np.float64]
 
 GRAZING = 0.1
-"""Of the inverse depth in the middle of the image: where it is less, the horizon is near, and nothing is told."""
+"""Share of the inverse depth in the middle of the image. Where a pixel's is less, the horizon is near, and the pixel
+tells nothing."""
 _TILT = 1.5  # standard deviation of a and b before anything is seen: 56 degrees
 _MOST_ITERATIONS = 8  # of each level
 _SETTLED = 0.05  # pixels
@@ -42,8 +43,9 @@ class PlaneMotion:
     poses: tuple[Float64, ...]
     """(4, 4) each: T_first_camera of the others, in depths of the plane along the first one's axis."""
     costs: Float64
-    """(N,) of the first photograph's points on the finest level that was looked at: a robust loss of the differences in
-    intensity, its mean over the others; NaN where the plane is not seen, or none of them shows it."""
+    """(N,) for each of the first photograph's points on the finest level that was looked at: a robust loss of the
+    differences in intensity, its mean over the other photographs; NaN where the plane is not seen, or no other
+    photograph shows the point."""
 
     @property
     def normal(self) -> Float64:
@@ -77,11 +79,11 @@ class PlaneMotion:
         return max((float(np.linalg.norm(pose[:3, 3])) for pose in self.poses), default=0.0)
 
     def shown(self) -> int:
-        """How many points it says something of."""
+        """How many points it explains, well or not."""
         return int(np.isfinite(self.costs).sum())
 
     def compared(self, other: "PlaneMotion") -> float:
-        """Its cost over that of another plane, of the points that both say something of; 1 where there are none."""
+        """Its mean cost over that of another plane, for the points that both explain; 1 where there are none."""
         both = np.isfinite(self.costs) & np.isfinite(other.costs)
         return float(self.costs[both].mean() / max(other.costs[both].mean(), 1e-12)) if both.any() else 1.0
 
@@ -109,15 +111,16 @@ def _on_plane(points: ReferencePoints, tilt: Float64) -> ReferencePoints:
 
 
 def _seen(points: ReferencePoints, tilt: Float64) -> NDArray[np.bool_]:
-    """(N,): whose rays meet the plane before the horizon is near."""
+    """(N,): whether the rays meet the plane, and not near the horizon."""
     return np.asarray(points.points @ np.array([*tilt, 1.0]) > GRAZING)
 
 
 def follow_plane(flat: Reference, pyramids: Sequence[tuple[Level, ...]], tilt: Float64, finest: int) -> PlaneMotion:
-    """The plane nearest to a first guess of its tilt (2,), and the poses of photographs, each a little further on.
+    """The plane that a first guess of its tilt (2,) leads to, and the poses of photographs that were each taken a
+    little further on.
 
-    `flat` is the first photograph as a reference of depth 1 at the identity. The camera goes on as it did: where it
-    turns fast, the next photograph is not found from the last one.
+    `flat` is the first photograph as a reference of depth 1 at the identity. Each photograph is looked for where the
+    camera would be if it went on as it did: one that turns fast is not found from the last pose.
     """
     poses: list[Float64] = []
     plane = on_plane(flat, tilt)
@@ -204,7 +207,7 @@ class _Descent:
 
 
 def _shortened(step: Float64) -> Float64:
-    """A step of one thing, half a depth or radian at most along each of its directions."""
+    """The step, made shorter if it is longer than half a depth or radian along one of its directions."""
     return np.asarray(step * min(1.0, 0.5 / max(float(np.abs(step).max()), 1e-12)))
 
 
@@ -229,9 +232,9 @@ def _of_plane(full: Float64, pull: Float64) -> tuple[Float64, Float64]:
 
 
 def _disagreement(of_frames: list[tuple[Float64, Float64]]) -> float:
-    """By how much more the frames scatter about their plane than their information has it.
+    """By what factor, at least 1, the planes of single frames scatter more than their information says.
 
-    Each of them has errors of its own that its pixels share: a shutter that opens row by row is one.
+    Each frame has errors of its own that all its pixels share, as those of a rolling shutter are.
     """
     if len(of_frames) < 2:
         return 1.0
@@ -240,7 +243,7 @@ def _disagreement(of_frames: list[tuple[Float64, Float64]]) -> float:
 
 
 _COMPARED = 0.02
-"""Intensity: differences are counted in these where planes are compared; photographs of one plane differ by less."""
+"""Intensity: differences are divided by this where planes are compared; two photographs of one plane differ by less."""
 
 
 def by_plane(points: ReferencePoints, sighting: Sighting, exposure: Exposure, T_camera_first: Float64) -> Float64:

@@ -29,13 +29,13 @@ Float64 = NDArray[np.float64]
 SIZE = 8
 """Keyframes."""
 FIRST = 5
-"""Keyframes by whose ground the world is level."""
+"""Keyframes after which the world's level and scale are settled."""
 CORNERS = 150
 """Of a keyframe."""
 STEPS = 2
-"""Of each adjustment: most of the window has been adjusted before."""
+"""Gauss-Newton steps of each adjustment; most of the window has been adjusted before."""
 FREE, HELD = 0.2, 1e-3
-"""Of the distance to the ground, and radians: what poses that are adjusted, or held, are taken to be off by."""
+"""What poses that are adjusted, or held, are taken to be off by: shares of the distance to the ground, and radians."""
 BASELINE = 0.1
 """Of the distance to the ground, at least: photographs from one place tell nothing of where they are."""
 FEWEST = 12
@@ -73,7 +73,8 @@ class _Keyframe:
 
     @property
     def near(self) -> NDArray[np.bool_]:
-        """(n,) those of them that tell a level: a single match that is wrong may be a kilometre away."""
+        """(n,) those of them that are near enough to tell the level: a single match that is wrong may seem to be a
+        kilometre away."""
         return self.told & (self.inverse_depths * FARTHEST * self.height > 1)
 
 
@@ -87,8 +88,8 @@ class PointWindow:
         """Whether the world's level and scale are what they will be."""
 
     def add(self, time: float, photograph: Float32, T_world_camera: Float64) -> dict[float, Float64]:
-        """Take a keyframe, an intensity (height, width) in [0, 1], NaN where not known; gives T_world_camera (4, 4) of
-        all in the window, adjusted, by their times in seconds."""
+        """Take a keyframe, an intensity (height, width) in [0, 1], NaN where not known, and adjust all in the window;
+        gives their T_world_camera (4, 4), by their times in seconds."""
         # On shared cores the threads of BLAS take five times as long for so few points.
         with blas_on_one_core():
             self._keyframes.append(self._prepared(time, photograph, T_world_camera))
@@ -101,7 +102,8 @@ class PointWindow:
         return {each.time: each.pose for each in self._keyframes}
 
     def _prepared(self, time: float, photograph: Float32, pose: Float64) -> _Keyframe:
-        """With depths by the surface through the points that the keyframes before it know, or the level."""
+        """A keyframe whose corners have the depths of a surface through the points that the keyframes before it know,
+        or of the level ground where they know too few."""
         corners = find_corners(self._camera, photograph, CORNERS)
         points = self._known_points(pose)
         if len(points) < FEWEST:
@@ -115,7 +117,8 @@ class PointWindow:
         return _Keyframe(time, pose, float(pose[2, 3]), corners, depths)
 
     def _known_points(self, pose: Float64) -> Float64:
-        """(n, 3) in the coordinates of a camera at `pose` (4, 4): what it shows of the points of the newest three."""
+        """(n, 3) in the coordinates of a camera at `pose` (4, 4): the points of the newest three keyframes that it
+        shows."""
         found = [np.zeros((0, 3))]
         for each in self._keyframes[-3:]:
             found.append(se3.transformed(se3.inverse(pose) @ each.pose, each.points[each.told]))
