@@ -52,16 +52,16 @@ class Cells:
 
     @property
     def most(self) -> float:
-        """Metres: six times what a cell of the most level fifth scatters by. What is upright scatters by all of its
-        height, by whatever poses; no cell is to count for more than this."""
+        """Metres: six times what a cell scatters by that is among the most level fifth. Cells with something upright
+        scatter by all of its height, whatever the poses; no cell is to count for more than this."""
         return _STEEP * float(np.quantile(self.distances, _LEVEL))
 
     def spread(self, most: float) -> float:
-        """Mean over the points of how their cells scatter, metres, none by more than `most`."""
+        """Mean over the points of how much their cells scatter, metres; no cell counts for more than `most`."""
         return float(np.average(np.minimum(self.distances, most), weights=self.counts))
 
     def share_below(self, most: float) -> float:
-        """Part of the points that are in cells which scatter by less than `most` metres."""
+        """Share of the points in cells that scatter by less than `most` metres."""
         return float(self.counts[self.distances < most].sum() / self.counts.sum())
 
 
@@ -130,8 +130,8 @@ class DepthPoints:
         return cells.spread(cells.most) / self.cell
 
     def cells(self, offset: float, T_world_map: Float64) -> Cells | None:
-        """The cells of five points or more, by the poses `offset` seconds later; None if half of the frames have no
-        pose, or there is none."""
+        """The cells with five points or more, by the poses `offset` seconds later. None if fewer than half of the
+        frames, or than two, have a pose then, or if no cell has as many points."""
         T_map_world = np.linalg.inv(T_world_map)
         world = []
         for time, points in zip(self.times, self.points, strict=True):

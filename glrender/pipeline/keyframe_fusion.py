@@ -37,16 +37,17 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 OBSERVED = 0.001
-"""`FusionOptions.observed_ratio` at most: what matched depths leave open, sigma says, and the prior may help to know.
-What more would lose, the notes beside the benchmarks say (glrender/bench/NOTES.md, depth from motion).
-"""
+"""`FusionOptions.observed_ratio` at most: where matched depths leave a height uncertain, sigma says so, and the prior
+may help to know it. What a larger ratio would lose is noted beside the benchmarks (glrender/bench/NOTES.md, depth from
+motion)."""
 STEP = 1.0
-"""`FusionOptions.step_slope` at most: what windows tell of a wall's two sides is no better than what the prior says."""
+"""`FusionOptions.step_slope` at most: of a wall's two sides, windows tell no more than the prior does."""
 HELD = 12
-"""`FusionOptions.window` at least, unless frames come live: edges are first seen from afar, where windows blur them,
-and a robust estimate keeps to where it began. 24 do a little better, for twice the memory."""
+"""`FusionOptions.window` at least, unless frames come live. Edges are first seen from afar, where windows blur them,
+and a robust estimate stays where it began, so that frames must be held for long enough to put them right. 24 do a
+little better, for twice the memory."""
 RELIEF = 0.3
-"""Of the camera's height over the ground: how far above and below the ground's level is looked for more."""
+"""How far above and below the ground's level depths are searched for, as a share of the camera's height over it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class FusedKeyframe:
 class KeyframeFusion:
     """Keyframes on their way into the map, and what became of them; owned by `context`.
 
-    `has_time` says, when a keyframe's turn comes, whether it is to get a depth.
+    `has_time` is asked when a keyframe's turn comes, and says whether it is to get a depth.
     """
 
     def __init__(
@@ -105,7 +106,8 @@ class KeyframeFusion:
         self._failure: GlrenderError | None = None
 
     def expect(self, keyframes: tuple[FrameEntry, ...], poses: FramePoses) -> None:
-        """Know which keyframes will come, and their poses: those beside a keyframe may help it to its depth before."""
+        """Make known which keyframes will come, and with which poses, so that they can help those before them to
+        depths."""
         self._depths.gallery = Gallery(self._sequence, keyframes, poses)
 
     def add_all(self, keyframes: tuple[FrameEntry, ...], poses: FramePoses, advance: Advance) -> None:
@@ -124,7 +126,8 @@ class KeyframeFusion:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Fuse inside: KeyboardInterrupt or GLError ends it and keeps the map, or is passed on where there is none."""
+        """Keyframes are fused within such a block. A KeyboardInterrupt or GLError ends it and keeps the map; it is
+        passed on where there is no map yet."""
         started = perf_counter()
         try:
             yield
@@ -136,7 +139,7 @@ class KeyframeFusion:
             self._seconds = perf_counter() - started
 
     def break_off(self, error: KeyboardInterrupt | GlrenderError) -> None:
-        """Keep the map of the keyframes so far, after which no more came; the error is raised where there are none."""
+        """Keep the map of the keyframes so far, since no more will come; the error is raised where there are none."""
         if not self._reports:
             raise error
         self._partial = True
@@ -145,7 +148,8 @@ class KeyframeFusion:
             self._failure = error
 
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64) -> None:
-        """Take a photograph (height, width, 3), linear, as a keyframe, and fuse those that it completes."""
+        """Take a photograph (height, width, 3), linear, as a keyframe, and fuse the keyframes that only waited for
+        it."""
         self.added[entry] = T_world_camera
         distance = self._ground.distance(T_world_camera, self._placement.T_world_map)
         if distance <= 0:
@@ -160,7 +164,7 @@ class KeyframeFusion:
             self._fuse(each, depth)
 
     def move(self, poses: Mapping[float, Float64]) -> None:
-        """Keyframes that are not in the map yet are now at other poses (4, 4), by their times."""
+        """Put keyframes that are not in the map yet at other poses (4, 4), by their times."""
         self._depths.move(poses)
         for entry in self.added:
             if entry.time in poses and entry.index not in self._reports:
@@ -179,7 +183,7 @@ class KeyframeFusion:
         self._skipped.append(Skipped(read.entry.index, read.entry.name, str(read.error)))
 
     def took(self, stage: str, milliseconds: float) -> None:
-        """Count what a stage took for a frame."""
+        """Note how many milliseconds a stage took for a frame."""
         self._stages.setdefault(stage, []).append(milliseconds)
 
     def finish(
@@ -239,7 +243,8 @@ class KeyframeFusion:
         return FinishedMap(surface, prediction, photograph, report, self._partial, trajectory, self._failure)
 
     def displaced_by(self, displacement: Displacement | None) -> None:
-        """Count in what the poses of all keyframes together leave uncertain, from now on."""
+        """Include in sigma, from now on, what the poses of all keyframes together leave uncertain of where the ground
+        is."""
         self._fusion.displacement = displacement
 
     @property

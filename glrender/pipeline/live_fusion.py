@@ -20,16 +20,16 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 LATEST = 0.5
-"""Seconds: a camera that is followed with a longer delay is caught up with first."""
+"""Seconds by which the camera may be followed late; beyond it no depths are made until it is caught up with."""
 SMALLEST = 100
-"""Rows or columns, whichever are fewer, of the images that depth is made of at least."""
+"""Rows or columns, whichever are fewer, that images must keep when they are halved before depth is made of them."""
 
 
 class LiveFusion:
-    """Photographs on their way into a map, while the camera is followed beside; owned by `context`.
+    """Photographs on their way into a map, while another process follows the camera; owned by `context`.
 
-    `distance` is that of the camera to the ground, metres, by which the resolution is chosen that depth is made at;
-    `behind` says by how many seconds the frames come too late.
+    `distance` is that of the camera to the ground, metres; with the spacing it decides at which resolution depth is
+    made. `behind` tells by how many seconds the frames come too late.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class LiveFusion:
         self._left_out = 0
 
     def move(self, poses: Mapping[float, Float64]) -> None:
-        """Keyframes are now at other poses (4, 4), by their times; what is in the map stays as it is."""
+        """Put keyframes at other poses (4, 4), by their times; what is in the map stays as it is."""
         self.fusion.move(poses)
 
     def add(self, entry: FrameEntry, image: Float32, T_world_camera: Float64, *, newest: bool = True) -> None:
-        """Take a photograph (height, width, 3), linear, for a keyframe; where a newer one waits, no depth is made."""
+        """Take a photograph (height, width, 3), linear, as a keyframe; it gets no depth unless it is the `newest`."""
         self._keyframes += 1
         self._newest = newest
         for _ in range(self.halvings):
@@ -66,8 +66,8 @@ class LiveFusion:
         self.fusion.add(entry, image, T_world_camera)
 
     def describe(self) -> dict[str, Any]:
-        """What there was time for, for `report.json`: keyframes, those of them that got no depth, and how many of the
-        images' pixels a pixel of depth is wide."""
+        """What there was time for, for `report.json`: the number of keyframes, of those without a depth, and how many
+        pixels of the photographs a pixel of depth is wide."""
         return {
             "keyframes": self._keyframes,
             "keyframes_without_depth": self._left_out,

@@ -20,12 +20,13 @@ _LONGEST = 0.1  # seconds: what seems to be a shutter that takes longer is somet
 
 @dataclass(frozen=True, eq=False)
 class Shutter:
-    """How long a shutter takes, and what to undo for it in which photographs; none unless said."""
+    """A rolling shutter: how long it takes, and what is undone in which photographs for it. By default there is
+    none."""
 
     readout: TimeEstimate = field(default_factory=lambda: TimeEstimate(0.0, 0.0))
     """As photographs have `told`."""
     row_motions: Mapping[int, RowMotion] = field(default_factory=dict)
-    """Of photographs by their indices; empty as long as all rows seem to be exposed at once."""
+    """What is undone in photographs, by their indices; empty as long as all rows seem to be exposed at once."""
 
     @property
     def seconds(self) -> float:
@@ -33,10 +34,10 @@ class Shutter:
         return self.readout.seconds if self.row_motions else 0.0
 
     def told(self, entries: tuple[FrameEntry, ...], refined: RefinedPoses) -> "Shutter":
-        """What photographs in which this one is undone tell, once their poses are `refined`.
+        """The shutter that is told by photographs in which this one was undone, once their poses are `refined`.
 
-        Nothing is to be undone where rows may be exposed at once, or where no shutter takes as long. A camera file that
-        is wrong by some per cent looks like one of a millisecond or a few.
+        Nothing is to be undone if all rows may be exposed at once, or if it would take longer than any shutter. A
+        camera file that is wrong by some per cent looks like a shutter of a millisecond or a few.
         """
         left = refined.rounds[-1].readout
         readout = TimeEstimate(self.seconds + left.seconds, left.sigma)

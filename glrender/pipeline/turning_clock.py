@@ -11,13 +11,13 @@ from glrender.io.trajectory import Trajectory
 Float64 = NDArray[np.float64]
 
 _LEAST = 5
-"""Photographs: as many unknowns as four, and something to tell how well they are known."""
+"""Photographs, at least: there are four unknowns, and something is to tell how well they are known."""
 _FARTHEST = 0.25
 """Seconds: beyond, what was found is not an offset of this motion."""
 _VARIED = 1e-4
-"""Of the squares of the rates: what is not the same in all of them, at least."""
+"""Least share of the squares of the rates that is not the same in all photographs: else the camera turns steadily."""
 _ALIKE = 0.5
-"""Of how the photographs turn, that the trajectory turns with them, at least."""
+"""Least share of how the photographs turn that the trajectory turns as well, at the offset that was found."""
 _STEPS, _SETTLED = 20, 1e-6
 
 

@@ -1,4 +1,4 @@
-"""Which way is up for photographs whose poses do not say: a reconstruction's world may lie anyhow."""
+"""Which way is up for photographs whose poses do not say: the world of a reconstruction may have any orientation."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -33,11 +33,11 @@ class UprightFrame:
 
 
 def find_upright(camera: Camera, poses: Sequence[Float64], read: Callable[[int], Float32 | None]) -> UprightFrame:
-    """The world's frame where photographs agree on a level of it, else one in which they do.
+    """The world's own frame if the photographs agree on a level of it, else another one in which they do.
 
-    That has its z across the plane, or the line, on which the cameras were, or against where they look on average, its
-    x along the world's, and its origin on the ground in the middle of them. Arguments and errors are those of
-    `glrender.pipeline.ground.find_ground`.
+    The z of that one is across the plane, or the line, on which the cameras were, or against where they look on
+    average; its x is along the world's, and its origin on the ground in the middle of them. Arguments and errors are
+    those of `glrender.pipeline.ground.find_ground`.
     """
     compared = ComparedPhotographs.of(camera, poses, read)
     centres = np.array([pose[:3, 3] for pose in poses])
@@ -69,7 +69,8 @@ def find_upright(camera: Camera, poses: Sequence[Float64], read: Callable[[int],
 
 
 def _normals(centres: Float64, looking: Float64) -> list[tuple[Float64, str]]:
-    """Directions (3,) that may point up, the most likely first, of cameras that are there and look so on average."""
+    """Directions (3,) that may point up, the likeliest first, each with how it was found; of cameras at `centres` (n,
+    3), about their middle, that look along `looking` (3,) on average."""
     if np.linalg.norm(looking) <= 0.1:  # all around: none is against all
         return []
     extents, axes = np.linalg.svd(centres, full_matrices=False)[1:]
