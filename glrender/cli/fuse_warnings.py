@@ -60,7 +60,8 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
         )
     share = report.get("depth_from_motion", {}).get("shares", {}).get("inconsistent", 0.0)
     if share > _CONTRADICTED:
-        check = "Check the poses, their clock and the camera" + ("" if refinement else ", and try --refine-poses")
+        more = "" if refinement else ", and try --refine-poses"
+        check = f"Check the poses (camera to world), their clock and the camera{more}"
         if "tracking" in report:
             check = "Most of what a followed camera sees has to be ground, and stand still; and check camera.yaml"
         yield f"{share:.0%} of the pixels have a depth that other photographs deny: the map is probably wrong. {check}"

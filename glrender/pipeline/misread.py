@@ -53,7 +53,7 @@ def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float
         return None
     times, poses = points.trajectory.times, points.trajectory.poses
     spreads: dict[str, float] = {}
-    for words, read in _READINGS.items():
+    for words, read in READINGS.items():
         other = replace(points, trajectory=Trajectory(times, read(poses)))
         try:
             spreads[words] = other.scatter(clock, frame_of(other, clock))
@@ -93,9 +93,10 @@ def _turned(T_base_camera: Float64) -> str:
 _OPENGL = np.diag([1.0, -1, -1, 1])
 _ROS = np.array([[0.0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
-_READINGS: dict[str, Callable[[Float64], Float64]] = {
+READINGS: dict[str, Callable[[Float64], Float64]] = {
     "world to camera: write their inverses, camera to world": _inverses,
     "quaternions in the order w x y z: write x y z w": _w_first,
     f"those of a camera whose y points up and z backwards: {_turned(_OPENGL)}": lambda poses: poses @ _OPENGL,
     f"those of a body whose x points ahead and z up: {_turned(_ROS)}": lambda poses: poses @ _ROS,
 }
+"""What poses (n, 4, 4) may be instead of camera to world, and what is to be done, in words: as they were meant."""

@@ -1,5 +1,7 @@
 """A map frame whose z points up is found for photographs, whichever way their world lies."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -87,3 +89,19 @@ def test_photographs_that_agree_on_nothing_say_so() -> None:
     rng = np.random.default_rng(1)
     with pytest.raises(InputError, match="agree on no level"):
         find_upright(CAMERA, lanes(), [rng.random(CAMERA.shape).astype(np.float32) for _ in lanes()].__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (np.linalg.inv, "world to camera"),
+        (lambda pose: pose @ np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]), "those of a body"),
+    ],
+)
+def test_poses_by_which_photographs_would_agree_are_told(
+    context: Context, ground: HeightMap, read: Callable[[Float64], Float64], words: str
+) -> None:
+    poses, S = lanes(), turned((0.2, 0.1, 0.4), 1.0)
+    seen = photographs(context, ground, poses)
+    with pytest.raises(InputError, match=f"agree on no level.*; they agree where the poses are taken for {words}"):
+        find_upright(CAMERA, [read(in_world(S, pose)) for pose in poses], seen.__getitem__)
