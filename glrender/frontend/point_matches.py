@@ -80,7 +80,7 @@ def find_corners(camera: Camera, photograph: Float32, most: int = CORNERS) -> Co
     apart = _APART * np.sqrt(image.size / most)
     found = cv2.goodFeaturesToTrack(image, most, 0.001, apart, mask=inside)
     pixels = np.zeros((0, 2)) if found is None else found[:, 0].astype(np.float64)
-    return Corners(image, pixels, _rays(camera, pixels))
+    return Corners(image, pixels, camera.rays_through(pixels))
 
 
 def match(
@@ -180,7 +180,7 @@ def _sighting(
     back, returned = _flow(rectified, anchor.image, there, start.copy())
     at = there[:, 0].astype(np.float64)
     depths = cv2.remap(surface, there[..., 0], there[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    pixels = camera.project(_rays(camera, at) @ T[:3, :3].T + depths * T[:3, 3])
+    pixels = camera.project(camera.rays_through(at) @ T[:3, :3].T + depths * T[:3, 3])
     about = camera.project(anchor.rays @ T[:3, :3].T + w[:, None] * T[:3, 3])
     whole = _WINDOW / 2  # so far from the border, the window around a pixel is in the image
     expected = camera.contains(about, whole)
@@ -256,8 +256,3 @@ def _exposed_as(anchor: NDArray[np.uint8], image: NDArray[np.uint8], seen: NDArr
     gain = own_spread / max(other_spread, 1.0)
     levels = np.clip(np.rint(gain * (np.arange(256) - other) + own), 0, 255).astype(np.uint8)
     return np.where(seen, cv2.LUT(image, levels), anchor)
-
-
-def _rays(camera: Camera, pixels: Float64) -> Float64:
-    """(n, 3) of pixels (n, 2)."""
-    return np.column_stack([(pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy), np.ones(len(pixels))])

@@ -77,7 +77,7 @@ def geometric(
     v = np.rint(camera.fy * X[:, 1] / z + camera.cy)
     inside = (X[:, 2] > 1e-6) & (u >= 0) & (v >= 0) & (u < camera.width) & (v < camera.height)
     u, v = (np.where(inside, at, 0).astype(np.int64) for at in (u, v))
-    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(len(u))], axis=-1)
+    rays = camera.rays_through(np.stack([u, v], axis=-1))
     normal = reference.depth_slope @ R.T
     facing = np.einsum("nk,nk->n", normal, rays)
     measured = depth[v, u].astype(np.float64)

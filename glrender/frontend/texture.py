@@ -49,10 +49,9 @@ def _choose(level: Level, most_points: int) -> Texture:
     count = _steepest(level.image, side, pixels, slope)
     u, v = pixels[:count].T
     block = (v * BLOCKS[0] // height) * BLOCKS[1] + u * BLOCKS[1] // width
-    order, camera = np.argsort(block, kind="stable"), level.camera
-    u, v = u[order], v[order]
-    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(len(u))], axis=-1)
-    return Texture(pixels[order], rays, level.image[v, u].astype(np.float64), slope[order], block[order])
+    order = np.argsort(block, kind="stable")
+    chosen, intensity = pixels[order], level.image[v, u][order].astype(np.float64)
+    return Texture(chosen, level.camera.rays_through(chosen), intensity, slope[order], block[order])
 
 
 @njit(cache=True, nogil=True)

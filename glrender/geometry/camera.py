@@ -84,6 +84,13 @@ class Camera:
         rays[..., 0], rays[..., 1] = np.meshgrid(x, y)
         return rays
 
+    def rays_through(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """(…, 3): the rays, as of `rays`, through places (…, 2) in the image; `project` takes them back there."""
+        places = np.asarray(pixels)
+        rays = np.ones((*places.shape[:-1], 3))
+        rays[..., :2] = (places - (self.cx, self.cy)) / (self.fx, self.fy)
+        return rays
+
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
         """(…, 3) camera coordinates to (…, 2) pixels (u, v); a point with z <= 0 gives NaN."""
         X = np.asarray(points, dtype=np.float64)

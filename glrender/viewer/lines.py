@@ -52,10 +52,8 @@ def polyline(points: Float64) -> Float64:
 
 def frustum(camera: Camera, T_world_camera: Float64, depth: float) -> Float64:
     """(9, 2, 3) edges of the pyramid that a camera sees up to a depth in metres, and a mark on its upper side."""
-    u = np.array([-0.5, camera.width - 0.5, camera.width - 0.5, -0.5])
-    v = np.array([-0.5, -0.5, camera.height - 0.5, camera.height - 0.5])
-    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(4)], axis=-1)
-    corners: Float64 = depth * rays
+    right, bottom = camera.width - 0.5, camera.height - 0.5
+    corners = depth * camera.rays_through([(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)])
     height = depth * camera.height / camera.fy
     peak = (corners[0] + corners[1]) / 2 - np.array([0, 0.25 * height, 0])
     pieces = [(np.zeros(3), corner) for corner in corners]

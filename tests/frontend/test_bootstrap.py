@@ -147,9 +147,7 @@ def seen_ahead(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(height, width): level ground to the horizon, and what is far away above it."""
     tiles = [cv2.GaussianBlur(rng.random((512, 512)).astype(np.float32), (0, 0), 3.0) for _ in range(2)]
     ground, far = ((tile - tile.mean()) / tile.std() * 0.12 + 0.5 for tile in tiles)
-    v, u = np.mgrid[: CAMERA.height, : CAMERA.width]
-    rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(u.shape)], axis=-1)
-    x, y, z = np.moveaxis(rays @ pose[:3, :3].T, -1, 0)
+    x, y, z = np.moveaxis(CAMERA.rays() @ pose[:3, :3].T, -1, 0)
     away = pose[2, 3] / np.maximum(-z, 1e-3)
     ground_at = 150 * (pose[0, 3] + away * x), 150 * (pose[1, 3] + away * y)
     far_at = 400 * np.arctan2(y, x), 400 * np.arctan2(z, np.hypot(x, y))

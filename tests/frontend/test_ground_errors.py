@@ -25,7 +25,7 @@ def looked_for() -> tuple[list[Matches], list[np.ndarray]]:
     """Rough ground in eight photographs, each a few pixels across: matches without errors, and inverse depths."""
     rng = np.random.default_rng(7)
     u, v = (each.ravel() for each in np.meshgrid(np.linspace(15, 145, 9), np.linspace(12, 108, 7)))
-    rays = np.column_stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(len(u))])
+    rays = CAMERA.rays_through(np.column_stack([u, v]))
     matches, depths = [], []
     for i, T in enumerate(POSES):
         down = rays @ T[:3, :3].T

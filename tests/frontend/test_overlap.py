@@ -34,7 +34,7 @@ def test_pieces_of_ground_are_as_large_as_they_are_seen(motion: tuple[float, ...
     rng = np.random.default_rng(1)
     pixels = rng.uniform((0, CAMERA.height / 2), (CAMERA.width - 1, CAMERA.height - 1), (60, 2))
     corners = pixels[:, None] + side * np.array([(0, 0), (1, 0), (0, 1)])
-    rays = np.concatenate([(corners - (CAMERA.cx, CAMERA.cy)) / (CAMERA.fx, CAMERA.fy), np.ones((60, 3, 1))], axis=-1)
+    rays = CAMERA.rays_through(corners)
     on_ground = rays * (-0.9 / (rays @ normal))[..., None]
     there = on_ground @ T[:3, :3].T + T[:3, 3]
     seen, before = CAMERA.project(there), there[:, 0, 2] > 0

@@ -19,7 +19,7 @@ def pixels() -> tuple[np.ndarray, np.ndarray]:
 
 
 def rays(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(u.shape)], axis=-1)
+    return CAMERA.rays_through(np.stack([u, v], axis=-1))
 
 
 def test_a_surface_stands_out_of_its_plane_between_knots_as_points_around_do() -> None:

@@ -20,8 +20,7 @@ DEPTHS = np.random.default_rng(1).uniform(1.0, 2.0, size=12)
 
 def looked_for(camera: Camera = CAMERA) -> Matches:
     """Corners of the first of three photographs, which the others show at pixel (0, 0)."""
-    rays = np.column_stack([(CORNERS - (camera.cx, camera.cy)) / (camera.fx, camera.fy), np.ones(12)])
-    return Matches(0, (1, 2), rays, np.zeros((2, 12, 2)), np.ones((2, 12), bool))
+    return Matches(0, (1, 2), camera.rays_through(CORNERS), np.zeros((2, 12, 2)), np.ones((2, 12), bool))
 
 
 def viewed(poses: np.ndarray = POSES, w: np.ndarray = DEPTHS, camera: Camera = CAMERA) -> Views:

@@ -61,11 +61,9 @@ def followed(
 
 def overlap_of(recorded: Recorded, reference: int, frame: int) -> float:
     """The share of a photograph's pixels that another one shows."""
-    v, u = np.mgrid[: CAMERA.height, : CAMERA.width]
     depth = recorded.depths[reference]
-    rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(depth.shape)], axis=-1)
     T = se3.inverse(recorded.poses[frame]) @ recorded.poses[reference]
-    pixels = CAMERA.project((rays * depth[..., None])[depth > 0] @ T[:3, :3].T + T[:3, 3])
+    pixels = CAMERA.project((CAMERA.rays() * depth[..., None])[depth > 0] @ T[:3, :3].T + T[:3, 3])
     return float(((pixels >= 0) & (pixels <= (CAMERA.width - 1, CAMERA.height - 1))).all(axis=1).mean())
 
 

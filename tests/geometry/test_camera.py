@@ -18,6 +18,7 @@ def test_a_ray_goes_through_the_centre_of_its_pixel() -> None:
     v, u = np.mgrid[:4, :6]
     for depth in (0.1, 7.0):
         np.testing.assert_allclose(CAMERA.project(rays * depth), np.stack([u, v], axis=-1), atol=1e-12)
+    np.testing.assert_array_equal(CAMERA.rays_through(np.stack([u, v], axis=-1)), rays)
 
 
 def test_x_points_right_and_y_down() -> None:
