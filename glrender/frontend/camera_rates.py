@@ -16,8 +16,9 @@ _AT_ONCE = 5e-3  # seconds: what two poses differ by then is their noise, not ho
 def camera_rates(poses: Float64, times: Float64 | None) -> Float64:
     """(N, 6) twists a second by which T_camera_world goes on, of poses (N, 4, 4), T_world_camera; 0 without times.
 
-    Of the polynomials through up to two photographs before and two after: a hand that shakes five times a second turns
-    a camera of 30 photographs a second by 17 % faster than the differences of its neighbours say.
+    They are slopes of the polynomials through up to two photographs before each and two after it: a hand that shakes
+    five times a second turns a camera of 30 photographs a second by 17 % faster than the differences of its neighbours
+    say.
     """
     rates = np.zeros((len(poses), 6))
     if times is None:

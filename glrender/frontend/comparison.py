@@ -31,7 +31,7 @@ _GRADIENT, _INTENSITY, _VALUE, _WEIGHT, _ROWS = 3, 6, 7, 8, 9  # and of what is 
 
 
 class References:
-    """The points of some references on one level, all in one piece."""
+    """The points of some references on one level, put together so that one compiled call goes through all of them."""
 
     def __init__(self, points: Sequence[ReferencePoints]) -> None:
         self.points = tuple(points)
@@ -50,7 +50,7 @@ class Summary(NamedTuple):
     fitting: int
     """Those whose robust weight is above one half."""
     reference_square: float
-    """Of the reference's intensities, about their mean."""
+    """Squares of the reference's intensities, about their mean."""
     frame_square: float
     """Of the frame's."""
     product: float
@@ -62,7 +62,7 @@ class Summary(NamedTuple):
 
     @property
     def gain(self) -> float:
-        """That gives the frame the spread of the reference."""
+        """What the frame's intensities are to be multiplied by to spread as widely as the reference's."""
         return _gain(self.seen, self.reference_square, self.frame_square)
 
 
@@ -112,7 +112,8 @@ class Comparison:
         return self.found[first:last]
 
     def scores(self, step: Float64) -> Float64:
-        """(R · blocks, 6 + 2 R): see `BlockEquations`, of each block of each reference after a step (6 + 2 R,)."""
+        """(R · blocks, 6 + 2 R): the scores, see `BlockEquations.scores`, of each block of each reference after a step
+        (6 + 2 R,)."""
         scores, references = np.zeros((len(self.sigmas), BLOCKS[0] * BLOCKS[1], len(step))), self.references
         _score(references.pieces, self.found, references.first, self.exposures, step, scores)
         return scores.reshape(-1, len(step))
@@ -131,9 +132,9 @@ class Comparison:
 def compare(
     references: References, level: Level, T_camera_reference: Float64, exposures: Float64, sigmas: Float64
 ) -> Comparison:
-    """References and a frame at one pose (R, 4, 4).
+    """Compare a frame at one pose, `T_camera_reference` (R, 4, 4), with R references.
 
-    What is NaN of `exposures` (R, 2) and `sigmas` (R,) follows from the intensities.
+    Where `exposures` (R, 2) or `sigmas` (R,) are NaN, they are estimated from the intensities.
     """
     R, P, camera, image = len(sigmas), 6 + 2 * len(sigmas), level.camera, level.image
     if min(image.shape) < FEWEST_ROWS:
@@ -153,9 +154,9 @@ def photometric(
     exposure: Exposure | None,
     sigma: float | None = None,
 ) -> tuple[Residuals, Sighting, Exposure]:
-    """The same of one reference, which a transformation (4, 4) takes to the frame.
+    """`compare` with a single reference, whose `T_camera_reference` is (4, 4).
 
-    What is not given of exposure and sigma follows from the intensities.
+    Where exposure or sigma is None, it is estimated from the intensities.
     """
     exposures = np.array([[np.nan] * 2 if exposure is None else [exposure.gain, exposure.bias]])
     sigmas = np.array([np.nan if sigma is None else sigma])
@@ -208,8 +209,8 @@ def _compare(
 
 @njit(cache=True, nogil=True)
 def _differentiate(found: Float64, gain: float, rows: Float64) -> None:
-    """Of a piece's differences, (9, PIECE): by the twist of the frame's camera, by gain and bias, and they themselves;
-    0 where a point is not seen, but for the bias."""
+    """Fill in, of a piece's differences, their derivatives by the twist of the frame's camera, by gain and by bias, and
+    then the differences themselves: `rows` (9, PIECE). What is not seen is 0, but for the derivative by the bias."""
     # Loops over few rows each: of many, whether they overlap takes longer to tell than what vectors gain.
     for axis in range(3):
         for k in range(PIECE):
@@ -233,7 +234,7 @@ def _or_0(value: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _score(pieces: Float64, found: Float64, first: Int64, exposures: Float64, step: Float64, scores: Float64) -> None:
-    """Add what is left of the differences after a step to the scores (R, blocks, 6 + 2 R)."""
+    """Add to the scores (R, blocks, 6 + 2 R) those of what is left of the differences after a step."""
     rows = np.empty((9, PIECE))
     for r in range(len(exposures)):
         for c in range(first[r], first[r + 1]):

@@ -21,10 +21,10 @@ from glrender.frontend.warp import Sighting
 Float64 = NDArray[np.float64]
 
 CREDIBLE = 0.03
-"""Of the focal length: a sigma beyond which nothing is made of an error, which is told to first order only."""
+"""A share of the focal length. An error whose sigma is larger is not believed: errors are told to first order only."""
 SMALL = 0.01
-"""Of the focal length: an error that no more is made of, since what is matched to some hundredths of a pixel, and what
-a shutter does row by row, looks like it."""
+"""A share of the focal length. A smaller error is not told: what is matched to some hundredths of a pixel looks like
+it, and so does what a shutter does row by row."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _PARTS = np.s_[:3], np.s_[3:]  # of a twist: positions and rotations
 
 @dataclass(frozen=True, eq=False)
 class LastingErrors:
-    """Of N poses that were given."""
+    """How the errors of N given poses last from pose to pose."""
 
     roots: Float64
     """(N, 6): 1/σ along and about the camera's axes, as the poses are taken to be off."""
@@ -51,11 +51,12 @@ class LastingErrors:
 
     @staticmethod
     def told(information: Float64, off: Float64, poses: Float64, motions: Float64, known: Float64) -> "LastingErrors":
-        """By what N `poses` (N, 4, 4), T_world_camera, came out to be `off` by, twists (N, 6) in the camera frames.
+        """Estimated from what N `poses` (N, 4, 4), T_world_camera, came out to be `off` by: twists (N, 6) in the camera
+        frames.
 
-        `information` (N, 6, 6) is what those given are taken to be known by, alike along, and about, all axes. Of
-        `motions` (N, 6, M) photographs tell nothing, and (M, M) is `known` besides. No errors last unless some surely
-        do.
+        `information` (N, 6, 6) is how well the given poses are taken to be known, the same along, and about, all axes.
+        Of `motions` (N, 6, M) the photographs tell nothing; `known` (M, M) is what else tells of them. No errors last
+        unless some clearly do.
         """
         roots, of_world = np.sqrt(np.einsum("nii->ni", information)), _of_motions(poses, 0.0)
         own = LastingErrors(roots, of_world, np.zeros(2), np.ones(2))
@@ -89,7 +90,8 @@ class LastingErrors:
         return LastingErrors(roots, of_world, tried[[i, j]], lasting.variances / none.variances)
 
     def excess(self, by: Float64) -> Float64:
-        """(c, c): by how much sums of the errors, each by (N, 6), `by` (N, 6, c), vary more than if none lasted."""
+        """(c, c): by how much the covariance of c sums of the errors, weighted by `by` (N, 6, c), is larger than if
+        none lasted."""
         as_carried = np.linalg.solve(self.carried.mT, by)
         found = -np.einsum("nic,nid,ni->cd", by, by, 1 / np.square(self.roots))
         for part, r, larger in zip(_PARTS, self.correlations, self.larger, strict=True):
@@ -101,7 +103,8 @@ class LastingErrors:
         return found
 
     def excess_of_motions(self, motions: Float64, known: Float64) -> Float64:
-        """(M, M): the same of motions (N, 6, M) of all poses, found by what the poses are off by; see `told`."""
+        """(M, M): the same of M `motions` (N, 6, M) of all poses, which are estimated from what the poses are off by;
+        see `told`."""
         weighted = np.square(self.roots)[..., None] * motions
         return self.excess(weighted @ np.linalg.inv(np.einsum("nic,nid->cd", motions, weighted) + known))
 
@@ -126,7 +129,8 @@ class _Squares(NamedTuple):
 
 
 def _both(carried: Float64, roots: Float64, columns: Float64, r: float) -> tuple[_Squares, _Squares]:
-    """Of positions and rotations, where of twists, `columns` (N, 6, M + 1), a share r is left in the next pose."""
+    """What is new in each pose, of positions and of rotations, where a share r of twists, `columns` (N, 6, M + 1), is
+    left in the next pose."""
     as_carried = carried @ columns
     new = (as_carried[1:] - r * as_carried[:-1]) / np.sqrt(1 - r**2)
     scaled = roots[..., None] * np.concatenate([columns[:1], np.linalg.solve(carried[1:], new)])

@@ -9,7 +9,7 @@ from glrender.frontend.texture import Texture
 Float64 = NDArray[np.float64]
 
 FARTHEST = 8.0
-"""Heights of the camera: ground that is seen from further off is no longer known to lie where the level is."""
+"""In heights of the camera over the level: ground that is farther away is not known to lie on the level."""
 
 
 class LevelGround:

@@ -12,7 +12,7 @@ from glrender.geometry.camera import Camera
 Float32 = NDArray[np.float32]
 
 PHOTOGRAPHS = 5
-"""That see a cell of a map, typically."""
+"""How many photographs typically see a cell of a map."""
 
 
 class Verdict(IntEnum):
@@ -35,7 +35,7 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class MotionDepth:
-    """What one photograph's pixels are away, where that can be said."""
+    """How far away what one photograph's pixels show is, where that can be told."""
 
     depth: Float32
     """(height, width) camera z in metres; 0 where not confident."""

@@ -13,7 +13,8 @@ _WEAK = 1e-9  # of an unknown's own information: what is told less than that is 
 
 
 class BlockEquations(NamedTuple):
-    """Normal equations of each block of an image: their sum is that of all differences, their scatter its error."""
+    """Normal equations of each block of an image. Their sum is the equations of all differences; how much they scatter
+    tells how far that sum may be off."""
 
     matrices: Float64
     """(B, P, P) Jᵀ W J."""
@@ -98,7 +99,7 @@ def inverse(matrix: Float64) -> Float64:
 
 
 def inflation(information: Float64, scores: Float64) -> float:
-    """By how much the covariance is larger than the inverse of `information` (P, P) has it, on average, at least 1.
+    """The factor, at least 1, by which the covariance is larger than the inverse of `information` (P, P), on average.
 
     Were the differences independent, the scatter of the blocks' `scores` (B, P) would be the information. Those that
     err together, as where the surface is another or a shadow moves, mostly do so inside of a block (the sandwich

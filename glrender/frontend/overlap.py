@@ -38,10 +38,10 @@ def _count(points: Float64, T: Float64, borders: tuple[float, float, float, floa
 
 
 def size_in_view(T_camera_points: Float64, points: Float64, depth_slope: Float64) -> float:
-    """How large pieces of a photograph around points (n, 3) are where a camera at a pose (4, 4) sees them, over what
-    they are in it, each at most 1: the mean; 0 of no points.
+    """How large the surroundings of a photograph's points (n, 3) appear to a camera at a pose (4, 4), over their size
+    in the photograph: the mean of these ratios of areas, each at most 1; 0 of no points.
 
-    `depth_slope` (n, 3) as of `ReferencePoints`; where it is not known a piece is taken to face the cameras.
+    `depth_slope` (n, 3) is as in `ReferencePoints`; where it is not known the surface is taken to face the cameras.
     """
     every = max(len(points) // _PROBES, 1)
     return _mean_size(points[::every], depth_slope[::every], np.ascontiguousarray(T_camera_points))

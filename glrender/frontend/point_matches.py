@@ -54,7 +54,7 @@ class Matches:
 
 @dataclass(frozen=True, eq=False)
 class Corners:
-    """A photograph prepared for matching; one without corners is only looked through for those of others."""
+    """A photograph prepared for matching. One that has no corners is only searched for those of others."""
 
     image: NDArray[np.uint8]
     """(height, width) intensity in grey levels."""
@@ -65,13 +65,14 @@ class Corners:
 
 
 def without_corners(photograph: Float32) -> Corners:
-    """An intensity (height, width) in [0, 1] to be looked through; NaN is black."""
+    """A photograph that is only searched, of an intensity (height, width) in [0, 1]; NaN becomes black."""
     image = np.rint(255 * np.where(np.isfinite(photograph), photograph, 0)).astype(np.uint8)
     return Corners(image, np.zeros((0, 2)), np.zeros((0, 3)))
 
 
 def find_corners(camera: Camera, photograph: Float32, most: int = CORNERS) -> Corners:
-    """The corners (Shi and Tomasi 1994) of an intensity (height, width) in [0, 1], spread over it; NaN has none."""
+    """The corners (Shi and Tomasi 1994) of an intensity (height, width) in [0, 1], spread over it; there are none at
+    NaN."""
     known, image = np.isfinite(photograph), without_corners(photograph).image
     margin = _WINDOW // 2 + 1
     inside = cv2.erode(
@@ -90,11 +91,11 @@ def match(
     inverse_depths: Sequence[Float64],
     planes: Float64,
 ) -> list[Matches]:
-    """Every photograph's corners in those that overlap with it.
+    """Find every photograph's corners in the photographs that overlap with it.
 
-    One that has no corners itself is looked through for those of the last before it and the next after it that have.
-    `poses` (N, 4, 4) are T_world_camera, about; `inverse_depths` (n,) of each photograph's corners, 1/m, and `planes`
-    (N, 3) those p with p·r = 1/D on a plane through what it shows, in its camera's axes.
+    A photograph without corners is searched for those of the last one before it, and of the next one after it, that has
+    some. `poses` (N, 4, 4) are T_world_camera, roughly; `inverse_depths` (n,) those of each photograph's corners, 1/m;
+    and `planes` (N, 3) the p with p·r = 1/D on a plane through what each photograph shows, in its camera's axes.
     """
     anchors = [k for k, each in enumerate(corners) if len(each.pixels)]
     if not anchors:
@@ -119,18 +120,22 @@ def match(
 def sightings(
     camera: Camera, anchor: Corners, others: Sequence[tuple[NDArray[np.uint8], Float64]], w: Float64, plane: Float64
 ) -> list[tuple[Float64, NDArray[np.bool_]]]:
-    """An anchor's n corners in other images, each with its T_camera_anchor (4, 4), about: pixels (n, 2), and which were
-    found (n,).
+    """Find an anchor's n corners in other images, each with its T_camera_anchor (4, 4), roughly: pixels (n, 2) in each
+    of the images, and which of them were found (n,).
 
-    `w` (n,) are their inverse depths, 1/m, and `plane` (3,) p with p·r = 1/D on a plane through them, about.
+    `w` (n,) are the inverse depths of the corners, 1/m, and `plane` (3,) is the p with p·r = 1/D on a plane through
+    them, both roughly.
     """
     surface = surface_through(camera, anchor.pixels, anchor.rays, w, plane)
     return run_together(*(partial(_sighting, camera, anchor, image, T, w, surface) for image, T in others))
 
 
 def surface_through(camera: Camera, pixels: Float64, rays: Float64, w: Float64, plane: Float64) -> Float32:
-    """(height, width) inverse depths: the plane, and how points (n,) around stand out of it, by weights that fall with
-    their distance. What a window shows beside its corner is at other depths, and moves otherwise."""
+    """The inverse depths (height, width) of a smooth surface through a photograph's corners.
+
+    It is the plane, and in addition how far the corners around stand out of it, with weights that fall with their
+    distance. What a window shows beside its corner is at other depths, and moves otherwise.
+    """
     height, width = camera.shape
     off = w - rays @ plane
     spread = 3 * SIGMA_PER_MEDIAN * float(np.median(np.abs(off)))
@@ -149,7 +154,8 @@ def surface_through(camera: Camera, pixels: Float64, rays: Float64, w: Float64, 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill(standing: Float32, plane: Float32, least: np.float32, surface: Float32) -> None:
-    """`plane` (3,) at each pixel, and what stands out of it between the knots of a grid over the image."""
+    """Fill in the `plane` (3,) at each pixel, and in addition what stands out of it, interpolated between the knots of
+    a grid over the image."""
     (height, width), (rows, cols) = surface.shape, standing.shape
     knots = np.empty(cols, np.float32)
     down, across = np.float32((rows - 1) / (height - 1)), np.float32((cols - 1) / (width - 1))

@@ -19,5 +19,5 @@ def assembled(blocks: Mapping[tuple[int, int], Float64], count: int) -> csc_arra
 
 
 def factored(matrix: csc_array) -> SuperLU:
-    """Of a symmetric positive definite matrix, which needs no pivoting."""
+    """The factors of a symmetric positive definite matrix, which needs no pivoting."""
     return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -121,7 +121,7 @@ def make_reference(
 def reference_at(
     textures: tuple[Texture, ...], depth: Float32, T_world_camera: Float64, depth_slope: Float32 | None = None
 ) -> Reference:
-    """See `make_reference`, of pixels that have been chosen before."""
+    """`make_reference` with pixels that have been chosen before."""
     depths, slopes = [], []
     for number, texture in enumerate(textures):
         u, v = (2**number * texture.pixels).T
@@ -133,7 +133,8 @@ def reference_at(
 def reference_at_depths(
     textures: tuple[Texture, ...], depths: Sequence[Float64], T_world_camera: Float64, slopes: Sequence[Float64]
 ) -> Reference:
-    """The same of the `depths` (N,) and their slopes (N, 3) at the pixels of each level; those at 0 are left out."""
+    """`reference_at` by the `depths` (N,) and their slopes (N, 3) at the pixels of each level; pixels of depth 0 are
+    left out."""
     levels = []
     for texture, D, slope in zip(textures, depths, slopes, strict=True):
         known = D > 0

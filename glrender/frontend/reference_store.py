@@ -14,8 +14,8 @@ from glrender.geometry import se3
 Float64 = NDArray[np.float64]
 
 STALE = 2.0
-"""Pixels by which a pose may be another than the one at which a reference that is kept was made: about as wide are the
-facets of a map that is no coarser than its images."""
+"""How far, in pixels of the image, a camera may have moved before the depths of its reference are asked for anew. The
+facets of a map that is no coarser than its images are about as wide."""
 
 
 class DepthSource(Protocol):
@@ -34,16 +34,19 @@ class _Made:
 
 
 class ReferenceStore:
-    """References by depths that are asked for anew where they come from another source, or the pose has moved by more
-    than `STALE`; before that their points move on the planes that they lie on."""
+    """The references of photographs, kept.
+
+    Depths are asked for anew where they are to come from another source, or where the pose has moved by more than
+    `STALE`. Until then the points of the reference move on the planes on which they lie.
+    """
 
     def __init__(self, most_points: int) -> None:
         self._most_points = most_points
         self._made: dict[int, _Made] = {}
 
     def reference(self, pyramid: tuple[Level, ...], source: DepthSource, T_world_camera: Float64) -> Reference:
-        """That of a photograph with the depths of `source` at a pose (4, 4); a pyramid is known by the identity of its
-        finest image, and kept until it is forgotten."""
+        """The reference of a photograph at a pose (4, 4), by the depths of `source`. Pyramids are told apart by the
+        identity of their finest image; what was made of one is kept until it is forgotten."""
         key = id(pyramid[0].image)
         if key not in self._made:
             self._made[key] = _Made(choose_texture(pyramid, self._most_points))
@@ -59,7 +62,7 @@ class ReferenceStore:
         return made.latest
 
     def latest(self, pyramid: tuple[Level, ...]) -> Reference | None:
-        """What `reference` gave last, perhaps of another source; None if nothing yet."""
+        """What `reference` returned last for a photograph, perhaps by another source; None if it never did."""
         made = self._made.get(id(pyramid[0].image))
         return None if made is None else made.latest
 

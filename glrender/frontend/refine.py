@@ -26,7 +26,7 @@ _OUT_OF_VIEW, _NO_TEXTURE, _INCONSISTENT = map(int, (Verdict.OUT_OF_VIEW, Verdic
 
 
 class Refined(NamedTuple):
-    """Of each pixel."""
+    """What became of each pixel."""
 
     offset: Float32
     """(height, width) of the peak from the middle hypothesis, in steps."""
@@ -37,12 +37,12 @@ class Refined(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """When sources agree."""
+    """When enough sources agree on a match."""
 
     sources: int
-    """So many must, or all that see the pixel's window."""
+    """So many must agree, or all that see the pixel's window where they are fewer."""
     score: float
-    """Each of them at least so well at its best hypothesis."""
+    """A source agrees if its best hypothesis has this score, or a higher one."""
     image_sigma: float
     """Noise of the intensity: residuals are never taken for smaller."""
     radius: int

@@ -32,7 +32,7 @@ LEAST_DEPTH_SIGMA = 1e-4
 TAIL = Cauchy.k
 """Standard deviations at which a weight is one half."""
 FEWEST = 40
-"""Points that a frame is to be judged by at least."""
+"""A frame is judged by at least so many points."""
 
 
 @dataclass(frozen=True)

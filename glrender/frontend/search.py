@@ -24,9 +24,9 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 CLOSEST = 0.1
-"""Of the distance to the lowest plane, or to the predicted surface: what is nearer than that is not looked for."""
+"""A share of the distance to the lowest plane, or to the predicted surface: nothing is looked for that is nearer."""
 LEAST_INCIDENCE = 0.1
-"""Sine of the angle between a ray and the ground below which a band of heights grows no longer along the ray."""
+"""Sine of the angle between a ray and the ground: at smaller ones, a band of heights grows no longer along the ray."""
 
 
 class Bounds(NamedTuple):

@@ -21,10 +21,11 @@ _recycler = Recycler()
 
 
 class Penalties(NamedTuple):
-    """In units of the cost, which is 1 - score, at most 1."""
+    """What a pixel pays for a hypothesis that differs from its neighbour's. A match itself costs 1 - score, at most
+    1."""
 
     next: float = 0.12
-    """For a neighbour's hypothesis one further."""
+    """For the hypothesis next to the neighbour's."""
     other: float = 0.6
     """For any other hypothesis, where the image is even."""
     edge: float = 0.03
@@ -39,7 +40,8 @@ class Chosen(NamedTuple):
     offset: Float32
     """(height, width) of the minimum from it, in hypotheses, -0.5 … 0.5."""
     margin: Float32
-    """(height, width) by how much the mean cost a direction of the best hypothesis two or more away is higher."""
+    """(height, width) by how much more the best hypothesis that is two or more away costs, as a mean over the
+    directions."""
 
 
 def semi_global(image: Float32, scores: Float32, penalties: Penalties) -> Chosen:

@@ -36,8 +36,11 @@ class Texture:
 
 
 def choose_texture(pyramid: tuple[Level, ...], most_points: int) -> tuple[Texture, ...]:
-    """Of each level the steepest pixel in each of about `most_points` squares, where it is steep at all; half as many
-    of each next one, which only leads to the one before it."""
+    """Of each level, the pixel at which the intensity is steepest in each of some squares, unless none there is steep.
+
+    There are about `most_points` squares on the finest level, and half as many on each coarser one, which only leads to
+    the one before it; but no fewer than `LEAST_POINTS`.
+    """
     return tuple(_choose(level, max(most_points >> number, LEAST_POINTS)) for number, level in enumerate(pyramid))
 
 
@@ -56,7 +59,8 @@ def _choose(level: Level, most_points: int) -> Texture:
 
 @njit(cache=True, nogil=True)
 def _steepest(image: NDArray[np.float32], side: int, pixels: NDArray[np.int64], slope: Float64) -> int:
-    """How many squares are steep anywhere; of these the steepest pixel (u, v) and its slopes, one after the other."""
+    """Fill in the steepest pixel (u, v) of each square that is steep anywhere, and its slopes; returns how many these
+    are."""
     (height, width), rows, cols = image.shape, image.shape[0] // side, image.shape[1] // side
     steepness, best = np.zeros(width, np.float32), np.empty(cols, np.float32)
     at, count = np.empty((cols, 2), np.int64), 0
