@@ -20,7 +20,7 @@ USES = ("depth", "color", "both")
 """What of its frames a map is made of."""
 
 _HIDDEN = 3.0
-"""Times the least noise of a depth that depths are at least, in the median; no sensor looks at what is nearer."""
+"""The median depth must be so many times the least noise of a depth: no sensor looks at anything nearer."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,13 +44,14 @@ class Ground:
         return float((T_world_camera[:3, 3] - T_world_map[:3, 3]) @ T_world_map[:3, 2]) - self.height
 
     def distance(self, T_world_camera: Float64, T_world_map: Float64) -> float:
-        """Metres to the ground along a camera's axis; of one that looks too far ahead, thrice those straight down."""
+        """Metres to the ground along a camera's axis, but no more than thrice its height over the ground: it may look
+        far ahead."""
         descent = -float(T_world_camera[:3, 2] @ T_world_map[:3, 2])
         return self.camera_height(T_world_camera, T_world_map) / max(descent, 1 / 3)
 
 
 LEVEL = Ground(0.0, 1.0, 0)
-"""The plane z = 0 of a world that was made so, as that of a tracked camera is: nobody has to look for it."""
+"""The plane z = 0, for a world that was put so, as that of a tracked camera is: nobody has to look for its ground."""
 
 
 def find_ground(

@@ -17,15 +17,17 @@ Float64 = NDArray[np.float64]
 Reading = TypeVar("Reading")
 
 _SCALES = (1.0, 100.0, 1000.0, 5000.0, 10000.0)
-"""Counts a metre that are in use: metres, centimetres, millimetres, a fifth of these, a tenth."""
+"""Counts per metre that are in use: metres, centimetres, millimetres, a fifth of these, a tenth."""
 _BETTER = 0.7
-"""Of the spread as it is read. In the right unit depths scatter by 0.2 to 0.6 of a cell, in another one by 0.5 to 3, at
-least 1.9 times as much; of poses that are wrong, by more than a cell in any."""
+"""Another reading must make points scatter by less than this share of what they scatter by as they were read. In the
+right unit they scatter by 0.2 to 0.6 of a cell, in another one by 0.5 to 3, at least 1.9 times as much; by wrong poses,
+by more than a cell in any unit."""
 _TOGETHER, _AGREED = 1.0, 0.5
-"""Of a cell: what depths scatter by at most where all is read right, and so little that no other poses are tried."""
+"""Shares of a cell. Where all is read right, points scatter by the first at most; where they scatter by less than the
+second, no other poses are tried."""
 _APART = 0.4
-"""Of a cell: what depths of frames that see nothing together are taken to scatter by. Were all farther away, they
-would, and scatter by 0.35 to 0.5."""
+"""Share of a cell that points are taken to scatter by where frames see nothing together. In a unit in which all is
+farther away they would see the same, and scatter by 0.35 to 0.5."""
 
 
 def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float | None:
@@ -43,10 +45,11 @@ def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset:
 
 
 def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
-    """What poses are, and what is to be done, in words, where depth `points` agree far better by them; None: by none.
+    """What the poses are, and what is to be done about it, in words, if depth `points` agree far better where they are
+    read so; None if there is no such reading.
 
-    By poses in another direction, of other axes or quaternions, points lie as wrong as by a wrong unit. `clock` is the
-    time offset that is known, seconds: that found by the poses as they were read says nothing of others.
+    If poses have the other direction, other axes or other quaternions, points lie as wrong as in a wrong unit. `clock`
+    is the time offset that is known, seconds: one that was found by the poses as they were read says nothing of others.
     """
     given = _as_read(points, T_world_map, time_offset)
     if given < _AGREED:
@@ -68,7 +71,8 @@ def _likeliest(spreads: dict[Reading, float], given: float) -> Reading | None:
 
 
 def _as_read(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float:
-    """How points scatter by a reading that is right unless another one is better, however few of them are together."""
+    """How points scatter as they were read, however few of them are together: that is right unless another reading is
+    better."""
     spread = points.scatter(time_offset, T_world_map, fewest=0.0)
     return spread if spread < np.inf else _APART
 

@@ -80,7 +80,7 @@ def keeping_in(folder: Path, title: str) -> Iterator[Keep]:
 
 
 def keep_nowhere(finished: FinishedMap) -> None:
-    """Leave that to whoever takes what is returned."""
+    """A `keep` that does nothing, for callers that keep what is returned themselves."""
 
 
 def predict_view(context: Context, camera: Camera, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> Image:

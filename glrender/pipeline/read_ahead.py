@@ -73,10 +73,10 @@ def _read(sequence: Sequence, entry: FrameEntry, pace: "Pace | None") -> ReadFra
 class Pace:
     """The pace at which frames were recorded, from the moment at which the first one is asked about.
 
-    Frames that come too late are to be dropped, but never so many that more than `longest_gap` seconds are between two
-    that are taken: whoever follows a camera would lose it, and catches up sooner with a few late frames than without.
-    It may be changed on the way. What comes too late by less than `patience` seconds is waited for: of a camera that is
-    fast, a moment in which others want the machine is many frames.
+    Frames that come too late are dropped, but never so many that more than `longest_gap` seconds lie between two that
+    are taken: whoever follows a camera would lose it, and catches up sooner with a few late frames than without. The
+    gap may be changed on the way. A frame is not dropped for being late by less than `patience` seconds: of a fast
+    camera, many frames come in a moment in which other programs want the machine.
     """
 
     def __init__(
@@ -91,7 +91,8 @@ class Pace:
         """Seconds by which the last frame that was taken came too late."""
 
     def wait_for(self, entry: FrameEntry) -> bool:
-        """Sleep until a frame was recorded; False if by then the one after it was, so that it comes too late."""
+        """Sleep until the time at which a frame was recorded. False, at once, if it comes too late: if the one after it
+        was recorded by now."""
         if self._started is None:
             self._started, self._taken = (monotonic(), entry.time), entry.time
         wall, recorded = self._started
