@@ -191,7 +191,8 @@ def _read_poses(options: Options) -> Poses | None:
 
 
 def _carried(options: Options, poses: Poses | None) -> tuple[Poses | None, Path | None]:
-    """The camera's poses, and the file that says where it sits on what the given ones are of; None: they are its."""
+    """The camera's poses, and the file that says where the camera sits on what the given poses are of; None if they are
+    the camera's own."""
     if poses is None:
         if options.T_base_camera is not None:
             raise UsageError("--T-base-camera: received it, but there are no poses: give --poses or --pose-topic")
@@ -215,7 +216,8 @@ def _carried(options: Options, poses: Poses | None) -> tuple[Poses | None, Path 
 
 
 def _along_its_way(recording: Recording, poses: Poses | None) -> Recording:
-    """Photographs that nothing but their names puts in an order, in that of their poses if it is another one."""
+    """The recording, its photographs in the order of their poses where nothing but their names had put them in another
+    one."""
     if not (isinstance(recording, ImageFolder) and recording.counted and isinstance(poses, ImagePoses) and poses.names):
         return recording
     found = [poses.of(k, path.name) for k, path in enumerate(recording.files)]
@@ -232,7 +234,8 @@ def _along_its_way(recording: Recording, poses: Poses | None) -> Recording:
 def _cameras(
     options: Options, recording: Recording, poses: Poses | None
 ) -> tuple[Callable[[Size, str | None], CameraFile], Callable[[Picture], str | None]]:
-    """What gives the cameras once the size of the images is known, and what names the one of several that took one."""
+    """One function that gives the cameras of images of a size, and one that names the camera that took a picture, where
+    there are several."""
     path: Path | None = options.calibration
     format: str | None = options.calibration_format
     # What the recording says is not looked at where nothing of it is needed: its lens may be one that is refused.

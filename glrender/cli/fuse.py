@@ -171,7 +171,7 @@ def run(options: Options) -> int:
 
 
 _LISTS: dict[str, Literal["rgb", "depth"]] = {"depth": "depth", "color": "rgb"}
-"""The one list of images that is read; both where it is not here."""
+"""The only list of images that is read for some values of --use; for others both lists are read."""
 
 _FUSE = {
     (False, "given"): fuse_sequence,

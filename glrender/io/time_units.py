@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.errors import InputError
 
 UNITS = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
-"""By how many make a second."""
+"""The units that files count in, by how many of them make a second."""
 
 WHOLE_UNITS = {13: 1e3, 16: 1e6, 19: 1e9}
-"""By how many make a second: what a Unix time counts in that is a whole number of so many digits."""
+"""How many units make a second, by the digits of a Unix time that is a whole number of such units."""
 
 SELDOM = 2.0
-"""Seconds from one to the next, as they stand, of times in milliseconds, at least, where any lie within the others.
-Of a log of hours beside the images of its first seconds they are fewer."""
+"""Seconds. Times that overlap with others as they stand, and follow each other more quickly than this, are seconds, as
+those of a log of hours beside the images of its first seconds. Times in milliseconds would be farther apart."""
 
 
 def read_seconds(text: str) -> float:
@@ -29,8 +29,8 @@ def read_seconds(text: str) -> float:
 def check_same_unit(name: str, times: ArrayLike, other_name: str, others: ArrayLike) -> None:
     """InputError where `times` (N,) or `others` (M,), in any order, look like another unit than the others' seconds.
 
-    That is where, counted in it, they have more than half of their whole duration in common with the others, and as
-    they stand nothing, or are few and far between.
+    They do where, counted in that unit, they share more than half of the whole duration with the others, while as they
+    stand they share nothing with them, or are as far apart as `SELDOM` says.
     """
     named = [(who, np.sort(np.asarray(each, np.float64))) for who, each in ((name, times), (other_name, others))]
     if any(len(each) < 2 for _, each in named):

@@ -34,7 +34,8 @@ TRANSPORTS = ("/compressed", "/compressedDepth")
 
 
 def stamp(message: Any, received: int) -> tuple[float, bool]:
-    """Seconds of a message with a header, or where that has none those when it was recorded; whether it has one."""
+    """The time of a message, seconds, as its header says, or where that says 0 the time at which it was recorded; and
+    whether the header says one."""
     when = message.header.stamp
     nanoseconds = int(when.sec) * 1_000_000_000 + int(when.nanosec)
     return (nanoseconds or received) * 1e-9, nanoseconds != 0

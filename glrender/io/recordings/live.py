@@ -33,7 +33,7 @@ class Capture(Protocol):
 
 @dataclass(eq=False)
 class LiveCamera(PhotographsAlone):
-    """Photographs as they come, until the camera stops or whoever reads does, who lets go of the camera with that."""
+    """Photographs as they come, until the camera stops, or whoever reads them does: then the camera is released."""
 
     capture: Capture
     """The camera, opened."""

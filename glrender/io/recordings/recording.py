@@ -114,7 +114,7 @@ class Recording(Protocol):
 
 @dataclass(eq=False, kw_only=True)
 class PhotographsAlone:
-    """What a recording that holds photographs and knows nothing else has of `Recording`."""
+    """What of `Recording` is the same for all recordings that hold photographs and know nothing else."""
 
     kinds: tuple[Kind, ...] = ("rgb",)
     endless: bool = False
