@@ -7,7 +7,7 @@ such as Mesa, which draws on them, a frame then takes several times as long (ben
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 from threading import Lock
@@ -46,7 +46,7 @@ def begin(task: Callable[[], Result]) -> Callable[[], Result]:
     If no thread is free until then, that function does the work itself. It also raises the task's error, which nothing
     else does. Tasks are as for `run_together`.
     """
-    future = _pool(os.getpid()).submit(task)
+    future = _submit(task)
 
     def result() -> Result:
         return task() if future.cancel() else future.result()  # done here if all threads are busy
@@ -71,9 +71,12 @@ def share_cores(processes: int) -> None:
     _used = max(1, CORES // processes)
 
 
-def cores_used() -> int:
-    """How many parts a loop is cut into: one for each core, unless `share_cores` has said otherwise."""
-    return _used
+def cores_free() -> int:
+    """How many cores a loop may be cut for now: those that nothing else of this process works on, at least one.
+
+    For loops whose parts each look at all there is, so that more parts than cores do work twice for nothing.
+    """
+    return max(1, min(_used, CORES - len(_pending(os.getpid()))))
 
 
 def even_parts(count: int) -> list[tuple[int, int]]:
@@ -82,10 +85,17 @@ def even_parts(count: int) -> list[tuple[int, int]]:
     return [(k * count // parts, (k + 1) * count // parts) for k in range(parts)]
 
 
+def _submit(task: Callable[[], Result]) -> "Future[Result]":
+    pending, future = _pending(os.getpid()), _pool(os.getpid()).submit(task)
+    pending.add(future)
+    future.add_done_callback(pending.discard)
+    return future
+
+
 def _run(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     # The first call stays here: a thread that only waited would have the others woken on its own core, one after the
     # other, where they would stay for longer than they have to do.
-    futures = [_pool(os.getpid()).submit(other) for other in calls[1:]]
+    futures = [_submit(other) for other in calls[1:]]
     try:
         results = [own() for own in calls[:1]]
         for other, future in zip(calls[1:], futures, strict=True):
@@ -146,3 +156,9 @@ def _by_any_thread(change: Callable[[], Result]) -> Result:
 def _pool(process: int) -> ThreadPoolExecutor:
     # One a process: the threads do not follow it through a fork.
     return ThreadPoolExecutor(max(CORES - 1, 1), thread_name_prefix=f"glrender-{process}")
+
+
+@cache
+def _pending(process: int) -> set["Future[Any]"]:
+    """What the threads of a process do now, or will do."""
+    return set()

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -11,7 +12,16 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from glrender.parallel import CORES, begin, blas_on_one_core, even_parts, run_parts, run_together, share_cores
+from glrender.parallel import (
+    CORES,
+    begin,
+    blas_on_one_core,
+    cores_free,
+    even_parts,
+    run_parts,
+    run_together,
+    share_cores,
+)
 
 
 def test_results_come_in_the_order_of_the_parts() -> None:
@@ -33,6 +43,25 @@ def test_processes_share_the_cores() -> None:
         for processes in (1, CORES, 10 * CORES):
             share_cores(processes)
             assert len(even_parts(1000)) == max(1, CORES // processes)
+    finally:
+        share_cores(1)
+
+
+def test_cores_that_work_are_not_free() -> None:
+    assert cores_free() == CORES
+    go = threading.Event()
+    waits = [begin(partial(go.wait, 30)) for _ in range(CORES + 1)]
+    assert cores_free() == 1
+    go.set()
+    assert all(wait() for wait in waits)
+    for _ in range(1000):  # a thread tells what it has done before it may be counted as free
+        if cores_free() == CORES:
+            break
+        time.sleep(0.001)
+    assert cores_free() == CORES
+    try:
+        share_cores(CORES)
+        assert cores_free() == 1
     finally:
         share_cores(1)
 

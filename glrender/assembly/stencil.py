@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from glrender.assembly.lanes import add_scaled
 from glrender.assembly.residuals import Residuals
 from glrender.errors import UsageError
-from glrender.parallel import cores_used, run_parts
+from glrender.parallel import cores_free, run_parts
 from glrender.recycle import Recycler
 from glrender.render.buffers import CompactBuffers, DerivativeBuffers
 from glrender.solve.stencil import BlockStencil
@@ -63,11 +63,13 @@ def normal_equations(
 
 
 def shares(triangles: NDArray[np.uint32], rows: int, cols: int) -> list[tuple[int, int]]:
-    """(first, last) rows of vertices for each core, such that all see about as many pixels; some may be empty."""
+    """(first, last) rows of vertices for each free core, such that all see about as many pixels; some may be empty."""
+    parts = cores_free()
+    if parts == 1:
+        return [(0, rows)]
     sample = triangles[8::16, ::4]
     quad_rows = (sample[sample > 0] - 1) // (2 * (cols - 1))
     below = np.cumsum(np.bincount(quad_rows, minlength=rows))
-    parts = cores_used()
     cuts = np.searchsorted(below, below[-1] * np.arange(1, parts) / parts)
     edges = [0, *(int(cut) for cut in cuts), rows]
     return list(pairwise(edges))

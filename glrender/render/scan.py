@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from glrender.geometry.camera import Camera
-from glrender.parallel import cores_used, run_parts
+from glrender.parallel import cores_free, run_parts
 from glrender.recycle import Recycler
 from glrender.render.lanes import LANES, draw_lanes
 from glrender.render.ray import Eye
@@ -55,11 +55,11 @@ class ScanConverter:
 
 
 def _bands(heights: Float32, camera: Camera, corner: Float64, steps: Float64) -> list[tuple[int, int]]:
-    """(first, last) rows of a band of the image for each core, such that all have about as much to do.
+    """(first, last) rows of a band of the image for each core that is free, such that all have about as much to do.
 
     Each band looks at the whole map.
     """
-    parts = cores_used()
+    parts = cores_free()
     if parts == 1:
         return [(0, camera.height)]
     sample = heights[::4, ::4]
