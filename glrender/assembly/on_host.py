@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from glrender.assembly.absolute import AbsoluteEquations, ColorEquations
 from glrender.assembly.residuals import Measurements, check_sigmas
 from glrender.assembly.robust import loss_parameters
-from glrender.assembly.statistics import SIGMA_PER_MEDIAN, FrameStatistics
+from glrender.assembly.statistics import SIGMA_PER_MEDIAN, FrameStatistics, median_of
 from glrender.assembly.stencil import shares
 from glrender.assembly.sweep import Screen, sweep
 from glrender.assembly.usable import LEAST_DEPTH_SLOPE
@@ -130,14 +130,8 @@ def _scatter(
     residual, size = residual[:count], size[:count]
     # A frame that disagrees as a whole (its pose is off by a little) is no collection of outliers:
     # without this, the frames that happen to come first would win against all others.
-    scale = max(1.0, SIGMA_PER_MEDIAN * _median(size))
-    return _median(residual), _median(np.abs(residual)), scale
-
-
-def _median(values: Float32) -> float:
-    """`np.median` of finite values, without its checks, which take as long again."""
-    middle = [(len(values) - 1) // 2, len(values) // 2]
-    return float(np.partition(values, middle)[middle].mean())
+    scale = max(1.0, SIGMA_PER_MEDIAN * median_of(size))
+    return median_of(residual), median_of(np.abs(residual)), scale
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 SIGMA_PER_MEDIAN = 1.4826
 """The standard deviation of a normal distribution of mean 0, over the median of its absolute values."""
 
@@ -25,3 +28,10 @@ class FrameStatistics:
     """Its size, metres; NaN where nothing was measured."""
     robust_scale: float
     """max(1, SIGMA_PER_MEDIAN · median |residual| / sigma): how many times its noise a frame scatters about it."""
+
+
+def median_of(values: NDArray[np.float32]) -> float:
+    """The median of (n,) finite values, n > 0: `np.median`, whose partition at two places takes eight times as long."""
+    middle = len(values) // 2
+    parted = np.partition(values, middle)
+    return float(parted[middle] if len(values) % 2 else (parted[:middle].max() + parted[middle]) / 2)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from glrender.assembly.statistics import median_of
 from glrender.fusion.noise import DepthNoise
 from glrender.solve.patch import Patch
 
@@ -32,7 +33,7 @@ class Threshold:
         read = depth[_EVERY]
         read = read[(read > 0) & (read < np.inf)]
         if read.size:
-            self._variance += float(noise.sigma(np.median(read))) ** 2
+            self._variance += float(noise.sigma(median_of(read))) ** 2
             self._frames += 1
 
     def at(self, patch: Patch) -> Float64:
