@@ -240,24 +240,23 @@ def _reach(
     x_by_u, y_by_u = np.float32(R[0, 0] * per_u), np.float32(R[1, 0] * per_u)
     x_start, y_start = np.float32((R[0, 3] - place[0]) / place[2]), np.float32((R[1, 3] - place[1]) / place[2])
     start, right, bottom = np.float32(-0.5), np.float32(cols - 0.5), np.float32(rows - 0.5)
-    x0 = y0 = np.float32(np.inf)
-    x1 = y1 = -np.float32(np.inf)
+    infinite = np.float32(np.inf)
+    width = depth.shape[1]
+    left_of, right_of = np.full(width, infinite), np.full(width, -infinite)
+    top_of, bottom_of = np.full(width, infinite), np.full(width, -infinite)
     for v in range(depth.shape[0]):
         x_here = np.float32(R[0, 1] * (v - lens[3]) * per_v + R[0, 2] / place[2] - R[0, 0] * lens[2] * per_u)
         y_here = np.float32(R[1, 1] * (v - lens[3]) * per_v + R[1, 2] / place[2] - R[1, 0] * lens[2] * per_u)
-        for u in range(depth.shape[1]):
+        for u in range(width):  # column by column and without branches, so that it becomes vector instructions
             z = depth[v, u]
             x = (x_here + x_by_u * np.float32(u)) * z + x_start
             y = (y_here + y_by_u * np.float32(u)) * z + y_start
-            if z > 0 and start <= x <= right and start <= y <= bottom:
-                if x < x0:  # rarely, which a processor foresees
-                    x0 = x
-                if x > x1:
-                    x1 = x
-                if y < y0:
-                    y0 = y
-                if y > y1:
-                    y1 = y
+            on = (z > 0) & (start <= x) & (x <= right) & (start <= y) & (y <= bottom)
+            left_of[u] = x if on & (x < left_of[u]) else left_of[u]
+            right_of[u] = x if on & (x > right_of[u]) else right_of[u]
+            top_of[u] = y if on & (y < top_of[u]) else top_of[u]
+            bottom_of[u] = y if on & (y > bottom_of[u]) else bottom_of[u]
+    x0, x1, y0, y1 = left_of.min(), right_of.max(), top_of.min(), bottom_of.max()
     if not x0 <= x1:
         return 0, -1, 0, -1
     return int(np.rint(y0)), int(np.rint(y1)), int(np.rint(x0)), int(np.rint(x1))

@@ -51,9 +51,8 @@ class Patch:
 
     def at(self, rows: Indices, cols: Indices, values: Array) -> Array:
         """(n,): what its `values` (rows, cols) are at vertices (rows, cols), each (n,), of the grid; NaN outside."""
-        inside = (rows >= self.top) & (rows < self.bottom) & (cols >= self.left) & (cols < self.right)
-        result = np.full(len(rows), np.nan)
-        result[inside] = values[rows[inside] - self.top, cols[inside] - self.left]
+        result = np.empty(len(rows))
+        _look_up(rows, cols, self.top, self.left, values, result)
         return result
 
 
@@ -64,6 +63,14 @@ class LocalEquations:
     patch: Patch
     equations: NormalEquations
     """In the heights themselves, not in increments."""
+
+
+@njit(cache=True, nogil=True)
+def _look_up(rows: Indices, cols: Indices, top: int, left: int, values: Array, result: Array) -> None:
+    for k in range(len(rows)):
+        i, j = rows[k] - top, cols[k] - left
+        inside = 0 <= i < values.shape[0] and 0 <= j < values.shape[1]
+        result[k] = values[i, j] if inside else np.nan
 
 
 def given_around(equations: NormalEquations, patch: Patch, heights: Array) -> NormalEquations:
