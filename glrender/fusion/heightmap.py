@@ -276,10 +276,7 @@ class HeightMapFusion:
             note = partial(self._log.add, *opinion)
             self._update(Patch.hull(self._recent_patches), note)
         with watch.stage("normal_equations"):
-            if self._leaving is not None:
-                self._absorb(self._leaving())
-            if len(self._window) > self.options.window:
-                self._leaving = self._relinearize_first()
+            self._slide()
         return replace(linearized.report, seeded=seeded)
 
     def _seed(self, patch: Patch, seen: Float64, where: NDArray[np.bool_]) -> int:
@@ -354,15 +351,25 @@ class HeightMapFusion:
 
         return solve
 
+    def _slide(self) -> None:
+        """Absorb the frame that has been relinearised, once the next one has begun to be."""
+        ready = None
+        if self._leaving is not None:
+            ready = self._leaving(), self._window.popleft()
+            self._leaving = None
+        if len(self._window) > self.options.window:
+            self._leaving = self._relinearize_first()
+        if ready is not None:
+            self._absorb(*ready)
+
     def _relinearize_first(self) -> Callable[[], Linearized]:
         """Begin to linearise the window's first frame at the estimate as it is now; what is returned waits for it."""
         self._outvote_first_sightings(self._heights)
         first, colors = self._window[0], None if self._colors is None else self._colors.estimate
         return self._linearizer.begin(self._linearizer.prepare(first.frame, self._heights, colors, first.cells))
 
-    def _absorb(self, linearized: Linearized) -> None:
-        """Let the first frame of the window go; `linearized` takes its place in the memory for good."""
-        held, self._leaving = self._window.popleft(), None
+    def _absorb(self, linearized: Linearized, held: _HeldFrame) -> None:
+        """Let a frame that has left the window go; `linearized` takes its place in the memory for good."""
         self._memory.relinearize(held.linearized.heights, linearized.heights)
         if self._colors is not None:
             self._colors.add(held.frame.patch, linearized.colors)
