@@ -27,6 +27,7 @@ from glrender.fusion.options import FusionOptions
 from glrender.fusion.shared_errors import PoseSigma
 from glrender.gl.context import Context
 from glrender.io.files import writing_into
+from glrender.io.sequence import MOST_PIXELS
 from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import read_pose
 from glrender.pipeline.fuse import MotionOptions, SequenceOptions, fuse_sequence
@@ -35,9 +36,6 @@ from glrender.pipeline.photographs import fuse_photographs
 from glrender.pipeline.refined_depth import fuse_refined_depth
 from glrender.pipeline.tracked_depth import fuse_tracked_depth
 from glrender.pipeline.tracked_photographs import fuse_tracked_photographs
-
-MOST_PIXELS = 2_100_000
-"""Of a photograph that is fused as it is: those of a video are, and larger ones take gigabytes and hours."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +149,7 @@ def run(options: Options) -> int:
     poses = "tracked" if options.track else "refined" if options.refine_poses else "given"
     sequence = open_sequence(options.sequence, options.odometry or options.trajectory, only=_LISTS.get(options.use))
     if from_photographs:
-        pixels = sequence.color_camera.width * sequence.color_camera.height
-        sequence = sequence.binned(options.reduce or math.ceil(math.sqrt(pixels / MOST_PIXELS)))
+        sequence = sequence.reduced() if options.reduce is None else sequence.binned(options.reduce)
     bar = progress("fusing", before="preparing (the first time, loops are compiled for a minute)")
     title = f"{options.sequence.resolve().name}, fused"
     with (

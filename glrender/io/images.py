@@ -54,6 +54,8 @@ def decode_color(name: str, data: bytes) -> NDArray[np.uint8]:
 
 def decode_depth(name: str, data: bytes) -> NDArray[np.uint16]:
     """(height, width) counts of a 16-bit PNG of one channel; FrameError, with its `name`, if it is not that."""
+    if not data.startswith(PNG_SIGNATURE):
+        raise FrameError(f"{name}: no PNG ({len(data)} bytes), expected a 16-bit image of one channel as PNG")
     counts = _plain(name, data)
     if counts is None:
         counts = _decode(name, data, cv2.IMREAD_UNCHANGED)

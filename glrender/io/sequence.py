@@ -1,5 +1,6 @@
 """A recorded sequence: frames of photographs and depth images, with a camera and, where there are any, poses."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from glrender.io.images import SATURATED, FrameError, on_orientation, read_color
 from glrender.io.resampling import Resampling
 from glrender.io.selection import selected_lines
 from glrender.io.trajectory import Trajectory
+
+MOST_PIXELS = 2_100_000
+"""Of a photograph that is fused as it is: those of a video are, and larger ones take gigabytes and hours."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,11 @@ class Sequence:
             own_cameras={index: own.binned(factor) for index, own in self.own_cameras.items()},
             binning=factor,
         )
+
+    def reduced(self) -> "Sequence":
+        """Photographs alone, `binned` so that at most MOST_PIXELS of each are left."""
+        pixels = self.color_camera.width * self.color_camera.height
+        return self.binned(math.ceil(math.sqrt(pixels / MOST_PIXELS)))
 
     def with_row_motions(self, row_motions: Mapping[int, RowMotion]) -> "Sequence":
         """The same, with photographs as they would look had all their rows been exposed at once."""

@@ -76,7 +76,7 @@ def _refine_by_photographs(context: Context, sequence: Sequence, options: Sequen
     `SequenceOptions.time_offset` where that is given.
     """
     times = [entry.time for entry in sequence.select(options.frames)]
-    photographs = _meanwhile(open_sequence(sequence.folder, only="rgb"), min(times), max(times))
+    photographs = _meanwhile(open_sequence(sequence.folder, only="rgb").reduced(), min(times), max(times))
     photographs = replace(photographs, trajectory=sequence.trajectory)
     options = replace(options, frames="::", strict=False)
     start = start_photographs(context, photographs, options)

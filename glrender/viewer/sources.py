@@ -134,7 +134,7 @@ def open_source(context: Context, path: Path, options: SequenceOptions) -> Sourc
             )
         if any(entry.depth_path is not None for entry in sequence.frames):
             return LiveFusion(context, sequence, options)
-        return LivePhotographs(context, open_sequence(path, only="rgb"), options)
+        return LivePhotographs(context, open_sequence(path, only="rgb").reduced(), options)
     if path.suffix.lower() in JOB_SUFFIXES:
         if "scene" not in load_table(path):
             raise InputError(f"{path}: no key 'scene', which a batch job has; {OPENS}")

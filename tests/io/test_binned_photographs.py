@@ -54,6 +54,14 @@ def test_the_lens_and_other_cameras_stay_what_they_are(tmp_path: Path) -> None:
         assert np.abs(means - coarse)[both].max() < 0.02
 
 
+@pytest.mark.parametrize(("most", "factor"), [(62 * 47, 1), (62 * 47 - 1, 2), (62 * 47 // 9, 4), (62 * 47 // 9 + 1, 3)])
+def test_at_most_so_many_pixels_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, factor: int
+) -> None:
+    monkeypatch.setattr("glrender.io.sequence.MOST_PIXELS", most)
+    assert written(tmp_path, LARGE, np.zeros((47, 62, 3), np.uint8)).reduced().binning == factor
+
+
 def test_a_photograph_of_another_size_is_refused(tmp_path: Path) -> None:
     sequence = written(tmp_path, LARGE, np.zeros((47, 62, 3), np.uint8)).binned(2)
     (tmp_path / "rgb" / "0.000000.png").write_bytes(encode_png(np.zeros((47, 70, 3), np.uint8)))

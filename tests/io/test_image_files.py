@@ -70,6 +70,14 @@ def test_jpeg_photographs_are_read_and_truncated_ones_refused(tmp_path):
         read_color(path)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".pgm"])
+def test_depth_in_another_format_is_told_which_it_has_to_be(tmp_path, suffix):
+    path = tmp_path / f"depth{suffix}"
+    cv2.imwrite(str(path), np.full((4, 5), 200, np.uint8 if suffix == ".jpg" else np.uint16))
+    with pytest.raises(FrameError, match=r"no PNG \(\d+ bytes\), expected a 16-bit image of one channel as PNG"):
+        read_depth(path)
+
+
 def test_eight_bit_depth_is_refused(photograph):
     with pytest.raises(FrameError, match="expected a 16-bit image of one channel"):
         read_depth(photograph)

@@ -107,13 +107,21 @@ def test_what_the_report_says(drive: Sequence, refined: FinishedMap) -> None:
     assert "trajectory.txt" in refined.files
 
 
-def test_a_given_time_offset_is_that_of_both(context: Context, drive: Sequence) -> None:
-    """The trajectory's clock is late; what comes out has poses by it, and frames are looked up by it."""
+def test_a_given_time_offset_is_that_of_both(
+    context: Context, drive: Sequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trajectory's clock is late; what comes out has poses by it, and frames are looked up by it.
+
+    Photographs that are large are made smaller for that, as those without depth images are.
+    """
+    monkeypatch.setattr("glrender.io.sequence.MOST_PIXELS", 160 * 120 // 4)
     assert drive.trajectory is not None
     late = replace(drive, trajectory=Trajectory(drive.trajectory.times + 1.0, drive.trajectory.poses))
     found = fuse_refined_depth(context, late, replace(OPTIONS, time_offset=1.0, frames="0:12"))
     assert found.trajectory is not None
     assert found.report["time_offset"] == 1.0
+    photographs, depth = found.report["pose_refinement"]["photographs"], found.report
+    assert (photographs["camera"]["fx"], depth["camera"]["fx"]) == (drive.camera.fx / 2, drive.camera.fx)
     assert found.report["frames_used"] == 12
     assert found.trajectory.times[0] == pytest.approx(drive.frames[0].time + 1.0)
 

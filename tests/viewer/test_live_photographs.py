@@ -11,6 +11,7 @@ import pytest
 from glrender.cli.main import main
 from glrender.errors import InputError
 from glrender.gl.context import Context
+from glrender.io.sequence import Sequence
 from glrender.io.sequence_folder import open_sequence
 from glrender.pipeline.fuse import SequenceOptions
 from glrender.pipeline.photographs import fuse_photographs
@@ -96,6 +97,20 @@ def test_photographs_that_have_no_pose_or_are_damaged_are_counted(
     assert len(live.scene.trajectory) == 5
     assert live.scene.lines[-1] == "all fused but 3 that could not be used"
     live.release()
+
+
+def test_large_photographs_are_made_smaller_as_fuse_makes_them(
+    context: Context, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glrender.io.sequence.MOST_PIXELS", 160 * 120 // 4)
+    widths: list[int] = []
+
+    def start(context: Context, sequence: Sequence, options: SequenceOptions) -> None:
+        widths.append(sequence.camera.width)
+
+    monkeypatch.setattr("glrender.viewer.sources.LivePhotographs", start)
+    open_source(context, photographs, OPTIONS)
+    assert widths == [80]
 
 
 def test_photographs_without_poses_and_videos_are_told(context: Context, photographs: Path, tmp_path: Path) -> None:
