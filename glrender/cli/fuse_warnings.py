@@ -81,15 +81,18 @@ def _about_tracking(tracking: Mapping[str, Any] | None) -> Iterator[str]:
     """Where a camera that was followed was lost."""
     if tracking is None:
         return
-    lost, all_of_them = tracking["states"].get("lost", 0), sum(tracking["states"].values())
-    hint = "More frames a second, slower and sharper ones, and texture in all of them help"
-    if tracking["lost_at_end"]:
-        yield (
-            f"the camera was lost after {tracking['last_found']} and never found again: what the last "
-            f"{tracking['lost_at_end']} of {all_of_them} frames show is not in the map. {hint}"
+    at_end, all_of_them = tracking["lost_at_end"], sum(tracking["states"].values())
+    on_the_way = tracking["states"].get("lost", 0) - at_end
+    told = []
+    if on_the_way > _LOST * all_of_them:
+        told.append(f"the camera was lost on the way: {on_the_way} of {all_of_them} frames have no pose. ")
+    if at_end:
+        told.append(
+            f"the camera was lost after {tracking['last_found']} and never found again: what the last {at_end} of "
+            f"{all_of_them} frames show is not in the map. "
         )
-    elif lost > _LOST * all_of_them:
-        yield f"the camera was lost on the way: {lost} of {all_of_them} frames have no pose. {hint}"
+    if told:
+        yield "".join(told) + "More frames a second, slower and sharper ones, and texture in all of them help"
 
 
 def _about_depths(frames: Sequence[Mapping[str, Any]], shared: Mapping[str, Any] | None) -> Iterator[str]:
