@@ -47,10 +47,10 @@ class Options:
     """Make a sequence folder, which every other verb reads, of a recording: its images, poses and calibration.
 
     SOURCE is a folder of images (times from times.txt, timestamps.txt or EuRoC's data.csv in it or beside it, from
-    names that are Unix times, or from --rate), a folder with rgb.txt and/or depth.txt in the TUM RGB-D format, a video
-    file (needs glrender[video]), a ROS 1 or 2 bag, .mcap too (needs glrender[bags]), or a camera that is plugged in,
-    camera:0, which is recorded until --end or Ctrl-C. PNG and JPEG are taken over byte by byte; all else becomes PNG.
-    Nothing is turned, rescaled or undistorted.
+    names that are Unix times, or from --rate; those of a reconstruction may lie in folders in it, as it names them), a
+    folder with rgb.txt and/or depth.txt in the TUM RGB-D format, a video file (needs glrender[video]), a ROS 1 or 2
+    bag, .mcap too (needs glrender[bags]), or a camera that is plugged in, camera:0, which is recorded until --end or
+    Ctrl-C. PNG and JPEG are taken over byte by byte; all else becomes PNG. Nothing is turned, rescaled or undistorted.
 
     --poses is a trajectory of TUM lines, KITTI lines, or EuRoC csv, a COLMAP model (text or binary), a
     transforms.json, or OpenDroneMap's opensfm/reconstruction.json: camera to world, camera axes and orders of
@@ -127,6 +127,7 @@ def run(options: Options) -> int:
         rate=options.rate,
         size=options.size,
         default_rate=COUNTING_RATE if isinstance(poses, ImagePoses) else None,
+        named=(poses.names or ()) if isinstance(poses, ImagePoses) else (),
         topic=options.topic,
         depth_topic=options.depth_topic,
         pose_topic=options.pose_topic,

@@ -1,6 +1,7 @@
 """`glrender convert` of reconstructions as drones' photographs become: several cameras, names in any order."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -75,6 +76,28 @@ def test_photographs_whose_names_jump_are_put_in_the_order_of_their_cameras(
     assert convert(images, "--poses", tmp_path, "--rate", "1", "--out", tmp_path / "timed") == 0
     timed = open_sequence(tmp_path / "timed")
     assert [timed.trajectory.at(entry.time)[0, 3] for entry in timed.frames] == [0, 30, 10, 20]
+
+
+def test_a_flight_whose_photographs_lie_in_several_folders(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A card's: the camera begins another folder after 999 photographs, whose numbers begin anew."""
+    card = tmp_path / "card"
+    for k, name in enumerate(("100MEDIA/DJI_0998.png", "100MEDIA/DJI_0999.png", "101MEDIA/DJI_0001.png")):
+        (card / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / f"{k}.png", card / name)
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 32 24 30 30 16 12\n")
+    names = ("101MEDIA/DJI_0001.png", "100MEDIA\\DJI_0998.png", "100MEDIA/DJI_0999.png", "/DJI_0002.png")
+    places = zip((2, 0, 1, 3), names, strict=True)
+    (tmp_path / "images.txt").write_text("".join(f"{x + 1} 1 0 0 0 {-x} 0 0 1 {name}\n\n" for x, name in places))
+    assert convert(card, "--poses", tmp_path, "--out", tmp_path / "out") == 0
+    sequence = open_sequence(tmp_path / "out")
+    assert [sequence.trajectory.at(entry.time)[0, 3] for entry in sequence.frames] == [0, 1, 2]
+    expected = [(images / f"{k}.png").read_bytes() for k in range(3)]
+    assert [entry.color_path.read_bytes() for entry in sequence.frames] == expected
+    capsys.readouterr()
+    assert convert(card, "--rate", "1", "--calibration", tmp_path, "--out", tmp_path / "no") == 1
+    assert "no image; expected files" in complaint(capsys)
 
 
 def test_a_georeferenced_project_keeps_its_reference_system(

@@ -1,7 +1,7 @@
 """A folder of photographs, whose times come from a list, from their names, or from a rate."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -58,16 +58,26 @@ class ImageFolder(PhotographsAlone):
 
 
 def open_image_folder(
-    folder: Path, times: Path | None = None, rate: float | None = None, default_rate: float | None = None
+    folder: Path,
+    times: Path | None = None,
+    rate: float | None = None,
+    default_rate: float | None = None,
+    named: Sequence[str] = (),
 ) -> ImageFolder:
     """The images in `folder`, sorted by name, numbers in names by their value.
+
+    Where it has none itself, they are those of the files `named`, relative to it, that are there: a reconstruction
+    knows in which folders of it its photographs lie.
 
     Their times are those of the file `times`; or `rate` a second, from 0; or what a list in the folder or beside it
     says; or names that are Unix times (seconds with decimals, or whole milli-, micro- or nanoseconds); or
     `default_rate` a second. Depth images among them are left aside, and told. InputError if the folder holds no
     photograph or nothing says the times.
     """
-    found = sorted((path for path in folder.iterdir() if _is_image(path)), key=_order)
+    found = [path for path in folder.iterdir() if _is_image(path)]
+    elsewhere = (folder / name.replace("\\", "/") for name in named)
+    found = found or [path for path in elsewhere if path.is_relative_to(folder) and _is_image(path)]
+    found.sort(key=lambda path: _order(path.relative_to(folder)))
     if not found and (folder / "data").is_dir():  # EuRoC
         return open_image_folder(folder / "data", times, rate, default_rate)
     if not found:
@@ -147,7 +157,7 @@ def _is_depth(path: Path) -> bool:
 
 def _order(path: Path) -> list[tuple[int, str]]:
     """frame2 before frame10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.as_posix())]
 
 
 def _time_of_name(stem: str) -> float | None:

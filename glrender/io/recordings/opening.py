@@ -32,6 +32,8 @@ class RecordingOptions:
     """Images a second of an image folder, or of a video without times; or that a camera is asked for."""
     default_rate: float | None = None
     """Images a second of an image folder whose times nothing else tells."""
+    named: tuple[str, ...] = ()
+    """Images that poses name, relative to an image folder that may have them in folders of its own."""
     size: Size | None = None
     """(width, height), pixels that a camera is asked for."""
     topic: str | None = None
@@ -68,7 +70,7 @@ def open_recording(path: str | Path, format: str | None = None, options: Recordi
             raise UsageError(f"{name.replace('_', '-')}: it is for a {valid}, but {path} is a {FORMATS[format]}")
     match format:
         case "images":
-            return open_image_folder(path, options.times, options.rate, options.default_rate)
+            return open_image_folder(path, options.times, options.rate, options.default_rate, options.named)
         case "tum":
             return open_listed_images(path)
         case "video":
