@@ -19,7 +19,7 @@ from glrender.viewer.host_shading import Canvas
 from glrender.viewer.hud import ColorBar, Hud, covered_height, draw_hud
 from glrender.viewer.layers import LAYERS, FrameLayer, Layer, SurfaceLayer, ViewLayer, layers_here
 from glrender.viewer.picking import Pick, picked_outline
-from glrender.viewer.scene import Nudge, Scene, Shown
+from glrender.viewer.scene import Nudge, Scene, shown_surface
 from glrender.viewer.screen import Screen, picture_of
 from glrender.viewer.shading import Look, Shading
 from glrender.viewer.state import ViewState
@@ -64,7 +64,6 @@ class Painter:
         self._shading = Shading(context)
         self._evaluation = evaluation
         self._views: list[SurfaceView] = []  # of the scene's surface, then of the others
-        self._shown: Shown | None = None
         self._recycler = Recycler()
         self._canvas: Canvas | None = None  # of the picture that is being painted
 
@@ -101,7 +100,7 @@ class Painter:
                 assert isinstance(layer, FrameLayer)
                 picture, scale = self._paint_frame(scene, state, layer)
             if not isinstance(layer, FrameLayer):
-                self._paint_lines(scene, state, notes.pick, picture)
+                self._paint_lines(scene, state, nudge, notes.pick, picture)
         with self.watch.stage("notes"):
             name = colormap_name(layer.kind, state.colormap)
             title = layer.name + (f" [{layer.unit}]" if layer.unit else "")
@@ -120,7 +119,7 @@ class Painter:
 
     def buffers(self, scene: Scene, state: ViewState, nudge: Nudge | None, *, pose: bool = False) -> CompactBuffers:
         """Image, depth and derivatives as the free camera sees what is shown; kept until something changes."""
-        surface, T = self._surface(scene, state, nudge), state.rig.T_world_camera
+        surface, T = shown_surface(scene.surface, state.exaggeration, nudge), state.rig.T_world_camera
         return self._view(0).buffers(surface, self._camera(state), T, pose=pose)
 
     def other_depths(self, scene: Scene, state: ViewState) -> list[NDArray[np.float32]]:
@@ -138,10 +137,6 @@ class Painter:
 
     def _camera(self, state: ViewState) -> Camera:
         return state.rig.camera(*self.size, self.covered)
-
-    def _surface(self, scene: Scene, state: ViewState, nudge: Nudge | None) -> HeightMap:
-        self._shown = Shown.of(self._shown, scene.surface, state.exaggeration, nudge)
-        return self._shown.surface
 
     def _view(self, number: int) -> SurfaceView:
         while len(self._views) <= number:
@@ -171,7 +166,8 @@ class Painter:
     ) -> tuple[moderngl.Texture, Scale]:
         values, scale = _surface_values(layer, scene.surface, state.cut, state.logarithmic)
         look = Look(values, scale, colormap_name(layer.kind, state.colormap), _light(state), state.wireframe)
-        return self._shade(0, self._surface(scene, state, nudge), state, look), scale
+        surface = shown_surface(scene.surface, state.exaggeration, nudge)
+        return self._shade(0, surface, state, look), scale
 
     def _paint_view(
         self, scene: Scene, state: ViewState, nudge: Nudge | None, layer: ViewLayer
@@ -200,9 +196,11 @@ class Painter:
         self.screen.put_picture(picture, layer.kind, scale, colormap_name(layer.kind, state.colormap), where)
         return picture, scale
 
-    def _paint_lines(self, scene: Scene, state: ViewState, pick: Pick | None, picture: moderngl.Texture) -> None:
+    def _paint_lines(
+        self, scene: Scene, state: ViewState, nudge: Nudge | None, pick: Pick | None, picture: moderngl.Texture
+    ) -> None:
         parts: list[tuple[Float64, line_art.Color]] = []
-        surface = self._shown.surface if self._shown is not None else scene.surface
+        surface = shown_surface(scene.surface, state.exaggeration, nudge)
         if state.trajectory and len(scene.trajectory) > 1:
             parts.append((line_art.polyline(scene.trajectory), line_art.TRAJECTORY))
         if state.trajectory:

@@ -1,8 +1,7 @@
 """What is looked at: a map, and of a sequence its cameras and the frame that is being fused."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Self
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +66,9 @@ class Scene:
         return np.concatenate([self.trajectory, self.frustum.reshape(-1, 3)])
 
 
+@lru_cache(maxsize=1)
 def shown_surface(surface: HeightMap, exaggeration: float, nudge: Nudge | None) -> HeightMap:
-    """The surface as it is drawn; heights are exaggerated about their mean."""
+    """The surface as it is drawn, its heights exaggerated about their mean; asked for again, it is the same object."""
     if exaggeration == 1 and (nudge is None or nudge.change == 0):
         return surface
     heights = surface.heights.copy()
@@ -78,22 +78,3 @@ def shown_surface(surface: HeightMap, exaggeration: float, nudge: Nudge | None) 
         middle = np.nanmean(surface.heights) if np.isfinite(surface.heights).any() else 0.0
         heights = middle + exaggeration * (heights - middle)
     return replace(surface, heights=heights)
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """A surface as it is drawn, made again only where it is another one."""
-
-    base: HeightMap
-    exaggeration: float
-    nudge: Nudge | None
-    surface: HeightMap
-
-    @classmethod
-    def of(cls, last: "Shown | None", base: HeightMap, exaggeration: float, nudge: Nudge | None) -> Self:
-        """What is to be shown now; `last` is what was shown before."""
-        if last is not None and last.base is base and (last.exaggeration, last.nudge) == (exaggeration, nudge):
-            surface = last.surface
-        else:
-            surface = shown_surface(base, exaggeration, nudge)
-        return cls(base, exaggeration, nudge, surface)

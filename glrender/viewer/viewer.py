@@ -57,7 +57,7 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Played:
     """What a script did."""
 
     frames: int
@@ -115,7 +115,7 @@ class Viewer:
             elif self._settling:
                 self._present()
 
-    def play(self, script: Script) -> Shown:
+    def play(self, script: Script) -> Played:
         """Without a person: turn a map once around, or fuse a sequence, and keep what the script wants."""
         session, source = self.session, self._source
         start = session.state.rig.azimuth
@@ -148,7 +148,7 @@ class Viewer:
         seconds = perf_counter() - began
         if script.screenshot is not None:
             write_picture(script.screenshot, self.painter.screen.read())
-        return Shown(done, seconds)
+        return Played(done, seconds)
 
     def close(self) -> None:
         """Stop the source and release everything but the window."""
