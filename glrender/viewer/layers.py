@@ -73,13 +73,8 @@ class ViewLayer(Layer):
     """(height, width), or (height, width, 3) of the kind COLOR."""
     pose: bool = False
     """Whether it needs the derivatives by the camera pose."""
-
-    @property
-    def of(self) -> str:
-        """What it is about: "image" or "depth"."""
-        return (
-            "image" if self.name == "image" or self.name.startswith(("∂red", "∂green", "∂blue", "∂bright")) else "depth"
-        )
+    of: str = "depth"
+    """What it is about: "image" or "depth"."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,11 @@ class FrameLayer(Layer):
 
     make: Callable[[Comparison], Float32] = lambda comparison: comparison.predicted.depth
     """(height, width), or (height, width, 1 or 3) of the kind COLOR."""
+
+    def values(self, comparison: Comparison) -> Float32:
+        """What is shown: as `make` gives it, but NaN where a depth or a weight is 0: there, nothing was measured."""
+        values = self.make(comparison)
+        return np.where(values > 0, values, np.float32(np.nan)) if self.kind is Kind.SEQUENTIAL else values
 
 
 def _channels(count: int) -> Needs:
@@ -194,14 +194,14 @@ SURFACE_LAYERS = (
 )
 
 VIEW_LAYERS = (
-    ViewLayer("image", "2", Kind.COLOR, make=lambda buffers: buffers.image),
+    ViewLayer("image", "2", Kind.COLOR, make=lambda buffers: buffers.image, of="image"),
     ViewLayer("depth", "3", Kind.SEQUENTIAL, "m", make=lambda buffers: buffers.depth),
     ViewLayer("normal", "4", Kind.COLOR, make=_normal),
     ViewLayer("triangle ids", "5", Kind.IDS, make=lambda buffers: hues(buffers.triangle_ids)),
     # Of the point seen: a vertex has its share b_k of it, and the three shares add up to 1.
     ViewLayer("∂depth/∂height", "6", Kind.SIGNED, "m/m", make=lambda buffers: buffers.depth_factor),
     *(
-        ViewLayer(f"∂{color}/∂height", "7", Kind.SIGNED, "1/m", _channels(k + 1), _image_by_height(k))
+        ViewLayer(f"∂{color}/∂height", "7", Kind.SIGNED, "1/m", _channels(k + 1), _image_by_height(k), of="image")
         for k, color in enumerate(COLORS)
     ),
     *(
@@ -209,7 +209,16 @@ VIEW_LAYERS = (
         for k, (name, unit) in enumerate(POSE)
     ),
     *(
-        ViewLayer(f"∂brightness/∂{name}", "8", Kind.SIGNED, f"1/{unit}", _channels(1), _image_by_pose(k), pose=True)
+        ViewLayer(
+            f"∂brightness/∂{name}",
+            "8",
+            Kind.SIGNED,
+            f"1/{unit}",
+            _channels(1),
+            _image_by_pose(k),
+            pose=True,
+            of="image",
+        )
         for k, (name, unit) in enumerate(POSE)
     ),
 )

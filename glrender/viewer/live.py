@@ -203,10 +203,8 @@ def insets_of(comparison: Comparison, surface: HeightMap) -> tuple[Inset, ...]:
 
 
 def _picture(layer: FrameLayer, comparison: Comparison) -> NDArray[np.uint8]:
-    values = layer.make(comparison)
+    values = layer.values(comparison)
     if layer.kind is Kind.COLOR:
         return np.broadcast_to(linear_to_bytes(values), (*values.shape[:2], 3))
-    if layer.kind is Kind.SEQUENTIAL:
-        values = np.where(values > 0, values, np.float32(np.nan))
     scale = fit_scale(values, layer.kind, 1.0, False)
     return false_colors(values, scale, colormap_name(layer.kind, 0), NOTHING)

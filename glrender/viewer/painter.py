@@ -185,9 +185,7 @@ class Painter:
 
     def _paint_frame(self, scene: Scene, state: ViewState, layer: FrameLayer) -> tuple[moderngl.Texture, Scale]:
         assert scene.comparison is not None
-        values = layer.make(scene.comparison)
-        if layer.kind is Kind.SEQUENTIAL:
-            values = np.where(values > 0, values, np.float32(np.nan))
+        values = layer.values(scene.comparison)
         scale = fit_scale(values[::_EVERY, ::_EVERY], layer.kind, state.cut, state.logarithmic)
         picture = self.screen.upload("picture", picture_of(values, np.ones(values.shape[:2], np.float32), layer.kind))
         (width, height), unit = self.free, self.content_scale
