@@ -18,6 +18,9 @@ WHITE: Color = (240, 240, 240, 255)
 DIM: Color = (170, 174, 182, 255)
 SHADE: Color = (16, 17, 20, 190)
 
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+"""DejaVu Sans, which comes with matplotlib and has the letters of mathematics."""
+
 FONT_SIZE = 13.0
 """Pixels an em at a content scale of 1."""
 
@@ -119,5 +122,4 @@ def _glyphs(text: str, pixels: float) -> tuple[NDArray[np.uint8], int]:
 
 @lru_cache(maxsize=1)
 def _font() -> FT2Font:
-    """DejaVu Sans, which comes with matplotlib and has the letters of mathematics."""
-    return FT2Font(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"))
+    return FT2Font(str(FONT))

@@ -7,10 +7,7 @@ its package brings a GLFW of its own, and two that know one window would crash.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import matplotlib
 
 from glrender.interrupt import interruptible_after
 from glrender.viewer.colors import COLORMAPS, Kind
@@ -18,6 +15,7 @@ from glrender.viewer.controls import Button, Command
 from glrender.viewer.hints import why_nothing
 from glrender.viewer.hud import STATUS
 from glrender.viewer.layers import FrameLayer, Layer, layers_here
+from glrender.viewer.notes import FONT
 from glrender.viewer.painter import shown_layer
 from glrender.viewer.rig import FOV_RANGE
 from glrender.viewer.session import Session
@@ -69,8 +67,7 @@ class Overlay:
         self._context = imgui.create_context()
         io = imgui.get_io()
         io.set_ini_filename("")  # where panels lie is nothing to keep in whichever folder we are in
-        font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-        io.fonts.add_font_from_file_ttf(str(font), _FONT_SIZE)
+        io.fonts.add_font_from_file_ttf(str(FONT), _FONT_SIZE)
         imgui.style_colors_dark()
         style = imgui.get_style()
         style.window_rounding = style.frame_rounding = 3

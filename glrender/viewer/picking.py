@@ -13,13 +13,12 @@ from glrender.render.buffers import DerivativeBuffers
 from glrender.viewer.colors import Kind, false_colors, fit_scale
 from glrender.viewer.hud import Inset
 from glrender.viewer.lines import outline
+from glrender.viewer.screen import NOTHING
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 Number = TypeVar("Number", int, float)
-
-_NOTHING = (30, 32, 38)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,12 +173,12 @@ def insets_of(before: Footprint, moved: Consequence | None, unit: str) -> tuple[
         difference = moved.true - moved.predicted
         scale = fit_scale(np.stack([moved.true, moved.predicted]), Kind.SIGNED, 0.0, False)
         for title, values in (("true change", moved.true), ("predicted", moved.predicted), ("difference", difference)):
-            insets.append(Inset(f"{title} ±{scale.high:.2g} {unit}", false_colors(values, scale, "RdBu_r", _NOTHING)))
+            insets.append(Inset(f"{title} ±{scale.high:.2g} {unit}", false_colors(values, scale, "RdBu_r", NOTHING)))
     return tuple(insets)
 
 
 def _signed(values: Float32) -> NDArray[np.uint8]:
-    return false_colors(values, fit_scale(values, Kind.SIGNED, 0.0, False), "RdBu_r", _NOTHING)
+    return false_colors(values, fit_scale(values, Kind.SIGNED, 0.0, False), "RdBu_r", NOTHING)
 
 
 def _three(values: Iterable[Number]) -> tuple[Number, Number, Number]:
