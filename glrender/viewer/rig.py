@@ -6,8 +6,9 @@ is a handful of numbers that can be copied and pasted.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyrr
@@ -75,24 +76,20 @@ class Rig:
         """
         upright = cls((0.0, 0.0, 0.0), 1.0, up=common_up(surfaces))
         turned = se3.shortest_turn(upright.up)
-        places = [_Places.of(surface, turned) for surface in surfaces]
-        ends = np.array([[each.ends(axis) for axis in range(3)] for each in places])
-        low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
-        reach = _FARTHEST * (high - low).max() / 2 or surfaces[0].spacing
-        points = _drawn_in((np.empty((0, 3)) if beside is None else beside) @ turned, low - reach, high + reach)
-        corners = np.vstack([low, high, points])
-        middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
-        radius = max(each.farthest(middle) for each in places) or surfaces[0].spacing
-        cylinders = [(radius, low[2], high[2])]
-        if len(points):
-            radius = float(np.hypot(*(points - middle)[:, :2].T).max())
-            cylinders.append((radius, points[:, 2].min(), points[:, 2].max()))
-        rig = cls((0.0, 0.0, 0.0), 1.0)
+        middle, cylinders = _cylinders_around(surfaces, beside, turned)
+        lowered, distance = cls((0.0, 0.0, 0.0), 1.0)._fit(cylinders, aspect, covered)
+        return replace(upright, target=_point(turned @ (middle - [0, 0, lowered])), distance=distance)
+
+    def _fit(
+        self, cylinders: Sequence["_Cylinder"], aspect: float, covered: tuple[float, float]
+    ) -> tuple[float, float]:
+        """How far below the origin the target has to lie, and how far from it the camera, metres, so that the cylinders
+        fill the image; `aspect` and `covered` as of `looking_at`."""
         turn = np.linspace(0, 2 * np.pi, 72, endpoint=False)
         circle = np.column_stack([np.cos(turn), np.sin(turn)])
-        rims = [np.insert(radius * circle, 2, z - middle[2], axis=1) for radius, *both in cylinders for z in both]
-        x, y, z = (np.concatenate(rims) @ rig.T_world_camera[:3, :3]).T
-        up = math.tan(math.radians(rig.fov / 2))
+        rims = [np.insert(each.radius * circle, 2, z, axis=1) for each in cylinders for z in (each.bottom, each.top)]
+        x, y, z = (np.concatenate(rims) @ self.T_world_camera[:3, :3]).T
+        up = math.tan(math.radians(self.fov / 2))
         wide = (1 - 2 * _ASIDE) * aspect * up
         top, bottom = (
             (1 - 2 * min(max(_ABOVE, share + _ASIDE), most)) * up for share, most in zip(covered, _LEFT, strict=True)
@@ -101,9 +98,8 @@ class Rig:
         below, above = (y - bottom * z).max(), (-y - top * z).max()
         ahead = min(-(below + above) / (bottom + top), -(x - wide * z).max() / wide)
         aside = (below + bottom * ahead - above - top * ahead) / 2
-        lowered = aside / math.cos(math.radians(rig.elevation))
-        distance = lowered * math.sin(math.radians(rig.elevation)) - ahead
-        return replace(upright, target=_point(turned @ (middle - [0, 0, lowered])), distance=distance)
+        lowered = aside / math.cos(math.radians(self.elevation))
+        return lowered, lowered * math.sin(math.radians(self.elevation)) - ahead
 
     @property
     def T_world_camera(self) -> Float64:
@@ -163,6 +159,35 @@ class Rig:
         fov = float(np.clip(fov, *FOV_RANGE))
         ratio = math.tan(math.radians(self.fov / 2)) / math.tan(math.radians(fov / 2))
         return replace(self, fov=fov, distance=self.distance * ratio)
+
+
+class _Cylinder(NamedTuple):
+    """An upright cylinder about the z axis, metres."""
+
+    radius: float
+    bottom: float
+    top: float
+
+
+def _cylinders_around(
+    surfaces: Sequence[HeightMap], beside: Float64 | None, turned: Float64
+) -> tuple[Float64, list[_Cylinder]]:
+    """The middle (3,) of what `Rig.looking_at` has to show, in axes that `turned` (3, 3) takes to the world's, and the
+    cylinders about it that contain the surfaces and, where there is anything, what lies beside them."""
+    places = [_Places.of(surface, turned) for surface in surfaces]
+    ends = np.array([[each.ends(axis) for axis in range(3)] for each in places])
+    low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
+    reach = _FARTHEST * (high - low).max() / 2 or surfaces[0].spacing
+    points = _drawn_in((np.empty((0, 3)) if beside is None else beside) @ turned, low - reach, high + reach)
+    corners = np.vstack([low, high, points])
+    middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
+    radius = max(each.farthest(middle) for each in places) or surfaces[0].spacing
+    cylinders = [_Cylinder(radius, low[2] - middle[2], high[2] - middle[2])]
+    if len(points):
+        around = points - middle
+        radius = float(np.hypot(*around[:, :2].T).max())
+        cylinders.append(_Cylinder(radius, around[:, 2].min(), around[:, 2].max()))
+    return middle, cylinders
 
 
 @dataclass(frozen=True, eq=False)
