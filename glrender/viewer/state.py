@@ -69,7 +69,7 @@ class ViewState:
             rig = values["rig"]
         except (ValueError, TypeError, KeyError):
             raise InputError('view: expected the JSON of a copied view, {"glrender_view": {"rig": …}}') from None
-        state = cls(_read(Rig, rig, "view: rig"))
+        state = cls(_read_rig(rig))
         state = replace(state, **_checked(cls, {**values, "rig": state.rig}, "view"))
         _check_ranges(state)
         if state.layer not in (names := [layer.name for layer in LAYERS]):
@@ -105,13 +105,13 @@ def _check_ranges(state: ViewState) -> None:
         raise InputError(f"view: rig: {error}") from None
 
 
-def _read(kind: type[Rig], values: Any, where: str) -> Rig:
+def _read_rig(values: Any) -> Rig:
     if not isinstance(values, dict):
-        raise InputError(f"{where}: received {values!r}, expected an object")
+        raise InputError(f"view: rig: received {values!r}, expected an object")
     missing = {"target", "distance"} - values.keys()
     if missing:
-        raise InputError(f"{where}: no {', '.join(sorted(missing))}")
-    return kind(**_checked(kind, values, where))
+        raise InputError(f"view: rig: no {', '.join(sorted(missing))}")
+    return Rig(**_checked(Rig, values, "view: rig"))
 
 
 def _checked(kind: type[Any], values: dict[str, Any], where: str) -> dict[str, Any]:
