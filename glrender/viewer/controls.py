@@ -190,7 +190,7 @@ class Mouse:
         self._last = (x, y)
         return moved
 
-    def release(self, button: Button, x: float, y: float) -> Clicked | None:
+    def release(self, button: Button) -> Clicked | None:
         """A button goes up: a click where the left one went down, unless it was a drag."""
         if button is not self._button:
             return None

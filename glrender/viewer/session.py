@@ -7,19 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from glrender.errors import InputError
-from glrender.viewer.controls import (
-    DIGITS,
-    STEPWISE,
-    Button,
-    Clicked,
-    Command,
-    Drag,
-    Grasped,
-    Mouse,
-    Moved,
-    command_of,
-    flight,
-)
+from glrender.viewer.controls import DIGITS, STEPWISE, Button, Command, Drag, Mouse, Moved, command_of, flight
 from glrender.viewer.hints import ABSENT, FRAME, why_nothing
 from glrender.viewer.hud import covered_height, heading_height
 from glrender.viewer.layers import FrameLayer, Layer, ViewLayer, layers_here, next_layer
@@ -200,7 +188,7 @@ class Session:
         """A mouse button goes down at a pixel."""
         self.message = ""
         grasped = self.mouse.press(button, x, y, shift=shift, control=control)
-        if isinstance(grasped, Grasped):
+        if grasped is not None:
             self._pick(grasped.x, grasped.y, vertex=True)
 
     def move_mouse(self, x: float, y: float) -> bool:
@@ -210,10 +198,10 @@ class Session:
             self._drag(moved)
         return moved is not None
 
-    def release_button(self, button: Button, x: float, y: float) -> None:
+    def release_button(self, button: Button) -> None:
         """A mouse button goes up."""
-        clicked = self.mouse.release(button, x, y)
-        if isinstance(clicked, Clicked):
+        clicked = self.mouse.release(button)
+        if clicked is not None:
             self._pick(clicked.x, clicked.y, vertex=False)
 
     def scroll(self, steps: float) -> None:

@@ -182,8 +182,8 @@ class Viewer:
                 return False
             case ButtonEvent(button, True, x, y, shift, control):
                 session.press_button(button, x, y, shift=shift, control=control)
-            case ButtonEvent(button, False, x, y, _, _):
-                session.release_button(button, x, y)
+            case ButtonEvent(button, False):
+                session.release_button(button)
             case MoveEvent(x, y):
                 return session.move_mouse(x, y)
             case ScrollEvent(steps):

@@ -145,7 +145,7 @@ def test_reset_goes_home_and_keeps_the_layer(session: Session) -> None:
     keys(session, "3", "]", "W")
     session.press_button(Button.LEFT, 10, 10, shift=False, control=False)
     session.move_mouse(60, 40)
-    session.release_button(Button.LEFT, 60, 40)
+    session.release_button(Button.LEFT)
     assert session.state.rig != home.rig
     keys(session, "R")
     assert session.state.rig == home.rig
@@ -177,7 +177,7 @@ def test_right_button_and_keys_fly(session: Session) -> None:
     session.advance(0.5)
     assert (session.state.rig.T_world_camera[:3, 3] - eye) @ forward > 0
     assert not session.state.wireframe
-    session.release_button(Button.RIGHT, 50, 50)
+    session.release_button(Button.RIGHT)
     assert not session.running
 
 
@@ -203,7 +203,7 @@ def test_a_view_is_pasted_and_nonsense_is_told(session: Session) -> None:
 def test_clicking_picks_and_ctrl_dragging_moves_a_vertex(session: Session, hills: HeightMap) -> None:
     x, y = SIZE[0] / 2, SIZE[1] / 2
     session.press_button(Button.LEFT, x, y, shift=False, control=False)
-    session.release_button(Button.LEFT, x, y)
+    session.release_button(Button.LEFT)
     assert session.pick is not None
     assert session.pick.pixel == (120, 90)
     assert session.nudge is None
@@ -214,18 +214,18 @@ def test_clicking_picks_and_ctrl_dragging_moves_a_vertex(session: Session, hills
     session.move_mouse(x, y - 10)
     assert session.nudge.vertex == session.pick.nearest
     assert session.nudge.change == pytest.approx(10 * 0.04 * hills.spacing)
-    session.release_button(Button.LEFT, x, y - 10)
+    session.release_button(Button.LEFT)
     moved = picture(session)
     assert (moved[-60:] != plain[-60:]).any(), "panels with the true and the predicted change"
 
     session.press_button(Button.LEFT, 1, 1, shift=False, control=False)
-    session.release_button(Button.LEFT, 1, 1)
+    session.release_button(Button.LEFT)
     assert (session.pick, session.nudge, session.message) == (None, None, "nothing is seen there")
 
 
 def test_the_surface_beside_a_picked_vertex_follows_the_view(session: Session) -> None:
     session.press_button(Button.LEFT, 120, 90, shift=False, control=True)
-    session.release_button(Button.LEFT, 120, 90)
+    session.release_button(Button.LEFT)
     first = picture(session)
     session.scroll(4)
     assert (picture(session)[-60:] != first[-60:]).any(), "another footprint"
@@ -237,7 +237,7 @@ def test_the_surface_beside_a_picked_vertex_follows_the_view(session: Session) -
 
 def test_what_a_moved_vertex_changes_is_told_where_it_is_seen(session: Session) -> None:
     session.press_button(Button.LEFT, 120, 90, shift=False, control=True)
-    session.release_button(Button.LEFT, 120, 90)
+    session.release_button(Button.LEFT)
     session.scroll(2)
     session.nudge = replace(session.nudge, change=0.01)
     picture(session)
@@ -261,7 +261,7 @@ def test_of_several_objects_the_one_that_is_clicked_is_looked_at(painter, hills:
     for part in (before[60:120, 20:110], before[60:120, 130:220]):
         assert len(np.unique(part.reshape(-1, 3), axis=0)) > 20
     session.press_button(Button.LEFT, 170, 90, shift=False, control=False)
-    session.release_button(Button.LEFT, 170, 90)
+    session.release_button(Button.LEFT)
     assert source.scene.surface is beside
     assert source.scene.others == (hills,)
     assert source.scene.lines == ("map 1, 2 of 2: 33 × 41 vertices, 50 mm apart, 94.7% seen",)
@@ -349,7 +349,7 @@ def test_what_is_picked_pauses_a_sequence(painter, hills: HeightMap) -> None:
     session = Session(Leaving(hills), painter)
     for x, picks in ((1, False), (SIZE[0] / 2, True)):
         session.press_button(Button.LEFT, x, SIZE[1] / 2, shift=False, control=False)
-        session.release_button(Button.LEFT, x, SIZE[1] / 2)
+        session.release_button(Button.LEFT)
         assert (session.pick is not None, session.running) == (picks, not picks)
     assert session.message == "paused; Space goes on"
     keys(session, "Space")
