@@ -2,7 +2,6 @@
 // From the attachments of the compact layout, whose rows run downwards; the screen's run upwards.
 
 #include "view.glsl"
-#include "surface.glsl"
 #include "false_color.glsl"
 #include "screen_depth.glsl"
 

@@ -1,10 +1,11 @@
-// Plane sweep: how well each pixel's window matches the sources at its hypotheses. What is compared, and how, is that of
-// sweep.frag; here a workgroup looks a source up once for each pixel of its tile and the border around it, and windows
-// are summed up from what it found, row by row and then down the column.
+// Plane sweep, see include/sweep.glsl: the scores of a pixel's hypotheses, by a compute shader.
+//
+// A workgroup looks a source up once for each pixel of its tile and of the border around it; windows are summed up from
+// what it found, row by row and then down the column. A texel of the reference and of the sources has the intensity,
+// UNKNOWN where there is none.
 
-#ifndef RADIUS
-#define RADIUS 2
-#endif
+#include "sweep.glsl"
+
 // Pixels along each side of a workgroup.
 #ifndef TILE
 #define TILE 16
@@ -13,29 +14,11 @@
 #ifndef CHUNK
 #define CHUNK 8
 #endif
-// 1: the mean of the sources that see the window, those below 0 taken as 0; 0: the score of source `first_source`.
-#ifndef MEAN
-#define MEAN 1
-#endif
-// Variance of a window, intensity squared, below which nothing can be compared.
-#ifndef FLAT
-#define FLAT 1e-6
-#endif
-#ifndef MOST_SOURCES
-#define MOST_SOURCES 16
-#endif
 #define SIDE (TILE + 2 * RADIUS)
 #define THREADS (TILE * TILE)
 
 layout(local_size_x = TILE, local_size_y = TILE) in;
 
-uniform sampler2D reference;        // intensity, UNKNOWN where there is none
-uniform sampler2D search;           // far, step; 1/metres; step 0: nothing is looked for
-uniform sampler2DArray sources;     // as reference
-uniform mat3 H[MOST_SOURCES];
-uniform vec3 e[MOST_SOURCES];
-uniform int first_source;
-uniform int last_source;            // one beyond
 uniform int number;                 // of hypotheses
 uniform int first_row;              // of the image: row 0 of `scores`
 uniform int last_row;               // one beyond
@@ -44,7 +27,6 @@ layout(std430) writeonly buffer Scores {
     float scores[];     // (rows, width, number)
 };
 
-const float UNSEEN = -2.0;
 const float UNKNOWN = -1e30;        // GLSL promises nothing about NaN
 
 shared vec2 own[SIDE * SIDE];       // of the reference: intensity; 1 where something is looked for, else 0

@@ -1,35 +1,15 @@
-// Plane sweep: how well each pixel's window matches the sources at 4 GROUPS of its hypotheses.
+// Plane sweep, see include/sweep.glsl: the scores of a pixel's hypotheses, 4 GROUPS of them a pass.
 //
-// Hypothesis k of a pixel is the inverse depth far + k step, with far and step of its own; a source sees a pixel at
-// H (u, v, 1) + w e, homogeneous. The score is the zero-mean normalised cross-correlation of windows in which each
-// pixel is warped by its own hypothesis; -2 where a source does not see all of a window or it is flat.
+// A texel of the reference, and of the sources, which are filtered linearly, has the intensity, or 0 where it is
+// unknown, and then 1 where it is known, else 0.
 
-#ifndef RADIUS
-#define RADIUS 2
-#endif
+#include "sweep.glsl"
+
 // Hypotheses a pass, in fours: one attachment each.
 #ifndef GROUPS
 #define GROUPS 4
 #endif
-// 1: the mean of the sources that see the window, those below 0 taken as 0; 0: the score of source `first_source`.
-#ifndef MEAN
-#define MEAN 1
-#endif
-// Variance of a window, intensity squared, below which nothing can be compared.
-#ifndef FLAT
-#define FLAT 1e-6
-#endif
-#ifndef MOST_SOURCES
-#define MOST_SOURCES 16
-#endif
 
-uniform sampler2D reference;        // intensity (0 where unknown); 1 where known, else 0
-uniform sampler2D search;           // far, step; 1/metres; step 0: nothing is looked for
-uniform sampler2DArray sources;     // as reference; filtered linearly
-uniform mat3 H[MOST_SOURCES];
-uniform vec3 e[MOST_SOURCES];
-uniform int first_source;
-uniform int last_source;            // one beyond
 uniform int first_hypothesis;
 
 layout(location = 0) out vec4 scores_0;
@@ -40,8 +20,6 @@ layout(location = 1) out vec4 scores_1;
 layout(location = 2) out vec4 scores_2;
 layout(location = 3) out vec4 scores_3;
 #endif
-
-const float UNSEEN = -2.0;
 
 // Intensity of a source at homogeneous coordinates; y is 0 where it does not know it.
 vec2 look_up(int source, vec3 place) {
