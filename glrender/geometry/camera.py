@@ -1,7 +1,7 @@
 """A pinhole camera, and optionally the lens of the images that are read for it."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -145,8 +145,7 @@ class Camera:
 
     def without_distortion(self) -> "Camera":
         """The camera of images that have been undistorted: the same K, no lens."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Camera(**(values | {"distortion": None}))
+        return replace(self, distortion=None)
 
 
 def _check_times(name: str, value: int) -> None:

@@ -21,8 +21,6 @@ from glrender.render.surface import SurfaceStore
 NEAR = 1e-3
 """Nearest visible depth in metres, unless said otherwise."""
 
-"""Where a pass is made."""
-
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
