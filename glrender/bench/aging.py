@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,8 @@ class Aging:
 
     def account(self) -> dict[str, Any]:
         """What a JSON file keeps of it, with what follows worked out."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
         timings = numbers({"young": self.young, "old": self.old})
-        return plain | timings | {"ratio": self.ratio}
+        return vars(self) | timings | {"ratio": self.ratio}
 
 
 def age(

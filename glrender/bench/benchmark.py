@@ -1,7 +1,7 @@
 """The whole measurement: our stages, the solvers and fusion, with peers beside them, and what the machine can do."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,7 @@ class Report:
 
     def account(self) -> dict[str, Any]:
         """The report with medians, minima and ratios worked out, for a file."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {
+        return vars(self) | {
             "stages": [size.account() for size in self.stages],
             "solvers": self.solvers and self.solvers.account(),
             "fusion": [times.account() for times in self.fusion],

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any
@@ -75,8 +75,7 @@ class FusionTimes:
 
     def account(self) -> dict[str, Any]:
         """What a JSON file keeps of it, with what follows worked out."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {
+        return vars(self) | {
             "timings": numbers(self.timings),
             "copies": numbers({HOST_COPY: self.copies})[HOST_COPY],
             "stages": numbers(self.stages),

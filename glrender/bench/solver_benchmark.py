@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from glrender.advance import Advance, silently
@@ -30,8 +30,7 @@ class SolverReport:
 
     def account(self) -> dict[str, Any]:
         """The report for a file."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {
+        return vars(self) | {
             "times": [size.account() for size in self.times],
             "counts": {str(size): counts for size, counts in self.counts.items()},
         }

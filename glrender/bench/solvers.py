@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -56,7 +56,7 @@ class SolverTimes:
 
     def account(self) -> dict[str, Any]:
         """What a JSON file keeps of it, with what follows worked out."""
-        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "timings"}
+        plain = {name: value for name, value in vars(self).items() if name != "timings"}
         return plain | {"milliseconds": numbers(self.timings), "ratios": self.ratios}
 
     def points(self) -> list[Point]:
