@@ -10,8 +10,7 @@ from glrender.bench.aging import Aging, age
 from glrender.bench.batch_benchmark import BatchReport, time_batches
 from glrender.bench.ceilings import HOST_COPY, matrix_product_flops
 from glrender.bench.fusion_benchmark import WARM_UP, FusionTimes, first_frames, time_fusion
-from glrender.bench.peers import PEERS, RENDERERS, VOLUMES, load_peers
-from glrender.bench.peers import SIZES as PEER_SIZES
+from glrender.bench.peers import DIFFERENTIABLE, PEER_SIZES, RENDERERS, VOLUMES, load_peers
 from glrender.bench.recording import SIDE, Recording, load_recording, simulate_flight
 from glrender.bench.roofline import Ceilings, Point
 from glrender.bench.scene import reference_scene
@@ -132,7 +131,7 @@ def run_benchmark(plan: Plan, advance: Advance = silently) -> Report:
             found |= _run_stages(context, plan, steps)
         if SOLVING in plan.parts:
             found["solvers"] = run_solver_benchmark(
-                plan.sizes, peers=plan.peers, rounds=plan.solver_rounds, advance=lambda *_: steps.done()
+                context, plan.sizes, peers=plan.peers, rounds=plan.solver_rounds, advance=lambda *_: steps.done()
             )
         if FUSION in plan.parts:
             found |= _run_fusion(context, plan, steps)
@@ -170,7 +169,7 @@ class _Steps:
 
 
 def _run_stages(context: Context, plan: Plan, steps: _Steps) -> dict[str, Any]:
-    adapters, versions = load_peers(PEERS) if plan.peers else ({}, {})
+    adapters, versions = load_peers(DIFFERENTIABLE) if plan.peers else ({}, {})
     with Stages(context, reference_scene(9)) as stages:
         first_calls = stages.first_calls
     sizes = []

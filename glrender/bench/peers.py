@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glrender.bench.gradient import Gradient
-from glrender.bench.scene import Scene
 
 
-class Peer(Protocol):
-    """A renderer with the scene loaded; each call returns when its work is done."""
+class DifferentiablePeer(Protocol):
+    """A differentiable renderer with the scene loaded; each call returns when its work is done."""
 
     def forward(self) -> object:
         """Image and depth."""
@@ -70,11 +69,11 @@ class PeerMissing(Exception):
     """A peer cannot be used here; the message says why."""
 
 
-PEERS = {
+DIFFERENTIABLE = {
     "DEODR": ("deodr", "glrender.bench.peer_deodr", "DeodrPeer"),
     "Mitsuba": ("mitsuba", "glrender.bench.peer_mitsuba", "MitsubaPeer"),
 }
-"""Each peer's package, and the module and class that speak to it."""
+"""Differentiable renderers: the package of each, and the module and class that adapt it."""
 
 SOLVERS = {
     "PyAMG": ("pyamg", "glrender.bench.peer_pyamg", "PyamgPeer"),
@@ -88,13 +87,13 @@ VOLUMES = {"Open3D": ("open3d", "glrender.bench.peer_open3d", "Open3dPeer")}
 RENDERERS = {"pyrender": ("pyrender", "glrender.bench.peer_pyrender", "PyrenderPeer")}
 """The same for what renders image and depth without derivatives."""
 
-SIZES = (65, 129, 257)
-"""Maps on which peers are timed."""
+PEER_SIZES = (65, 129, 257)
+"""Vertices along each side of the maps on which differentiable renderers are timed."""
 
 
 def load_peer(name: str) -> tuple[type, str]:
     """The class of a peer, to be made of a Scene, a system or a Recording, and its version; raises PeerMissing."""
-    package, module, adapter = (PEERS | SOLVERS | VOLUMES | RENDERERS)[name]
+    package, module, adapter = (DIFFERENTIABLE | SOLVERS | VOLUMES | RENDERERS)[name]
     try:
         found = version(package)
     except PackageNotFoundError:
@@ -114,9 +113,3 @@ def load_peers(names: Iterable[str]) -> tuple[dict[str, type], dict[str, str]]:
         except PeerMissing as missing:
             versions[name] = str(missing)
     return adapters, versions
-
-
-def make_peer(adapter: type, scene: Scene) -> Peer:
-    """A peer with the scene loaded."""
-    peer: Peer = adapter(scene)
-    return peer

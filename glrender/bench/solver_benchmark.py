@@ -37,21 +37,16 @@ class SolverReport:
 
 
 def run_solver_benchmark(
-    sizes: Sequence[int],
-    *,
-    peers: bool,
-    rounds: int = 5,
-    advance: Advance = silently,
+    context: Context, sizes: Sequence[int], *, peers: bool, rounds: int = 5, advance: Advance = silently
 ) -> SolverReport:
     """Time the solvers on maps of the given `sizes`; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]
     adapters, versions = load_peers(SOLVERS) if peers else ({}, {})
     times, counts = [], {}
-    with Context() as context:
-        for k, n in enumerate(sizes):
-            times.append(time_solvers(context, n, rounds, adapters))
-            counts[n] = iteration_counts(context, n)
-            advance(k + 1, len(sizes))
+    for k, n in enumerate(sizes):
+        times.append(time_solvers(context, n, rounds, adapters))
+        counts[n] = iteration_counts(context, n)
+        advance(k + 1, len(sizes))
     return SolverReport(
         cores=len(os.sched_getaffinity(0)),
         load=(before, os.getloadavg()[0]),

@@ -7,7 +7,7 @@ from typing import Any
 
 from glrender.bench.ceilings import GPU_COPY, HOST_COPY, GpuCopy, HostCopy
 from glrender.bench.gradient import Gradient
-from glrender.bench.peers import make_peer
+from glrender.bench.peers import DifferentiablePeer
 from glrender.bench.roofline import Point, points
 from glrender.bench.scene import reference_scene
 from glrender.bench.stages import COMPACT, COMPUTED, FULL, PARTS, PLAIN, TOTAL, Stages
@@ -82,7 +82,7 @@ def time_stages(
         own = stages.gradient()
         candidates, agreement = stages.candidates(), {}
         for name, adapter in adapters.items():
-            peer = make_peer(adapter, scene)
+            peer: DifferentiablePeer = adapter(scene)
             agreement[name] = peer.gradient().errors(own)
             candidates |= {f"{name} {FORWARD}": peer.forward, f"{name} {BACKWARD}": peer.forward_backward}
         copies: dict[str, Callable[[], object]] = {HOST_COPY: HostCopy()}

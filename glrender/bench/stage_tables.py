@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.table import Table
 
-from glrender.bench.peers import SIZES as PEER_SIZES
+from glrender.bench.peers import PEER_SIZES
 from glrender.bench.roofline import Ceilings, Point
 from glrender.bench.stage_benchmark import SizeReport
 from glrender.bench.stages import PLAIN

@@ -4,7 +4,7 @@ import pytest
 from installed import installed
 
 from glrender.bench import peers
-from glrender.bench.peers import PEERS, PeerMissing, load_peer, load_peers, make_peer
+from glrender.bench.peers import DIFFERENTIABLE, DifferentiablePeer, PeerMissing, load_peer, load_peers
 from glrender.bench.scene import reference_scene
 from glrender.bench.stages import Stages
 from glrender.gl.context import Context
@@ -13,10 +13,10 @@ from glrender.gl.context import Context
 AGREEMENT = {"DEODR": 1e-3, "Mitsuba": 2e-4}
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_gradients_agree(context: Context, name: str) -> None:
     scene = reference_scene(65)
-    peer = make_peer(installed(name), scene)
+    peer: DifferentiablePeer = installed(name)(scene)
     with Stages(context, scene) as stages:
         own = stages.gradient()
     for _ in range(2):  # the first gradient must not leave anything behind that the second adds to
@@ -24,7 +24,7 @@ def test_gradients_agree(context: Context, name: str) -> None:
     peer.forward()
 
 
-@pytest.mark.parametrize("kind", ["PEERS", "SOLVERS", "VOLUMES", "RENDERERS"])
+@pytest.mark.parametrize("kind", ["DIFFERENTIABLE", "SOLVERS", "VOLUMES", "RENDERERS"])
 def test_peers_that_are_missing_are_said(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     known = getattr(peers, kind)
     for name, (_, module, adapter) in known.items():

@@ -18,8 +18,8 @@ from glrender.io.report import to_json
 from glrender.solve.linear import DirectSolver
 
 
-def test_a_small_run() -> None:
-    report = run_solver_benchmark((65,), peers=False, rounds=1)
+def test_a_small_run(context: Context) -> None:
+    report = run_solver_benchmark(context, (65,), peers=False, rounds=1)
     (size,) = report.times
     assert size.timings[SETUP].median < size.timings[MULTIGRID].median
     assert not size.agreement

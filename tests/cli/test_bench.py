@@ -9,7 +9,7 @@ from complaints import complaint
 
 from glrender.bench import peers
 from glrender.bench.benchmark import Plan
-from glrender.bench.peers import PEERS, VOLUMES
+from glrender.bench.peers import DIFFERENTIABLE, VOLUMES
 from glrender.cli import bench
 from glrender.cli.main import main
 
@@ -84,13 +84,13 @@ def test_fusion_alone_with_an_aged_map(capsys: pytest.CaptureFixture[str]) -> No
 def test_peers_that_are_not_installed_are_said_and_skipped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    known = {"PEERS": PEERS, "VOLUMES": VOLUMES}
+    known = {"DIFFERENTIABLE": DIFFERENTIABLE, "VOLUMES": VOLUMES}
     for kind, some in known.items():
         for name, (_, module, adapter) in some.items():
             monkeypatch.setitem(getattr(peers, kind), name, ("no-such-package", module, adapter))
     assert main(["bench", *SMALL, "--only", "stages", "fusion", "--peers"]) == 0
     out = capsys.readouterr().out
-    for name in (*PEERS, *VOLUMES):
+    for name in (*DIFFERENTIABLE, *VOLUMES):
         assert f"{name}: not installed: pip install glrender[bench]" in out
 
 
