@@ -93,14 +93,14 @@ class Manifest:
                 "view": index,
                 "T_world_camera": self._plan.poses[index].tolist(),
                 "camera": self._cameras[self._plan.camera_of[index]],
-                "files": {record.path: {"bytes": record.bytes, "sha256": record.sha256} for record in files},
+                "files": _by_path(files),
             }
         )
         self.done.add(index)
 
     def add_file(self, record: FileRecord) -> None:
         """Say that a file of all views together is there."""
-        self._append({"files": {record.path: {"bytes": record.bytes, "sha256": record.sha256}}})
+        self._append({"files": _by_path([record])})
 
     def close(self) -> None:
         """Close it; where no view is done and there is no other file, nothing stays of the folder that it made."""
@@ -136,6 +136,10 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
     if not lines:
         raise InputError(f"{folder}: no {MANIFEST}; expected the folder of a job")
     return lines
+
+
+def _by_path(records: Iterable[FileRecord]) -> dict[str, dict[str, Any]]:
+    return {record.path: {"bytes": record.bytes, "sha256": record.sha256} for record in records}
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
