@@ -108,7 +108,7 @@ class Camera:
 
     def every_nth_pixel(self, step: int) -> "Camera":
         """The camera whose pixels are every `step`-th of this one in u and v: the same rays, fewer of them; no lens."""
-        _check_times("step", step)
+        _check_whole_number("step", step)
         return Camera(
             width=-(-self.width // step),
             height=-(-self.height // step),
@@ -127,7 +127,7 @@ class Camera:
 
         InputError where less than a pixel is left.
         """
-        _check_times("factor", factor)
+        _check_whole_number("factor", factor)
         if factor > min(self.width, self.height):
             raise InputError(
                 f"reduce: received {factor}, expected at most {min(self.width, self.height)} for images of "
@@ -148,6 +148,6 @@ class Camera:
         return replace(self, distortion=None)
 
 
-def _check_times(name: str, value: int) -> None:
+def _check_whole_number(name: str, value: int) -> None:
     if not (isinstance(value, (int, np.integer)) and value >= 1):
         raise InputError(f"{name}: received {value!r}, expected a whole number of at least 1")

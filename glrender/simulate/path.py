@@ -19,7 +19,6 @@ Points = NDArray[np.float64]
 DENSE = 4000
 """Points along a path's curve before its frames are spaced equally on it."""
 
-
 MOST_LANES = 200
 """Lanes of a fly-over, so that ten points of the curve are on each."""
 

@@ -40,17 +40,17 @@ def ground_texture(surface: HeightMap, rng: np.random.Generator) -> Field:
     steepness = np.hypot(*np.gradient(heights, surface.spacing))
     typical = np.percentile(steepness, 75) + 1e-9
 
-    def cloud(longest: float, shortest: float, roughness: float) -> Field:
-        return _cloud((rows, cols), longest * short / surface.spacing, shortest, roughness, rng)
+    def noise(longest: float, shortest: float, roughness: float) -> Field:
+        return _fractal_noise((rows, cols), longest * short / surface.spacing, shortest, roughness, rng)
 
-    fine, grain = cloud(1 / 30, 3, 0.5), cloud(1 / 100, 2.5, 0.0)
-    broad = cloud(1 / 2, 6, 1.4)
-    stony = _step(0.9, 1.3, steepness / typical + 0.25 * cloud(1 / 6, 3, 1.0))
-    grassy = _step(-0.2, 0.5, broad - 1.2 * (steepness / typical - 0.6) + 0.3 * fine)
+    fine, grain = noise(1 / 30, 3, 0.5), noise(1 / 100, 2.5, 0.0)
+    broad = noise(1 / 2, 6, 1.4)
+    stony = _smoothstep(0.9, 1.3, steepness / typical + 0.25 * noise(1 / 6, 3, 1.0))
+    grassy = _smoothstep(-0.2, 0.5, broad - 1.2 * (steepness / typical - 0.6) + 0.3 * fine)
     pebble, pebble_tint, dome = _pebbles(rows, cols, min(rows, cols) / PEBBLES_ACROSS, fine, rng)
     pebble *= 1 - 0.9 * grassy
 
-    tone = 0.5 + 0.16 * cloud(1 / 8, 3, 1.0) + 0.12 * fine + 0.10 * grain
+    tone = 0.5 + 0.16 * noise(1 / 8, 3, 1.0) + 0.12 * fine + 0.10 * grain
     albedo = _tint(SOIL, tone)
     albedo = _mix(albedo, _tint(STONE, tone + 0.12 * fine), stony)
     albedo = _mix(albedo, _tint(GRASS, tone + 0.10 * grain), grassy * (1 - stony))
@@ -80,7 +80,7 @@ def image_texture(path: Path, shape: tuple[int, int]) -> Field:
     return np.clip(resized[::-1], 0.0, 1.0)
 
 
-def _cloud(
+def _fractal_noise(
     shape: tuple[int, int], longest: float, shortest: float, roughness: float, rng: np.random.Generator
 ) -> Field:
     """Gaussian noise of standard deviation 1 with wavelengths between `shortest` and `longest`, in vertices.
@@ -109,7 +109,7 @@ def _pebbles(
         away, nearest = tree.query(places, workers=-1)
     radius = radii[nearest].reshape(rows, cols)
     within = 1 - away.reshape(rows, cols) / (radius * (1 + 0.15 * warp))
-    cover = _step(0.0, 0.25, within)
+    cover = _smoothstep(0.0, 0.25, within)
     return cover, tones[nearest].reshape(rows, cols), np.sqrt(np.clip(within, 0, 1)) * radius / distance
 
 
@@ -129,7 +129,7 @@ def _mix(a: Field, b: Field, share: Field) -> Field:
     return a + (b - a) * share[..., None]
 
 
-def _step(low: float, high: float, value: Field) -> Field:
+def _smoothstep(low: float, high: float, value: Field) -> Field:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
