@@ -31,14 +31,14 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
             f"{1 - held:.0%} of the cells that are seen are left unknown, since too little is measured of each: choose "
             "a larger --spacing"
         )
-    scale, poses = report.get("likelier_depth_scale"), report.get("likelier_poses")
+    scale, reading = report.get("likelier_depth_scale"), report.get("likelier_reading")
     if scale is not None:
         yield (
             f"the depths fit the poses far better by {scale:g} counts a metre than by {report['depth_scale']:g}: check "
             "depth_scale in camera.yaml"
         )
-    elif poses is not None:
-        yield f"the map is wrong: the depths agree far better where the poses are taken for {poses}"
+    elif reading is not None:
+        yield f"the map is wrong: frames agree far better where {reading}"
     elif "depth_from_motion" not in report:
         yield from _about_depths(report.get("residuals", {}).get("frames", ()), report.get("shared_errors"))
     refinement = report.get("pose_refinement", {})

@@ -22,7 +22,7 @@ from glrender.interrupt import interruptible_after
 from glrender.io.sequence import Frame, FrameEntry, Sequence, Skipped
 from glrender.pipeline.calibrate import CalibrationOptions
 from glrender.pipeline.chosen_frames import USES, ChosenFrames, choose_frames, describe_skipped
-from glrender.pipeline.misread import likelier_depth_scale, likelier_poses
+from glrender.pipeline.misread import likelier_depth_scale, likelier_reading
 from glrender.pipeline.outputs import FinishedMap, Keep, keep_nowhere, predict_view
 from glrender.pipeline.placement import Bounds, GivenPlacement, Placement, place_map
 from glrender.pipeline.read_ahead import LATE, Pace, ReadFrame, read_ahead
@@ -296,18 +296,18 @@ class _Run:
                 "frames": [{"index": index} | asdict(report) for index, report in self.reports.items()],
             },
             "likelier_depth_scale": scale,
-            "likelier_poses": self._likelier_poses() if scale is None else None,
+            "likelier_reading": self._likelier_reading() if scale is None else None,
         } | self.chosen.description()
 
     def _likelier_depth_scale(self) -> float | None:
         assert self.chosen.points is not None
         return likelier_depth_scale(self.chosen.points, self.start.placement.T_world_map, self.chosen.offset.seconds)
 
-    def _likelier_poses(self) -> str | None:
+    def _likelier_reading(self) -> str | None:
         points, offset = self.chosen.points, self.chosen.offset.seconds
         assert points is not None
         clock = self.options.time_offset or 0.0
-        return likelier_poses(points, self.start.placement.T_world_map, offset, clock)
+        return likelier_reading(points, self.start.placement.T_world_map, offset, clock)
 
     def _why_nothing(self, surface: HeightMap) -> str:
         if any(report.measured for report in self.reports.values()):

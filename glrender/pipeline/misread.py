@@ -44,20 +44,26 @@ def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset:
     return _likeliest(spreads, _as_read(points, T_world_map, time_offset))
 
 
-def likelier_poses(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
-    """What the poses are, and what is to be done about it, in words, if depth `points` agree far better where they are
-    read so; None if there is no such reading.
+def likelier_reading(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
+    """What the poses, or the depths, are, and what is to be done about it, in words, if depth `points` agree far better
+    where they are read so; None if there is no such reading.
 
-    If poses have the other direction, other axes or other quaternions, points lie as wrong as in a wrong unit. `clock`
-    is the time offset that is known, seconds: one that was found by the poses as they were read says nothing of others.
+    If poses have the other direction, other axes or other quaternions, or depths are distances from the camera, points
+    lie as wrong as in a wrong unit. `clock` is the time offset that is known, seconds: one that was found by what was
+    read says nothing of others.
     """
     given = _as_read(points, T_world_map, time_offset)
     if given < _AGREED:
         return None
     times, poses = points.trajectory.times, points.trajectory.poses
+    others = {
+        f"the poses are taken for {words}": replace(points, trajectory=Trajectory(times, read(poses)))
+        for words, read in READINGS.items()
+    }
+    along_axis = [each * (each[:, 2:] / np.linalg.norm(each, axis=1, keepdims=True)) for each in points.points]
+    others[f"the depths are taken for {_DISTANCES}"] = replace(points, points=along_axis)
     spreads: dict[str, float] = {}
-    for words, read in READINGS.items():
-        other = replace(points, trajectory=Trajectory(times, read(poses)))
+    for words, other in others.items():
         try:
             spreads[words] = other.scatter(clock, frame_of(other, clock))
         except InputError:  # there is no plane
@@ -75,6 +81,9 @@ def _as_read(points: DepthPoints, T_world_map: Float64, time_offset: float) -> f
     better."""
     spread = points.scatter(time_offset, T_world_map, fewest=0.0)
     return spread if spread < np.inf else _APART
+
+
+_DISTANCES = "distances from the camera, along each pixel's ray: write z, the part of them along the camera's axis"
 
 
 def _inverses(poses: Float64) -> Float64:

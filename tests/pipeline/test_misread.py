@@ -18,7 +18,7 @@ from glrender.io.sequence_folder import open_sequence
 from glrender.io.trajectory import Trajectory
 from glrender.pipeline.depth_points import DepthPoints
 from glrender.pipeline.fuse import SequenceOptions, fuse_sequence
-from glrender.pipeline.misread import likelier_depth_scale, likelier_poses
+from glrender.pipeline.misread import likelier_depth_scale, likelier_reading
 from glrender.pipeline.placement import frame_of
 
 
@@ -44,7 +44,7 @@ def test_few_frames_that_see_little_together_tell_no_other_one() -> None:
     sequence = open_sequence(folder)
     points = DepthPoints.of(sequence, sequence.select("::10"))
     assert likelier_depth_scale(points, np.eye(4), -0.019) is None
-    assert likelier_poses(points, np.eye(4), -0.019) is None
+    assert likelier_reading(points, np.eye(4), -0.019) is None
 
 
 def test_a_camera_at_rest_tells_none(context: Context, tmp_path: Path) -> None:
@@ -83,13 +83,24 @@ def test_what_the_poses_are_is_told(context: Context, tmp_path: Path, words: str
     away[:3, 3] = 1.0, -2.0, 0.5
     trajectories = (Trajectory(given.times, read) for read in (away @ given.poses, wrong(words, away @ given.poses)))
     right, misread = (DepthPoints.of(replace(sequence, trajectory=each), sequence.frames) for each in trajectories)
-    assert likelier_poses(right, frame_of(right, 0.0), 0.0) is None
-    told = likelier_poses(misread, frame_of(misread, 0.0), 0.3)
+    assert likelier_reading(right, frame_of(right, 0.0), 0.0) is None
+    told = likelier_reading(misread, frame_of(misread, 0.0), 0.3)
     assert told is not None
     assert words in told
     late = replace(misread, times=[time - 5 for time in misread.times])
-    assert likelier_poses(late, frame_of(late, 5.0), 5.0, clock=5.0) == told
-    assert likelier_poses(late, frame_of(late, 5.0), 5.0) is None, "no frame has a pose without its clock"
+    assert likelier_reading(late, frame_of(late, 5.0), 5.0, clock=5.0) == told
+    assert likelier_reading(late, frame_of(late, 5.0), 5.0) is None, "no frame has a pose without its clock"
+
+
+def test_distances_along_the_ray_are_told_from_depths(context: Context, tmp_path: Path) -> None:
+    """As simulators and some sensors give them: level ground becomes a bowl in each frame."""
+    sequence = record(context, tmp_path, circling, ROUGH, 0.0)
+    points = DepthPoints.of(sequence, sequence.frames)
+    away = [each * (np.linalg.norm(each, axis=1) / each[:, 2])[:, None] for each in points.points]
+    assert likelier_reading(points, np.eye(4), 0.0) is None
+    told = likelier_reading(replace(points, points=away), np.eye(4), 0.0)
+    assert told is not None
+    assert told.startswith("the depths are taken for distances from the camera")
 
 
 def test_poses_of_something_else_are_nothing_else(context: Context, tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_poses_of_something_else_are_nothing_else(context: Context, tmp_path: Pa
     given = sequence.given_trajectory()
     mixed = Trajectory(given.times, given.poses[np.random.default_rng(0).permutation(len(given.poses))])
     points = DepthPoints.of(replace(sequence, trajectory=mixed), sequence.frames)
-    assert likelier_poses(points, np.eye(4), 0.0) is None
+    assert likelier_reading(points, np.eye(4), 0.0) is None
 
 
 def test_whoever_fuses_by_such_poses_is_told(context: Context, tmp_path: Path) -> None:
@@ -107,7 +118,7 @@ def test_whoever_fuses_by_such_poses_is_told(context: Context, tmp_path: Path) -
     misread = replace(sequence, trajectory=Trajectory(given.times, wrong("y points up", given.poses)))
     (warning,) = warnings_of(fuse_sequence(context, misread, SequenceOptions(spacing=0.04)).report)
     assert warning == (
-        "the map is wrong: the depths agree far better where the poses are taken for those of a camera whose y points "
+        "the map is wrong: frames agree far better where the poses are taken for those of a camera whose y points "
         "up and z backwards: turn them by convert with a --T-base-camera of the rows 1 0 0 0, 0 -1 0 0, 0 0 -1 0, "
         "0 0 0 1"
     )
