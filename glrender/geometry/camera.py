@@ -10,9 +10,9 @@ from glrender.checks import LARGEST, check_array, check_positive
 from glrender.errors import InputError
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
-"""Of a `Camera`, pixels, in this order."""
+"""Names of the intrinsics of a `Camera`, pixels, in the order in which arrays of them have them."""
 MOST_PIXELS = 2**31 - 1
-"""Of an image: pixels are counted in 32 bits."""
+"""How many pixels an image may have: they are counted in 32 bits."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Camera:
     cy: float
     """Row of the principal point."""
     distortion: tuple[float, ...] | None = None
-    """The lens of images on file: OpenCV's k1, k2, p1, p2, then k3, then k4, k5, k6, as far as given; None: none."""
+    """Lens distortion of the images on file: OpenCV's (k1, k2, p1, p2), also with k3, or with k3, k4, k5 and k6. None:
+    the images are free of distortion."""
 
     def __post_init__(self) -> None:
         for name in ("width", "height"):
@@ -63,7 +64,7 @@ class Camera:
 
     @staticmethod
     def centred(width: int, height: int, focal: float) -> "Camera":
-        """One with square pixels, whose axis goes through the image's middle; `focal` is fx and fy, pixels."""
+        """A camera with square pixels whose axis goes through the middle of the image; `focal` is fx and fy, pixels."""
         return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
     @property
@@ -85,7 +86,7 @@ class Camera:
         return rays
 
     def rays_through(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        """(…, 3): the rays, as of `rays`, through places (…, 2) in the image; `project` takes them back there."""
+        """(…, 3): the rays through places (u, v) (…, 2) of the image, as `rays` has them for its pixels."""
         places = np.asarray(pixels)
         rays = np.ones((*places.shape[:-1], 3))
         rays[..., :2] = (places - (self.cx, self.cy)) / (self.fx, self.fy)
@@ -98,16 +99,14 @@ class Camera:
         return np.stack([self.fx * X[..., 0] / z + self.cx, self.fy * X[..., 1] / z + self.cy], axis=-1)
 
     def contains(self, pixels: ArrayLike, margin: float = 0.0) -> NDArray[np.bool_]:
-        """(…,): whether places (…, 2) lie among the centres of the image's pixels, so many away from the outermost.
-
-        NaN does not.
-        """
+        """(…,): whether places (u, v) (…, 2) lie within the centres of the image's outermost pixels, by `margin` pixels
+        at least; those that are NaN do not."""
         places = np.asarray(pixels)
         with np.errstate(invalid="ignore"):
             return np.all((places >= margin) & (places <= (self.width - 1 - margin, self.height - 1 - margin)), axis=-1)
 
     def every_nth_pixel(self, step: int) -> "Camera":
-        """The camera whose pixels are every `step`-th of this one in u and v: the same rays, fewer of them; no lens."""
+        """The camera of every `step`-th pixel of an image along u and v: the same rays, but fewer; without a lens."""
         _check_whole_number("step", step)
         return Camera(
             width=-(-self.width // step),
@@ -119,13 +118,13 @@ class Camera:
         )
 
     def step_leaving(self, pixels: int) -> int:
-        """The step of `every_nth_pixel` that leaves about so many pixels of an image."""
+        """The `step` with which `every_nth_pixel` leaves about `pixels` pixels of an image."""
         return max(1, round(math.sqrt(self.width * self.height / pixels)))
 
     def binned(self, factor: int) -> "Camera":
-        """The camera of images in which `factor` x `factor` pixels have become one, their mean; the same lens.
+        """The camera of images of which each `factor` x `factor` pixels have been averaged to one; with the same lens.
 
-        InputError where less than a pixel is left.
+        InputError where the image is smaller than that.
         """
         _check_whole_number("factor", factor)
         if factor > min(self.width, self.height):

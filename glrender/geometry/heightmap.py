@@ -35,8 +35,8 @@ class HeightMap:
     sigma: NDArray[np.float64] | None = None
     """(rows, cols) marginal standard deviation of each height, metres; NaN where unknown."""
     local_sigma: NDArray[np.float64] | None = None
-    """(rows, cols) metres: the part of sigma that a height does not share with those around it. What displaces them all
-    together makes no slope and no step. None where the two parts are not known apart."""
+    """(rows, cols) metres: the part of sigma that a height does not share with the heights around it. The other part
+    displaces them all together, which makes no slope and no step. None where the two are not known apart."""
 
     def __post_init__(self) -> None:
         heights = check_array("heights", self.heights, (None, None))
@@ -74,7 +74,7 @@ class HeightMap:
             object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[type["HeightMap"], tuple[object, ...]]:
-        """Copies and what is unpickled are made as this was, so that nobody can write to their arrays either."""
+        """Copying and unpickling call the constructor, so that the arrays of the result are read-only as well."""
         return type(self), tuple(getattr(self, each.name) for each in fields(self))
 
     @property
@@ -89,7 +89,7 @@ class HeightMap:
 
     @property
     def color_channels(self) -> int:
-        """C, the colour channels of the map itself, of which images have derivatives: 3, 1, or 0 without colours."""
+        """C, the channels of the map's own colours: 3, 1, or 0 without. So many of an image's have derivatives."""
         return 0 if self.colors is None else self.colors.shape[2]
 
     @property
@@ -121,7 +121,7 @@ class HeightMap:
 
     @cached_property
     def triangles(self) -> NDArray[np.int32]:
-        """(2 (rows-1) (cols-1), 3) vertex indices of every triangle, `triangle_vertices` of its ids."""
+        """(2 (rows-1) (cols-1), 3) vertex indices of every triangle, in the order of ids: see `triangle_vertices`."""
         rows, cols = self.shape
         return triangle_vertices(np.arange(2 * (rows - 1) * (cols - 1)), cols)
 

@@ -12,15 +12,15 @@ from glrender.geometry.heightmap import HeightMap
 Float64 = NDArray[np.float64]
 
 _ALIGNED = 1e-7
-"""Entries of a rotation that count as rounding: a tenth of a millimetre over a kilometre."""
+"""What a rotation's entries may differ from the identity's by rounding: a tenth of a millimetre over a kilometre."""
 
 _STEEPEST = 60.0  # degrees
 _ON_EDGE = 1e-9
-"""Cells by which a place may lie outside of a triangle and count as on its edge."""
+"""How many cells a place may lie outside of a triangle and still count as on its edge."""
 
 _MOST_GROWTH = 16
-"""Cells of the new grid for each of the map's, at most: turning makes twice as many, and a tilt more, the farther it
-moves heights sideways."""
+"""How many cells the new grid may have for each cell of the map. Turning makes up to twice as many; a tilt makes more,
+the farther it moves heights sideways."""
 
 
 def level_map(surface: HeightMap) -> HeightMap:
@@ -28,9 +28,8 @@ def level_map(surface: HeightMap) -> HeightMap:
 
     A map that is only shifted keeps its grid. One that is turned is seen from straight above: each new vertex gets
     the height, sigma and colour of the triangle there, the highest where a tilt puts several above each other, NaN
-    where there is none. Sigma is interpolated like the height, as if the errors of a triangle's vertices were one.
-    Raises InputError for a map that is tilted by more than 60 degrees: it is not by the world's z that its ground is
-    level.
+    where there is none. Sigma is interpolated like the height, as if a triangle's three vertices shared one error.
+    Raises InputError for a map that is tilted by more than 60 degrees: then the world's z is not what is up there.
     """
     R, t = surface.pose[:3, :3], surface.pose[:3, 3]
     tilt = np.degrees(np.arccos(np.clip(R[2, 2], -1, 1)))
@@ -89,10 +88,10 @@ def _resample(surface: HeightMap, R: Float64, t: Float64) -> HeightMap:
 
 @njit(cache=True, nogil=True)
 def _draw(points, values, triangles, up, heights, found, lengthening):  # type: ignore[no-untyped-def]
-    """Draw triangles with x and y of `points` in cells onto the grid; the highest stays.
+    """Draw triangles onto the grid, where the highest stays; x and y of `points` are in cells.
 
-    `up` is the direction along which a vertex's height moves it; a millimetre of it lifts the ground at a fixed
-    place by `lengthening` millimetres.
+    `up` is the direction in which a vertex moves when its height in the map grows. `lengthening` gets, for each cell,
+    by how many millimetres the ground there rises when the heights in the map grow by a millimetre.
     """
     rows, cols = heights.shape
     for t in range(len(triangles)):

@@ -46,7 +46,7 @@ DAMAGE = (
 
 
 def npz_damage(path: Path, error: Exception) -> str:
-    """What is wrong with a file of which `error`, one of DAMAGE, came; numpy takes what is no archive for a pickle."""
+    """What is wrong with a file that raised `error`, one of DAMAGE; numpy speaks of pickles where it is no archive."""
     try:
         with open(path, "rb") as file:
             archive = file.read(2) == b"PK"

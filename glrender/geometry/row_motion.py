@@ -20,9 +20,10 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _ROUNDS = 2
-"""Steps of a fixed-point iteration for the rows. Each leaves the share of their error by which the motion stretches the
-image: of 6 pixels 3 %, and then 3 % of that."""
-_FAR = 0.02  # of the typical inverse depth: no pixel shows what is farther away
+"""Steps of the fixed-point iteration for the rows. Each step leaves as large a share of their error as the motion
+stretches the image by: of 6 pixels 3 % after the first, and 3 % of that after the second."""
+_FAR = 0.02
+"""The least inverse depth that a pixel is taken to show, as a share of the median one: the plane may have a horizon."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class RowMotion:
     """(6,) (v, omega) in the camera's axes, metres and radians: how T_camera_world goes on from the first row to the
     last."""
     plane: Float64
-    """(3,) p with p·r = 1/depth on a pixel's ray r: roughly where what it saw lies."""
+    """(3,) p with p·r = 1/depth for the ray r of a pixel: the plane that roughly is what the camera saw."""
 
     def scaled(self, factor: float) -> "RowMotion":
         """The same with all lengths multiplied by `factor`."""

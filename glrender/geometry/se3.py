@@ -33,7 +33,7 @@ def hats(vectors: Matrix) -> Matrix:
 def exp(twist: ArrayLike) -> Matrix:
     """The (4, 4) transformation of a twist (v, omega), shape (6,)."""
     u, v, w, x, y, z = check_array("twist", twist, (6,), finite=True).tolist()
-    # Many times a frame: in numbers of Python's own this takes a fifth of what small arrays do.
+    # Called many times a frame: with Python's own numbers it takes a fifth of the time that small arrays take.
     a, b, c = _coefficients(math.sqrt(x * x + y * y + z * z))
     p, q, r = y * w - z * v, z * u - x * w, x * v - y * u  # omega x v
     xx, yy, zz, xy, xz, yz = b * x * x, b * y * y, b * z * z, b * x * y, b * x * z, b * y * z
@@ -56,7 +56,7 @@ def log(transform: ArrayLike) -> NDArray[np.float64]:
     if cosine > -0.5:
         longer = math.atan2(sine, cosine) / sine if sine > 0 else 1.0
         x, y, z = longer * x, longer * y, longer * z
-    else:  # towards half a turn, what is skew in a rotation says ever less of its axis
+    else:  # the nearer to half a turn, the less the skew part of a rotation says of its axis
         x, y, z = _rotations().from_matrix(T[:3, :3]).as_rotvec().tolist()
     # The inverse of V, see `_coefficients`: I - W/2 + e W², with the series of e where its terms would cancel.
     square = x * x + y * y + z * z
@@ -105,20 +105,20 @@ def from_quaternion(translation: ArrayLike, quaternion: ArrayLike) -> Matrix:
 
 
 def shortest_turn(up: ArrayLike) -> Matrix:
-    """(3, 3) rotation by the shortest way from z to `up` (3,), of any length but 0; about x where that is the opposite.
+    """(3, 3): the smallest rotation that turns the z axis to `up` (3,), which may have any length but 0.
 
-    InputError for a length of 0.
+    Where `up` is the opposite of z it is half a turn about x. InputError for a length of 0.
     """
     direction = check_array("up", up, (3,), finite=True)
     largest = float(np.abs(direction).max())
     if largest == 0:
         raise InputError("up: received 0, 0, 0, expected a direction, such as 0, 0, 1")
-    direction = direction / largest  # whose square may be more, or less, than floats hold
+    direction = direction / largest  # so that squares neither overflow nor vanish
     x, y, z = direction / _length(direction)
     aside = x * x + y * y
-    if z < 0 and aside < 1e-30:  # less than rounding leaves of the turn
+    if z < 0 and aside < 1e-30:  # half a turn but for rounding
         return np.diag([1.0, -1.0, -1.0])
-    # Rodrigues' formula with (1 - cos) / sin², which near half a turn has digits only as the latter form of it.
+    # Rodrigues' formula with (1 - cos) / sin², in the one of two forms that does not cancel.
     W, share = hat([-y, x, 0.0]), 1 / (1 + z) if z > 0 else (1 - z) / aside
     return np.eye(3) + W + share * W @ W
 
@@ -167,7 +167,7 @@ def _coefficients(angle: float) -> tuple[float, float, float]:
 
 
 def _rotations() -> "type[Rotation]":
-    # Loaded when it is first needed: that takes a quarter of a second, and a process that renders needs it for nothing.
+    # Loaded when it is first needed: that takes a quarter of a second, and a process that renders does without.
     from scipy.spatial.transform import Rotation
 
     return Rotation

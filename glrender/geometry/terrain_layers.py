@@ -11,14 +11,17 @@ in Challenging Terrain* (IROS 2016), after Chilian and Hirschmüller (IROS 2009)
   however steep. A straight edge of height h in level ground reads h (1 - 8 spacing / (3 π footprint)): the plane
   leans towards it. Short ramps that are steeper than the footprint's plane are steps.
 
-Errors that neighbours share make no obstacle. Where a map knows apart what displaces heights together with those
-around them, its `local_sigma` counts; what else neighbours share sigma does not tell from a cell's own, but the map
-itself does (`own_share`). What a cell does not share with those a footprint away makes differences uncertain: from it
-follows the probability that the robot's limits are exceeded, and from that what is an obstacle, what is free, and what
-is not known well enough to say. What a cell does not even share with its neighbours, white noise, looks like roughness
-and like steps. So its variance is subtracted from the roughness, and from a step half of the range that noise alone has
-within a wheel, which is about what it adds to a step of the ground. Before a step counts as an obstacle the whole range
-is subtracted, so that noise alone makes none.
+Errors that neighbouring cells share make no obstacle, so not all of a cell's sigma counts. Of a map that has a
+`local_sigma`, only that counts: it leaves out what displaces a height together with those around it. How much of the
+rest is shared sigma does not say, but it is estimated from the heights themselves (`own_share`), in two parts:
+
+- What a cell does not share with those a footprint away makes differences of height uncertain. From it follows the
+  probability that the robot's limits are exceeded, and from that what is an obstacle, what is free, and what is not
+  known well enough to say.
+- What a cell does not even share with its neighbours, white noise, looks like roughness and like steps. So its variance
+  is subtracted from that of the roughness, and half of the range that noise alone has within a wheel from the step:
+  that is about what noise adds to a step of the ground. Before a step counts as an obstacle the whole range is
+  subtracted, so that noise alone makes none.
 """
 
 import math
@@ -41,12 +44,12 @@ CONFIDENCE = 0.95
 """An obstacle exceeds a limit with this probability; free ground keeps all limits with it."""
 
 _LEAST_SHARE = 0.5
-"""Share of a footprint that must be known: half of it is, on the edge of what was seen."""
+"""Share of a footprint that must be known. On the straight edge of what was seen, half of it is."""
 
 _NOISE_IN_STEP = 0.5
-"""Share of noise's own range that is taken off a step. On smooth ground, kerbs and stones, with a sigma of 5 to 80 % of
-the limit, 0 to 2.6 % of what is found free then is not; with 0.75 it is 10 % and more on smooth ground, with 0.25
-nothing is found free at 20 %."""
+"""Share of noise's own range that is taken off a step. It was tried on smooth ground, kerbs and stones, with a sigma of
+5 to 80 % of the limit: of what is found free, 0 to 2.6 % is not. With 0.75 that becomes 10 % and more on smooth ground;
+with 0.25, nothing is found free where sigma is 20 % of the limit."""
 
 _NORMAL_MEDIAN = 0.6745
 """The median size of a standard normal number."""
@@ -64,9 +67,9 @@ class Robot:
     max_slope: float = 20.0
     """Degrees: the steepest slope that the robot drives on."""
     wheel_diameter: float = 0.10
-    """Metres: how far around a place the ground matters to a wheel there; at least a cell to each side is looked at."""
+    """Metres: diameter of the disk of ground that matters to a wheel; at least one cell to each side is looked at."""
     footprint_radius: float = 0.15
-    """Metres: of the circle that the robot stands on; at least 1.5 cells."""
+    """Metres: radius of the circle that the robot stands on; taken as at least 1.5 cells."""
 
     def __post_init__(self) -> None:
         for name in ("max_step", "max_slope", "wheel_diameter", "footprint_radius"):
@@ -133,8 +136,8 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
     """The layers of a map for a robot (a small rover, unless another is given).
 
     A map without sigma is taken as exact; a cell whose height is known and whose sigma is not, as unseen. Raises
-    InputError where no cell is left, for a map that does not face up, and for a footprint that no part of the map could
-    be known under.
+    InputError where no cell is known, for a map that does not face up, and for a footprint half of which is larger
+    than the whole map.
     """
     check_kind("surface", surface, HeightMap)
     robot = Robot() if robot is None else robot
@@ -183,7 +186,7 @@ def terrain_layers(surface: HeightMap, robot: Robot | None = None) -> TerrainLay
 
 
 def _known_heights(level: HeightMap) -> tuple[Float64, Float64]:
-    """(rows, cols) heights, and the sigma that counts for differences between them; both NaN where one is unknown."""
+    """(rows, cols) heights, and the sigma that counts for their differences; both are NaN where either is unknown."""
     marginal = np.zeros(level.shape) if level.sigma is None else level.sigma
     sigma = marginal if level.local_sigma is None else level.local_sigma
     known = np.isfinite(level.heights) & np.isfinite(marginal) & np.isfinite(sigma)
@@ -193,7 +196,7 @@ def _known_heights(level: HeightMap) -> tuple[Float64, Float64]:
 
 
 def _check_footprint(robot: Robot, level: HeightMap) -> None:
-    """InputError for a footprint of which the map could nowhere know enough."""
+    """InputError for a footprint that is so large that the map could nowhere know enough of it."""
     rows, cols = level.shape
     spacing = level.spacing
     if _LEAST_SHARE * math.pi * robot.footprint_radius**2 > rows * cols * spacing**2:
@@ -206,10 +209,11 @@ def _check_footprint(robot: Robot, level: HeightMap) -> None:
 def own_share(heights: Float64, sigma: Float64, lag: int) -> float:
     """The part of sigma (rows, cols) that a cell does not share with those `lag` cells away, from 0 to 1.
 
-    Second differences z(-lag) - 2 z(0) + z(+lag) have neither what all three share nor what grows evenly. Were sigma
-    the cells' own, they would have the variance σ(-)² + 4 σ(0)² + σ(+)²; the median of |second difference| over the
-    root of this, by that of a normal distribution, is the share (as Immerkær, 1996, finds the noise of an image).
-    Ground that bends everywhere makes it larger, so more is left unknown; 1 where the map is too small to tell.
+    It is told from the second differences z(-lag) - 2 z(0) + z(+lag), in which neither what all three share is left
+    nor what grows evenly. If all of sigma were the cells' own, their variance would be σ(-)² + 4 σ(0)² + σ(+)². The
+    median of |second difference| over the root of that, divided by the median of a normal distribution, is the share
+    (as Immerkær, 1996, finds the noise of an image). Ground that bends everywhere makes it larger, so that more is left
+    unknown. It is 1 where the map is too small to tell.
     """
     ratios: list[Float64] = []
     for z, s in ((heights, sigma), (heights.T, sigma.T)):

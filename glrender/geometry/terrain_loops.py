@@ -45,7 +45,10 @@ class Differences(NamedTuple):
 
 
 def disk_half_widths(radius: float) -> NDArray[np.int64]:
-    """(2 r + 1,) cells to each side that a disk of `radius` cells has in rows -r … r, by where their centres are."""
+    """(2 r + 1,): how many cells to each side of the middle a disk of `radius` cells has in each of its rows -r … r.
+
+    A cell belongs to the disk if its centre does.
+    """
     reach = int(np.floor(radius + 1e-9))
     rows = np.arange(-reach, reach + 1)
     return np.floor(np.sqrt(np.maximum(radius**2 - rows**2, 0)) + 1e-9).astype(np.int64)

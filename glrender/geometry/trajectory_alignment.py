@@ -41,8 +41,8 @@ def align_trajectories(estimated: ArrayLike, true: ArrayLike, *, scale: bool = F
     """Align positions (N, 3), those of the same times in the same rows, by least squares.
 
     Rigid, or with a common `scale` (Umeyama, *Least-Squares Estimation of Transformation Parameters Between Two Point
-    Patterns*, PAMI 1991). InputError for fewer than three positions, or ones on a straight line, whose rotation is
-    anybody's guess.
+    Patterns*, PAMI 1991). InputError for fewer than three positions, or for positions on a straight line, about which
+    the rotation could be any.
     """
     p = check_array("estimated positions", estimated, (None, 3), finite=True)
     q = check_array("true positions", true, (len(p), 3), finite=True)

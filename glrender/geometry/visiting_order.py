@@ -4,14 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 LONGER = 1.5
-"""Times the length of the order that is found here: what is longer is no way that a camera went."""
+"""How many times as long as the order that is found here the given one may be: no camera went a longer way."""
 
 
 def visiting_order(places: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N,): `places` (N, 3) as they come, if that may be a way; else from one to the nearest that is left.
+    """(N,) indices of `places` (N, 3): in the given order if a camera may have gone that way, else in another one.
 
-    The latter begins at the one farthest from the middle. Photographs of a flight, whose names sort otherwise than they
-    were taken, come in an order in which neighbours show the same ground.
+    The other order begins at the place farthest from their middle, and goes on from each place to the nearest of those
+    that are left. So photographs of a flight whose names do not sort as they were taken come in an order in which
+    neighbours show the same ground.
     """
     count = len(places)
     if count < 3:

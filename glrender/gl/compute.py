@@ -19,7 +19,7 @@ _SAMPLERS = (0x8B5E, 0x8DC1, 0x8DCA, 0x8DD2)
 class ComputePass:
     """One compute shader; owned by `context`. Arguments and errors are those of `load_compute`.
 
-    Its uniform blocks are those that somebody bound to binding 0.
+    Textures, buffers and values are given to `run`; a uniform block is whatever has been bound to binding 0.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ def storage_buffer(context: Context, what: str, size: int) -> moderngl.Buffer:
 class ReadBack:
     """Reads buffers of one context by way of a buffer of its own; owned by `context`.
 
-    A buffer that is mapped to be read may stay in the host's memory from then on, where shaders that go on writing to
-    it reach it through the bus: so none but this one is ever mapped.
+    Once a buffer has been mapped to be read, a driver may keep it in the host's memory, and shaders that go on writing
+    to it then reach it through the bus. So what is to be read is copied, and only the copy is ever mapped.
     """
 
     def __init__(self, context: Context) -> None:
@@ -114,7 +114,7 @@ class ReadBack:
         self.context.check("reading a buffer")
 
     def release(self) -> None:
-        """Release the buffer between; may be called twice."""
+        """Release the buffer that it copies to; may be called twice."""
         if self._between is not None:
             self.context.release(self._between)
             self._between = None

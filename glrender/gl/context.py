@@ -12,9 +12,10 @@ from glrender.gl import egl
 
 REQUIRED_VERSION = 330
 VERSIONS = (430, REQUIRED_VERSION)
-"""Asked for in this order: the first has compute shaders, and NVIDIA's driver gives the version that it is asked for
-where Mesa's gives the latest that it has."""
+"""OpenGL versions to ask for, in this order. The first has compute shaders. NVIDIA's driver gives the very version that
+is asked for, where Mesa's gives the latest that it has."""
 SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader")
+"""What stands in GL_RENDERER, in lower case, where the processor draws."""
 
 
 class GLObject(Protocol):

@@ -17,7 +17,7 @@ class PixelFormat(NamedTuple):
     """A texture format that every OpenGL 3.3 can render to."""
 
     channels: int
-    """Numbers a pixel."""
+    """How many numbers a pixel has."""
     dtype: str
     """moderngl's name of the type of one channel, numpy's too."""
 
@@ -27,6 +27,7 @@ FORMATS = {
     for channels, count in (("r", 1), ("rg", 2), ("rgba", 4))
     for bits, kind, dtype in ((32, "f", "f4"), (32, "ui", "u4"), (32, "i", "i4"), (8, "ui", "u1"))
 }
+"""The formats by their names in OpenGL, such as "rgba32f"."""
 
 
 class Framebuffer:

@@ -24,7 +24,7 @@ class GLInfo:
     software: bool
     """True if the processor renders, not a GPU."""
     limits: Limits
-    """The largest that it can do."""
+    """How large things may be on it, and how many."""
     paths: dict[str, bool]
     """Whether it is enough for each of: forward, derivatives_compact, derivatives_full, compute."""
     normal_equations: EquationsPath
