@@ -117,7 +117,7 @@ class DerivativeBuffers(ABC):
 
 
 class CompactBuffers(DerivativeBuffers):
-    """Buffers of the compact layout: factors on the GPU, products when they are asked for."""
+    """Buffers of the compact layout, which holds the derivatives in factors: they are multiplied when asked for."""
 
     @property
     def geometry(self) -> Float32:
@@ -126,7 +126,7 @@ class CompactBuffers(DerivativeBuffers):
 
     @property
     def triangle_numbers(self) -> NDArray[np.uint32]:
-        """(height, width) triangle id + 1, 0 for nothing, as the pass wrote it: for loops that look at every pixel."""
+        """(height, width) triangle id + 1, 0 for nothing, as the pass wrote it, for loops over all pixels."""
         return self.attachments["geometry"][..., 3]
 
     @property

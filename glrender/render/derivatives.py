@@ -32,8 +32,8 @@ LAYOUTS = ("compact", "full")
 class DerivativeRenderer(Renderer):
     """Renders height maps with derivatives, see `Renderer`.
 
-    Both layouts say the same. "compact" draws triangle ids and evaluates every pixel once from them;
-    "full" writes up to eight attachments while it draws, each value as itself, and so not on the host.
+    Both layouts carry the same derivatives. "compact" draws triangle ids, and then evaluates every pixel once from its
+    id. "full" writes every value into an attachment of its own, up to eight, while it draws, and so only on the GPU.
     """
 
     def __init__(

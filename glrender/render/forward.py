@@ -19,7 +19,7 @@ from glrender.render.renderer import Renderer
 from glrender.render.surface import SurfaceStore
 
 NEAR = 1e-3
-"""Nearest visible depth in metres, unless said otherwise."""
+"""Default of the nearest visible depth, metres."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Rendering:
     """An image and its depth."""
 
     seen: NDArray[np.float32] | SeenOnHost
-    """`pixels`, or what they are made of when they are asked for."""
+    """Either `pixels`, or what they are computed from once they are asked for."""
     channels: int
     """Colour channels: 3 or 1."""
 
@@ -78,7 +78,7 @@ class ForwardRenderer(Renderer):
         return Rendering(found.pixels, found.channels)
 
     def look(self, surface: HeightMap, T_world_camera: ArrayLike) -> Rendering:
-        """The same, but on the host only what is asked for is worked out, and then; which may be in any thread."""
+        """As `render`, but on the host image and depth are computed only once they are asked for, in any thread."""
         check_kind("surface", surface, HeightMap)
         T = check_pose("T_world_camera", T_world_camera)
         if self.evaluation == "gpu":

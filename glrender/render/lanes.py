@@ -1,6 +1,7 @@
-"""Four numbers at a time in compiled loops, which Numba by itself makes one at a time; the same bits.
+"""Four numbers at a time (SIMD lanes) in compiled loops, where Numba by itself computes one after the other.
 
-Indices are taken as they are: none may be negative. Arrays are C-contiguous.
+The results are the same to the bit. Indices are not counted from an array's end where they are negative, so none may
+be. Arrays are C-contiguous.
 """
 
 from typing import Any
@@ -17,10 +18,11 @@ _Doubles, _Floats, _Words = (ir.VectorType(kind, LANES) for kind in (_Double, _F
 
 
 def _write_pixel(typing: Any, planes: Any, k: Any, x: Any, y: Any, pixels: Any, row: Any, column: Any) -> Any:
-    """In compiled code, write_pixel(planes, k, x, y, pixels, row, column): what a pixel sees of a triangle.
+    """write_pixel(planes, k, x, y, pixels, row, column), in compiled code: write what a pixel sees of a triangle.
 
-    Row k of `planes` (n, 12), float64, has of colours / depth and of 1 / depth, in this order, what all four change
-    along u, then along v, then what they are at (0, 0). To `pixels` (height, width, 4), float32: colours and depth.
+    Row k of `planes` (n, 12), float64, is about four quantities, the three colours / depth and 1 / depth, which are
+    linear in the image: first has it by how much they change along u, then along v, and then their values at (0, 0).
+    Colours and depth at (x, y) are written to [row, column] of `pixels` (height, width, 4), float32.
     """
     signature = types.void(planes, types.uintp, types.float64, types.float64, pixels, types.uintp, types.uintp)
 
@@ -48,11 +50,12 @@ def _draw_lanes(
     typing: Any, nearness: Any, triangles: Any, row: Any, column: Any, first: Any, last: Any, slope: Any, start: Any,
     nearest: Any, number: Any,
 ) -> Any:  # fmt: skip
-    """In compiled code, draw_lanes(nearness, triangles, row, column, first, last, slope, start, nearest, number).
+    """draw_lanes(nearness, triangles, row, column, first, last, slope, start, nearest, number), in compiled code.
 
-    Of the four pixels from `column` on, all of which must be in the row, those from column + first to before
-    column + last see triangle `number`, if slope u + start, their 1 / depth, is more than what is there in `nearness`
-    (height, width), float32, and not more than `nearest`. `triangles` (height, width) is of uint32.
+    Draws triangle `number` into the four pixels from `column` on, all of which must be in the row, but only into those
+    from column + first to before column + last. At column u the triangle's 1 / depth is slope u + start. Where that is
+    more than what `nearness` (height, width), float32, has, and not more than `nearest`, it is written there, and the
+    number into `triangles` (height, width), uint32.
     """
     whole, number_type = types.int64, types.float64
     signature = types.void(
@@ -90,7 +93,7 @@ def _draw_lanes(
 
 
 def place_of(context: Any, builder: ir.IRBuilder, kind: Any, array: Any, at: tuple[Any, ...], lanes: Any) -> Any:
-    """The address of the lanes that begin at an entry of an array."""
+    """The address of an entry of an array, as one of the lanes that begin there."""
     there = context.make_array(kind)(context, builder, array)
     entry = cgutils.get_item_pointer(context, builder, kind, there, at, wraparound=False)  # type: ignore[no-untyped-call]
     return builder.bitcast(entry, lanes.as_pointer())

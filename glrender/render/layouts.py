@@ -59,4 +59,4 @@ EDGES = {"edge": "r8ui"}
 """1 at occlusion boundaries."""
 
 JUMP = 0.02
-"""Of the nearer depth: by how much the depths of neighbouring pixels differ at an occlusion boundary."""
+"""At an occlusion boundary, depths of neighbouring pixels differ by more than this share of the nearer one."""

@@ -1,8 +1,8 @@
 """Both passes evaluated on the host, for contexts in which the processor does the rendering anyway.
 
-From the triangle that each pixel sees (`glrender.render.scan`), in float64: what the pixels of a triangle share is
-worked out once, and kept while they come. Occlusion edges and the derivatives with respect to the pose follow here too,
-as in shaders/edges.frag and pose.frag.
+`glrender.render.scan` finds the triangle that each pixel sees; from it, each pixel is evaluated here in float64. What
+all pixels of a triangle share is computed once, and kept in a table while they are visited. Occlusion edges and the
+derivatives with respect to the pose are made here too, as shaders/edges.frag and pose.frag make them.
 """
 
 from collections.abc import Callable
@@ -52,14 +52,14 @@ Attachments = dict[str, NDArray[Any]]
 
 
 class HostEvaluator:
-    """Makes the arrays of the plain pass and of the compact layout, in memory that it uses again."""
+    """Makes the arrays of the plain pass and of the compact layout, in memory that is used again and again."""
 
     def __init__(self) -> None:
         self._recycler = Recycler()
         self._scanner = ScanConverter()
 
     def look(self, surface: HostSurface, camera: Camera, eye: Eye, near: float) -> "SeenOnHost":
-        """What the plain pass is made of; nothing nearer than `near` metres is visible."""
+        """What image and depth of the plain pass follow from; nothing nearer than `near` metres is visible."""
         triangles, _ = self._scanner.scan(surface.heights, camera, eye, near)
         return SeenOnHost(triangles, surface, eye, self._recycler)
 
@@ -100,7 +100,7 @@ class HostEvaluator:
 
 @dataclass(frozen=True, eq=False)
 class SeenOnHost:
-    """The triangle that each pixel sees, from which an image follows; from any thread."""
+    """The triangle that each pixel sees; image and depth are computed from it on demand, in any thread."""
 
     triangles: UInt32
     """(height, width) triangle id + 1, 0 for nothing."""
@@ -115,7 +115,7 @@ class SeenOnHost:
         return pixels
 
     def srgb(self, channels: int) -> NDArray[np.uint8]:
-        """(height, width, channels) the image as sRGB bytes, in less time than by way of `pixels`."""
+        """(height, width, channels) the image as sRGB bytes, which takes less time than going by way of `pixels`."""
         image = np.empty((*self.triangles.shape, channels), np.uint8)
         self._run(_srgb_rows, image)
         return image
@@ -138,7 +138,7 @@ def _plain_rows(
 def _srgb_rows(
     visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, image: NDArray[np.uint8], first: int, last: int
 ) -> None:
-    """The same as sRGB bytes, without the floats of more than a row."""
+    """As `_plain_rows`, but sRGB bytes, with no more floats in between than those of a row."""
     kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(eye)
     row = np.empty((1, image.shape[1], 4), np.float32)
     numbers, values, parts = row.reshape(-1), np.empty(row.size, np.float32), np.empty(row.size, np.uint32)
@@ -154,8 +154,9 @@ def _plain_row(
     pixels: Float32, row: int,
 ) -> None:  # fmt: skip
     """Row v of the image into a row of `pixels` (rows, width, 4)."""
-    # A row of pixels sees nearly the same triangles as the one before. Nothing asks where one gives way to the next:
-    # no processor predicts that, and its wrong guesses took longer than all that the pixels of a triangle share.
+    # A row of pixels sees nearly the same triangles as the one before, so nearly all are in the table. The loop does
+    # not look for runs of pixels that see one triangle: no processor predicts where they end, and its wrong guesses
+    # took longer than all that the pixels of a triangle share.
     y = float(v)
     for u in range(visibility.shape[1]):
         visible = visibility[v, u]
@@ -296,7 +297,7 @@ def jumps(
 def _extended(
     heights: Float32, visible: np.uint32, eye: Eye, depth: float, v: int, u: int, other_v: int, other_u: int
 ) -> float:
-    """The depth that a pixel's plane has at another pixel: on one plane depth goes with 1 / (n . r)."""
+    """The depth, at another pixel, of the plane that a pixel sees: on one plane, depth goes with 1 / (n . r)."""
     t = triangle_of(heights, visible, eye)
     here = to_grid(eye.R_grid_camera, (u - eye.cx) / eye.fx, (v - eye.cy) / eye.fy)
     there = to_grid(eye.R_grid_camera, (other_u - eye.cx) / eye.fx, (other_v - eye.cy) / eye.fy)

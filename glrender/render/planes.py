@@ -1,6 +1,7 @@
-"""What the pixels of a triangle share: planes over the image, and where they are kept while a pass needs them.
+"""What the pixels of a triangle share: planes over the image, and the table that keeps them while a pass needs them.
 
-A pass keeps the numbers of KEPT triangles in a table, a row each. Compiled into the loops of `on_host`.
+A pass keeps the numbers of KEPT triangles in a table, a row each. These functions are compiled into the loops of
+`on_host`.
 """
 
 import numpy as np
@@ -16,17 +17,19 @@ Float64 = NDArray[np.float64]
 Nine = tuple[float, float, float, float, float, float, float, float, float]
 
 KEPT = 1024
-"""Triangles whose planes are at hand, by their number: a row of pixels sees about 100 of a map of 65 x 65."""
+"""How many triangles' planes the table keeps. A row of pixels sees about 100 triangles of a map of 65 x 65."""
 
-# Where a triangle's row of numbers has each plane: what it changes along u, along v, and what it is at (0, 0).
-# The colours over depth, which follow each other, and 1 / depth; the plain pass has all four side by side instead:
+# Where in its row of the table a triangle has each plane: three numbers, its change along u, its change along v, and
+# its value at pixel (0, 0). First come the colours over depth, and 1 / depth. (A row of the plain pass has another
+# order: the changes of all four along u, then those along v, then their values.)
 RED, GREEN, BLUE, INVERSE_DEPTH = 0, 3, 6, 9
 PLAIN = 3 * LANES
-"""Numbers that the plain pass needs."""
-# m_u over depth, a single number; the weights along x and along y over depth; the colours' change along the ray:
+"""Numbers in a row of the plain pass."""
+# Then m_u over depth, a single number; the barycentric weights along x and along y over depth; and by how much colours
+# change along the ray:
 M_U, ALONG_X, ALONG_Y, RED_SLOPE, GREEN_SLOPE, BLUE_SLOPE = 12, 13, 16, 19, 22, 25
 ALL = 28
-"""Numbers that the derivatives need."""
+"""Numbers in a row where derivatives are made."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -44,11 +47,11 @@ def rays_of(eye: Eye) -> Nine:
 def write_planes(
     planes: Float64, k: int, apart: int, step: int, t: Triangle, colors: Nine, channels: int, rays: Nine
 ) -> None:
-    """Of each colour / depth and of 1 / depth: what they change along u and along v, and what they are at (0, 0).
+    """Write the planes of each colour / depth and of 1 / depth into row k of the table.
 
-    Planes begin `apart` from each other and have a number each `step`: 3 and 1, or, for lanes, 1 and LANES. All of
-    them are linear in the image (Heckbert and Moreton, *Interpolation for Polygon Texture Mapping and Shading*, 1991):
-    the point seen is eye + depth ray, and n . ray = above / depth.
+    Planes begin `apart` numbers from each other, and a plane has a number every `step`: (3, 1) or, in the order of the
+    plain pass, (1, LANES). All of these quantities are linear in the image (Heckbert and Moreton, *Interpolation for
+    Polygon Texture Mapping and Shading*, 1991): the point seen is eye + depth ray, and n . ray = above / depth.
     """
     xu, xv, x, yu, yv, y, zu, zv, z = rays
     per = 1.0 / t.above
@@ -70,7 +73,10 @@ def write_planes(
 def write_factor_planes(
     planes: Float64, k: int, t: Triangle, colors: Nine, channels: int, spacing: float, rays: Nine
 ) -> None:
-    """Behind those of `write_planes`, what the derivatives need; a colour's change along the ray is linear itself."""
+    """Behind the planes of `write_planes`, write those that derivatives need.
+
+    How much a colour changes along the ray is linear in the image by itself, without being divided by the depth.
+    """
     xu, xv, x, yu, yv, y, _, _, _ = rays
     step = t.side * (1.0 / spacing)
     along_u, along_v, there = planes[k, INVERSE_DEPTH], planes[k, INVERSE_DEPTH + 1], planes[k, INVERSE_DEPTH + 2]
@@ -91,7 +97,7 @@ def write_factor_planes(
 
 @njit(cache=True, nogil=True, inline="always")
 def value_at(planes: Float64, k: int, first: int, x: float, y: float) -> float:
-    """What the plane whose numbers begin at `first` is at a pixel."""
+    """The value, at a pixel, of the plane whose numbers begin at `first`."""
     return planes[k, first] * x + (planes[k, first + 1] * y + planes[k, first + 2])
 
 

@@ -18,15 +18,17 @@ Float64 = NDArray[np.float64]
 
 
 class Eye(NamedTuple):
-    """The camera over the grid."""
+    """The camera over the grid of a height map."""
 
     R_grid_camera: Float64
-    """(3, 3)."""
+    """(3, 3): from camera axes to the map's."""
     x: float
+    """Metres along the map's x from vertex (0, 0)."""
     y: float
     z: float
     """Metres above the origin of the heights."""
     spacing: float
+    """Of the grid, metres."""
     fx: float
     fy: float
     cx: float
@@ -44,9 +46,9 @@ class Triangle(NamedTuple):
     slope_x: float
     slope_y: float
     above: float
-    """n . (eye - corner), with the upward normal n = (-slope_x, -slope_y, 1), turned over."""
+    """-n . (eye - corner), with the upward normal n = (-slope_x, -slope_y, 1)."""
     x: float
-    """From the corner to the eye, metres."""
+    """Metres from the corner to the eye, along the map's axes."""
     y: float
 
 
@@ -54,7 +56,9 @@ class Hit(NamedTuple):
     """Where a ray meets a triangle's plane."""
 
     depth: float
+    """Camera z, metres."""
     m_u: float
+    """d depth / d height of the point where they meet."""
     along_x: float
     """Barycentric weight of the vertex one step along x, and along y."""
     along_y: float
@@ -94,7 +98,7 @@ def _triangle_at(heights: Float32, row: int, column: int, side: int, eye: Eye) -
 
 @njit(cache=True, nogil=True, inline="always")
 def triangle_of(heights: Float32, visible: np.uint32, eye: Eye) -> Triangle:
-    """The triangle of an id + 1."""
+    """The triangle that a pixel sees, by its id + 1."""
     triangle = int(np.int64(visible)) - 1
     quads = heights.shape[1] - 1
     quad = triangle >> 1

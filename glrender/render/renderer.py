@@ -33,7 +33,7 @@ class Renderer(ABC):
         *,
         host: bool = True,
     ) -> None:
-        """Without `host`, nothing can be made there."""
+        """`host` is whether this kind of renderer can evaluate pixels on the host at all."""
         check_kind("context", context, Context)
         check_kind("camera", camera, Camera)
         if surfaces is not None:

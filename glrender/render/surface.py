@@ -17,7 +17,7 @@ GREY = 0.5
 """What an unknown colour renders as."""
 
 _ROOMY = 8
-"""How many times larger than a map the memory may be that it gets from one before it."""
+"""Memory of an earlier map is used for another one unless it is more than so many times as large as needed."""
 
 UNSEEN = 1e30
 """Height of an unseen vertex in the texture, metres; shaders/include/surface.glsl has the same."""
@@ -26,8 +26,8 @@ UNSEEN = 1e30
 class SurfaceTexture:
     """Heights and colours as one RGBA32F texture, and the triangles that no NaN height touches.
 
-    Uploading the same object again costs nothing; a map that fits into the memory of the last one reuses it, since
-    that is what takes long to get: so parts of a large map, each of another shape, can take turns.
+    Uploading the same object again costs nothing. A map that fits into the memory of the one before takes that over,
+    since getting memory is what takes long: so parts of a large map, each of another shape, can take turns.
     """
 
     def __init__(self, context: Context) -> None:
@@ -35,7 +35,7 @@ class SurfaceTexture:
         self.height_origin = 0.0
         self.boxes: NDArray[np.float64] = np.empty((0, 2, 3))
         self.indices: moderngl.Buffer | None = None
-        """Three a triangle; there may be room for more behind those that `runs` tells."""
+        """Three vertex numbers a triangle; the buffer may be longer than what `runs` refers to."""
         self._starts: NDArray[np.int64] = np.zeros(1, np.int64)
         self._texture: moderngl.Texture | None = None
         self._surface: HeightMap | None = None
@@ -43,7 +43,7 @@ class SurfaceTexture:
 
     @property
     def texture(self) -> moderngl.Texture:
-        """Texel (j, i): height of vertex (i, j) above `height_origin`, then red, green, blue. It may be larger."""
+        """Texel (j, i): height of vertex (i, j) above `height_origin`, then r, g, b. It may be larger than the map."""
         assert self._texture is not None, "upload a surface first"
         return self._texture
 
@@ -77,7 +77,7 @@ class SurfaceTexture:
         return make_view(self._surface, camera, T_world_camera, height_origin=height_origin, boxes=boxes, near=near)
 
     def runs(self, in_view: NDArray[np.bool_]) -> list[tuple[int, int]]:
-        """(first, count) of indices to draw for the blocks (blocks,) that are wanted; neighbours go together."""
+        """(first, count) of each run of indices to draw for the blocks `in_view` (blocks,); neighbours make one."""
         edges = np.flatnonzero(np.diff(in_view, prepend=False, append=False))
         firsts, ends = self._starts[edges[::2]], self._starts[edges[1::2]]
         return [(3 * int(first), 3 * int(end - first)) for first, end in zip(firsts, ends, strict=True) if end > first]
@@ -157,7 +157,7 @@ def _fill_texels(
 
 @dataclass(frozen=True, eq=False)
 class HostSurface:
-    """A height map as the GPU has it, where the host needs it."""
+    """What `SurfaceTexture` has on the GPU, as arrays for passes on the host."""
 
     surface: HeightMap
     texels: NDArray[np.float32]
@@ -169,7 +169,7 @@ class HostSurface:
 
     @staticmethod
     def of(surface: HeightMap) -> "HostSurface":
-        """The same as `SurfaceTexture` uploads."""
+        """The arrays of a height map."""
         texels, height_origin = surface_texels(surface)
         return HostSurface(surface, texels, np.ascontiguousarray(texels[..., 0]), height_origin)
 

@@ -24,7 +24,8 @@ BLOCK = 32
 """Quads along each side of a block; those at the map's end may have fewer."""
 
 DEPTH_RATIO = 1e-3
-"""Of nearest to farthest depth: from this ratio on 24 bits will do, which tell the farthest depths apart at 6e-5."""
+"""Ratio of the nearest to the farthest depth for which a depth buffer of 24 bits will do: it then tells the farthest
+depths apart at 6e-5 of their size."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class View:
     in_view: NDArray[np.bool_]
     """(blocks,): whether the image can see anything of each block of the surface, see `bounding_boxes`."""
     camera: Camera
+    """What it is seen with."""
     surface: HeightMap
+    """What is seen."""
 
     def block(self) -> bytes:
         """The View block as the shaders read it."""
@@ -97,7 +100,7 @@ def bounding_boxes(surface: HeightMap) -> NDArray[np.float64]:
     rows, cols = surface.shape
     i = np.arange(0, rows - 1, BLOCK)
     j = np.arange(0, cols - 1, BLOCK)
-    # A block's last row and column of vertices are the next one's first: reduce over them as well.
+    # The last row and column of vertices of a block are the first of the next one: reduce over them as well.
     last_i, last_j = np.minimum(i + BLOCK, rows - 1), np.minimum(j + BLOCK, cols - 1)
 
     def reduce(ufunc: np.ufunc, empty: float) -> NDArray[np.float64]:
