@@ -25,9 +25,8 @@ by more than a cell in any unit."""
 _TOGETHER, _AGREED = 1.0, 0.5
 """Shares of a cell. Where all is read right, points scatter by the first at most; where they scatter by less than the
 second, no other poses are tried."""
-_APART = 0.4
-"""Share of a cell that points are taken to scatter by where frames see nothing together. In a unit in which all is
-farther away they would see the same, and scatter by 0.35 to 0.5."""
+_FAR = 0.001
+"""Counts a metre: all is so far away that what frames see depends on how the camera turned, and not on where it was."""
 
 
 def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float | None:
@@ -41,7 +40,7 @@ def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset:
         for scale in _SCALES
         if scale != points.depth_scale
     }
-    return _likeliest(spreads, _as_read(points, T_world_map, time_offset))
+    return _likeliest(points, T_world_map, time_offset, spreads)
 
 
 def likelier_reading(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
@@ -52,8 +51,7 @@ def likelier_reading(points: DepthPoints, T_world_map: Float64, time_offset: flo
     lie as wrong as in a wrong unit. `clock` is the time offset that is known, seconds: one that was found by what was
     read says nothing of others.
     """
-    given = _as_read(points, T_world_map, time_offset)
-    if given < _AGREED:
+    if points.scatter(time_offset, T_world_map, fewest=0.0) < _AGREED:
         return None
     times, poses = points.trajectory.times, points.trajectory.poses
     others = {
@@ -68,19 +66,18 @@ def likelier_reading(points: DepthPoints, T_world_map: Float64, time_offset: flo
             spreads[words] = other.scatter(clock, frame_of(other, clock))
         except InputError:  # there is no plane
             return None
-    return _likeliest(spreads, given)
+    return _likeliest(points, T_world_map, time_offset, spreads)
 
 
-def _likeliest(spreads: dict[Reading, float], given: float) -> Reading | None:
+def _likeliest(
+    points: DepthPoints, T_world_map: Float64, time_offset: float, spreads: dict[Reading, float]
+) -> Reading | None:
+    """The reading with the least of `spreads`, if that is far less than that of `points` as they were read, however few
+    of them are together, and than if all were far away: the farther they are, the less a wrong camera shows."""
+    far = points.at_scale(_FAR)
+    given = min(each.scatter(time_offset, T_world_map, fewest=0.0) for each in (points, far))
     best = min(spreads, key=lambda reading: spreads[reading])
     return best if spreads[best] < min(_BETTER * given, _TOGETHER) else None
-
-
-def _as_read(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float:
-    """How points scatter as they were read, however few of them are together: that is right unless another reading is
-    better."""
-    spread = points.scatter(time_offset, T_world_map, fewest=0.0)
-    return spread if spread < np.inf else _APART
 
 
 _DISTANCES = "distances from the camera, along each pixel's ray: write z, the part of them along the camera's axis"

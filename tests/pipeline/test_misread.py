@@ -27,6 +27,13 @@ def likelier(sequence: Sequence, given: float) -> float | None:
     return likelier_depth_scale(DepthPoints.of(told, told.frames), np.eye(4), 0.0)
 
 
+def real() -> Sequence:
+    folder = Path(__file__).parents[3] / "shared/data/fr1_floor"
+    if not folder.is_dir():
+        pytest.skip(f"the real sequence is not at {folder}")
+    return open_sequence(folder)
+
+
 @pytest.mark.parametrize("motion", [bobbing, straight])
 def test_the_right_one_is_told(context: Context, tmp_path: Path, motion: Motion) -> None:
     sequence = record(context, tmp_path, motion, ROUGH, 0.0)
@@ -38,10 +45,7 @@ def test_the_right_one_is_told(context: Context, tmp_path: Path, motion: Motion)
 
 def test_few_frames_that_see_little_together_tell_no_other_one() -> None:
     """Farther away, all of them would see the same places."""
-    folder = Path(__file__).parents[3] / "shared/data/fr1_floor"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there")
-    sequence = open_sequence(folder)
+    sequence = real()
     points = DepthPoints.of(sequence, sequence.select("::10"))
     assert likelier_depth_scale(points, np.eye(4), -0.019) is None
     assert likelier_reading(points, np.eye(4), -0.019) is None
@@ -101,6 +105,24 @@ def test_distances_along_the_ray_are_told_from_depths(context: Context, tmp_path
     told = likelier_reading(replace(points, points=away), np.eye(4), 0.0)
     assert told is not None
     assert told.startswith("the depths are taken for distances from the camera")
+
+
+@pytest.mark.parametrize(
+    "wrong_camera",
+    [
+        {"fx": 600.0, "fy": 600.0},  # longer than it is
+        {"cx": 239.5, "cy": 319.5},  # in the order of rows and columns
+        {"fx": 262.5, "fy": 262.5, "cx": 159.5, "cy": 119.5},  # of images half as wide
+    ],
+)
+def test_a_wrong_camera_is_neither_another_unit_nor_other_poses(wrong_camera: dict[str, float]) -> None:
+    """Frames agree better by what is farther away, where a wrong camera shows less, and by some other poses."""
+    sequence = real()
+    wrong = sequence.with_camera(replace(sequence.camera, **wrong_camera))
+    points = DepthPoints.of(wrong, sequence.select("::4"))
+    frame = frame_of(points, -0.019)
+    assert likelier_depth_scale(points, frame, -0.019) is None
+    assert likelier_reading(points, frame, -0.019, clock=-0.019) is None
 
 
 def test_poses_of_something_else_are_nothing_else(context: Context, tmp_path: Path) -> None:
