@@ -1,8 +1,9 @@
 """From buffers and measurements to normal equations.
 
-`residuals` compares a frame with what was rendered, and weighs it by the compiled losses of `robust`; `stencil` sums
-that up, four numbers at a time by `lanes`, and `csr` does the same by sparse products, to be read. What fusion runs for
-each frame goes from a pose to the sums without anything between: `on_host` by the loop of `sweep`, `on_gpu` by compute
-shaders from `gpu_measurements`. Both give `absolute` equations and `statistics`, and leave out pixels that are not
-`usable`.
+- **One step after the other, to be read and tested against**: `residuals` compare a frame with what was rendered and
+  weigh the differences by the compiled losses of `robust`; `stencil` sums that up, with the help of `lanes`, and `csr`
+  does the same by sparse products.
+- **In one go, as fusion does it for each frame**: on the host by the loop of `sweep`, which `on_host` runs; on a GPU by
+  compute shaders, which `on_gpu` runs, from uploaded `gpu_measurements`. Both give `absolute` equations (in heights and
+  colours, not in increments) and `statistics` of the frame, and leave out pixels that are not `usable`.
 """

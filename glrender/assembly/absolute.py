@@ -13,7 +13,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ColorEquations:
-    """What is said about the colours themselves, not about increments: they are linear."""
+    """Normal equations in the colours themselves, not in increments: they are linear."""
 
     information: BlockStencil
     """(rows, cols, 4, 1): the matrix of one colour channel; all channels have the same."""
@@ -23,7 +23,7 @@ class ColorEquations:
 
 @dataclass(frozen=True, eq=False)
 class AbsoluteEquations:
-    """What a frame says about heights and colours, not about increments, each as if the others were known."""
+    """A frame's normal equations in heights and in colours, each as if the others were known; not in increments."""
 
     heights: NormalEquations
     """Those of the heights, map z; their cost and count are those of depths and colours together."""

@@ -1,16 +1,21 @@
 """Many frames, one map.
 
-`heightmap` fuses frame by frame, as `options` say: a frame is a `posed_frame`, weighed by its `noise` and `weighting`;
-`linearization` makes it equations, `height_memory` and `colors` keep what was said on the patch of a `grid` that it
-falls on, `sightings` put right what was seen wrongly first, and `observation` says which cells count. Where photographs
-tell heights, `photometry` compares `photographs`, by their `parallax`, `exposure` and `pose_nuisance`, for a
-`photograph_memory`.
+Fusing frame by frame:
 
-What frames have wrong as wholes makes sigma: `frame_log` notes what each says, `frame_motion` finds how they disagree,
-and `shared_errors` what that makes of the map, with the `displacement` by poses that were estimated. `scatter` is what
-of frames' disagreement about single heights sigma may not know. Beside `steps` heights tell frames nothing.
+- `heightmap` is the map that grows, as `options` say. A frame is a `posed_frame`, and what it measured is weighed by
+  its `noise` and the robust `weighting`; `linearization` makes normal equations of it.
+- `height_memory` and `colors` hold the sum of these equations on a `grid`. `observation` says from when on a cell
+  counts as observed, and `sightings` put cells right that the first frames saw wrongly.
+- `rehearsal` fuses a few made-up frames first, so that compilation is over before it counts.
 
-`joint` is the problem of all frames at once, from first values by `seed`; `certainty` makes its result a map.
-`calibration` estimates `shared_unknowns`, and `height_offsets`, beside a map. `rehearsal` has everything compiled
-before it counts.
+Heights from photographs: a `photograph_memory` keeps `photographs` until a group of them can be compared, which is
+`photometry`: by their `parallax`, with an `exposure` and a `pose_nuisance` for each.
+
+What sigma holds beside the noise of single readings is what frames have wrong as wholes. `frame_log` notes how much
+higher each frame sees each block of the map than the others do, `frame_motion` fits a model to that, and
+`shared_errors` says what it makes of the map, with the `displacement` by poses that were estimated. `scatter` finds
+cells about which frames disagree by more than sigma allows for; beside `steps` frames are not compared.
+
+All frames at once: `joint` is the least-squares problem, `seed` its first values, `certainty` makes its result a map.
+`calibration` estimates `shared_unknowns` (the camera, the clock, the depth scale) and `height_offsets` beside a map.
 """

@@ -1,9 +1,9 @@
-"""What each frame says, as a whole, about the map: by how much it sees the ground higher than the others do.
+"""A log of how each frame, as a whole, differs from the others: by how much higher it sees the ground.
 
-The errors that a whole frame shares (of its pose, of its sensor) displace all that it sees by a smooth field. So the
-map is divided into blocks of vertices, of which a frame sees some fifty, and of each frame only sums over these are
-kept: how much it says about a block, and how much higher it sees it. After 64 frames neighbours in time are merged in
-pairs, so that memory and cost do not depend on how many frames there were.
+Errors that all of a frame shares (those of its pose, of its sensor) displace everything it sees by a smooth field. So
+the map is divided into blocks of vertices, of which a frame sees some fifty, and two numbers are kept of each frame
+and block: the information that the frame brings about the block's height, and how much higher than the map it sees the
+block. After 64 frames, neighbours in time are merged in pairs, so that memory and cost do not grow with their number.
 """
 
 from dataclasses import dataclass
@@ -33,16 +33,16 @@ _SETTLED_SHARE = 0.2  # of a block's weight, below which the frame was hardly co
 
 @dataclass(frozen=True, eq=False)
 class Opinions:
-    """What N frames, or groups of frames that follow each other, say about K blocks; the others have not been seen."""
+    """What N frames, or groups of consecutive frames, say about the K blocks that have been seen."""
 
     T_map_camera: Float64
     """(N, 4, 4) camera to map; of a group, the last frame's."""
     weight: Float64
-    """(N, K) 1/m²: information of the frame about the height of the block."""
+    """(N, K) 1/m²: the frame's information about the height of the block."""
     compared: Float64
-    """(N, K) 1/m²: the part of it that `rise` is made of; 0 where there was nothing to compare with."""
+    """(N, K) 1/m²: the part of it that could be compared with other frames, and that `rise` is made of."""
     rise: Float64
-    """(N, K) metres: how much higher than at its first sight the frame sees the block."""
+    """(N, K) metres: how much higher the frame sees the block than the first frame that saw it."""
     blocks: NDArray[np.intp]
     """(K,): numbers of the blocks, row by row over `FrameLog.shape`."""
     alone: Float64
@@ -78,11 +78,11 @@ class FrameLog:
         attenuation: float = 1.0,
         independent: bool = True,
     ) -> None:
-        """Note what a frame said about a patch, linearised at its `heights` (rows, cols), the map so far.
+        """Log a frame's equations `said`, linearised at the map so far: `heights` (rows, cols) of their patch.
 
-        `settled` (rows, cols) are the patch's cells whose height is not the frame's own; of these, frames are compared
-        where the ground is level. `attenuation` is that of its robust weights, see `attenuation`;
-        `independent` says whether its readings are taken to err independently, see `noise_excess`.
+        `settled` (rows, cols) are the patch's cells whose height other frames have told; where the ground is level,
+        the frame is compared with them. `attenuation` is that of its robust weights, see `attenuation`; `independent`
+        says whether its readings are taken to err independently, see `noise_excess`.
         """
         matrix, vector, place = said.equations.stencil.matrix, said.equations.vector, said.patch
         if not self._entries:
@@ -144,11 +144,11 @@ class FrameLog:
         return result
 
     def noise_excess(self, loss: Loss) -> Float64:
-        """(rows, cols): how many times the variance that the noise of single readings makes, at least 1, frames
-        scatter by about heights, once what they have wrong as wholes is out; `loss` is that of their residuals.
+        """(rows, cols), at least 1: the variance with which frames scatter about heights, over that of their noise.
 
-        That is 1 where readings err independently, as said. Neighbours of a stereo camera's err together, by as much as
-        its windows have in common, and so do those that see the same seam, glint or step.
+        Over the variance, that is, which the noise of independent readings would give, once what frames have wrong as
+        wholes is taken out; `loss` is that of their residuals. Neighbouring readings of a stereo camera err together,
+        by as much as its windows have in common, and so do those that see the same seam, glint or step.
         """
         total = self._strays.sum(axis=0, keepdims=True)
         if not total.any() or _excess(total, loss)[0] < _SURELY_MORE:

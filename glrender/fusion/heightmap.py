@@ -115,14 +115,15 @@ class HeightMapFusion:
         self._log = FrameLog(self.grid.shape, self.grid.spacing)
         self._attenuation = attenuation(self.options.depth_loss)
         self.displacement: Displacement | None = None
-        """What the poses of all frames together displace the ground by; None: nothing. `map()` counts it in."""
+        """How far the poses of all frames together may displace the ground; None: not at all. `map()` counts it in."""
         self.shared: SharedErrors | None = None
         """What the frames of the last `map()` have wrong as wholes; None where nothing was observed."""
         self.noise_excess = 1.0
-        """How many times what single readings' noise makes of it the variance of what depths tell of heights in the
-        last `map()` is, in the median, since neighbours err together: see `FrameLog.noise_excess`."""
+        """The variance of the heights in the last `map()`, over what it would be if readings erred independently.
+
+        The median over the cells; above 1 where neighbouring readings err together, see `FrameLog.noise_excess`."""
         self.observed_of_seen = 1.0
-        """Of the cells that frames of the last `map()` say anything about, the part about which they say enough."""
+        """The share of the cells seen by any frame of the last `map()` that is observed."""
 
     @property
     def surface(self) -> HeightMap:

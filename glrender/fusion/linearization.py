@@ -1,4 +1,4 @@
-"""A frame against the map: what it says about heights and colours, linearised at an estimate."""
+"""A frame against the map: its normal equations in heights and colours, linearised at an estimate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ class MeasuredFrame:
     T_world_camera: Float64
     """(4, 4) camera to world."""
     patch: Patch
-    """The vertices that it may say something about."""
+    """The vertices whose heights it may change."""
     measurements: Measurements
     """Its depth, image or both, with their noise."""
     uploaded: GpuMeasurements | None
@@ -79,7 +79,7 @@ NOTHING = FrameReport(0, 0, 0, 0, np.nan, np.nan, 1.0, {})
 
 @dataclass(frozen=True, eq=False)
 class Linearized:
-    """What a frame says at an estimate."""
+    """A frame's normal equations, linearised at an estimate."""
 
     heights: LocalEquations
     colors: ColorEquations | None
@@ -113,8 +113,8 @@ class FrameLinearizer:
         self._context.use()
 
     def patch(self, T_world_camera: Float64, depth: Float32, *, painted: bool) -> Patch | None:
-        """The vertices that a frame with this depth image may say something about, with an image (`painted`) or
-        without; None: it says nothing."""
+        """The vertices around what a depth image falls on, or all if nothing was measured but a frame has an image
+        (`painted`); None: none."""
         reached = self._grid.reached(self._camera, T_world_camera, depth)
         # Without any depth, an image may paint all of them.
         if reached is None and (not painted or ((depth > 0) & np.isfinite(depth)).any()):
@@ -142,19 +142,20 @@ class FrameLinearizer:
         colors: Float64 | None = None,
         cells: NDArray[np.bool_] | None = None,
     ) -> Callable[[], Linearized]:
-        """What linearises `frame` at heights (rows, cols) and colours (rows, cols, C) of the grid, as they are now.
+        """A task that linearises `frame` at heights (rows, cols) and colours (rows, cols, C) of the grid.
 
-        Without colours its image says nothing. `cells` are those of the frame's patch, (rows, cols), that it may say
-        something about, were all other heights right; None: all.
+        It has them as they are now, whatever becomes of them until it is called. Without colours the frame's image is
+        not used. `cells` (rows, cols) of its patch are those whose heights it may change, all others being held; None:
+        all.
         """
         here = frame.patch.slices
         tinted = None if colors is None or frame.measurements.image is None else colors[here]
         surface = self._grid.part(frame.patch).surface(heights[here], tinted)
 
         def linearize() -> Linearized:
-            equations, statistics = self._said(surface, frame)
-            said = LocalEquations(frame.patch, equations.heights)
-            return Linearized(_restricted(said, cells, surface.heights), equations.colors, _report(statistics))
+            equations, statistics = self._compare(surface, frame)
+            local = LocalEquations(frame.patch, equations.heights)
+            return Linearized(_restricted(local, cells, surface.heights), equations.colors, _report(statistics))
 
         return linearize
 
@@ -172,7 +173,7 @@ class FrameLinearizer:
         if self._gpu is not None:
             self._gpu.release()
 
-    def _said(self, surface: HeightMap, frame: MeasuredFrame) -> tuple[AbsoluteEquations, FrameStatistics]:
+    def _compare(self, surface: HeightMap, frame: MeasuredFrame) -> tuple[AbsoluteEquations, FrameStatistics]:
         losses: dict[str, Any] = {
             "max_depth_slope": self._weighting.max_depth_slope,
             "depth_loss": self._weighting.depth_loss,
@@ -198,15 +199,15 @@ def _report(statistics: FrameStatistics) -> FrameReport:
     )
 
 
-def _restricted(said: LocalEquations, cells: NDArray[np.bool_] | None, heights: Float64) -> LocalEquations:
-    """What is said about some `cells` (rows, cols) alone, were all other `heights` right; None: about all."""
+def _restricted(local: LocalEquations, cells: NDArray[np.bool_] | None, heights: Float64) -> LocalEquations:
+    """The equations in some `cells` (rows, cols) alone, the other `heights` (rows, cols) held; None: in all."""
     if cells is None:
-        return said
-    equations = said.equations
+        return local
+    equations = local.equations
     matrix = equations.stencil.matrix * cells[..., None, None]
     for axis, offset in enumerate(OFFSETS[1:], start=1):
         here, there = neighbours(offset)
         matrix[:, :, axis][here] *= cells[there][..., None]
     pull = (equations.vector - equations.matvec(heights[..., None])) * cells[..., None]
     alone = replace(equations, stencil=BlockStencil(matrix), vector=pull)
-    return replace(said, equations=replace(alone, vector=pull + alone.matvec(heights[..., None])))
+    return replace(local, equations=replace(alone, vector=pull + alone.matvec(heights[..., None])))

@@ -1,7 +1,9 @@
 """Robust non-linear least squares on the grid of a height map, in numpy, scipy and numba, without OpenGL.
 
-`losses` and `priors` say what is minimised, a `problem` is both; `stencil` and `systems` hold the normal equations, of
-a `patch` of the grid, or `bordered` by what every measurement feels; `linear` and `multigrid` solve them, the latter by
-`coarsening`, `relaxation` and the conjugate gradients of `krylov`; `gauss_newton` iterates; `dissection` and
-`marginals` say how certain the result is.
+- **What is minimised**: a `problem`, made of robust `losses` and `priors`; `gauss_newton` goes down its cost.
+- **Normal equations**: `systems`, whose matrix is a `stencil` of small blocks, of the whole grid or of a `patch` of it;
+  `bordered` by a few unknowns that every measurement feels.
+- **Solvers**: `linear` has those for any such system. `multigrid` is made for the grid: `coarsening` makes its levels,
+  `relaxation` works on each, and the conjugate gradients of `krylov` go around it.
+- **Uncertainty**: `marginals` are the variances, by a Cholesky factorisation in the order of nested `dissection`.
 """

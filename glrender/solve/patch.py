@@ -1,7 +1,7 @@
-"""Rectangles of a grid's vertices, and normal equations that are about these alone.
+"""Patches: rectangles of a grid's vertices, and normal equations in their heights alone.
 
-What is measured at one place says nothing about another far away, so a large map is improved patch by patch: the
-heights around a patch are taken as they are.
+A measurement tells nothing about heights far away from it, so a large map is improved patch by patch, while the heights
+around the patch are held.
 """
 
 from collections.abc import Iterable
@@ -58,11 +58,11 @@ class Patch:
 
 @dataclass(frozen=True, eq=False)
 class LocalEquations:
-    """What is said about the heights of a patch, no colours."""
+    """Normal equations in the heights of a patch, without colours."""
 
     patch: Patch
     equations: NormalEquations
-    """In the heights themselves, not in increments."""
+    """In the heights themselves, not in increments: they stay true when the estimate moves."""
 
 
 @njit(cache=True, nogil=True)
