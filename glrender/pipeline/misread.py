@@ -18,10 +18,10 @@ Reading = TypeVar("Reading")
 
 _SCALES = (1.0, 100.0, 1000.0, 5000.0, 10000.0)
 """Counts per metre that are in use: metres, centimetres, millimetres, a fifth of these, a tenth."""
-_BETTER = 0.7
-"""Another reading must make points scatter by less than this share of what they scatter by as they were read. In the
-right unit they scatter by 0.2 to 0.6 of a cell, in another one by 0.5 to 3, at least 1.9 times as much; by wrong poses,
-by more than a cell in any unit."""
+_BETTER, _FAR_BETTER = 0.7, 0.5
+"""Another unit, and poses or depths of another kind, must make points scatter by less than this share of what they
+scatter by as they were read. In the right unit they scatter by 0.2 to 0.6 of a cell, in another one by 0.5 to 3; by
+wrong poses, by more than a cell in any unit. The right kind makes 0.03 to 0.4 of it, another at least 0.56."""
 _TOGETHER, _AGREED = 1.0, 0.5
 """Shares of a cell. Where all is read right, points scatter by the first at most; where they scatter by less than the
 second, no other poses are tried."""
@@ -40,7 +40,7 @@ def likelier_depth_scale(points: DepthPoints, T_world_map: Float64, time_offset:
         for scale in _SCALES
         if scale != points.depth_scale
     }
-    return _likeliest(points, T_world_map, time_offset, spreads)
+    return _likeliest(spreads, _BETTER * _as_read(points, T_world_map, time_offset))
 
 
 def likelier_reading(points: DepthPoints, T_world_map: Float64, time_offset: float, clock: float = 0.0) -> str | None:
@@ -66,18 +66,19 @@ def likelier_reading(points: DepthPoints, T_world_map: Float64, time_offset: flo
             spreads[words] = other.scatter(clock, frame_of(other, clock))
         except InputError:  # there is no plane
             return None
-    return _likeliest(points, T_world_map, time_offset, spreads)
+    return _likeliest(spreads, _FAR_BETTER * _as_read(points, T_world_map, time_offset))
 
 
-def _likeliest(
-    points: DepthPoints, T_world_map: Float64, time_offset: float, spreads: dict[Reading, float]
-) -> Reading | None:
-    """The reading with the least of `spreads`, if that is far less than that of `points` as they were read, however few
-    of them are together, and than if all were far away: the farther they are, the less a wrong camera shows."""
-    far = points.at_scale(_FAR)
-    given = min(each.scatter(time_offset, T_world_map, fewest=0.0) for each in (points, far))
+def _likeliest(spreads: dict[Reading, float], most: float) -> Reading | None:
     best = min(spreads, key=lambda reading: spreads[reading])
-    return best if spreads[best] < min(_BETTER * given, _TOGETHER) else None
+    return best if spreads[best] < min(most, _TOGETHER) else None
+
+
+def _as_read(points: DepthPoints, T_world_map: Float64, time_offset: float) -> float:
+    """How points scatter as they were read, however few of them are together, or if all were far away, where that is
+    less: a wrong camera shows less there, and so by all that moves points away."""
+    both = points, points.at_scale(_FAR)
+    return min(each.scatter(time_offset, T_world_map, fewest=0.0) for each in both)
 
 
 _DISTANCES = "distances from the camera, along each pixel's ray: write z, the part of them along the camera's axis"
