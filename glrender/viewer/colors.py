@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 Float64 = NDArray[np.float64]
 
 ENTRIES = 256
-"""Of a lookup table."""
+"""Colours in a lookup table."""
 
 LOG_REACH = 1e3
-"""Of signed values on a logarithmic scale: how many times larger than what lies on its linear part any is, at most."""
+"""The most that the end of a signed logarithmic scale may be, as a multiple of where it turns linear."""
 _LINEAR = 25.0
-"""Percent of the signed values that the linear part of their logarithmic scale is for."""
+"""Percent of the values that lie on the linear part of such a scale."""
 _SHORTEST_REACH = 2.0
-"""Of such a scale; with 2, a value of half of the largest is at 0.63 of the way to its end."""
+"""The least that the end of such a scale may be, as above. With 2, half of its end is at 0.63 of the way there."""
 
 
 class Kind(Enum):
@@ -46,11 +46,11 @@ COLORMAPS = {
 """Names in matplotlib, by kind; the first is taken unless another is asked for."""
 
 _ENDS = {"gist_earth": (0.12, 0.93)}
-"""Without black and white, which would look like shade and light."""
+"""The part of a colour map that is used, from 0 to 1: black and white would look like shade and light."""
 
 
 def colormap_name(kind: Kind, number: int) -> str:
-    """Name of the colour map that a count of key presses comes to."""
+    """Name of the colour map that a kind is shown by after `number` presses of the key that goes on to the next."""
     names = COLORMAPS[kind]
     return names[number % len(names)]
 
@@ -75,8 +75,8 @@ class Scale:
     logarithmic: bool = False
     """Whether places go with the logarithm; where `low` is negative, with that of the distance from zero."""
     reach: float = LOG_REACH
-    """In the latter case: how many times smaller than `high` values are where that turns linear, so that both signs
-    meet."""
+    """Where a logarithmic scale has both signs: how many times smaller than `high` values are where it turns linear, so
+    that they meet."""
 
     @property
     def mode(self) -> int:
@@ -91,7 +91,7 @@ class Scale:
         return self.low, self.high, self.reach
 
     def place(self, values: NDArray[np.floating]) -> Float64:
-        """From 0 at the low end to 1 at the high one; beyond them, beyond."""
+        """Where values are placed: 0 is the low end and 1 the high one; values beyond them are placed beyond."""
         x = np.asarray(values, np.float64)
         if self.mode == 0:
             return (x - self.low) / (self.high - self.low)
@@ -117,7 +117,7 @@ class Scale:
 
 
 def fit_scale(values: NDArray[np.floating], kind: Kind, cut: float, logarithmic: bool) -> Scale:
-    """The scale that all but `cut` percent of the values at each end lie on; those that are not finite are left out.
+    """A scale for values, of which it leaves out `cut` percent at each end, and those that are not finite.
 
     Signed values are centred at zero. Ids and colours have the scale from 0 to 1.
     """

@@ -28,6 +28,7 @@ Float64 = NDArray[np.float64]
 UInt8 = NDArray[np.uint8]
 
 _PARTS = 4096
+"""Steps of the table that takes linear colours from 0 to 1 to sRGB bytes."""
 _SRGB = linear_to_bytes(np.arange(_PARTS + 1, dtype=np.float32) / _PARTS)
 
 
@@ -58,7 +59,7 @@ class HostShading:
         self._values: Float64 | None = None
 
     def shade(self, surface: HeightMap, camera: Camera, T_world_camera: Float64, look: Look, canvas: Canvas) -> None:
-        """Put it onto the canvas, which has the camera's size."""
+        """Put a surface onto the canvas, which has the camera's size."""
         assert not look.wireframe
         if self._there is None or self._there.surface is not surface or self._values is not look.values:
             self._there, self._values = HostSurface.of(surface), look.values

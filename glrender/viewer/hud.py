@@ -11,17 +11,22 @@ from glrender.viewer.controls import BINDINGS, MOUSE_HELP
 from glrender.viewer.layers import Layer
 from glrender.viewer.notes import DIM, SHADE, WHITE, Color, Notes, text_width
 
+# Lengths are in units of the content scale, as those of `Notes`.
 LINE = 17.0
+"""Height of a line of text."""
 _MARGIN = 10.0
 _STRIP = 132.0
+"""Height of the strip of small pictures at the lower edge."""
 _STRIP_MOST = 0.3
-"""Of the screen's height: in a low window small pictures are smaller."""
+"""Share of the screen's height that the strip may take: in a low window, small pictures are smaller."""
 _STRIP_LEAST = 75.0
-"""In one so low that they would have less, there are none."""
+"""Where less is left for the strip, there is none."""
 _INSET_LEAST = 92.0
-"""Of a small picture's width, for its title: the last ones are left out where there is less for each."""
+"""Width that a small picture needs for its title: where there is less for each, the last ones are left out."""
 STATUS = 22.0
+"""Height of the status line at the lower edge."""
 _BETWEEN_TICKS = 14.0
+"""Height between two labels of a colour bar, at least."""
 _COVER: Color = (16, 17, 20, 245)
 """Behind text that lies over pictures."""
 _CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))

@@ -51,7 +51,7 @@ class Layer:
     unit: str = ""
     """Of the values."""
     needs: "Needs" = lambda surface, comparison: True
-    """Whether there is what it shows."""
+    """Whether there is what the layer shows."""
 
 
 Needs = Callable[[HeightMap, Comparison | None], bool]
@@ -117,7 +117,7 @@ def _terrain(surface: HeightMap) -> TerrainLayers:
 
 
 def _terrain_values(name: str, factor: float = 1.0) -> Callable[[HeightMap], Float64]:
-    """A layer for a small rover; where the map is not level, each vertex takes the nearest value of the level grid."""
+    """Values of a terrain layer, for a small rover; of a map that is not level, each vertex takes the nearest value."""
 
     def values(surface: HeightMap) -> Float64:
         terrain = _terrain(surface)
@@ -178,7 +178,7 @@ def _residual(comparison: Comparison) -> Float32:
 
 
 def _weight(comparison: Comparison) -> Float32:
-    """Relative to that of a residual of zero."""
+    """The weight of each depth, relative to that of a residual of zero."""
     weight = comparison.residuals.depth_weight
     return np.where(weight > 0, weight * np.square(comparison.measured.depth_sigma), np.nan).astype(np.float32)
 
@@ -232,11 +232,11 @@ FRAME_LAYERS = (
 )
 
 LAYERS: tuple[Layer, ...] = (*SURFACE_LAYERS, *VIEW_LAYERS, *FRAME_LAYERS)
-"""All of them, in the order of the help."""
+"""All layers, in the order in which the help lists them."""
 
 
 def layers_here(surface: HeightMap, comparison: Comparison | None) -> tuple[Layer, ...]:
-    """Those that can be shown now."""
+    """The layers that can be shown now."""
     return tuple(layer for layer in LAYERS if layer.needs(surface, comparison))
 
 

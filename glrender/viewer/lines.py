@@ -21,14 +21,14 @@ NEEDLE: Color = (0.35, 1.0, 0.45, 0.9)
 SELECTED: Color = (1.0, 0.25, 0.65, 1.0)
 
 _NEAREST = 0.02
-"""Of the median depth of what is drawn: what is nearer to the camera is cut off."""
+"""Share of the median depth of what is drawn: what is nearer to the camera is cut off."""
 _NEEDLES = 40
-"""Along the longer side of a map, at most."""
+"""How many there may be along the longer side of a map."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Straight pieces."""
+    """Straight lines of one width, each in a colour of its own."""
 
     ends: Float64
     """(n, 2, 3) where each begins and ends, world coordinates, metres."""

@@ -30,10 +30,10 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 COMPARED_WIDTH = 320
-"""Pixels that a frame is compared at, at most; every second pixel of a usual depth image."""
+"""Width, in pixels, at which a frame is compared at most: that is every second pixel of a usual depth image."""
 
 SIGMA_EVERY = 30
-"""Frames after which sigma is asked for again: of a map of 273 x 181 cells it took as long as ten frames."""
+"""Frames after which sigma is computed again: for a map of 273 x 181 cells that took as long as ten frames."""
 
 _SHOWN = ("photograph", "prediction", "residual", "measured depth")
 
@@ -181,7 +181,7 @@ class BesideMap:
 
 
 def told_at_the_end(unused: int) -> str:
-    """Of a sequence, some of whose frames were missing or damaged, or had no pose."""
+    """What is told of a sequence when it is over, of which `unused` frames were missing or damaged, or had no pose."""
     return f"all fused but {unused} that could not be used" if unused else "all fused"
 
 

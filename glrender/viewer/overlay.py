@@ -25,17 +25,18 @@ from glrender.viewer.window import ButtonEvent, CharEvent, Event, KeyEvent, Move
 
 INSTALL = "panels need the extra viewer: pip install 'glrender[viewer]'"
 
+# Ends of the sliders that set `Weights`.
 LOSS_SCALES = (0.5, 20.0)
 SLOPE_SIGMAS = (0.02, 10.0)
 STEP_SLOPES = (0.05, 20.0)
 WIDTH = 262.0
 """Of the panel, in units of the content scale."""
 _FOLDED_WIDTH = 100.0
-"""Where it is closed but for its title."""
+"""Width of a panel that is folded to its title."""
 _BORDER = 8.0
 """Between the panel and the window's borders."""
 _MOST = 0.6
-"""Of the window's width: where the panel would take more, it is closed but for its title until it is clicked."""
+"""Share of the window's width: a panel that would take more is folded to its title until that is clicked."""
 
 _SWITCHES = (
     ("wireframe", "wireframe", Command.WIREFRAME),
@@ -123,7 +124,7 @@ class Overlay:
         return False
 
     def _click_aside(self) -> None:
-        """What closes a list; ImGui's own Escape would come with its other keys, of which Tab is ours."""
+        """Close a list by a click beside it: ImGui's own Escape comes only with its other keys, and Tab is ours."""
         io = self._imgui.get_io()
         io.add_mouse_pos_event(0, 0)
         io.add_mouse_button_event(0, True)

@@ -28,10 +28,10 @@ from glrender.viewer.surface_view import SurfaceView
 Float64 = NDArray[np.float64]
 
 _EVERY = 4
-"""Of rows and columns: the pixels that the range of a colour bar is found from."""
+"""The range of a colour bar is found from the pixels of every so many rows and columns."""
 
 NEEDLE_LENGTH = 0.025
-"""Of the map's longer side."""
+"""Length of the normals that are drawn, as a share of the map's longer side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Painter:
         self.covered = 0.0
         """Pixels at the right border that panels lie over: what is looked at is in the middle of what they leave."""
         self.watch = Stopwatch()
-        """Of the last picture."""
+        """How long the stages of the last picture took."""
         self._shading = Shading(context)
         self._evaluation = evaluation
         self._views: list[SurfaceView] = []  # of the scene's surface, then of the others
@@ -78,7 +78,7 @@ class Painter:
         return self.size[0] - self.covered, self.size[1]
 
     def resize(self, size: tuple[int, int], content_scale: float, covered: float = 0.0) -> None:
-        """Paint so many pixels from now on, of which so many columns are `covered`."""
+        """From now on paint `size` (width, height) pixels, of whose columns the last, `covered`, lie under panels."""
         self.content_scale, self.covered = content_scale, covered
         if size != self.size:
             self.screen.resize(size)

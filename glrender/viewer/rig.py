@@ -29,11 +29,11 @@ ZOOM_PER_STEP = 0.88
 FOV_RANGE = (5.0, 120.0)
 """Degrees of vertical field of view."""
 _ABOVE, _ASIDE = 0.06, 0.03
-"""Of the image, what the first view leaves free above and below a map, and on each side."""
+"""Shares of the image that the first view leaves free: above and below a map, and on each side of it."""
 _FARTHEST = 5.0
-"""Of half of the longest side of what is looked at: what lies beside it farther away is shown no farther away."""
+"""In halves of the longest side of what is looked at: what lies beside it, but farther away, counts as so far away."""
 _LEFT = 0.3, 0.5
-"""Of the image: how much of its upper and of its lower edge is left to what covers it, at most."""
+"""Shares of the image's height that are left, at most, to what covers its upper and its lower edge."""
 _STEEPEST = 90.0
 _NEAREST = 1e-4  # metres between camera and target
 
@@ -64,15 +64,15 @@ class Rig:
         aspect: float = 1.5,
         covered: tuple[float, float] = (0.0, 0.0),
     ) -> Self:
-        """All of the surfaces that has been seen, from the south-south-west and above, however it is then turned.
+        """A first view that shows all that has been seen of the surfaces, from the south-south-west and above.
 
-        `beside` are (n, 3) world places of what is to be seen with them, such as cameras; of what is very far away, the
-        direction.
+        `beside` are world places (n, 3) of what is to be seen with them, such as cameras; of what is very far away,
+        only the direction is shown.
 
-        What turns about its middle stays within an upright cylinder, and so does what lies beside it, in another one
-        about the same axis. Both fill an image of this `aspect`, width by height, but for margins and for what is
-        `covered` at its upper and its lower edge, as shares of its height. The target lies on the axis, below the
-        middle, because what is nearer takes more of the image.
+        All of it stays in the image when the camera orbits, since two upright cylinders about one axis do: one contains
+        the surfaces, the other what lies beside them. They fill an image of this `aspect`, width by height, but for
+        margins and for what is `covered` at its upper and its lower edge, as shares of its height. The target lies on
+        the axis, below the middle, because what is nearer takes up more of the image.
         """
         upright = cls((0.0, 0.0, 0.0), 1.0, up=common_up(surfaces))
         turned = se3.shortest_turn(upright.up)
@@ -192,8 +192,11 @@ def _cylinders_around(
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """Where the vertices lie that have been seen; all where none has, at height 0. Of each axis on its own: a list of
-    places would take most of the time that a map of millions of vertices is opened in."""
+    """Where the vertices lie that have been seen, or all of them, at height 0, where none has been.
+
+    Each axis is computed on its own: an array of all places would take most of the time in which a map of millions of
+    vertices is opened.
+    """
 
     surface: HeightMap
     heights: Float64

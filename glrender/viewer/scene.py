@@ -46,13 +46,13 @@ class Scene:
 
     @property
     def surfaces(self) -> tuple[HeightMap, ...]:
-        """The one that is looked at first."""
+        """All surfaces; the one that is looked at comes first."""
         return self.surface, *self.others
 
     @cached_property
     def frustum(self) -> Float64:
-        """(n, 2, 3) world lines of the camera of that frame, none without one; a third as long as what it sees is far
-        away."""
+        """(n, 2, 3) lines, in the world, that show the camera of that frame, as far as 0.3 of the median depth that it
+        sees; none without a frame."""
         if self.comparison is None:
             return np.empty((0, 2, 3))
         predicted = self.comparison.predicted

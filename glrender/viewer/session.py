@@ -28,17 +28,17 @@ from glrender.viewer.state import EXAGGERATIONS, ViewState
 from glrender.viewer.weights import Weighed, Weights
 
 FLIGHT_SPEED = 0.6
-"""Of flying: distances between camera and target a second."""
+"""Speed of flying: so many times the distance between camera and target a second."""
 
 RAISE_PER_PIXEL = 0.04
-"""Of the map's spacing: by how much dragging a vertex by a pixel raises it. Slower than the mouse, as a rule: moved by
-its spacing, a vertex already stands on slopes of 45 degrees, where a derivative says little."""
+"""How much dragging a vertex by a pixel raises it, as a share of the map's spacing. As a rule that is slower than the
+mouse: raised by the spacing, a vertex already stands on slopes of 45 degrees, where a derivative says little."""
 
 _WIREFRAME_FROM = 5.0
 """Pixels between vertices, below which edges fade, so that they do not cover the surface."""
 
 _GROWN = 1.05
-"""Of a map that grows: how many times as much of it, or as many cameras, there must be for another first view."""
+"""A map that grows gets another first view once so many times as much of it, or as many cameras, can be seen."""
 
 _FOV_STEP = 1.12
 _EXAGGERATION_STEP = 1.25
@@ -271,7 +271,7 @@ class Session:
             self.state = replace(self.state, layer=name)
 
     def _moves(self) -> bool:
-        """Whether the view that is shown is that of the free camera; that it is not is told."""
+        """Whether what is shown is seen by the free camera, which can be moved; the user is told where it is not."""
         if not isinstance(shown_layer(self.source.scene, self.state), FrameLayer):
             return True
         self.message = FRAME

@@ -18,9 +18,9 @@ from glrender.viewer.slopes import slopes
 Float64 = NDArray[np.float64]
 
 AMBIENT = 0.25
-"""Of the light: what comes from everywhere."""
+"""Share of the light that comes from everywhere."""
 OVER = 1.25
-"""How much more than its colour a surface shows that faces the light."""
+"""How many times as bright as its colour a surface is shown that faces the light."""
 
 NO_VALUE = (0.42, 0.42, 0.42)
 """Linear colour of a surface where a layer has no value."""
@@ -49,7 +49,7 @@ class Shading:
         self.context = context
         constants: dict[str, ArrayLike] = {"no_value": NO_VALUE, "ambient": AMBIENT, "over": OVER}
         self._programs = ScreenPrograms(context, "shaded.frag", _UNITS, constants)
-        self._of: dict[str, tuple[HeightMap, Float64 | None, moderngl.Texture]] = {}
+        self._details: dict[str, tuple[HeightMap, Float64 | None, moderngl.Texture]] = {}
 
     def put(
         self,
@@ -60,19 +60,20 @@ class Shading:
         look: Look,
         name: str = "",
     ) -> None:
-        """Put it onto the screen; `image` and `geometry` are attachments of the compact layout, of the screen's size.
+        """Put a surface onto the screen; `image` and `geometry` are its attachments of the compact layout, of the
+        screen's size.
 
-        What `name` has, beside them, on the GPU is made again where the surface or the values are others.
+        Its slopes and values stay on the GPU under `name` until another surface, or other values, come by that name.
         """
-        of = self._of.get(name)
-        if of is None or of[0] is not surface or of[1] is not look.values:
+        before, values, texture = self._details.get(name, (None, None, None))
+        if texture is None or before is not surface or values is not look.values:
             texture = screen.upload(f"details {name}", details(surface, look.values))
-            of = self._of[name] = surface, look.values, texture
+            self._details[name] = surface, look.values, texture
         screen.use()
         self.context.mgl.enable_only(moderngl.DEPTH_TEST)
         image.use(_UNITS["image"])
         geometry.use(_UNITS["geometry"])
-        of[2].use(_UNITS["details"])
+        texture.use(_UNITS["details"])
         screen.colormaps.use(look.colormap, _UNITS["colormap"])
         options = {
             "GREY": int(surface.channels == 1),

@@ -75,10 +75,10 @@ class StillSource:
         self.choose(self._number + 1)
 
     def step(self) -> None:
-        """There is none."""
+        """There is no next state."""
 
     def release(self) -> None:
-        """There is nothing to."""
+        """There is nothing to be released."""
 
 
 def _describe(surface: HeightMap) -> str:
@@ -115,11 +115,10 @@ def check_source(path: Path) -> None:
 
 
 def open_source(context: Context, path: Path, options: SequenceOptions) -> Source:
-    """A sequence (a folder), which becomes a map as `options` say; a job's scene, a map or a file of elevations. Of a
-    folder that a map was written to, the map.
+    """Open a sequence (a folder), a map (a file, or the folder that it was written to), a file of elevations, or the
+    scene of a batch job; InputError for anything else.
 
-    Without any depth image, a sequence becomes a map by its photographs and their poses. Raises InputError for anything
-    else.
+    A sequence becomes a map as `options` say, by its depth images or, if it has none, by photographs and their poses.
     """
     check_source(path)
     if path.is_dir() and not _is_sequence(path):

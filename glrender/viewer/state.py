@@ -14,7 +14,9 @@ from glrender.viewer.layers import LAYERS
 from glrender.viewer.rig import FOV_RANGE, Rig
 
 EXAGGERATIONS = (0.1, 20.0)
+"""Least and greatest factor on heights."""
 CUTS = (0.0, 20.0)
+"""Least and greatest percentage that is cut off at each end of a colour bar."""
 _KEY = "glrender_view"
 _MOST = sys.float_info.max
 

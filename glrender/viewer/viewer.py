@@ -30,7 +30,7 @@ _SETTLING = 3
 """Pictures that panels need to come to rest after an event, or where they show something else."""
 
 _TELLING = 400.0
-"""Units of width from which on a window says how long its pictures take, which is on one line then."""
+"""Width of a window, in units of the content scale, in which how long pictures take can be told on one line."""
 
 _TURN = 180
 """Pictures of a film that turns a map once around: six seconds."""
@@ -91,7 +91,7 @@ class Viewer:
         self._presented = perf_counter()
 
     def run(self) -> None:
-        """Until the window is closed."""
+        """Do what is asked for, and show what comes of it, until the window is closed."""
         last = perf_counter()
         while not (self._quit or self.window.closing):
             running = self.session.running

@@ -20,12 +20,12 @@ class Weights:
 
     @classmethod
     def of(cls, options: FusionOptions) -> Self:
-        """Those of a fusion."""
+        """The weights that a fusion has."""
         loss = options.depth_loss
         return cls(loss.k if isinstance(loss, Cauchy) else Cauchy().k, options.slope_sigma, options.step_slope)
 
     def put_into(self, options: FusionOptions) -> FusionOptions:
-        """The same fusion with these."""
+        """The options of the same fusion, but with these weights."""
         loss = Cauchy(self.loss_scale)
         return replace(options, depth_loss=loss, slope_sigma=self.slope_sigma, step_slope=self.step_slope)
 
@@ -35,11 +35,11 @@ class Weighed(Protocol):
     """A source that can begin again with other weights: what a map has forgotten cannot be weighed again."""
 
     largest_step: float
-    """The largest `step_slope`, which is also as it is for all larger ones."""
+    """The largest `step_slope` that makes a difference: all larger ones count as this one."""
 
     @property
     def weights(self) -> Weights:
-        """Those of now."""
+        """How frames are weighed now."""
 
     def restart(self, weights: Weights) -> None:
-        """Fuse everything again with others."""
+        """Fuse everything again, with other weights."""
