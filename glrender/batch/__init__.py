@@ -1,7 +1,8 @@
 """Many views of a scene: described by a job, rendered by processes, kept in a folder.
 
-A `job` has `cameras` and `outputs`; `run` takes it to its folder, of which `manifest` and `ledger` know what is done.
-A `pool` of `worker` processes, told by `messages`, or a `cluster`, shares the views; in each a `maker` writes what
-`scene_renderer` makes, a `rendered_view` at a time; a `video` comes last. `render_batch` does without files, and
-`interruption` is Ctrl-C.
+A `job` has `cameras` and `outputs`; `run` renders it into its folder. There, the `manifest` says which files are whole;
+the `ledger` keeps account of a run's views. They are shared among a `pool` of `worker` processes, which are told what
+to do by `messages`, or among the workers of a `cluster`. In each of them a `maker` has the `scene_renderer` make one
+`rendered_view` after the other, and writes its files; a `video` is made when all are there. `render_batch` renders in
+this process, without files. `interruption` is about Ctrl-C.
 """

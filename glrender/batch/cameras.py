@@ -1,8 +1,8 @@
 """Where the cameras of a job stand: lists, trajectories, and paths made by formula.
 
-Orbits, spirals, grids and random views go about what is up in the scene. Their x, y and z are the world's, but of a
-reconstruction whose world lies anyhow, after the shortest turn that takes the world's z to the map's (`Scene.upright`);
-targets are the world's always.
+Orbits, spirals, grids and random views are arranged about the direction that is up in the scene. Their x, y and z are
+the world's; for a reconstruction whose world lies anyhow, they are what the world's axes become by the shortest turn
+that takes the world's z to the map's (`Scene.upright`). Targets are always given in the world.
 """
 
 import math
@@ -28,13 +28,13 @@ Poses = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 MOST = 10_000_000
-"""Views that are worked out at once, at most: their poses take 1.3 GB."""
+"""The most views that are worked out at once: the poses of so many take 1.3 GB."""
 
 LARGEST = 16384
-"""Pixels along a side of an image, as framebuffers have."""
+"""The most pixels along a side of an image, as many as framebuffers have."""
 
 SMALLEST_FOV = 1e-3
-"""Degrees: at less, a focal length would be more pixels than float32 counts."""
+"""The least field of view, degrees: for less, the focal length would be more pixels than float32 can count."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,14 @@ class Views(Protocol):
 
     @property
     def camera(self) -> CameraSpec | None:
-        """Theirs alone; None: the job's."""
+        """The camera of these views alone; None: the job's."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files and URLs that they are read from."""
+        """The files and URLs that these views are read from."""
 
     def beside(self, folder: Path) -> Self:
-        """The same with relative files taken from `folder`."""
+        """The same views, whose relative file names are relative to `folder`."""
 
     def poses(self, scene: Scene) -> Poses:
         """(N, 4, 4) T_world_camera."""
@@ -312,7 +312,7 @@ VIEWS: Mapping[str, type[Views]] = {
     "grid": Grid,
     "random": Random,
 }
-"""What `type` of views there are."""
+"""The kinds of views, by the `type` that a job file gives."""
 
 
 def _around(
@@ -323,7 +323,7 @@ def _around(
     radius: NDArray[np.float64],
     aside: ArrayLike = 0.0,
 ) -> Poses:
-    """Cameras at angles (N,) in degrees and distances (N,) around the target, looking `aside` of it."""
+    """Cameras around a target, at angles (N,) in degrees and distances (N,), that look at a point `aside` of it."""
     if (radius <= 0).any():
         raise InputError(f"radius: received {radius.min():g}, expected more than 0")
     middle = scene.bounds(scene.upright).mean(axis=0) if target is None else np.array(target) @ scene.upright
@@ -334,7 +334,7 @@ def _around(
 
 
 def _turned(scene: Scene, poses: Poses) -> Poses:
-    """Poses whose z is what is up in the scene, in the world."""
+    """Poses in the world, from those (N, 4, 4) whose z is what is up in the scene; these are overwritten."""
     poses[:, :3] = scene.upright @ poses[:, :3]
     return poses
 

@@ -29,7 +29,7 @@ from glrender.io.files import DiskFullError
 from glrender.parallel import CORES
 
 CHUNK = 16
-"""Views a task: a scheduler spends about a millisecond on each."""
+"""Views in a task: a scheduler spends about a millisecond on each task."""
 
 RETRIES = 3
 """How often a task that failed is tried again; dask tries again as often where a worker died."""
@@ -50,10 +50,10 @@ _ADDRESS = re.compile(r"((tcp|tls|ucx|wss?)://)?([^\s:/\[\]]+|\[[^\s/\]]+\]):\d+
 def run_on_cluster(
     plan: Plan, folder: Path, ledger: Ledger, scheduler: str, devices: Sequence[int], chunk: int = CHUNK
 ) -> None:
-    """Render what is missing by the cluster's workers, so many views a task, telling a ledger what becomes of each.
+    """Render what is missing by the cluster's workers, `chunk` views a task, and tell the ledger what becomes of each.
 
     UsageError for what is no address of a scheduler; InputError where there is none, or no worker. A scheduler that is
-    lost on the way ends the run: of tasks that it had given out nothing is known any more.
+    lost on the way ends the run, since what becomes of the tasks that it had given out is then unknown.
     """
     if _ADDRESS.fullmatch(scheduler) is None:
         raise UsageError(f"scheduler: received {scheduler!r}, expected its address, such as tcp://host:8786")
@@ -74,7 +74,7 @@ def run_on_cluster(
 
 @contextmanager
 def _losing_the_scheduler(client: Any, ledger: Ledger) -> Iterator[None]:
-    """What a client raises whose scheduler is gone becomes the ledger's problem; what is wrong here is raised."""
+    """What a client raises because its scheduler is gone becomes the ledger's problem; other errors are raised on."""
     from distributed import CancelledError
     from distributed.client import ClosedClientError
     from distributed.comm import CommClosedError
@@ -92,7 +92,7 @@ def _losing_the_scheduler(client: Any, ledger: Ledger) -> Iterator[None]:
 
 
 class _Run:
-    """The tasks of one run."""
+    """The tasks of one run: given out, waited for, and tried again."""
 
     def __init__(
         self, client: Any, plan: Plan, folder: Path, ledger: Ledger, by_worker: dict[str, int], devices: Sequence[int]
@@ -213,7 +213,7 @@ class _Process:
 
     @classmethod
     def of(cls, plan: Plan, device: int) -> "_Process":
-        """That of this process for a plan; the one of an earlier plan is given up."""
+        """The one of this process for a plan; that of an earlier plan is given up."""
         key = f"{os.getpid()} {plan.account()}"
         with cls._lock:
             if cls._current is None or cls._current._key != key:
@@ -230,7 +230,7 @@ class _Process:
 
 
 def _devices_by_worker(workers: dict[str, Any], devices: Sequence[int]) -> dict[str, int]:
-    """The devices of each machine, in turns, by worker."""
+    """The device of each worker: the workers of a machine get the devices in turns."""
     turns: dict[str, int] = {}
     chosen = {}
     for address, worker in sorted(workers.items()):

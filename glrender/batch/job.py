@@ -26,7 +26,7 @@ class Job:
     """What a job file says."""
 
     scene: tuple[HeightMapObject, ...]
-    """Objects that are drawn together."""
+    """The objects of the scene, which are drawn together."""
     views: tuple[Views, ...]
     """Where cameras stand, one group after the other."""
     outputs: tuple[Output, ...]
@@ -49,7 +49,7 @@ class Job:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All files and URLs that it is read from, but for the job file itself."""
+        """All files and URLs that the job is read from, but for the job file itself."""
         named = [each.files for each in self.scene] + [each.files for each in self.views]
         return tuple(dict.fromkeys(name for names in named for name in names))
 
@@ -59,7 +59,7 @@ class Job:
 
 
 def read_job(source: str) -> Job:
-    """Read a job file (.toml or .json) or what a URL names; relative files in it lie beside it.
+    """Read a job file (.toml or .json), or one that a URL names; relative file names in it start from its folder.
 
     InputError names the keys that are unknown, missing or have an unusable value.
     """
@@ -74,7 +74,7 @@ def job_of(source: str, content: dict[str, Any]) -> Job:
     for key in ("views", "outputs"):
         if key not in content:
             raise InputError(f"{source}: no key {key!r}; the keys are {', '.join(KEYS)}")
-    # What lies beside a URL is named by URL: there is no folder to look into.
+    # Beside a URL there is no folder: what lies there is named by URL too.
     beside = Path() if is_remote(source) else Path(source)
     camera = content.get("camera")
     views = read_typed_tables(f"{source}: views", content["views"], VIEWS)
@@ -126,7 +126,7 @@ class Plan:
         return load_scene(self.job.scene)
 
     def account(self) -> dict[str, Any]:
-        """The effective options, by which a folder is known to be this job's, wherever its files lie."""
+        """The effective options: a folder whose manifest has the same is this job's, wherever its files lie."""
         poses = hashlib.sha256(self.poses.tobytes()).hexdigest()
         # The order of types tells kinds apart whose fields are alike.
         kinds = [type(part).__name__ for part in (*self.job.scene, *self.job.views, *self.job.outputs)]

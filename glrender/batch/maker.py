@@ -19,10 +19,10 @@ RASTER_THREADS = "LP_NUM_THREADS"
 
 
 def limit_threads(workers: int) -> None:
-    """Let compiled loops and llvmpipe draw with this worker's share of the cores, one of so many.
+    """Let compiled loops, and llvmpipe, use the share of the cores that one of `workers` workers has.
 
-    What the environment says of llvmpipe's threads holds; the variable is read when the first context is made, and
-    means nothing to any other OpenGL. NOTES.md of the benchmark has the rates with other numbers of threads.
+    Where the environment says how many threads llvmpipe has, that holds. The variable is read when the first context is
+    made, and means nothing to any other OpenGL. NOTES.md of the benchmark has the rates with other numbers of threads.
     """
     share_cores(workers)
     os.environ.setdefault(RASTER_THREADS, str(max(1, CORES // workers)))
@@ -80,16 +80,16 @@ def make_folders(plan: Plan, folder: Path) -> None:
 
 
 Files = list[tuple[str, bytes]]
-"""Of each file: where in the job's folder, and its content."""
+"""For each file, where it lies in the job's folder, and its content."""
 
 
 def encode_view(plan: Plan, view: RenderedView) -> Files:
-    """A view's files; from any thread."""
+    """The files of a view; may be called in any thread."""
     return [(plan.path(output, view.index), output.encode(view)) for output in plan.job.outputs]
 
 
 def write_files(folder: Path, files: Files) -> list[FileRecord]:
-    """Write files into the job's folder, each of which appears whole or not at all; from any thread."""
+    """Write files into the job's folder, each of which appears whole or not at all; may be called in any thread."""
     for path, content in files:
         write_bytes(folder / path, content)
     return [record_of(path, content) for path, content in files]

@@ -167,7 +167,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_line(content: Any) -> bool:
-    """Whether it is what a manifest has in a line, and speaks of files in its own folder only."""
+    """Whether it is what a line of a manifest may hold, and names files in the manifest's own folder only."""
     if not isinstance(content, dict) or not isinstance(content.get("view", 0), int):
         return False
     files = content.get("files", None if "view" in content else {})
@@ -181,9 +181,9 @@ def _is_line(content: Any) -> bool:
 
 
 def _whole(folder: Path, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs, and the films and views all of whose files are what they were; the last line of a view counts.
+    """The lines of runs, and those of films and views all of whose files are as they were written.
 
-    A film that is there makes up for its frames.
+    Of several lines of a view, the last counts. Frames of a film that is there may be missing.
     """
     films = [line for line in lines if "files" in line and "view" not in line and _is_whole(folder, line["files"])]
     unneeded = tuple(f"{Path(name).stem}.frames/" for line in films for name in line["files"])

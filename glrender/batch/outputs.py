@@ -214,11 +214,11 @@ OUTPUTS: Mapping[str, type[Output]] = {
     "jacobian": Jacobian,
     "video": Video,
 }
-"""What `type` of outputs there are."""
+"""The kinds of outputs, by the `type` that a job file gives."""
 
 
 MANIFEST = "manifest.jsonl"
-"""What says what lies in a job's folder, in which it lies itself."""
+"""The file in a job's folder that says what else lies there."""
 
 
 def film_of(video: Video) -> str:

@@ -22,10 +22,10 @@ RETRIES = 3
 """How often a view is tried again after the worker that had it has died."""
 
 LARGEST_CHUNK = 16
-"""Views handed out at once: at some milliseconds each, a worker asks a few times a second."""
+"""The most views that are handed out at once: at some milliseconds each, a worker asks a few times a second."""
 
 FEW = 6
-"""A worker that has so many left is given more: it has that many under way when all of its threads are busy."""
+"""A worker that has no more views left than these is given more: so many are under way when all its threads work."""
 
 _GONE = (EOFError, BrokenPipeError, ConnectionResetError, OSError)
 """What a connection raises whose other end has died, in the middle of a message too."""
@@ -38,18 +38,18 @@ class _Worker:
     device: int
     started: bool = False
     views: set[int] = field(default_factory=set)
-    """Given and not heard of."""
+    """Those that it was given, and has not told of since."""
     suspect: bool = False
     """Whether its view was with a worker that died: it gets no other until that is done."""
     problem: str | None = None
-    """Its last words."""
+    """Why it ends, as it said last."""
 
 
 class Pool:
-    """Renders views by `workers` processes, device by device in turns, telling a ledger what becomes of each.
+    """Renders views by `workers` processes, which get the devices in turns, and tells the ledger what becomes of each.
 
-    A worker that dies is replaced. What it had is tried again view by view, so that one which kills its worker does
-    not take others with it, and at most RETRIES times.
+    A worker that dies is replaced. The views that it had are tried again, at most RETRIES times, and one by one, so
+    that a view which kills its worker does not take others with it.
     """
 
     def __init__(self, plan: Plan, folder: Path, ledger: Ledger, workers: int, devices: Sequence[int]) -> None:

@@ -29,7 +29,7 @@ CORNERS = ("0", "1", "2")
 
 @dataclass(frozen=True)
 class Buffer:
-    """Something that every pixel has, as arrays name it and as channels of a file do."""
+    """Something that every pixel has: how its array is made up, and what its channels are called in files."""
 
     fill: float
     """What it is where nothing is seen."""

@@ -24,7 +24,8 @@ MOST_WORKERS = 1024
 """On one machine."""
 
 BYTES_PER_WORKER = 250_000_000
-"""Of memory, at least: those of a small job take 246 MB. Without room for them, no machine is left to say so."""
+"""Memory that a worker takes, at least: those of a small job take 246 MB. A machine without room for them would go down
+before it could say so."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,19 @@ class Outcome:
     interrupted: bool
     """Whether the user ended it early."""
     seconds: float
-    """That it took."""
+    """How long it took."""
 
     @property
     def complete(self) -> bool:
-        """Whether everything is there."""
+        """Whether everything that the job wants is there."""
         return self.done == self.total and self.problem is None
 
 
 def choose_workers(count: int | None, devices: Sequence[int] | None) -> Workers:
-    """Who renders, where not all of it is said: a worker a core where the processor draws, a few for each GPU.
+    """Who renders. Unless `count` is given, there is a worker for each core where the processor draws, and a few for
+    each GPU; unless `devices` are given, all use the first one.
 
-    UsageError for a device that EGL does not have, fewer than one worker or more than memory holds.
+    UsageError for a device that EGL does not have, and for fewer than one worker or more than memory holds.
     """
     found = egl_devices()
     known = {device.index: device.name for device in found}

@@ -22,16 +22,16 @@ from glrender.io.files import DiskFullError
 from glrender.parallel import CORES
 
 ENCODERS = 2
-"""Threads that encode and write: the PNG of an image takes about as long as rendering it, that of its depth too."""
+"""Threads that encode and write: the PNG of an image takes about as long as rendering it, and that of a depth too."""
 WAITING = 2
-"""Rendered views that may wait for a thread; more would only take memory."""
+"""How many rendered views may wait for a thread; more would only take memory."""
 
 OF_ONE_VIEW = (InputError, LimitError, UsageError)
-"""What is one view's own fault. Anything else is taken for the context's: another worker may do better."""
+"""Errors that are one view's own. Any other one is taken for the context's, so that another worker may do better."""
 
 
 def work(connection: Connection, folder: Path, device: int, workers: int) -> None:
-    """The life of a worker, one of so many: it ends when it is told to, or when nobody is there any more to tell it."""
+    """What a worker, one of `workers`, does until it is told to end, or until nobody is there any more to tell it."""
     # Ctrl-C reaches all processes of a terminal, and SIGTERM all of a batch system's job: what becomes of it is for
     # the employer to say.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,7 +90,7 @@ class _Orders:
 
 
 def _make_views(orders: _Orders, reports: _Reports, maker: ViewMaker, plan: Plan, folder: Path, alone: bool) -> None:
-    """Make the views that are ordered; `alone` on a core, encode them here, too."""
+    """Make the views that are ordered; a worker that is `alone` on its core encodes them in this thread, too."""
     helpers = _Helpers(1 if alone else ENCODERS)
     with helpers:
         while (index := orders.next()) is not None:
@@ -120,7 +120,7 @@ def _failure(index: int, error: Exception) -> Failed | Broken:
 
 
 class _Helpers:
-    """Threads that are given what a view still needs, and may have some of it wait; leaving the block waits for all."""
+    """Threads that finish views. A few may wait for a thread; leaving the block waits for all of them."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="finish")
