@@ -1,5 +1,5 @@
 """Recordings of a ground that is known: terrain, texture, path and noise, rendered into a sequence with its truth.
 
-`elevation` has heights, `terrain` makes ground of them, with a `texture`; `path` says where the camera goes. All three
-are a `scene`, which `recording` writes, spoilt by `noise`.
+`elevation` reads heights, of which `terrain` makes ground, and `texture` says how that looks; `path` says where the
+camera goes. Together they are a `scene`, which `recording` writes as a sequence, with the errors that `noise` adds.
 """

@@ -21,8 +21,9 @@ from glrender.io.optional import require
 BUILTIN = "builtin"
 GEO_SUFFIXES = (".tif", ".tiff", ".hgt", ".asc", ".dem")
 SUFFIXES = (".npz", ".npy", ".png", *GEO_SUFFIXES)
-"""Of files that `read_elevation` reads."""
+"""Endings of the files that `read_elevation` reads."""
 HEIGHT_KEYS = ("height", "heights", "elevation")
+"""Names by which the heights are found among the arrays of a .npz."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +35,8 @@ class Elevation:
     step: tuple[float, float] = (1.0, 1.0)
     """Distance between neighbouring columns and between neighbouring rows, in one common unit."""
     map: HeightMap | None = None
-    """The map, where the file is a `map.npz`, or a raster of square pixels whose reference system is in metres: then
-    heights, step, place and colours are already known."""
+    """The map, if the file is a `map.npz`, or a raster of square pixels whose reference system is in metres: then
+    heights, step and place are known already, and colours if there are any."""
 
     def __post_init__(self) -> None:
         heights = check_array("elevation", self.heights, (None, None))

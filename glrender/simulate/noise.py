@@ -12,7 +12,7 @@ from glrender.io.color import linear_to_srgb, srgb_to_linear
 from glrender.io.images import SATURATED
 
 LEAST_SCALE = 1e-11
-"""Counts per metre: what is less is rounded away."""
+"""Counts per metre: a smaller scale would be rounded to 0."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ DENSE = 4000
 """Points along a path's curve before its frames are spaced equally on it."""
 
 MOST_LANES = 200
-"""Lanes of a fly-over, so that ten points of the curve are on each."""
+"""The most lanes of a fly-over: with so many, there are still ten points of the curve on each."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Scene:
     """The true surface, camera and trajectory; the map frame is the world."""
 
     surface: HeightMap
-    """What is drawn: the truth's very surface, on a finer grid for the sake of its texture."""
+    """What is drawn: the very surface of `truth`, on a finer grid, because its texture is finer."""
     truth: HeightMap
     """The same on the grid whose heights are to be estimated, with the mean colour around each vertex."""
     camera: Camera

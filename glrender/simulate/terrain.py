@@ -33,11 +33,12 @@ def make_terrain(
 
     The largest central part of the elevations that has the proportions of `size` is used; between their
     samples runs a bicubic spline, and where the grid is coarser than they are they are smoothed first.
-    The lowest height is 0. `origin` is the map x and y of vertex (0, 0); left out, a vertex at the middle
-    of the terrain is (0, 0). For what is left out size is 2 x 2, relief and spacing are 1/8 and 1/200 of the
-    shorter side, and where all is flat the relief is 0; but a `map.npz` keeps its own size, heights, spacing
-    and origin as far as they are not given here, and its colours, and its frame becomes the world. The heights
-    are numbers that float32 holds exactly, as files and renderings do.
+    The lowest height is 0. `origin` is the map x and y of vertex (0, 0).
+
+    What is left out follows: the size is 2 x 2 m, the relief 1/8 of the shorter side (0 where all is flat), the
+    spacing 1/200 of it, and the middle of the terrain is a vertex at (0, 0). But a `map.npz` keeps its own size,
+    heights, spacing and origin where they are not given here, and its colours; its frame becomes the world.
+    The heights are numbers that float32 holds exactly, as files and renderings do.
     """
     own = elevation.map if size is None else None
     extent = _extent(elevation)
