@@ -18,7 +18,7 @@ from glrender.gl.context import Context
 YOUNG = 10
 """Frames in the map that an aged one is compared with."""
 SETTLED = 100
-"""Frames after which memory is looked at: by then the process has all the arrays that it uses again and again."""
+"""Frames after which memory is looked at: by then the process has got all memory that it goes on to use."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

@@ -21,6 +21,7 @@ from glrender.pipeline.scene import Scene as BatchScene
 from glrender.render.forward import ForwardRenderer
 
 IMAGE, VERTICES = (640, 480), 65
+"""Width and height, pixels, and vertices along each side of the map that is seen."""
 PLAIN = "plain pass"
 VIEW = "view: image and depth"
 BOTH = "image as bytes, and depth"
@@ -43,7 +44,7 @@ class BatchReport:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """The ratios that matter."""
+        """Ratios of times, or of rates, medians over the rounds, by what they compare."""
         ratios = {"view / plain pass": self.timings[VIEW].ratio(self.timings[PLAIN])}
         for peer in self.agreement:
             ratios[f"rate of image and depth / {peer}"] = self.timings[peer].ratio(self.timings[BOTH])

@@ -32,25 +32,26 @@ from glrender.io.optional import is_installed
 from glrender.parallel import CORES
 
 WORKERS = (1, 2)
+"""How many workers take turns."""
 TASKS = (1, 4, 16, 64)
-"""Views a task of a cluster."""
+"""How many views a task of a cluster has, in turns."""
 VIEWS = 1000
-"""Of one run of workers: some seconds of rendering."""
+"""Views of one run of workers: some seconds of rendering."""
 TASK_VIEWS = 240
-"""Of one run of a cluster, whose workers have started before."""
+"""Views of one run of a cluster, whose workers have started before."""
 FEW = 8
 """Views of a run that is little more than the start of its workers."""
 SETTLED, ENDED = 0.25, 0.1
-"""Shares of the views that are left out of a rate: the first, while a worker may still be starting, and the last, when
-one may have ended. The last chunk that one renders without the other is up to a tenth of 180 views."""
+"""Shares of the views that are left out of a rate: of the first, while a worker may still be starting, and of the last,
+when one may have ended. Of 180 views, up to a tenth are in the last chunk, which one worker renders alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rates:
-    """What so many workers did."""
+    """What a number of workers did."""
 
     views: NDArray[np.float64]
-    """(rounds,) a second, each an image as PNG."""
+    """(rounds,) views a second, each an image as PNG."""
     milliseconds: NDArray[np.float64]
     """(rounds,) processor time a view, of the workers and their employer together."""
 

@@ -9,7 +9,7 @@ from glrender.gl.program import COMPUTE_VERSION
 from glrender.parallel import even_parts, run_parts
 
 MEBIBYTES = 64
-"""Copied at a time, from one array to another: more than most caches hold."""
+"""How much is copied at a time, from one array to another: more than most caches hold."""
 HOST_COPY = f"copying {MEBIBYTES} MiB on the host"
 GPU_COPY = f"copying {MEBIBYTES} MiB on the GPU"
 
@@ -36,7 +36,7 @@ class HostCopy:
 class GpuCopy:
     """Copies from one buffer of the context to another at each call, and returns when that is done.
 
-    By a compute shader where there are any: OpenGL's own way of copying buffers may be far from what the memory can do.
+    Where there are compute shaders, one does it: OpenGL's own way of copying may be far from what the memory can do.
     """
 
     def __init__(self, context: Context) -> None:
@@ -59,7 +59,8 @@ class GpuCopy:
 
 
 def matrix_product_flops(size: int = 1024, rounds: int = 5) -> float:
-    """Operations a second of numpy's product of two square float64 matrices: near what the cores can do at most."""
+    """Floating-point operations a second of numpy's product of two square float64 matrices: nearly what the cores can
+    do at most."""
     a, b = np.random.default_rng(0).random((2, size, size))
     timing = take_turns({"product": lambda: a @ b}, rounds, warm_up=1)["product"]
     return 2 * size**3 / (1e-3 * timing.median)

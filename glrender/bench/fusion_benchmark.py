@@ -27,7 +27,7 @@ from glrender.render.derivatives import DerivativeRenderer
 
 OURS = "glrender"
 WARM_UP = 7
-"""Frames that do not count: with the seventh the first leaves the window, as one does with every frame from then on."""
+"""First frames that do not count. With the seventh, the first leaves the window; from then on, one does every time."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class FusionTimes:
     timings: dict[str, Timing]
     """Times of a frame, for OURS and for each "<peer>, <volume>"."""
     stages: dict[str, Timing]
-    """What OURS is made of."""
+    """Times of the stages that OURS is made of."""
     agreement: dict[str, float]
     """By peer and volume: median vertical distance of its surface to ours, metres."""
     unusable: tuple[str, ...]
-    """Volumes of peers that are here, but integrate nothing."""
+    """Volumes that integrate nothing, of peers that are installed."""
     work: dict[str, Work]
-    """What the stages that the host does have to do, for the last frame."""
+    """By stage that the host does, what there is to do for the last frame."""
     copies: Timing
     """Times of copying on the host, in the same rounds."""
 
@@ -159,7 +159,7 @@ class Feeder:
 
 
 def first_frames(context: Context, recording: Recording) -> float:
-    """Milliseconds that as many first frames as are left out take where loops and shaders have not been used yet."""
+    """Milliseconds that WARM_UP first frames take, with loops and shaders that fusion has not used before."""
     fusion = new_fusion(context, recording, spacing=(recording.bounds[1] - recording.bounds[0]) / 16)
     start = time.perf_counter()
     feed = Feeder(context, fusion, recording)

@@ -1,4 +1,4 @@
-"""Others beside ours, each doing the same the fastest way that we found in its own functions.
+"""Others' programs, timed beside ours, each doing the same the fastest way that we found in its own functions.
 
 Differentiable renderers give the gradient of the loss, a number a vertex; our stages give the Jacobian's normal
 equations, of which the gradient is the right-hand side. Solvers solve the same system, and volumes integrate the same
@@ -30,10 +30,10 @@ class DifferentiablePeer(Protocol):
 
 
 class SolverPeer(Protocol):
-    """A solver with a system loaded, made of it and of the residual that is to be reached."""
+    """A solver with a system loaded; it is made of that and of the residual that is to be reached."""
 
     solvers: tuple[str, ...]
-    """What it can do."""
+    """The names of what it can solve by."""
 
     def solve(self, solver: str) -> tuple[NDArray[np.float64], int]:
         """The solution, and the iterations that it took."""
@@ -79,13 +79,13 @@ SOLVERS = {
     "PyAMG": ("pyamg", "glrender.bench.peer_pyamg", "PyamgPeer"),
     "PARDISO": ("pypardiso", "glrender.bench.peer_pardiso", "PardisoPeer"),
 }
-"""The same for solvers."""
+"""Solvers, likewise."""
 
 VOLUMES = {"Open3D": ("open3d", "glrender.bench.peer_open3d", "Open3dPeer")}
-"""The same for what integrates frames into volumes."""
+"""What integrates frames into volumes, likewise."""
 
 RENDERERS = {"pyrender": ("pyrender", "glrender.bench.peer_pyrender", "PyrenderPeer")}
-"""The same for what renders image and depth without derivatives."""
+"""What renders image and depth without derivatives, likewise."""
 
 PEER_SIZES = (65, 129, 257)
 """Vertices along each side of the maps on which differentiable renderers are timed."""

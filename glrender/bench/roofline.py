@@ -28,7 +28,7 @@ class Point:
     milliseconds: float
     """Median over the rounds."""
     share: float
-    """Of the bandwidth of copying, which took its turn in every round, what the stage reached: the median."""
+    """The stage's bandwidth as a share of that of copying, which took its turn in every round: the median."""
 
     @property
     def bandwidth(self) -> float:
@@ -64,7 +64,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Ceilings:
-    """What the machine reached in the same run, busy or not: medians, as the stages' are."""
+    """What the machine reached in the same run, however busy it was: medians, as the stages' are."""
 
     copy: dict[str, float]
     """By "host" and, where there is a GPU, "GPU": bytes a second, read and written ones together."""

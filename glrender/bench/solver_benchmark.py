@@ -39,7 +39,7 @@ class SolverReport:
 def run_solver_benchmark(
     context: Context, sizes: Sequence[int], *, peers: bool, rounds: int = 5, advance: Advance = silently
 ) -> SolverReport:
-    """Time the solvers on maps of the given `sizes`; `advance(done, total)` is called as it goes on."""
+    """Time the solvers on maps of `sizes` vertices along each side; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]
     adapters, versions = load_peers(SOLVERS) if peers else ({}, {})
     times, counts = [], {}

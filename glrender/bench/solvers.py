@@ -25,13 +25,15 @@ from glrender.solve.priors import GaussianPrior, SmoothnessPrior
 from glrender.solve.systems import NormalEquations
 
 FEW = 3
+"""Cycles of multigrid that are timed alone."""
 MULTIGRID, SETUP, CYCLES = "multigrid", "its set-up", f"{FEW} cycles of it"
 DIRECT, ITERATIVE, MARGINALS = "direct", "conjugate gradients", "marginal variances"
 TOLERANCE = 1e-6
 """Residual down to which iterative solvers go."""
 LARGEST = {DIRECT: 257, ITERATIVE: 257, MARGINALS: 257, "PyAMG": 513}
-"""Maps on which some are timed; beyond, they take seconds."""
+"""Vertices along each side of the largest map on which a solver is timed: on larger ones these take seconds."""
 
+# The noise of depths, metres, and of colours; and what is expected of slopes.
 DEPTH_SIGMA = 0.005
 COLOR_SIGMA = 0.02
 SLOPE_SIGMA = 1.0

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 REST = 0.002
-"""Seconds between looks at whether the threads of the last candidate rest: Mitsuba's spin for 16 ms when it is done."""
+"""Seconds between two looks at whether the last candidate's threads rest: Mitsuba's spin for 16 ms when it is done."""
 
 NOISY = 1.25
-"""A median that exceeds the minimum by this factor is not the machine's alone."""
+"""Where the median exceeds the minimum by this factor, something else has used the machine too."""
 
 
 @dataclass(frozen=True, eq=False)

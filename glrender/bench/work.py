@@ -42,7 +42,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Load:
-    """How much there is of what work is counted by."""
+    """How much there is of what the work is proportional to."""
 
     pixels: int
     """Pixels of the image, all of which see the map."""
@@ -76,9 +76,9 @@ def _extent(seen: NDArray[np.bool_]) -> int:
 
 
 FRAME_CYCLES, FRAME_SWEEPS = 2, 2
-"""Cycles of multigrid that a frame of fusion takes at most, and sweeps each way in these."""
+"""Cycles of multigrid that a frame of fusion takes at most, and how many sweeps each has on its way down and up."""
 SWEEPS = 4
-"""Of multigrid each way, where nothing else is said."""
+"""Sweeps on each way of a cycle, unless said otherwise."""
 DEPTH_BUFFER = 4
 """Bytes of a pixel in the depth buffer."""
 TEXEL = 16
@@ -88,7 +88,7 @@ INDICES = 24
 
 
 def _bytes(attachments: Mapping[str, str]) -> int:
-    """Bytes of a pixel of a target."""
+    """Bytes that a pixel of a target with these attachments has."""
     formats = [FORMATS[name] for name in attachments.values()]
     return sum(each.channels * np.dtype(each.dtype).itemsize for each in formats)
 
@@ -123,7 +123,9 @@ _PAINTED_PIXEL, _PAINTED_RUN = 53, 39
 
 
 def stage_work(load: Load, *, on_host: bool) -> dict[str, Work]:
-    """By stage, the work on a coloured map; `on_host`: the compact layout is evaluated there. UPLOAD moves it all."""
+    """The work on a coloured map, by stage; `on_host` says whether the compact layout is evaluated on the host.
+
+    UPLOAD is of the whole map."""
     pixels, runs, drawn = load.pixels, load.runs, load.drawn
     placed = Work((TEXEL + INDICES) * drawn, _VERTEX * drawn)
     visible = placed + Work((_VISIBLE + DEPTH_BUFFER) * pixels, 0)
