@@ -199,6 +199,10 @@ def _check_motion(options: Options) -> None:
                     f"--{name}: received with --refine-poses, which looks at all photographs of given poses before the "
                     "first depth image; leave one of them out"
                 )
+    if options.use == "depth" and options.track:
+        raise UsageError(
+            "--track: received with --use depth, which reads no photographs, and tracking does; leave one of them out"
+        )
     if (options.use, options.heights_from) in (("depth", "color"), ("depth", "both"), ("color", "both")):
         why = "reads no photographs" if options.use == "depth" else "has its depth from the same photographs"
         raise UsageError(f"--heights-from: received {options.heights_from} with --use {options.use}, which {why}")

@@ -135,7 +135,10 @@ class Sequence:
     def given_trajectory(self) -> Trajectory:
         """`trajectory`; InputError where there is none."""
         if self.trajectory is None:
-            raise InputError(f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose)")
+            raise InputError(
+                f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose), or have poses "
+                "estimated (track)"
+            )
         return self.trajectory
 
     def with_poses(

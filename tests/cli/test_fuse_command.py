@@ -309,6 +309,7 @@ class TestBadInput:
             (["--use", "color", "--realtime"], 2, "--realtime: received with --use color"),
             (["--use", "color", "--height-range", "1", "0"], 2, "--height-range: received 1 0, expected finite metres"),
             (["--height-range", "0", "1"], 2, "--height-range: received without --use color"),
+            (["--use", "depth", "--track"], 2, "--track: received with --use depth, which reads no photographs"),
             (["--refine-poses", "--track"], 2, "--track: received with --refine-poses, which looks at all photographs"),
             (["--refine-poses", "--realtime"], 2, "--realtime: received with --refine-poses"),
             (["--camera-height", "1", "--track"], 2, "--camera-height: received without --use color"),
