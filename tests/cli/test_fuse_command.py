@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +137,8 @@ class TestGoodUse:
         options = ["fuse", str(sequence), "--out", str(out), "--frames", "0:2", "--spacing", "0.05"]
         assert main(options) == 0
         assert "bounds:" not in capsys.readouterr().out
-        monkeypatch.setitem(placement.place_map.__kwdefaults__, "max_vertices", 11)
+        look = placement._look
+        monkeypatch.setattr(placement, "_look", lambda *seen: replace(look(*seen), most_vertices=11))
         assert main(options) == 0
         assert "bounds: what the frames see, clipped to" in capsys.readouterr().out
 
