@@ -1,5 +1,6 @@
 """`preview.png`: what a person looks at first."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -104,8 +105,10 @@ def _draw_color(axes: Axes, surface: HeightMap) -> None:
 def _draw_free_ground(axes: Axes, surface: HeightMap) -> None:
     try:
         layers = terrain_layers(surface)
-    except InputError:
+    except InputError as error:
         show_map(axes, surface, np.full((*surface.shape, 3), UNSEEN_GREY), "where to drive: not known")
+        why = textwrap.fill(str(error), 36)
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", fontsize="small")
     else:
         draw_occupancy(axes, layers)
 

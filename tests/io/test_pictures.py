@@ -5,6 +5,7 @@ from itertools import pairwise
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from glrender.errors import InputError
@@ -97,6 +98,17 @@ def test_an_error_picture_of_nothing_is_refused(tmp_path):
         write_error_picture(tmp_path / "error.png", surface, np.full(HEIGHTS.shape, np.nan), "none")
     with pytest.raises(InputError, match="received shape"):
         write_error_picture(tmp_path / "error.png", surface, np.zeros((3, 3)), "wrong")
+
+
+def test_a_preview_says_why_it_is_not_known_where_to_drive(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(Axes, "text", lambda axes, x, y, text, **how: said.append(text))
+    quarter = np.eye(4)
+    quarter[1:3, 1:3] = [[0, -1], [1, 0]]
+    for pose in (None, quarter):
+        write_preview(tmp_path / "preview.png", HeightMap(0.1 * X, 0.034, T_world_map=pose), None, None, "a ramp")
+    (reason,) = [" ".join(text.split()) for text in said if "tilted" in text]
+    assert reason.startswith("T_world_map: received a map that is tilted by 90 degrees, expected at most 60")
 
 
 def test_slopes_towards_the_upper_left_are_bright():
