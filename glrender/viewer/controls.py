@@ -144,14 +144,6 @@ class Clicked:
     """Row."""
 
 
-@dataclass(frozen=True)
-class Grasped:
-    """A drag that moves a vertex begins: at the vertex to be moved."""
-
-    x: float
-    y: float
-
-
 class Mouse:
     """Turns presses, moves and releases into clicks and drags."""
 
@@ -162,22 +154,22 @@ class Mouse:
         self._start = self._last = (0.0, 0.0)
         self._moved = False
 
-    def press(
-        self, button: Button, x: float, y: float, *, shift: bool = False, control: bool = False
-    ) -> Grasped | None:
-        """A button goes down; while one is held, others do nothing."""
+    def press(self, button: Button, x: float, y: float, *, shift: bool = False, control: bool = False) -> bool:
+        """A button goes down; whether it begins a drag that moves the vertex there.
+
+        While one button is held, others do nothing.
+        """
         if self._button is not None:
-            return None
+            return False
         self._button, self._moved = button, False
         self._start = self._last = (x, y)
         if button is Button.LEFT and control:
             self.drag = Drag.MOVE_VERTEX
-            return Grasped(x, y)
-        if button is Button.RIGHT:
+        elif button is Button.RIGHT:
             self.drag = Drag.LOOK
         else:
             self.drag = Drag.PAN if shift or button is Button.MIDDLE else Drag.ORBIT
-        return None
+        return self.drag is Drag.MOVE_VERTEX
 
     def move(self, x: float, y: float) -> Moved | None:
         """The mouse is at another place; nothing comes of it before it is far enough away to be no click."""

@@ -187,9 +187,8 @@ class Session:
     def press_button(self, button: Button, x: float, y: float, *, shift: bool, control: bool) -> None:
         """A mouse button goes down at a pixel."""
         self.message = ""
-        grasped = self.mouse.press(button, x, y, shift=shift, control=control)
-        if grasped is not None:
-            self._pick(grasped.x, grasped.y, vertex=True)
+        if self.mouse.press(button, x, y, shift=shift, control=control):
+            self._pick(x, y, vertex=True)
 
     def move_mouse(self, x: float, y: float) -> bool:
         """The mouse moves; whether that changes anything."""
