@@ -130,7 +130,7 @@ class LiveFusion:
             surface=surface,
             trajectory=np.array(self._places),
             comparison=comparison,
-            insets=insets_of(comparison, surface),
+            insets=frame_insets(comparison, surface),
             plot=Plot("Gauss-Newton", (("residual [mm]", self._residuals), ("step [mm]", self._moves))),
             lines=(
                 f"frame {len(self._places)} of {len(self._start.chosen.posed)}: {read.entry.name}",
@@ -190,7 +190,7 @@ def known_part(current: HeightMap, observed: NDArray[np.bool_], sigma: Float64 |
     return replace(current, heights=np.where(observed, current.heights, np.nan), sigma=sigma)
 
 
-def insets_of(comparison: Comparison, surface: HeightMap) -> tuple[Inset, ...]:
+def frame_insets(comparison: Comparison, surface: HeightMap) -> tuple[Inset, ...]:
     """Small pictures of a frame, and sigma seen from above."""
     layers = [layer for layer in FRAME_LAYERS if layer.name in _SHOWN and layer.needs(surface, comparison)]
     insets = [Inset(layer.name, _picture(layer, comparison)) for layer in layers]

@@ -13,7 +13,7 @@ from glrender.pipeline.keyframe_fusion import STEP, FusedKeyframe, KeyframeFusio
 from glrender.pipeline.photographs import start_photographs
 from glrender.pipeline.read_ahead import read_ahead
 from glrender.viewer.hud import Plot
-from glrender.viewer.live import BesideMap, insets_of, known_part, told_at_the_end
+from glrender.viewer.live import BesideMap, frame_insets, known_part, told_at_the_end
 from glrender.viewer.scene import Scene
 from glrender.viewer.weights import Weights
 
@@ -108,7 +108,7 @@ class LivePhotographs:
             self.scene,
             surface=surface,
             comparison=comparison,
-            insets=insets_of(comparison, surface),
+            insets=frame_insets(comparison, surface),
             plot=Plot("residuals", (("residual [mm]", self._residuals),)),
         )
         shares = sorted(depth.shares.items(), key=lambda item: -item[1])[:3]

@@ -165,7 +165,7 @@ def consequence(before: Footprint, after: DerivativeBuffers, change: float, of: 
     return Consequence(brightness_or_depth(after, of)[before.part] - before.values, before.column * np.float32(change))
 
 
-def insets_of(before: Footprint, moved: Consequence | None, unit: str) -> tuple[Inset, ...]:
+def footprint_insets(before: Footprint, moved: Consequence | None, unit: str) -> tuple[Inset, ...]:
     """The column, and the true and the predicted change, in the same colours as each other."""
     column = np.where(np.isfinite(before.values), before.column, np.nan)
     insets = [Inset("column of the Jacobian", _signed(column))]

@@ -18,7 +18,7 @@ from glrender.viewer.picking import (
     consequence,
     describe,
     footprint,
-    insets_of,
+    footprint_insets,
     pick_pixel,
 )
 from glrender.viewer.rig import Rig
@@ -339,4 +339,4 @@ class Session:
             after = self.painter.buffers(scene, self.state, nudge)
             moved = consequence(before, after, nudge.change * self.state.exaggeration, of)
             lines.append(f"moved by {1e3 * nudge.change:+.2f} mm: {moved.describe(unit)}")
-        return tuple(lines), replace(scene, insets=insets_of(before, moved, unit))
+        return tuple(lines), replace(scene, insets=footprint_insets(before, moved, unit))

@@ -25,7 +25,7 @@ from glrender.viewer.controls import Button
 from glrender.viewer.hints import FRAME
 from glrender.viewer.hud import ColorBar, Hud, Inset, Plot, _apart, _wrapped, draw_hud
 from glrender.viewer.layers import LAYERS, Comparison, layers_here
-from glrender.viewer.live import LiveFusion, insets_of
+from glrender.viewer.live import LiveFusion, frame_insets
 from glrender.viewer.notes import SHADE, WHITE, Notes
 from glrender.viewer.painter import Annotations, Painter, letterbox
 from glrender.viewer.picking import pick_pixel
@@ -215,7 +215,7 @@ def compared(context, hills: HeightMap) -> Comparison:
 def test_a_frame_beside_its_map(painter, hills, state, compared, context, tmp_path: Path, name: str, layer) -> None:
     steps = Plot("Gauss-Newton", (("residual [mm]", [9.0, 4.0, 3.0, 2.8]), ("step [mm]", [30.0, 8.0, 1.0, 0.4])))
     places = np.array([[0.2 + 0.1 * k, -1.0, 1.2 - 0.05 * k] for k in range(-8, 1)])
-    scene = Scene("flight", hills, (), places, compared, insets_of(compared, hills), steps, ("frame 9 of 9",))
+    scene = Scene("flight", hills, (), places, compared, frame_insets(compared, hills), steps, ("frame 9 of 9",))
     painter.resize(LARGE, 1.0)
     painter.paint(scene, replace(state, rig=state.rig.zoom(-5), layer=layer), None, replace(BARE, heading="flight"))
     pixels = painter.screen.read()

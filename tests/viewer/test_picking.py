@@ -12,7 +12,7 @@ from glrender.viewer.picking import (
     consequence,
     describe,
     footprint,
-    insets_of,
+    footprint_insets,
     pick_pixel,
     picked_outline,
 )
@@ -97,7 +97,7 @@ def test_a_small_move_does_what_was_predicted_and_a_large_one_does_not(renderer,
     assert np.nanmax(np.abs(small.true)) > 0.3 * size
     assert np.nanmax(np.abs(large.true - large.predicted)) > 100 * np.nanmax(np.abs(small.true - small.predicted))
     assert "predicted" in small.describe("m")
-    assert [inset.picture.shape for inset in insets_of(before, small, "m")] == [(*before.column.shape, 3)] * 4
+    assert [inset.picture.shape for inset in footprint_insets(before, small, "m")] == [(*before.column.shape, 3)] * 4
 
 
 def test_an_outline_goes_around_the_triangle_or_the_vertex(buffers, hills: HeightMap) -> None:
