@@ -5,6 +5,7 @@ derivative is made that nobody looks at, no pass goes over the screen, and sRGB 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numba import njit
@@ -67,13 +68,48 @@ class HostShading:
         there = self._there
         eye = eye_over(surface, camera, T_world_camera, there.height_origin)
         triangles, _ = self._scanner.scan(there.heights, camera, eye, NEAR)
-        palette = np.vstack([srgb_to_linear(lookup_table(look.colormap)), NO_VALUE])
-        false = look.values is not None
-        scale = look.scale.low, look.scale.high, look.scale.mode == 1
-        light = (0.0, 0.0, 0.0) if look.light is None else towards(*look.light)
-        arguments = (triangles, there.heights, there.texels, self._details, eye, palette, false, scale, light)
-        lit = look.light is not None
-        run_parts(_shade_rows, even_parts(camera.height), *arguments, lit, canvas.colors, canvas.depth)
+        arguments = triangles, there.heights, there.texels, self._details, eye, _Look.of(look)
+        run_parts(_shade_rows, even_parts(camera.height), *arguments, canvas.colors, canvas.depth)
+
+
+class _Look(NamedTuple):
+    """A `Look` as compiled loops take it."""
+
+    false_colors: bool
+    """Whether values are shown, not the map's own colours."""
+    palette: Float64
+    """(entries + 1, 3) linear colours of values from low to high, and that of no value."""
+    low: float
+    high: float
+    logarithmic: bool
+    lit: bool
+    light: tuple[float, float, float]
+    """The unit vector towards the light, map axes."""
+
+    @classmethod
+    def of(cls, look: Look) -> Self:
+        return cls(
+            false_colors=look.values is not None,
+            palette=np.vstack([srgb_to_linear(lookup_table(look.colormap)), NO_VALUE]),
+            low=look.scale.low,
+            high=look.scale.high,
+            logarithmic=look.scale.mode == 1,
+            lit=look.light is not None,
+            light=(0.0, 0.0, 0.0) if look.light is None else towards(*look.light),
+        )
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _palette_entry(value: float, look: _Look) -> int:
+    """Where in the palette the colour of a value is."""
+    entries = len(look.palette) - 1
+    if not value < 1e-6 * UNSEEN:
+        return entries
+    if look.logarithmic:
+        place = np.log(max(value, 1e-30) / look.low) / np.log(look.high / look.low)
+    else:
+        place = (value - look.low) / (look.high - look.low)
+    return min(int(min(max(place, 0.0), 1.0) * entries), entries - 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -83,19 +119,13 @@ def _shade_rows(
     texels: Float32,
     details: Float32,
     eye: Eye,
-    palette: Float64,
-    false_colors: bool,
-    scale: tuple[float, float, bool],
-    light: tuple[float, float, float],
-    lit: bool,
+    look: _Look,
     colors: UInt8,
     depths: Float32,
     first: int,
     last: int,
 ) -> None:
-    R = eye.R_grid_camera
-    low, high, logarithmic = scale
-    entries = len(palette) - 1
+    R, light = eye.R_grid_camera, look.light
     for v in range(first, last):
         row, ry = len(colors) - 1 - v, (v - eye.cy) / eye.fy
         x0, y0, z0 = R[0, 1] * ry + R[0, 2], R[1, 1] * ry + R[1, 2], R[2, 1] * ry + R[2, 2]
@@ -116,21 +146,15 @@ def _shade_rows(
                     continue
                 b1, b2 = h.along_x, h.along_y
                 b0 = 1.0 - b1 - b2
-                if false_colors:
+                if look.false_colors:
                     value = b0 * details[i, j, 2] + b1 * details[i, j + side, 2] + b2 * details[i + side, j, 2]
-                    entry = entries
-                    if value < 1e-6 * UNSEEN:
-                        if logarithmic:
-                            place = np.log(max(value, 1e-30) / low) / np.log(high / low)
-                        else:
-                            place = (value - low) / (high - low)
-                        entry = min(int(min(max(place, 0.0), 1.0) * entries), entries - 1)
-                    red, green, blue = palette[entry, 0], palette[entry, 1], palette[entry, 2]
+                    entry = _palette_entry(value, look)
+                    red, green, blue = look.palette[entry, 0], look.palette[entry, 1], look.palette[entry, 2]
                 else:
                     red = b0 * texels[i, j, 1] + b1 * texels[i, j + side, 1] + b2 * texels[i + side, j, 1]
                     green = b0 * texels[i, j, 2] + b1 * texels[i, j + side, 2] + b2 * texels[i + side, j, 2]
                     blue = b0 * texels[i, j, 3] + b1 * texels[i, j + side, 3] + b2 * texels[i + side, j, 3]
-                if lit:
+                if look.lit:
                     slope_x = b0 * details[i, j, 0] + b1 * details[i, j + side, 0] + b2 * details[i + side, j, 0]
                     slope_y = b0 * details[i, j, 1] + b1 * details[i, j + side, 1] + b2 * details[i + side, j, 1]
                     towards_light = light[2] - slope_x * light[0] - slope_y * light[1]
