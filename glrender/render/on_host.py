@@ -5,9 +5,8 @@ all pixels of a triangle share is computed once, and kept in a table while they 
 derivatives with respect to the pose are made here too, as shaders/edges.frag and pose.frag make them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numba import njit
@@ -61,7 +60,7 @@ class HostEvaluator:
     def look(self, surface: HostSurface, camera: Camera, eye: Eye, near: float) -> "SeenOnHost":
         """What image and depth of the plain pass follow from; nothing nearer than `near` metres is visible."""
         triangles, _ = self._scanner.scan(surface.heights, camera, eye, near)
-        return SeenOnHost(triangles, surface, eye, self._recycler)
+        return SeenOnHost(Seen.of(triangles, surface, eye), self._recycler)
 
     def evaluate(self, surface: HostSurface, camera: Camera, eye: Eye, near: float, channels: int) -> Attachments:
         """The attachments of the compact layout by name; nothing nearer than `near` metres is visible."""
@@ -74,92 +73,94 @@ class HostEvaluator:
         # A grey map has w_u in a channel of `image`, which then stands in for the attachment that there is not.
         w_u = attachments.get("image_wrt_height", image)
         written = image, geometry, geometry.view(np.float32), w_u
-        arguments = (triangles, surface.heights, surface.texels, eye, *written, channels == 3)
-        run_parts(_evaluate_rows, even_parts(camera.height), *arguments)
+        seen = Seen.of(triangles, surface, eye)
+        run_parts(_evaluate_rows, even_parts(camera.height), seen, *written, channels == 3)
         return attachments
 
     def find_edges(self, attachments: Attachments, surface: HostSurface, eye: Eye) -> NDArray[np.bool_]:
         """(height, width): what shaders/edges.frag flags."""
-        triangles = attachments["geometry"][..., 3]
-        edges = self._recycler.empty(triangles.shape, np.bool_)
-        arguments = (triangles, attachments["image"][..., 3], surface.heights, eye, JUMP, edges)
-        run_parts(_edge_rows, even_parts(len(edges)), *arguments)
+        seen, depths = Seen.of(attachments["geometry"][..., 3], surface, eye), attachments["image"][..., 3]
+        edges = self._recycler.empty(depths.shape, np.bool_)
+        run_parts(_edge_rows, even_parts(len(edges)), seen, depths, JUMP, edges)
         return edges
 
     def differentiate_by_pose(
         self, attachments: Attachments, surface: HostSurface, eye: Eye, channels: int
     ) -> PoseDerivatives:
         """What shaders/pose.frag makes."""
-        triangles = attachments["geometry"][..., 3]
-        shape = triangles.shape
+        seen = Seen.of(attachments["geometry"][..., 3], surface, eye)
+        shape = seen.triangles.shape
         by_pose = PoseDerivatives(np.zeros((*shape, 6), np.float32), np.zeros((*shape, channels, 6), np.float32))
-        arguments = (triangles, surface.heights, surface.texels, eye, by_pose.depth_wrt_pose, by_pose.image_wrt_pose)
-        run_parts(_pose_rows, even_parts(shape[0]), *arguments)
+        run_parts(_pose_rows, even_parts(shape[0]), seen, by_pose.depth_wrt_pose, by_pose.image_wrt_pose)
         return by_pose
+
+
+class Seen(NamedTuple):
+    """What each pixel sees of a map, from which everything else about it follows; as compiled loops take it."""
+
+    triangles: UInt32
+    """(height, width) triangle id + 1, 0 for nothing."""
+    heights: Float32
+    """(rows, cols), as of `HostSurface`."""
+    texels: Float32
+    """(rows, cols, 4), as of `HostSurface`."""
+    eye: Eye
+
+    @classmethod
+    def of(cls, triangles: UInt32, surface: HostSurface, eye: Eye) -> Self:
+        """The triangles that `eye` sees of `surface`."""
+        return cls(triangles, surface.heights, surface.texels, eye)
 
 
 @dataclass(frozen=True, eq=False)
 class SeenOnHost:
     """The triangle that each pixel sees; image and depth are computed from it on demand, in any thread."""
 
-    triangles: UInt32
-    """(height, width) triangle id + 1, 0 for nothing."""
-    surface: HostSurface
-    eye: Eye
+    seen: Seen
     recycler: Recycler
+    """Where memory for them comes from."""
 
     def pixels(self) -> Float32:
         """(height, width, 4) red, green, blue, depth, as shaders/forward.frag writes them."""
-        pixels = self.recycler.empty((*self.triangles.shape, 4), np.float32)
-        self._run(_plain_rows, pixels)
+        pixels = self.recycler.empty((*self.seen.triangles.shape, 4), np.float32)
+        run_parts(_plain_rows, even_parts(len(pixels)), self.seen, pixels)
         return pixels
 
     def srgb(self, channels: int) -> NDArray[np.uint8]:
         """(height, width, channels) the image as sRGB bytes, which takes less time than going by way of `pixels`."""
-        image = np.empty((*self.triangles.shape, channels), np.uint8)
-        self._run(_srgb_rows, image)
+        image = np.empty((*self.seen.triangles.shape, channels), np.uint8)
+        run_parts(_srgb_rows, even_parts(len(image)), self.seen, image)
         return image
 
-    def _run(self, loop: Callable[..., Any], result: NDArray[Any]) -> None:
-        arguments = self.triangles, self.surface.heights, self.surface.texels, self.eye, result
-        run_parts(loop, even_parts(len(result)), *arguments)
-
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def _plain_rows(
-    visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, pixels: Float32, first: int, last: int
-) -> None:
-    kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(eye)
+def _plain_rows(seen: Seen, pixels: Float32, first: int, last: int) -> None:
+    kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(seen.eye)
     for v in range(first, last):
-        _plain_row(visibility, heights, texels, eye, kept, planes, rays, v, pixels, v)
+        _plain_row(seen, kept, planes, rays, v, pixels, v)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def _srgb_rows(
-    visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, image: NDArray[np.uint8], first: int, last: int
-) -> None:
+def _srgb_rows(seen: Seen, image: NDArray[np.uint8], first: int, last: int) -> None:
     """As `_plain_rows`, but sRGB bytes, with no more floats in between than those of a row."""
-    kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(eye)
+    kept, planes, rays = np.zeros(KEPT, np.uint32), np.empty((KEPT, PLAIN)), rays_of(seen.eye)
     row = np.empty((1, image.shape[1], 4), np.float32)
     numbers, values, parts = row.reshape(-1), np.empty(row.size, np.float32), np.empty(row.size, np.uint32)
     for v in range(first, last):
-        _plain_row(visibility, heights, texels, eye, kept, planes, rays, v, row, 0)
+        _plain_row(seen, kept, planes, rays, v, row, 0)
         clip(numbers, values, parts)
         look_up(values, parts, 4, FIRST, RISES_FLOAT32, image[v])
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy", inline="always")
-def _plain_row(
-    visibility: UInt32, heights: Float32, texels: Float32, eye: Eye, kept: UInt32, planes: Float64, rays: Nine, v: int,
-    pixels: Float32, row: int,
-) -> None:  # fmt: skip
+def _plain_row(seen: Seen, kept: UInt32, planes: Float64, rays: Nine, v: int, pixels: Float32, row: int) -> None:
     """Row v of the image into a row of `pixels` (rows, width, 4)."""
     # A row of pixels sees nearly the same triangles as the one before, so nearly all are in the table. The loop does
     # not look for runs of pixels that see one triangle: no processor predicts where they end, and its wrong guesses
     # took longer than all that the pixels of a triangle share.
     y = float(v)
-    for u in range(visibility.shape[1]):
-        visible = visibility[v, u]
+    for u in range(seen.triangles.shape[1]):
+        visible = seen.triangles[v, u]
         if visible == 0:
             for c in range(4):
                 pixels[row, u, c] = 0
@@ -167,17 +168,14 @@ def _plain_row(
         k = int(visible) % KEPT
         if kept[k] != visible:
             kept[k] = visible
-            t = triangle_of(heights, visible, eye)
-            write_planes(planes, k, 1, LANES, t, colors_of(texels, t, eye.spacing), 3, rays)
+            t = triangle_of(seen.heights, visible, seen.eye)
+            write_planes(planes, k, 1, LANES, t, colors_of(seen.texels, t, seen.eye.spacing), 3, rays)
         write_pixel(planes, k, float(u), y, pixels, row, u)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _evaluate_rows(
-    visibility: UInt32,
-    heights: Float32,
-    texels: Float32,
-    eye: Eye,
+    seen: Seen,
     image: Float32,
     geometry: UInt32,
     geometry_floats: Float32,
@@ -187,20 +185,20 @@ def _evaluate_rows(
     last: int,
 ) -> None:
     """Fill rows first … last - 1 of the compact layout's attachments; `geometry_floats` is the memory of `geometry`."""
-    kept, planes = np.zeros(KEPT, np.uint32), np.empty((KEPT, ALL))
+    eye, kept, planes = seen.eye, np.zeros(KEPT, np.uint32), np.empty((KEPT, ALL))
     rays, channels = rays_of(eye), 3 if in_color else 1
     for v in range(first, last):
         y = float(v)
-        for u in range(visibility.shape[1]):
-            visible = visibility[v, u]
+        for u in range(seen.triangles.shape[1]):
+            visible = seen.triangles[v, u]
             if visible == 0:
                 _clear_pixel(image, geometry, w_u, v, u)
                 continue
             k = int(visible) % KEPT
             if kept[k] != visible:
                 kept[k] = visible
-                t = triangle_of(heights, visible, eye)
-                colors = colors_of(texels, t, eye.spacing)
+                t = triangle_of(seen.heights, visible, eye)
+                colors = colors_of(seen.texels, t, eye.spacing)
                 write_planes(planes, k, 3, 1, t, colors, channels, rays)
                 write_factor_planes(planes, k, t, colors, channels, eye.spacing, rays)
             x = float(u)
@@ -235,16 +233,8 @@ def _clear_pixel(image: Float32, geometry: UInt32, w_u: Float32, v: int, u: int)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _edge_rows(
-    triangles: UInt32,
-    depths: Float32,
-    heights: Float32,
-    eye: Eye,
-    jump: float,
-    edges: NDArray[np.bool_],
-    first: int,
-    last: int,
-) -> None:
+def _edge_rows(seen: Seen, depths: Float32, jump: float, edges: NDArray[np.bool_], first: int, last: int) -> None:
+    triangles, heights, eye = seen.triangles, seen.heights, seen.eye
     height, width = triangles.shape
     for v in range(first, last):
         above, below = max(v - 1, 0), min(v + 1, height - 1)
@@ -306,29 +296,20 @@ def _extended(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _pose_rows(
-    triangles: UInt32,
-    heights: Float32,
-    texels: Float32,
-    eye: Eye,
-    by_depth: Float32,
-    by_image: Float32,
-    first: int,
-    last: int,
-) -> None:
-    R = eye.R_grid_camera
+def _pose_rows(seen: Seen, by_depth: Float32, by_image: Float32, first: int, last: int) -> None:
+    eye, R = seen.eye, seen.eye.R_grid_camera
     for v in range(first, last):
-        for u in range(triangles.shape[1]):
-            if triangles[v, u] == 0:
+        for u in range(seen.triangles.shape[1]):
+            if seen.triangles[v, u] == 0:
                 continue
             rx, ry = (u - eye.cx) / eye.fx, (v - eye.cy) / eye.fy
             x, y, z = to_grid(R, rx, ry)
-            t = triangle_of(heights, triangles[v, u], eye)
+            t = triangle_of(seen.heights, seen.triangles[v, u], eye)
             h = hit(t, eye.spacing, x, y, z)
             mx, my, mz = _to_camera(R, -t.slope_x * h.m_u, -t.slope_y * h.m_u, h.m_u)
             _write_twist(by_depth[v, u], h.depth, rx, ry, mx, my, mz)
             if by_image.shape[2] > 0:
-                colors = colors_of(texels, t, eye.spacing)
+                colors = colors_of(seen.texels, t, eye.spacing)
                 for c in range(by_image.shape[2]):
                     along_x, along_y = colors[3 * c + 1], colors[3 * c + 2]
                     gx, gy, gz = _to_camera(R, along_x, along_y, 0.0)
