@@ -65,13 +65,13 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
         if "tracking" in report:
             check = "Most of what a followed camera sees has to be ground, and stand still; and check camera.yaml"
         yield f"{share:.0%} of the pixels have a depth that other photographs deny: the map is probably wrong. {check}"
-    found, camera = refinement.get("focal_length"), refinement.get("photographs", report)["camera"]
+    found = refinement.get("focal_length")
     if found is not None and found["wrong"]:
         missing, sigma = 100 * found["share_missing"], 100 * found["sigma"]
         yield (
             "the photographs and their poses agree best with a focal length that is "
-            f"{abs(missing):.1f} ± {sigma:.1f} % {'longer' if missing > 0 else 'shorter'} than "
-            f"fx {camera['fx']:.1f}; check camera.yaml, or calibrate the camera"
+            f"{abs(missing):.1f} ± {sigma:.1f} % {'longer' if missing > 0 else 'shorter'} than the photographs have in "
+            "camera.yaml; check it, or calibrate the camera"
             # Either makes up for some of what the other has wrong.
             + (", unless it is the poses that are wrong" if strained else "")
         )

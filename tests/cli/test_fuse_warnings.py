@@ -78,7 +78,10 @@ def followed(lost: int, at_end: int) -> dict[str, Any]:
         (refined(0.9, RIGHT) | seen(0.9), ["90% of the pixels.*their clock and the camera$"]),
         (followed(0, 0) | seen(0.9), ["^90% of the pixels.*followed camera sees has to be ground"]),
         (refined(8.4, RIGHT), [r"move the poses by 8 times.*\(10.0 mm, 0.50 degrees\).*--time-offset"]),
-        (refined(0.9, SHORT), ["a focal length that is 5.0 ± 0.4 % shorter than fx 500.0"]),
+        (
+            refined(0.9, SHORT),
+            ["a focal length that is 5.0 ± 0.4 % shorter than the photographs have in camera.yaml"],
+        ),
         (refined(8.4, SHORT), ["move the poses by 8 times", "the camera, unless it is the poses that are wrong"]),
     ],
     ids=[
