@@ -1,5 +1,7 @@
 // Lines in space: faint where the surface hides them.
 
+#include "screen.glsl"
+
 uniform sampler2D picture;      // what is seen, its depth in the channel that depth_channel says; row 0 on top
 uniform int depth_channel;
 uniform vec2 screen_size;
@@ -11,8 +13,7 @@ const float HIDDEN = 0.2;       // of the opacity
 const float SLACK = 1.004;      // what lies on the surface is seen
 
 void main() {
-    ivec2 pixel = ivec2(gl_FragCoord.x, screen_size.y - gl_FragCoord.y);
-    float depth = texelFetch(picture, pixel, 0)[depth_channel];
+    float depth = texelFetch(picture, ivec2(from_top(screen_size.y)), 0)[depth_channel];
     bool hidden = depth > 0.0 && 1.0 / gl_FragCoord.w > SLACK * depth;
     screen = vec4(line_color.rgb, line_color.a * (hidden ? HIDDEN : 1.0));
 }

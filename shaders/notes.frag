@@ -1,10 +1,11 @@
-// Lays text, bars and panels over the screen; its rows run upwards, those of the notes downwards.
+// Lays text, bars and panels over the screen.
 
-uniform sampler2D notes;        // sRGB, times opacity; opacity
+#include "screen.glsl"
+
+uniform sampler2D notes;        // sRGB, times opacity; opacity; row 0 on top
 
 layout(location = 0) out vec4 screen;
 
 void main() {
-    ivec2 size = textureSize(notes, 0);
-    screen = texelFetch(notes, ivec2(gl_FragCoord.x, float(size.y) - gl_FragCoord.y), 0);
+    screen = texelFetch(notes, ivec2(from_top(float(textureSize(notes, 0).y))), 0);
 }

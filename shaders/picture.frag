@@ -1,7 +1,7 @@
-// Puts a picture onto the screen: colours as they are, or values in false colours. The screen's rows run upwards.
+// Puts a picture onto the screen: colours as they are, or values in false colours.
 
 #include "false_color.glsl"
-#include "screen_depth.glsl"
+#include "screen.glsl"
 
 #ifndef FALSE_COLORS
 #define FALSE_COLORS 0          // 0: the picture has r, g, b, depth; 1: value, depth
@@ -17,7 +17,7 @@ uniform vec3 scale;
 layout(location = 0) out vec4 screen;   // sRGB
 
 void main() {
-    vec2 at = vec2(gl_FragCoord.x, screen_height - gl_FragCoord.y) - rectangle.xy;
+    vec2 at = from_top(screen_height) - rectangle.xy;
     if (any(lessThan(at, vec2(0.0))) || any(greaterThanEqual(at, rectangle.zw)))
         discard;
     vec4 pixel = texelFetch(picture, ivec2(at / rectangle.zw * vec2(textureSize(picture, 0))), 0);

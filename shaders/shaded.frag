@@ -1,9 +1,9 @@
 // The height map to look at: its own colours or false ones, with a light and a wireframe that are no part of the model.
-// From the attachments of the compact layout, whose rows run downwards; the screen's run upwards.
+// From the attachments of the compact layout.
 
 #include "view.glsl"
 #include "false_color.glsl"
-#include "screen_depth.glsl"
+#include "screen.glsl"
 
 #ifndef GREY
 #define GREY 0          // 1: the image's red alone
@@ -43,7 +43,7 @@ float on_edge(vec2 place) {
 }
 
 void main() {
-    ivec2 pixel = ivec2(gl_FragCoord.x, float(textureSize(image, 0).y) - gl_FragCoord.y);
+    ivec2 pixel = ivec2(from_top(float(textureSize(image, 0).y)));
     uvec4 found = texelFetch(geometry, pixel, 0);
     if (found.w == 0u)
         discard;
