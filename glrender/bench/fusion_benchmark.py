@@ -61,7 +61,7 @@ class FusionTimes:
         timings = {label: self.stages[name] for label, name in named.items()}
         work = {label: self.work[name] for label, name in named.items()}
         vertices = round(float(np.sqrt(self.shape[0] * self.shape[1])))
-        return points(timings, work, {"host": self.copies}, {}, self.image, vertices)
+        return points(timings, work, {"host": self.copies}, self.image, vertices)
 
     @property
     def ratios(self) -> dict[str, float]:

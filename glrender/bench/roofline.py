@@ -1,6 +1,6 @@
 """How near each stage comes to what the machine can do: achieved against measured bandwidth and arithmetic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,19 +83,19 @@ def points(
     timings: Mapping[str, Timing],
     work: Mapping[str, Work],
     copies: Mapping[str, Timing],
-    places: Mapping[str, str],
     image: tuple[int, int] | None,
     vertices: int,
+    on_gpu: Collection[str] = (),
 ) -> list[Point]:
-    """A point for each stage that has a timing and work; `places` says where, "host" unless given.
+    """A point for each stage that has a timing and work; on the host, but for the stages `on_gpu`.
 
-    `copies` are the timings of the copies, by place.
+    `copies` are the timings of the copies, by "host" and "GPU".
     """
     found = []
     for stage, timing in timings.items():
         if stage not in work:
             continue
-        where = places.get(stage, "host")
+        where = "GPU" if stage in on_gpu else "host"
         share = work[stage].bytes / COPIED_BYTES * copies[where].ratio(timing)
         found.append(Point(stage, image, vertices, where, work[stage], timing.median, share))
     return found

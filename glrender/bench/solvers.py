@@ -69,7 +69,7 @@ class SolverTimes:
             SETUP: multigrid_setup(n),
             CYCLES: multigrid_solve(n, FEW),
         }
-        return points(self.timings, work, {"host": self.timings[HOST_COPY]}, {}, None, self.vertices)
+        return points(self.timings, work, {"host": self.timings[HOST_COPY]}, None, self.vertices)
 
     @property
     def ratios(self) -> dict[str, float]:

@@ -86,14 +86,15 @@ def time_stages(
             agreement[name] = peer.gradient().errors(own)
             candidates |= {f"{name} {FORWARD}": peer.forward, f"{name} {BACKWARD}": peer.forward_backward}
         copies: dict[str, Callable[[], object]] = {HOST_COPY: HostCopy()}
-        work, places = stage_work(load_of(scene, stages.triangles), on_host=stages.evaluated_on_host), {}
+        work = stage_work(load_of(scene, stages.triangles), on_host=stages.evaluated_on_host)
+        on_gpu: tuple[str, ...] = ()
         if not context.is_software:
             buffers = GpuCopy(context)
             stack.callback(buffers.release)
             copies[GPU_COPY] = buffers
-            places = dict.fromkeys((PLAIN, COMPACT, FULL), "GPU")
+            on_gpu = PLAIN, COMPACT, FULL
             del work[TOTAL]  # done by both
         timings = take_turns(candidates | copies, rounds)
         copied = {place: timings.pop(name) for place, name in COPIES.items() if name in timings}
-        achieved = points(timings, work, copied, places, image, vertices)
+        achieved = points(timings, work, copied, image, vertices, on_gpu)
         return SizeReport(image, vertices, timings, copied, agreement, tuple(achieved))

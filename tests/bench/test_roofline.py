@@ -98,7 +98,7 @@ def test_shares_are_of_the_copy_in_the_same_round() -> None:
     spell = np.array([1.0, 1.0, 5.0])
     timings = {"stage": Timing(2.0 * spell), "copy": Timing(10.0 * spell), "uncounted": Timing(spell)}
     work = {"stage": Work(bytes=0.1 * COPIED_BYTES, flops=4e6), "absent": Work(1, 1)}
-    (point,) = points(timings, work, {"GPU": timings["copy"]}, {"stage": "GPU"}, (640, 480), 65)
+    (point,) = points(timings, work, {"GPU": timings["copy"]}, (640, 480), 65, on_gpu=("stage",))
     assert point.share == pytest.approx(0.5)
     assert point.speed == pytest.approx(2e9)
     assert point.bandwidth == pytest.approx(0.1 * COPIED_BYTES / 2e-3)
