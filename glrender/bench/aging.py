@@ -34,9 +34,9 @@ class Aging:
     frames: tuple[int, int]
     """How many the young and the old map had before."""
     young: Timing
-    """Of a frame in the young map."""
+    """Times of a frame in the young map."""
     old: Timing
-    """Of the same frame in the old one."""
+    """Times of the same frame in the old map."""
     growth: float
     """Bytes of this process's resident memory a frame: the slope of a line through it, from SETTLED frames on."""
 

@@ -22,14 +22,15 @@ from glrender.gl.context import Context
 PARTS = ("stages", "solvers", "fusion", "batch")
 STAGES, SOLVING, FUSION, BATCH = PARTS
 USUAL_PARTS = PARTS[:-1]
-"""Those that are timed unless others are asked for: a batch's processes want the machine for themselves."""
+"""The parts that are timed unless others are asked for: a batch's processes want the machine for themselves."""
 SIZES = (65, 129, 257, 513, 1025)
 """Vertices along each side of the maps that can be timed."""
 SMALLER_SIZES = SIZES[:-1]
-"""Those that are timed unless others are asked for."""
+"""The sizes that are timed unless others are asked for."""
 IMAGES = ((1280, 960), (640, 480), (320, 240))
 """Width and height of the images that can be timed, pixels."""
 SMALLER_IMAGES = IMAGES[1:]
+"""The images that are timed unless others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Plan:
     """What to measure."""
 
     parts: tuple[str, ...] = USUAL_PARTS
-    """Of PARTS, what is measured."""
+    """Which of PARTS are measured."""
     sizes: tuple[int, ...] = SMALLER_SIZES
     """Vertices along each side of the maps."""
     images: tuple[tuple[int, int], ...] = SMALLER_IMAGES
@@ -71,7 +72,7 @@ class Report:
     rounds: int
     """How often stages and frames were timed."""
     stage_peers: dict[str, str] = field(default_factory=dict)
-    """By differentiable renderer: its version, or why it is missing; empty unless asked for."""
+    """For each differentiable renderer, its version, or why it is missing; empty unless asked for."""
     fusion_peers: dict[str, str] = field(default_factory=dict)
     """The same for peers that integrate frames into volumes."""
     batch_peers: dict[str, str] = field(default_factory=dict)

@@ -22,13 +22,13 @@ from glrender.io.color import linear_to_bytes
 TRUNCATION, BLOCK = 4, 8
 """Voxels from the surface, and along each side of a block: what takes least."""
 DEFAULT_TRUNCATION, DEFAULT_BLOCK = 8, 16
-"""The same where nothing is said."""
+"""The same, as Open3D has them by default."""
 BLOCKS = 20_000
-"""That there is room for at first."""
+"""How many blocks there is room for at first."""
 COUNTS = 5000.0
-"""Of a 16-bit depth image, a metre."""
+"""Counts of a 16-bit depth image that make a metre."""
 FARTHEST = 65535 / COUNTS
-"""Metres."""
+"""The depth, metres, from which on there are no more counts."""
 
 Points = NDArray[np.float64]
 

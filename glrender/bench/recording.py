@@ -32,7 +32,7 @@ class Recording:
     """Frames with their poses, and the ground that they see."""
 
     name: str
-    """As tables tell it."""
+    """What tables call it."""
     camera: Camera
     """The pinhole camera of all frames."""
     frames: tuple[PosedFrame, ...]

@@ -24,9 +24,9 @@ class SolverReport:
     peers: dict[str, str]
     """By peer: its version, or why it is missing; empty unless asked for."""
     times: tuple[SolverTimes, ...]
-    """By size of map."""
+    """For each size of map."""
     counts: dict[int, dict[str, int]]
-    """By size of map: multigrid's iterations, by what there is to solve."""
+    """Multigrid's iterations, by size of map and by what there is to solve."""
 
     def account(self) -> dict[str, Any]:
         """The report for a file."""

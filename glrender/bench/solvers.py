@@ -46,9 +46,9 @@ class SolverTimes:
     vertices: int
     """The map has vertices x vertices of them."""
     timings: dict[str, Timing]
-    """By solver, and of a copy beside them; of a peer, "<peer>, <solver>"."""
+    """Times by solver, those of peers by "<peer>, <solver>"; and of a copy beside them."""
     iterations: dict[str, int]
-    """By solver, for those that iterate: down to a residual of `TOLERANCE`."""
+    """For each solver that iterates, how many iterations took it down to a residual of `TOLERANCE`."""
     agreement: dict[str, float]
     """By solver of a peer: relative L2 difference of its solution to ours."""
 

@@ -28,7 +28,7 @@ class SizeReport:
     vertices: int
     """The map has vertices x vertices of them."""
     timings: dict[str, Timing]
-    """By stage; a peer's are "<peer> forward" and "<peer> forward + backward"."""
+    """Times by stage; those of a peer by "<peer> forward" and "<peer> forward + backward"."""
     copies: dict[str, Timing]
     """By "host" and, where there is a GPU, "GPU": copies that took their turns with the stages."""
     agreement: dict[str, tuple[float, float]]
