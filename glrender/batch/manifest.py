@@ -26,9 +26,11 @@ class FileRecord(NamedTuple):
     """A file that was written."""
 
     path: str
-    """In the job's folder."""
+    """Where it lies in the job's folder."""
     bytes: int
+    """Its size."""
     sha256: str
+    """Its checksum, hexadecimal."""
 
 
 def record_of(path: str, content: bytes) -> FileRecord:

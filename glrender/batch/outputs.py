@@ -45,7 +45,7 @@ class Image:
     """Folder that the files lie in."""
     format: Literal["png", "jpeg", "exr"] = "png"
     quality: int = 95
-    """Of JPEG: 1 to 100."""
+    """Quality of a JPEG: 1 to 100."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:

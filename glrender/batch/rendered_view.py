@@ -73,6 +73,7 @@ class RenderedView:
     index: int
     """Counted from 0 in the order of the cameras."""
     scene: Scene
+    """What was rendered."""
     camera: Camera
     T_world_camera: NDArray[np.float64]
     """(4, 4) camera to world."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from glrender.render.buffers import DerivativeBuffers
 
 PARAMETERS = {"depth": ("height", "pose"), "image": ("height", "color", "pose")}
-"""With respect to what each rendered quantity has derivatives."""
+"""The parameters with respect to which each rendered quantity has derivatives."""
 
 
 def jacobian(buffers: DerivativeBuffers, of: str, wrt: str) -> csr_array | NDArray[np.float64]:

@@ -103,7 +103,7 @@ def value_at(planes: Float64, k: int, first: int, x: float, y: float) -> float:
 
 @njit(cache=True, nogil=True, inline="always")
 def colors_of(texels: Float32, t: Triangle, spacing: float) -> Nine:
-    """Of each channel: the colour of the corner, and its change per metre along x and y."""
+    """For each channel, the colour of the corner, and its change per metre along x and along y."""
     step = t.side * (1.0 / spacing)
     r, g, b = texels[t.row, t.column, 1], texels[t.row, t.column, 2], texels[t.row, t.column, 3]
     at_x, at_y = t.column + t.side, t.row + t.side

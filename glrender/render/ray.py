@@ -28,8 +28,9 @@ class Eye(NamedTuple):
     z: float
     """Metres above the origin of the heights."""
     spacing: float
-    """Of the grid, metres."""
+    """Metres between the grid's vertices."""
     fx: float
+    """Intrinsics of the camera, pixels, as of `Camera`."""
     fy: float
     cx: float
     cy: float
@@ -39,11 +40,12 @@ class Triangle(NamedTuple):
     """Half a quad, seen from its right angle, as in shaders/include/surface.glsl."""
 
     row: int
-    """Of the corner, the vertex at the right angle."""
+    """Row and column of the corner, the vertex at the right angle."""
     column: int
     side: int
     """+1: the other two vertices are one step up the axes; -1: down."""
     slope_x: float
+    """Change of the height a metre along x, and along y."""
     slope_y: float
     above: float
     """-n . (eye - corner), with the upward normal n = (-slope_x, -slope_y, 1)."""

@@ -160,6 +160,7 @@ class HostSurface:
     """What `SurfaceTexture` has on the GPU, as arrays for passes on the host."""
 
     surface: HeightMap
+    """The map whose arrays these are."""
     texels: NDArray[np.float32]
     """(rows, cols, 4): heights above `height_origin`, UNSEEN where there is none; then r, g, b."""
     heights: NDArray[np.float32]

@@ -20,7 +20,7 @@ class Scene:
     surface: HeightMap
     """What is drawn: the very surface of `truth`, on a finer grid, because its texture is finer."""
     truth: HeightMap
-    """The same on the grid whose heights are to be estimated, with the mean colour around each vertex."""
+    """The same ground on the grid whose heights are to be estimated, with the mean colour around each vertex."""
     camera: Camera
     times: NDArray[np.float64]
     """(N,) seconds, strictly increasing."""

@@ -87,7 +87,7 @@ class Scale:
 
     @property
     def uniform(self) -> tuple[float, float, float]:
-        """As the shader takes it, beside its mode."""
+        """`low`, `high` and `reach`, as the shader takes them; `mode` is an option of it."""
         return self.low, self.high, self.reach
 
     def place(self, values: NDArray[np.floating]) -> Float64:
@@ -142,7 +142,7 @@ def fit_scale(values: NDArray[np.floating], kind: Kind, cut: float, logarithmic:
 
 
 def hues(ids: NDArray[np.integer]) -> NDArray[np.float32]:
-    """In [0, 1), far apart for neighbouring ids (multiples of the golden ratio); NaN for -1."""
+    """Hues in [0, 1) of ids, far apart for neighbouring ids (multiples of the golden ratio); NaN for -1."""
     return np.where(ids < 0, np.nan, ids * 0.6180339887498949 % 1.0).astype(np.float32)
 
 

@@ -41,7 +41,7 @@ class Binding:
     key: str
     """Upper case as on the keyboard; "Ctrl+" in front where it is held."""
     does: str
-    """In words, for the help."""
+    """What it does in words, for the help."""
     command: Command
 
 
@@ -108,7 +108,7 @@ def flight(held: set[str]) -> tuple[float, float, float]:
 
 
 class Button(Enum):
-    """Of the mouse."""
+    """A button of the mouse."""
 
     LEFT = auto()
     MIDDLE = auto()
@@ -130,8 +130,9 @@ class Moved:
 
     drag: Drag
     right: float
-    """Pixels since the last one."""
+    """Pixels to the right since the last move."""
     down: float
+    """Pixels downwards."""
 
 
 @dataclass(frozen=True)

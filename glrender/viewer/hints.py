@@ -15,7 +15,7 @@ ABSENT = {
     "9": "neither sigma nor ground to drive on here",
     "0": "no frame of a sequence here, or none yet",
 }
-"""Of a digit that has no layer."""
+"""What is told of a digit that has no layer."""
 
 _OF_MAP = {Command.WIREFRAME, Command.NORMALS, Command.LIGHT, Command.TRAJECTORY, Command.LOWER, Command.HIGHER}
 _OF_VIEW = {Command.NARROWER, Command.WIDER}

@@ -34,7 +34,7 @@ _CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))
 
 @dataclass(frozen=True)
 class ColorBar:
-    """What the colours mean."""
+    """A bar that says what false colours mean."""
 
     scale: Scale
     colormap: str
@@ -65,6 +65,7 @@ class Hud:
     """All that is written over one picture."""
 
     heading: str
+    """The first line, at the upper edge."""
     lines: Sequence[str]
     """Below the heading."""
     status: str
@@ -72,6 +73,7 @@ class Hud:
     bar: ColorBar | None = None
     insets: Sequence[Inset] = ()
     plot: Plot | None = None
+    """To the right of the insets."""
     help: Sequence[Layer] | None = None
     """The layers that the help lists; None: no help."""
     covered: float = 0.0
@@ -116,7 +118,7 @@ def _draw_lines(notes: Notes, hud: Hud) -> None:
 
 
 def _draw_status(notes: Notes, status: str) -> None:
-    """In as many lines as it takes: what an error says last is what to do."""
+    """Write the status in as many lines as it takes: what an error says last is what to do."""
     lines = _wrapped(status, notes.width - 2 * _MARGIN, notes.scale)
     height = STATUS + LINE * (len(lines) - 1)
     notes.box(0, notes.height - height, notes.width, height, SHADE if len(lines) == 1 else _COVER)
@@ -153,7 +155,7 @@ def _draw_bar(notes: Notes, bar: ColorBar, bottom: float) -> None:
 
 
 def _apart(ticks: Sequence[tuple[float, float]], least: float) -> list[tuple[float, float]]:
-    """Those of the (place, value) that leave each other room: zero rather than others, large values before small."""
+    """The ticks (place, value) that leave each other room: zero first, then large values before small ones."""
     kept: list[tuple[float, float]] = []
     for place, value in sorted(ticks, key=lambda tick: (tick[1] != 0, -abs(tick[1]))):
         if all(abs(place - other) >= least for other, _ in kept):

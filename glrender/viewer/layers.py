@@ -44,12 +44,13 @@ class Layer:
     """Something to look at."""
 
     name: str
-    """As it is called in the window and in a copied view."""
+    """What it is called in the window and in a copied view."""
     key: str
     """The key that shows it; pressed again, it goes on to the next layer of that key."""
     kind: Kind
+    """What its values mean."""
     unit: str = ""
-    """Of the values."""
+    """The unit of its values."""
     needs: "Needs" = lambda surface, comparison: True
     """Whether there is what the layer shows."""
 
@@ -59,7 +60,7 @@ Needs = Callable[[HeightMap, Comparison | None], bool]
 
 @dataclass(frozen=True)
 class SurfaceLayer(Layer):
-    """Drawn on the map."""
+    """A layer that is drawn on the map."""
 
     values: Callable[[HeightMap], Float64] | None = None
     """(rows, cols) values at the vertices, NaN where unknown; None: the map's own colours."""
@@ -67,7 +68,7 @@ class SurfaceLayer(Layer):
 
 @dataclass(frozen=True)
 class ViewLayer(Layer):
-    """A buffer of the free camera."""
+    """A layer that is a buffer as the free camera sees the map."""
 
     make: Callable[[CompactBuffers], Float32] = lambda buffers: buffers.depth
     """(height, width), or (height, width, 3) of the kind COLOR."""
@@ -79,7 +80,7 @@ class ViewLayer(Layer):
 
 @dataclass(frozen=True)
 class FrameLayer(Layer):
-    """Of a frame, as its camera saw it."""
+    """A layer of a frame of a sequence, as its camera saw it."""
 
     make: Callable[[Comparison], Float32] = lambda comparison: comparison.predicted.depth
     """(height, width), or (height, width, 1 or 3) of the kind COLOR."""
@@ -91,7 +92,7 @@ class FrameLayer(Layer):
 
 
 def _channels(count: int) -> Needs:
-    """That the map has so many colour channels with derivatives."""
+    """Whether the map has so many colour channels with derivatives, to be asked of a layer."""
     return lambda surface, comparison: surface.colors is not None and surface.channels >= count
 
 

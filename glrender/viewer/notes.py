@@ -37,12 +37,12 @@ class Notes:
 
     @property
     def width(self) -> float:
-        """In units."""
+        """Width of the sheet, in units."""
         return self.pixels.shape[1] / self.scale
 
     @property
     def height(self) -> float:
-        """In units."""
+        """Height of the sheet, in units."""
         return self.pixels.shape[0] / self.scale
 
     def smaller(self, factor: float) -> Self:
@@ -104,7 +104,7 @@ class Notes:
 
 
 def text_width(text: str, scale: float = 1.0) -> float:
-    """Of a line, in units."""
+    """Width of a line of text, in units."""
     return _glyphs(text, round(FONT_SIZE * scale, 1))[0].shape[1] / scale
 
 

@@ -30,7 +30,7 @@ LOSS_SCALES = (0.5, 20.0)
 SLOPE_SIGMAS = (0.02, 10.0)
 STEP_SLOPES = (0.05, 20.0)
 WIDTH = 262.0
-"""Of the panel, in units of the content scale."""
+"""Width of the panel, in units of the content scale."""
 _FOLDED_WIDTH = 100.0
 """Width of a panel that is folded to its title."""
 _BORDER = 8.0

@@ -41,9 +41,13 @@ class Annotations:
     pick: Pick | None = None
     """What was clicked at."""
     heading: str = ""
+    """What stands above everything else."""
     lines: tuple[str, ...] = ()
+    """Below it."""
     status: str = ""
+    """At the lower edge."""
     help: bool = False
+    """Whether the help lies over all of it."""
 
 
 class Painter:

@@ -32,15 +32,15 @@ class Pick:
     color: tuple[float, ...]
     """Linear."""
     vertices: tuple[int, int, int]
-    """Of the triangle that is seen, indices into `HeightMap.vertices`."""
+    """The vertices of the triangle that is seen, as indices into `HeightMap.vertices`."""
     weights: tuple[float, float, float]
-    """Barycentric."""
+    """Barycentric weights of these vertices."""
     depth_wrt_height: tuple[float, float, float]
-    """By each vertex's height, m/m."""
+    """The derivative of the depth by the height of each vertex, m/m."""
     image_wrt_height: Float32
-    """(C, 3): of each channel by each vertex's height, 1/m."""
+    """(C, 3): the derivatives of each channel by the height of each vertex, 1/m."""
     vertex: int | None = None
-    """The one that was chosen, if one was."""
+    """The vertex that was chosen, if one was."""
 
     @property
     def nearest(self) -> int:
@@ -112,13 +112,13 @@ class Footprint:
 
     @property
     def part(self) -> tuple[slice, slice]:
-        """Of the image."""
+        """Rows and columns of the image."""
         height, width = self.column.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 _AROUND = 0.35
-"""Of the footprint's size: how much of the image beside it is looked at as well."""
+"""How much of the image beside a footprint is looked at as well, as a share of the footprint's size."""
 
 
 def footprint(buffers: DerivativeBuffers, vertex: int, of: str) -> Footprint | None:
@@ -146,8 +146,9 @@ class Consequence:
     """What moving a vertex changed, beside what the derivative had said."""
 
     true: Float32
-    """(h, w) of the footprint; NaN where nothing is seen."""
+    """(h, w): the difference of the rendered images, within the footprint; NaN where nothing is seen."""
     predicted: Float32
+    """(h, w): what the derivative says that it is."""
 
     def describe(self, unit: str) -> str:
         """Both in words."""
@@ -161,7 +162,7 @@ class Consequence:
 
 
 def consequence(before: Footprint, after: DerivativeBuffers, change: float, of: str) -> Consequence:
-    """Of moving the vertex by `change` metres: the rendered difference, and the column times the change."""
+    """What moving the vertex by `change` metres does: the rendered difference, and the column times the change."""
     return Consequence(brightness_or_depth(after, of)[before.part] - before.values, before.column * np.float32(change))
 
 

@@ -23,7 +23,7 @@ Float64 = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 DEGREES_PER_PIXEL = 0.35
-"""Of orbiting and looking around: across a window of 900 pixels, nearly once around."""
+"""How far a drag orbits or looks around: across a window of 900 pixels, nearly once around."""
 ZOOM_PER_STEP = 0.88
 """Factor on the distance of one step of the wheel towards the target."""
 FOV_RANGE = (5.0, 120.0)
@@ -121,7 +121,7 @@ class Rig:
         return replace(centred, cx=centred.cx - covered / 2)
 
     def orbit(self, right: float, down: float) -> Self:
-        """Around the target, by a drag of so many pixels: the ground follows the mouse."""
+        """Orbit around the target, by a drag of so many pixels: the ground follows the mouse."""
         return replace(
             self,
             azimuth=_wrapped(self.azimuth + DEGREES_PER_PIXEL * right),
@@ -129,7 +129,7 @@ class Rig:
         )
 
     def look(self, right: float, down: float) -> Self:
-        """Around the camera itself, which stays where it is."""
+        """Turn the camera, which stays where it is, by a drag of so many pixels."""
         eye = self.T_world_camera[:3, 3]
         turned = replace(
             self,
@@ -139,23 +139,23 @@ class Rig:
         return replace(turned, target=_point(eye + self.distance * turned.T_world_camera[:3, 2]))
 
     def pan(self, right: float, down: float, image_height: int) -> Self:
-        """Along the image plane, by a drag of so many pixels: what is at the target's distance follows the mouse."""
+        """Move along the image plane, by a drag of so many pixels: what is as far as the target follows the mouse."""
         metres = 2 * self.distance * math.tan(math.radians(self.fov / 2)) / image_height
         T = self.T_world_camera
         return replace(self, target=_point(np.array(self.target) - metres * (right * T[:3, 0] + down * T[:3, 1])))
 
     def zoom(self, steps: float) -> Self:
-        """Towards the target, by steps of the wheel."""
+        """Move towards the target, by steps of the wheel."""
         return replace(self, distance=max(_NEAREST, self.distance * ZOOM_PER_STEP**steps))
 
     def fly(self, right: float, up: float, forward: float) -> Self:
-        """With the target, by fractions of the distance along the camera's axes."""
+        """Move with the target along the camera's axes, by multiples of the distance between the two."""
         T = self.T_world_camera
         way = right * T[:3, 0] - up * T[:3, 1] + forward * T[:3, 2]
         return replace(self, target=_point(np.array(self.target) + self.distance * way))
 
     def with_fov(self, fov: float) -> Self:
-        """Another field of view, degrees; the target stays as large as it was."""
+        """Take another field of view, degrees; the target stays as large in the image as it was."""
         fov = float(np.clip(fov, *FOV_RANGE))
         ratio = math.tan(math.radians(self.fov / 2)) / math.tan(math.radians(fov / 2))
         return replace(self, fov=fov, distance=self.distance * ratio)
@@ -205,7 +205,7 @@ class _Places:
 
     @classmethod
     def of(cls, surface: HeightMap, turned: Float64) -> Self:
-        """In axes that `turned` (3, 3) takes to the world's."""
+        """The places in axes that `turned` (3, 3) takes to the world's."""
         T = surface.pose.copy()
         T[:3] = turned.T @ T[:3]
         return cls(surface, surface.heights if np.isfinite(surface.heights).any() else np.zeros(surface.shape), T)

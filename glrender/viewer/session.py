@@ -310,7 +310,7 @@ class Session:
             self.perform(Command.PAUSE)
 
     def _choose_nearest(self, column: int, row: int) -> None:
-        """Of several objects, look at the one that is seen at a pixel."""
+        """Look at the one of several objects that is seen at a pixel."""
         scene, source = self.source.scene, self.source
         if not isinstance(source, StillSource) or not scene.others:
             return

@@ -35,11 +35,13 @@ class Look:
     values: Float64 | None
     """(rows, cols) shown in false colours, NaN where unknown; None: the map's own colours."""
     scale: Scale
+    """On which the values are placed."""
     colormap: str
     """Name in matplotlib."""
     light: tuple[float, float] | None
     """Azimuth (0 is the map's y, 90 its x) and elevation of where the light comes from, degrees; None: unlit."""
     wireframe: bool
+    """Whether the triangles' edges are drawn."""
 
 
 class Shading:

@@ -34,7 +34,7 @@ class Source(Protocol):
 
     @property
     def scene(self) -> Scene:
-        """As it is now."""
+        """What there is to be seen now."""
 
     @property
     def finished(self) -> bool:

@@ -51,7 +51,7 @@ class ViewState:
     """Whether the cameras of a sequence are drawn."""
 
     def to_json(self) -> str:
-        """As text for the clipboard; `from_json` reads it."""
+        """The view as text for the clipboard, which `from_json` reads."""
         return json.dumps({_KEY: asdict(self)}, indent=2)
 
     @classmethod

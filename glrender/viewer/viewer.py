@@ -61,8 +61,9 @@ class Played:
     """What a script did."""
 
     frames: int
+    """Pictures that were shown."""
     seconds: float
-    """For all frames but the first, which compiles and uploads."""
+    """How long all of them took but the first, which compiles and uploads."""
 
     @property
     def rate(self) -> float:

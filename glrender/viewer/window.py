@@ -38,9 +38,11 @@ class KeyEvent:
     """A key went down or up."""
 
     key: str
-    """As in `glrender.viewer.controls`."""
+    """Its name, as in `glrender.viewer.controls`."""
     down: bool
+    """Whether it went down, not up."""
     control: bool
+    """Whether Ctrl is held."""
     repeated: bool = False
     """Whether it has been down for a while, and this says no more than that it still is."""
 
@@ -50,6 +52,7 @@ class CharEvent:
     """Text was typed."""
 
     code: int
+    """The Unicode code point of a letter."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,15 @@ class ButtonEvent:
 
     button: Button
     down: bool
+    """Whether it went down, not up."""
     x: float
+    """Column, from the left."""
     y: float
+    """Row, from the top."""
     shift: bool
+    """Whether Shift is held."""
     control: bool
+    """Whether Ctrl is held."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +243,7 @@ class Window:
             self.events.append(ButtonEvent(_BUTTONS[button], action == glfw.PRESS, x, y, shift, control))
 
     def _pixel(self, x: float, y: float) -> tuple[float, float]:
-        """Of the framebuffer, from the place in the window, whose units may be larger."""
+        """The pixel of the framebuffer at a place in the window, whose units may be larger than pixels."""
         width, height = glfw.get_window_size(self._window)
         columns, rows = self.size
         return x * columns / max(1, width), y * rows / max(1, height)
