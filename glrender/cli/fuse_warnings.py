@@ -48,8 +48,8 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"photographs move the poses by {refinement['strain']:.0f} times what these were taken to be off by "
             f"({1e3 * sigma['metres']:.1f} mm, {sigma['degrees']:.2f} degrees): the map may be wrong. Is the "
-            "trajectory this camera's (--T-base-camera of convert), and its clock right (--time-offset)? --pose-sigma "
-            "says how rough it is"
+            "trajectory this camera's (--T-base-camera of convert), camera to world, and its clock right "
+            "(--time-offset)? --pose-sigma says how rough it is"
         )
     spread = refinement.get("depth_spread")
     if spread is not None and spread.refined_are_worse:

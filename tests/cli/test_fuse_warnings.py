@@ -77,7 +77,7 @@ def followed(lost: int, at_end: int) -> dict[str, Any]:
         (refined(0.9, RIGHT) | seen(0.1), []),
         (refined(0.9, RIGHT) | seen(0.9), ["90% of the pixels.*their clock and the camera$"]),
         (followed(0, 0) | seen(0.9), ["^90% of the pixels.*followed camera sees has to be ground"]),
-        (refined(8.4, RIGHT), [r"move the poses by 8 times.*\(10.0 mm, 0.50 degrees\).*--time-offset"]),
+        (refined(8.4, RIGHT), [r"move the poses by 8 times.*\(10.0 mm, 0.50 deg.*camera to world.*--time-offset"]),
         (
             refined(0.9, SHORT),
             ["a focal length that is 5.0 ± 0.4 % shorter than the photographs have in camera.yaml"],
