@@ -37,7 +37,7 @@ class SolverReport:
 
 
 def run_solver_benchmark(
-    context: Context, sizes: Sequence[int], *, peers: bool, rounds: int = 5, advance: Advance = silently
+    context: Context, sizes: Sequence[int], *, peers: bool, rounds: int, advance: Advance = silently
 ) -> SolverReport:
     """Time the solvers on maps of `sizes` vertices along each side; `advance(done, total)` is called as it goes on."""
     before = os.getloadavg()[0]

@@ -120,9 +120,7 @@ def iteration_counts(context: Context, vertices: int) -> dict[str, int]:
     return {name: solver.solve(system).iterations for name, system in systems.items()}
 
 
-def time_solvers(
-    context: Context, vertices: int, rounds: int, adapters: Mapping[str, type] | None = None
-) -> SolverTimes:
+def time_solvers(context: Context, vertices: int, rounds: int, adapters: Mapping[str, type]) -> SolverTimes:
     """Each solver, and those of the peers, on the same system."""
     system = fusion_system(context, vertices)
     grids = Multigrid(system.stencil)
@@ -144,7 +142,7 @@ def time_solvers(
         iterations[ITERATIVE] = iterative.solve(system).iterations
     agreement = {}
     with ExitStack() as stack:
-        for peer, adapter in (adapters or {}).items():
+        for peer, adapter in adapters.items():
             if vertices > LARGEST.get(peer, vertices):
                 continue
             loaded: SolverPeer = adapter(system, TOLERANCE)

@@ -52,7 +52,7 @@ class RasterPass:
         camera: Camera,
         fragment: str,
         attachments: Mapping[str, str],
-        defines: Mapping[str, Define] | None = None,
+        defines: Mapping[str, Define],
     ) -> None:
         self.context = context
         self.target = Framebuffer(context, (camera.width, camera.height), attachments)
@@ -103,7 +103,7 @@ class ScreenPass:
         camera: Camera,
         fragment: str,
         attachments: Mapping[str, str],
-        defines: Mapping[str, Define] | None = None,
+        defines: Mapping[str, Define],
         *,
         inputs: tuple[str, ...],
     ) -> None:

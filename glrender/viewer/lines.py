@@ -34,12 +34,12 @@ class Lines:
     """(n, 2, 3) where each begins and ends, world coordinates, metres."""
     colors: Float64
     """(n, 4) sRGB and opacity."""
-    width: float = 1.5
+    width: float
     """Pixels."""
 
 
-def joined(parts: Sequence[tuple[Float64, Color]], width: float = 1.5) -> Lines:
-    """Lines of several colours: each part (n, 2, 3) in its own."""
+def joined(parts: Sequence[tuple[Float64, Color]], width: float) -> Lines:
+    """Lines of several colours, each part (n, 2, 3) in its own; `width` is in pixels."""
     ends = [part for part, _ in parts] or [np.empty((0, 2, 3))]
     colors = [np.tile(color, (len(part), 1)) for part, color in parts] or [np.empty((0, 4))]
     return Lines(np.concatenate(ends), np.concatenate(colors), width)

@@ -103,8 +103,8 @@ class Notes:
         area[:] = np.rint(over + area * (1 - opacity)).astype(np.uint8)
 
 
-def text_width(text: str, scale: float = 1.0) -> float:
-    """Width of a line of text, in units."""
+def text_width(text: str, scale: float) -> float:
+    """Width of a line of text on a sheet of this scale, in units."""
     return _glyphs(text, round(FONT_SIZE * scale, 1))[0].shape[1] / scale
 
 

@@ -17,7 +17,7 @@ from glrender.viewer.shading import Look
 class SurfaceView:
     """Renders one surface again and again; owned by `context`, which releases it at the latest."""
 
-    def __init__(self, context: Context, name: str, evaluation: str | None = None) -> None:
+    def __init__(self, context: Context, name: str, evaluation: str | None) -> None:
         """`name` tells its textures from those of other surfaces; `evaluation` is as DerivativeRenderer has it."""
         self.context, self.name = context, name
         self._evaluation = evaluation
