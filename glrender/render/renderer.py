@@ -17,10 +17,10 @@ EVALUATIONS = ("gpu", "host")
 class Renderer(ABC):
     """Renders height maps as `camera` sees them, farther away than `near` metres; owned by `context`.
 
-    `evaluation` is where pixels are made: on the "gpu", or on the "host" by compiled loops in float64, without drawing.
-    None takes the host where the processor renders anyway, which is faster there. Memory on the GPU is given back by
-    `release`, at the end of a `with`, or with the context. `surfaces`, which stays the caller's, lets several renderers
-    of a context share what is uploaded.
+    `evaluation` says where pixels are made: on the "gpu", or on the "host" by compiled loops in float64, without
+    drawing. None takes the host where the processor does the drawing anyway, because it is faster there. `surfaces`,
+    which remain the caller's, let several renderers of a context share what is uploaded. Memory on the GPU is given
+    back by `release`, at the end of a `with`, or with the context.
     """
 
     def __init__(

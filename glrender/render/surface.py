@@ -145,7 +145,7 @@ def _sum_seen(heights: NDArray[np.float64]) -> tuple[float, int]:
 def _fill_texels(
     heights: NDArray[np.float64], height_origin: float, colors: NDArray[np.float64], texels: NDArray[np.float32]
 ) -> None:
-    """OpenGL 3.3 promises nothing about NaN: unseen vertices are left out of the triangles instead."""
+    """Fill in texels without NaN, about which OpenGL 3.3 promises nothing: no triangle has an unseen vertex."""
     for i in range(heights.shape[0]):
         for j in range(heights.shape[1]):
             height = heights[i, j] - height_origin

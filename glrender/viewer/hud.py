@@ -28,7 +28,7 @@ STATUS = 22.0
 _BETWEEN_TICKS = 14.0
 """Height between two labels of a colour bar, at least."""
 _COVER: Color = (16, 17, 20, 245)
-"""Behind text that lies over pictures."""
+"""Background of text that lies over pictures."""
 _CURVES = ((255, 158, 26, 255), (90, 200, 255, 255))
 
 
@@ -53,7 +53,7 @@ class Inset:
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """Curves over the number of steps, their axis logarithmic."""
+    """Curves over the number of steps, on a logarithmic axis."""
 
     title: str
     curves: Sequence[tuple[str, Sequence[float]]]
@@ -164,7 +164,7 @@ def _apart(ticks: Sequence[tuple[float, float]], least: float) -> list[tuple[flo
 
 
 def _draw_strip(notes: Notes, hud: Hud, top: float) -> None:
-    """Small pictures side by side, and the plot to their right, as many as there is room for."""
+    """Put small pictures side by side, and the plot to their right, as many as there is room for."""
     fitting = max(1, int((notes.width - _MARGIN) / (_INSET_LEAST + _MARGIN)))
     places = min(fitting, len(hud.insets) + (hud.plot is not None))
     each = min(176.0, (notes.width - _MARGIN) / places - _MARGIN)
@@ -199,7 +199,7 @@ def _draw_plot(notes: Notes, plot: Plot, x: float, top: float, width: float, hei
 
 
 def _draw_help(notes: Notes, layers: Sequence[Layer]) -> None:
-    """Everything that keys and mouse do, on one screen: in smaller letters where there is less room."""
+    """Say everything that keys and mouse do, on one screen: in smaller letters where there is less room."""
     left = [(binding.key, binding.does) for binding in BINDINGS]
     names: dict[str, list[str]] = {}
     for layer in layers:

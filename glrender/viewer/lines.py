@@ -23,7 +23,7 @@ SELECTED: Color = (1.0, 0.25, 0.65, 1.0)
 _NEAREST = 0.02
 """Share of the median depth of what is drawn: what is nearer to the camera is cut off."""
 _NEEDLES = 40
-"""How many there may be along the longer side of a map."""
+"""How many normals are drawn along the longer side of a map, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def corners_of(lines: Lines, camera: Camera, T_world_camera: Float64) -> NDArray
     near = _NEAREST * float(np.median(depths[depths > 0]))
     ahead = (depths > near).any(axis=1)
     ends, colors, depths = ends[ahead], lines.colors[ahead], depths[ahead]
-    # Move an end that is too near along the line to where it no longer is.
+    # An end that is too near is moved along the line to where it no longer is.
     for this, other in ((0, 1), (1, 0)):
         short = depths[:, this] < near
         way = np.where(short, (near - depths[:, this]) / np.where(short, depths[:, other] - depths[:, this], 1), 0)

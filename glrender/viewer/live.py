@@ -145,7 +145,7 @@ class LiveFusion:
         return sigma
 
     def _surface(self) -> HeightMap:
-        """The map so far, NaN where too little is known; sigma as it was last asked for."""
+        """The map so far, NaN where too little is known; its sigma is the one that was computed last."""
         return known_part(self._fusion.surface, self._fusion.observed, self._sigma)
 
     def _note(self, report: FrameReport, change: Float64) -> None:
@@ -166,7 +166,8 @@ class BesideMap:
     def compare(
         self, surface: HeightMap, T_world_camera: Float64, depth: Float32, sigma: Float32, image: Float32 | None
     ) -> Comparison:
-        """A frame (height, width[, channels]) beside what `surface` predicts; depth 0 where nothing was measured."""
+        """Compare a frame (height, width[, channels]), its depth 0 where nothing was measured, with what `surface`
+        predicts for it."""
         every = np.s_[:: self._step, :: self._step]
         predicted = self._renderer.render(surface, T_world_camera, pose=False, edges=False)
         seen = None if image is None else np.ascontiguousarray(image[every])
@@ -186,7 +187,7 @@ def told_at_the_end(unused: int) -> str:
 
 
 def known_part(current: HeightMap, observed: NDArray[np.bool_], sigma: Float64 | None) -> HeightMap:
-    """A map on its way, NaN where too little is known."""
+    """A map in the making, with NaN in place of the heights that are not known well enough."""
     return replace(current, heights=np.where(observed, current.heights, np.nan), sigma=sigma)
 
 

@@ -99,7 +99,7 @@ class LivePhotographs:
         self.scene = replace(self.scene, surface=self._run.map(), lines=lines)
 
     def _show(self, fused: FusedKeyframe) -> tuple[str, ...]:
-        """Put what was fused into the scene, beside what the map had said before; what is told of it."""
+        """Put what was fused into the scene, beside what the map had predicted; returns the lines that tell of it."""
         T, depth = fused.keyframe.photograph.T_world_camera, fused.depth
         comparison = self._beside_map.compare(self.scene.surface, T, depth.depth, fused.sigma, fused.keyframe.image)
         surface = known_part(self._run.surface, self._run.observed, None)

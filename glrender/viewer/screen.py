@@ -47,7 +47,7 @@ class Screen:
     def __init__(self, context: Context, size: tuple[int, int]) -> None:
         self.context = context
         self.colormaps = ColormapTextures(context)
-        """For whatever is drawn onto the screen."""
+        """The colour maps of whatever is drawn onto the screen."""
         self._pictures = ScreenPrograms(context, "picture.frag", {"picture": _PICTURE, "colormap": _COLORMAP}, {})
         self._notes = ScreenPrograms(context, "notes.frag", {"notes": _PICTURE}, {})
         self._lines_program = load_program(context, "lines.vert", "lines.frag")
@@ -57,7 +57,7 @@ class Screen:
         self.resize(size)
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Have so many pixels from now on."""
+        """Have `size` (width, height) pixels from now on."""
         self.context.release(*self._sized)
         self._sized = []
         self.size = size
@@ -66,7 +66,7 @@ class Screen:
         self._fbo = self._own(self.context.mgl.framebuffer([self._texture], depths))
 
     def clear(self) -> None:
-        """Show nothing; what is put onto the screen after this hides what lies behind it."""
+        """Show nothing; of all that is put onto the screen from now on, the nearest is seen."""
         self.use()
         red, green, blue = (value / 255 for value in NOTHING)
         self._fbo.clear(red, green, blue, 1.0, depth=1.0)

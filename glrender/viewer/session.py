@@ -90,7 +90,7 @@ class Session:
             self.step()
 
     def step(self) -> None:
-        """The source's next state."""
+        """Go on to the source's next state, if there is one."""
         if self.source.finished:
             return
         self.forget_pick()
@@ -114,7 +114,7 @@ class Session:
         self.held.discard(key)
 
     def perform(self, command: Command) -> None:
-        """Do what a key asks for, or leave it to the window; where nothing would come of it, why not is told."""
+        """Do what a key asks for, or leave it to the window; where nothing would come of it, say why."""
         state, rig = self.state, self.state.rig
         if reason := why_nothing(command, self.source, state):
             self.message = reason
@@ -173,14 +173,14 @@ class Session:
         self.playing, self.message = True, ""
 
     def paste(self, text: str) -> None:
-        """Take over a view that was copied; a text that is none is told."""
+        """Take over a view that was copied as text; say what is wrong with a text that is no view."""
         try:
             self.take(ViewState.from_json(text), "the clipboard")
         except InputError as error:
             self.message = f"nothing pasted: {error}"
 
     def take(self, state: ViewState, where: str) -> None:
-        """Take over a view that came from somewhere."""
+        """Take over a view, and say that it is the one of `where`."""
         self.state = state
         self.message = f"the view of {where}"
 
@@ -229,13 +229,13 @@ class Session:
         self.painter.paint(scene, self.state, self.nudge, notes)
 
     def _follow(self) -> None:
-        """Keep all of a map that grows in the first view, and its cameras."""
+        """Keep all of a map that grows, and its cameras, in the first view."""
         grown = (now > _GROWN * then for now, then in zip(self._amount(), self._framed, strict=True))
         if self.source.finished or any(grown):
             self._frame()
 
     def _frame(self) -> None:
-        """Have all that there is now in the first view, which is shown unless somebody has chosen another one."""
+        """Make a first view of all that there is now, and show it unless somebody has chosen another view."""
         if not self._unchosen:
             return
         before = self.home.rig
@@ -252,7 +252,7 @@ class Session:
         return Rig.looking_at(*scene.surfaces, beside=scene.cameras, aspect=width / height, covered=covered)
 
     def _amount(self) -> tuple[int, int]:
-        """Vertices that have been seen, and cameras."""
+        """How many vertices have been seen, and how many cameras there are."""
         scene = self.source.scene
         return int(np.count_nonzero(np.isfinite(scene.surface.heights))), len(scene.trajectory)
 
@@ -321,7 +321,7 @@ class Session:
             source.choose_other(nearest - 1)
 
     def _with_footprint(self, scene: Scene, nudge: Nudge) -> tuple[tuple[str, ...], Scene]:
-        """What is told of the vertex that is chosen, and the scene with its footprint and what moving it did."""
+        """Lines that tell of the vertex that is chosen, and the scene with pictures of its footprint and its moving."""
         layer = shown_layer(scene, self.state)
         of = layer.of if isinstance(layer, ViewLayer) else "depth"
         unit = "m" if of == "depth" else "of 1"

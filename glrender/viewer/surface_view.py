@@ -28,7 +28,7 @@ class SurfaceView:
     def buffers(
         self, surface: HeightMap, camera: Camera, T_world_camera: NDArray[np.float64], *, pose: bool = False
     ) -> CompactBuffers:
-        """Image, depth and derivatives."""
+        """Image, depth and derivatives; rendered again only where anything is not as it was the last time."""
         last = self._buffers
         if (
             last is None
@@ -45,7 +45,7 @@ class SurfaceView:
     def textures(
         self, surface: HeightMap, camera: Camera, T_world_camera: NDArray[np.float64], screen: Screen
     ) -> tuple[moderngl.Texture, moderngl.Texture]:
-        """The attachments `image` and `geometry` of the compact layout; they stay on a GPU that has made them."""
+        """The attachments `image` and `geometry` of the compact layout; what a GPU has made does not leave it."""
         renderer = self._renderer_of(camera)
         if renderer.evaluation == "gpu":
             target = renderer.draw(surface, T_world_camera).target
@@ -55,7 +55,7 @@ class SurfaceView:
         return image, geometry
 
     def shades_on_host(self, camera: Camera) -> bool:
-        """Whether `shade` is the faster way."""
+        """Whether `shade` is the faster way to shade a surface: where the processor renders."""
         return self._renderer_of(camera).evaluation == "host"
 
     def shade(

@@ -27,7 +27,7 @@ from glrender.viewer.window import (
 )
 
 _SETTLING = 3
-"""Pictures that panels need to come to rest after an event, or where they show something else."""
+"""How many pictures panels need to come to rest after an event, or once they show something else."""
 
 _TELLING = 400.0
 """Width of a window, in units of the content scale, in which how long pictures take can be told on one line."""
@@ -39,7 +39,7 @@ _IDLE = 0.5
 """Seconds that an idle viewer waits for an event before it looks around."""
 
 _LONGEST = 0.25
-"""Seconds of flight between two pictures, at most: after one that took long, the view is not far away."""
+"""The most seconds of flight between two pictures: one that took long does not carry the view far away."""
 
 Opener = Callable[[Path], Source]
 
@@ -49,7 +49,7 @@ class Script:
     """What is done without a person."""
 
     frames: int | None = None
-    """Pictures that are shown; None: a sequence's frames; of a map one, or a film's worth."""
+    """How many pictures are shown. None: one a frame of a sequence; of a map one, or in a film a turn around it."""
     screenshot: Path | None = None
     """PNG of the last picture."""
     record: Path | None = None
@@ -117,7 +117,7 @@ class Viewer:
                 self._present()
 
     def play(self, script: Script) -> Played:
-        """Without a person: turn a map once around, or fuse a sequence, and keep what the script wants."""
+        """Play a script: turn a map once around, or fuse a sequence, and write the files that the script asks for."""
         session, source = self.session, self._source
         start = session.state.rig.azimuth
         of_map = 1 if script.record is None else _TURN
@@ -159,8 +159,11 @@ class Viewer:
         self.painter.release()
 
     def _take(self, event: Event) -> bool:
-        """Whether the picture changes. All that an event asks for is done before the next one: while a picture takes
-        long, many come at once, and a view that is copied is not the one that R leaves behind it."""
+        """Do all that an event asks for; whether the picture changes.
+
+        It is done before the next event is looked at. While a picture takes long many events come at once, and a view
+        that is copied must not be the one that is reset by the next key.
+        """
         if self.overlay is None:
             return self._handle(event) | self._grant_wishes()
         # Panels take in one change of a button or a key a picture, and only what came before it.
@@ -173,7 +176,7 @@ class Viewer:
         return (not taken and self._handle(event)) | self._grant_wishes()
 
     def _handle(self, event: Event) -> bool:
-        """Whether the picture changes."""
+        """Do what an event asks of the session; whether the picture changes."""
         session = self.session
         match event:
             case KeyEvent(key, True, control, repeated):

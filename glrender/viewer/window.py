@@ -82,7 +82,7 @@ class MoveEvent:
 
 @dataclass(frozen=True)
 class ScrollEvent:
-    """The wheel turned, so many steps away from the user."""
+    """The wheel turned by so many steps; away from the user is more than 0."""
 
     steps: float
 
@@ -110,7 +110,7 @@ class Window:
 
     def __init__(self, title: str, size: tuple[int, int]) -> None:
         self.events: list[Event] = []
-        """What has happened since they were last taken."""
+        """What has happened since the last call of `wait`."""
         self._windowed = (0, 0, *size)
         self._mouse: tuple[float, float] | None = None
         problems: list[str] = []
@@ -175,7 +175,7 @@ class Window:
         glfw.swap_buffers(self._window)
 
     def wait(self, seconds: float) -> list[Event]:
-        """What has happened; waits for something to, at most so long: 0 does not wait."""
+        """What has happened since the last call; waits for something to happen, at most `seconds`."""
         with interruptible_after():  # raised in a listener, which GLFW calls, it would be lost
             if seconds > 0:
                 glfw.wait_events_timeout(seconds)
