@@ -35,7 +35,7 @@ def warnings_of(report: Mapping[str, Any]) -> Iterator[str]:
     if scale is not None:
         yield (
             f"the depths fit the poses far better by {scale:g} counts a metre than by {report['depth_scale']:g}: check "
-            "depth_scale in camera.yaml"
+            "depth_scale in camera.yaml, and that the trajectory is in metres"
         )
     elif reading is not None:
         yield f"the map is wrong: frames agree far better where {reading}"

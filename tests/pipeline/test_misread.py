@@ -178,7 +178,8 @@ def test_whoever_fuses_them_is_told(context: Context, tmp_path: Path) -> None:
     wrong = sequence.with_camera(sequence.camera, 5000.0)
     (warning,) = warnings_of(fuse_sequence(context, wrong, options).report)
     assert warning == (
-        "the depths fit the poses far better by 10000 counts a metre than by 5000: check depth_scale in camera.yaml"
+        "the depths fit the poses far better by 10000 counts a metre than by 5000: check depth_scale in camera.yaml, "
+        "and that the trajectory is in metres"
     )
     elsewhere = replace(options, bounds=(5, 6, 5, 6))
     with pytest.raises(
