@@ -7,5 +7,5 @@ uniform sampler2D notes;        // sRGB, times opacity; opacity; row 0 on top
 layout(location = 0) out vec4 screen;
 
 void main() {
-    screen = texelFetch(notes, ivec2(from_top(float(textureSize(notes, 0).y))), 0);
+    screen = texelFetch(notes, ivec2(from_top(gl_FragCoord.xy, float(textureSize(notes, 0).y))), 0);
 }

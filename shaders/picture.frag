@@ -17,7 +17,7 @@ uniform vec3 scale;
 layout(location = 0) out vec4 screen;   // sRGB
 
 void main() {
-    vec2 at = from_top(screen_height) - rectangle.xy;
+    vec2 at = from_top(gl_FragCoord.xy, screen_height) - rectangle.xy;
     if (any(lessThan(at, vec2(0.0))) || any(greaterThanEqual(at, rectangle.zw)))
         discard;
     vec4 pixel = texelFetch(picture, ivec2(at / rectangle.zw * vec2(textureSize(picture, 0))), 0);

@@ -43,7 +43,7 @@ float on_edge(vec2 place) {
 }
 
 void main() {
-    ivec2 pixel = ivec2(from_top(float(textureSize(image, 0).y)));
+    ivec2 pixel = ivec2(from_top(gl_FragCoord.xy, float(textureSize(image, 0).y)));
     uvec4 found = texelFetch(geometry, pixel, 0);
     if (found.w == 0u)
         discard;
