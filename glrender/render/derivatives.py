@@ -115,16 +115,16 @@ class DerivativeRenderer(Renderer):
         self, surface: HeightMap, T_world_camera: NDArray[np.float64], *, pose: bool, edges: bool
     ) -> CompactBuffers:
         self._view.use()
-        channels, there = surface.color_channels, self._surfaces.on_host(surface)
-        eye = eye_over(surface, self.camera, T_world_camera, there.height_origin)
-        attachments = self._host.evaluate(there, self.camera, eye, self.near, channels)
+        channels, on_host = surface.color_channels, self._surfaces.on_host(surface)
+        eye = eye_over(surface, self.camera, T_world_camera, on_host.height_origin)
+        attachments = self._host.evaluate(on_host, self.camera, eye, self.near, channels)
         return CompactBuffers(
             surface,
             self.camera,
             T_world_camera,
             attachments,
-            self._host.find_edges(attachments, there, eye) if edges else None,
-            self._host.differentiate_by_pose(attachments, there, eye, channels) if pose else None,
+            self._host.find_edges(attachments, on_host, eye) if edges else None,
+            self._host.differentiate_by_pose(attachments, on_host, eye, channels) if pose else None,
         )
 
     def _find_edges(self, finished: RasterPass | ScreenPass) -> NDArray[np.bool_]:

@@ -84,9 +84,9 @@ class ForwardRenderer(Renderer):
         if self.evaluation == "gpu":
             return Rendering(self.draw(surface, T).target.read("image"), surface.channels)
         self._view.use()
-        there = self._surfaces.on_host(surface)
-        eye = eye_over(surface, self.camera, T, there.height_origin)
-        return Rendering(self._host.look(there, self.camera, eye, self.near), surface.channels)
+        on_host = self._surfaces.on_host(surface)
+        eye = eye_over(surface, self.camera, T, on_host.height_origin)
+        return Rendering(self._host.look(on_host, self.camera, eye, self.near), surface.channels)
 
     def draw(self, surface: HeightMap, T_world_camera: NDArray[np.float64]) -> RasterPass:
         """Render on the GPU and read nothing back; returns the pass whose target holds `image`."""

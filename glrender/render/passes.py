@@ -34,7 +34,7 @@ class ViewBuffer:
     def write(self, view: View) -> None:
         """Make `view` the one that the next passes use."""
         buffer = self.use()
-        buffer.write(view.block())
+        buffer.write(view.uniform_block())
         buffer.bind_to_uniform_block(VIEW_BINDING)
 
     def release(self) -> None:

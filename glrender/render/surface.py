@@ -205,14 +205,14 @@ class SurfaceStore:
 
     def on_host(self, surface: HeightMap) -> HostSurface:
         """What `upload` would put on the GPU, as arrays; raises LimitError for the same maps."""
-        there = self._on_host.pop(id(surface), None)
-        if there is None:
+        arrays = self._on_host.pop(id(surface), None)
+        if arrays is None:
             self.context.check_texture_size("height map", *surface.shape[::-1])
             if len(self._on_host) >= self._most:
                 self._on_host.popitem(last=False)
-            there = HostSurface.of(surface)
-        self._on_host[id(surface)] = there
-        return there
+            arrays = HostSurface.of(surface)
+        self._on_host[id(surface)] = arrays
+        return arrays
 
     def release(self) -> None:
         """Release all textures; may be called twice."""

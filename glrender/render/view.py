@@ -48,7 +48,7 @@ class View:
     surface: HeightMap
     """What is seen."""
 
-    def block(self) -> bytes:
+    def uniform_block(self) -> bytes:
         """The View block as the shaders read it."""
         camera, surface = self.camera, self.surface
         near, far = self.depth_range
