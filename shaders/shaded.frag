@@ -27,8 +27,8 @@ uniform vec3 no_value;          // linear colour of a surface without a value
 #endif
 #if LIT
 uniform vec3 light;             // towards it, map axes, unit length
-uniform float ambient;          // of the light
-uniform float over;             // what faces the light is so much brighter than its colour
+uniform float ambient;          // share of the light that comes from everywhere
+uniform float diffuse_gain;     // factor on what comes from the light's direction
 #endif
 
 layout(location = 0) out vec4 screen;   // sRGB
@@ -66,7 +66,7 @@ void main() {
     vec3 shown = color.rgb;
 #endif
 #if LIT
-    shown *= ambient + (1.0 - ambient) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * over;
+    shown *= ambient + (1.0 - ambient) * max(dot(normalize(vec3(-detail.xy, 1.0)), light), 0.0) * diffuse_gain;
 #endif
 #if WIREFRAME
     shown = mix(shown, vec3(0.01), 0.7 * on_edge(b0 * vec2(first) + b1 * vec2(second) + b2 * vec2(third)));

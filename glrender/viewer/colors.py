@@ -80,7 +80,7 @@ class Scale:
 
     @property
     def mode(self) -> int:
-        """0 linear, 1 logarithmic, 2 logarithmic on both sides of zero: as the shader counts."""
+        """0 linear, 1 logarithmic, 2 logarithmic on both sides of zero ("symlog"): as the shader counts."""
         if not self.logarithmic:
             return 0
         return 1 if self.low > 0 else 2

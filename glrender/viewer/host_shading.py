@@ -21,8 +21,8 @@ from glrender.render.ray import Eye, eye_over, hit, triangle_of
 from glrender.render.scan import ScanConverter
 from glrender.render.surface import UNSEEN, HostSurface
 from glrender.viewer.colors import lookup_table
-from glrender.viewer.screen import NOTHING
-from glrender.viewer.shading import AMBIENT, NO_VALUE, OVER, Look, details, towards
+from glrender.viewer.screen import BACKGROUND
+from glrender.viewer.shading import AMBIENT, DIFFUSE_GAIN, NO_VALUE, Look, details, light_direction
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Canvas:
         """One of (width, height) pixels that shows nothing."""
         width, height = size
         colors = recycler.empty((height, width, 4), np.uint8)
-        colors.view(np.uint32)[:] = np.array((*NOTHING, 255), np.uint8).view(np.uint32)
+        colors.view(np.uint32)[:] = np.array((*BACKGROUND, 255), np.uint8).view(np.uint32)
         return Canvas(colors, recycler.zeros((height, width, 1), np.float32))
 
 
@@ -56,19 +56,19 @@ class HostShading:
 
     def __init__(self) -> None:
         self._scanner = ScanConverter()
-        self._there: HostSurface | None = None
+        self._on_host: HostSurface | None = None
         self._values: Float64 | None = None
 
     def shade(self, surface: HeightMap, camera: Camera, T_world_camera: Float64, look: Look, canvas: Canvas) -> None:
         """Put a surface onto the canvas, which has the camera's size."""
         assert not look.wireframe
-        if self._there is None or self._there.surface is not surface or self._values is not look.values:
-            self._there, self._values = HostSurface.of(surface), look.values
+        if self._on_host is None or self._on_host.surface is not surface or self._values is not look.values:
+            self._on_host, self._values = HostSurface.of(surface), look.values
             self._details = details(surface, look.values)
-        there = self._there
-        eye = eye_over(surface, camera, T_world_camera, there.height_origin)
-        triangles, _ = self._scanner.scan(there.heights, camera, eye, NEAR)
-        arguments = triangles, there.heights, there.texels, self._details, eye, _Look.of(look)
+        on_host = self._on_host
+        eye = eye_over(surface, camera, T_world_camera, on_host.height_origin)
+        triangles, _ = self._scanner.scan(on_host.heights, camera, eye, NEAR)
+        arguments = triangles, on_host.heights, on_host.texels, self._details, eye, _Look.of(look)
         run_parts(_shade_rows, even_parts(camera.height), *arguments, canvas.colors, canvas.depth)
 
 
@@ -95,7 +95,7 @@ class _Look(NamedTuple):
             high=look.scale.high,
             logarithmic=look.scale.mode == 1,
             lit=look.light is not None,
-            light=(0.0, 0.0, 0.0) if look.light is None else towards(*look.light),
+            light=(0.0, 0.0, 0.0) if look.light is None else light_direction(*look.light),
         )
 
 
@@ -159,7 +159,7 @@ def _shade_rows(
                     slope_y = b0 * details[i, j, 1] + b1 * details[i, j + side, 1] + b2 * details[i + side, j, 1]
                     towards_light = light[2] - slope_x * light[0] - slope_y * light[1]
                     shade = towards_light / np.sqrt(1.0 + slope_x * slope_x + slope_y * slope_y)
-                    factor = AMBIENT + (1.0 - AMBIENT) * max(shade, 0.0) * OVER
+                    factor = AMBIENT + (1.0 - AMBIENT) * max(shade, 0.0) * DIFFUSE_GAIN
                     red, green, blue = factor * red, factor * green, factor * blue
                 colors[row, k, 0] = _SRGB[int(min(max(red, 0.0), 1.0) * _PARTS)]
                 colors[row, k, 1] = _SRGB[int(min(max(green, 0.0), 1.0) * _PARTS)]

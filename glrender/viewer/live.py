@@ -23,7 +23,7 @@ from glrender.viewer.colors import Kind, colormap_name, false_colors, fit_scale
 from glrender.viewer.hud import Inset, Plot
 from glrender.viewer.layers import FRAME_LAYERS, Comparison, FrameLayer
 from glrender.viewer.scene import Scene
-from glrender.viewer.screen import NOTHING
+from glrender.viewer.screen import BACKGROUND
 from glrender.viewer.weights import Weights
 
 Float32 = NDArray[np.float32]
@@ -198,7 +198,7 @@ def frame_insets(comparison: Comparison, surface: HeightMap) -> tuple[Inset, ...
     if surface.sigma is not None:
         sigma = 1e3 * surface.sigma
         scale = fit_scale(sigma, Kind.SEQUENTIAL, 2.0, False)
-        colors = false_colors(sigma[::-1], scale, colormap_name(Kind.SEQUENTIAL, 0), NOTHING)
+        colors = false_colors(sigma[::-1], scale, colormap_name(Kind.SEQUENTIAL, 0), BACKGROUND)
         insets.append(Inset(f"σ, to {scale.high:.2g} mm", colors))
     return tuple(insets)
 
@@ -208,4 +208,4 @@ def _picture(layer: FrameLayer, comparison: Comparison) -> NDArray[np.uint8]:
     if layer.kind is Kind.COLOR:
         return np.broadcast_to(linear_to_bytes(values), (*values.shape[:2], 3))
     scale = fit_scale(values, layer.kind, 1.0, False)
-    return false_colors(values, scale, colormap_name(layer.kind, 0), NOTHING)
+    return false_colors(values, scale, colormap_name(layer.kind, 0), BACKGROUND)

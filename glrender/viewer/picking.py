@@ -13,7 +13,7 @@ from glrender.render.buffers import DerivativeBuffers
 from glrender.viewer.colors import Kind, false_colors, fit_scale
 from glrender.viewer.hud import Inset
 from glrender.viewer.lines import outline
-from glrender.viewer.screen import NOTHING
+from glrender.viewer.screen import BACKGROUND
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -174,12 +174,12 @@ def footprint_insets(before: Footprint, moved: Consequence | None, unit: str) ->
         difference = moved.true - moved.predicted
         scale = fit_scale(np.stack([moved.true, moved.predicted]), Kind.SIGNED, 0.0, False)
         for title, values in (("true change", moved.true), ("predicted", moved.predicted), ("difference", difference)):
-            insets.append(Inset(f"{title} ±{scale.high:.2g} {unit}", false_colors(values, scale, "RdBu_r", NOTHING)))
+            insets.append(Inset(f"{title} ±{scale.high:.2g} {unit}", false_colors(values, scale, "RdBu_r", BACKGROUND)))
     return tuple(insets)
 
 
 def _signed(values: Float32) -> NDArray[np.uint8]:
-    return false_colors(values, fit_scale(values, Kind.SIGNED, 0.0, False), "RdBu_r", NOTHING)
+    return false_colors(values, fit_scale(values, Kind.SIGNED, 0.0, False), "RdBu_r", BACKGROUND)
 
 
 def _three(values: Iterable[Number]) -> tuple[Number, Number, Number]:

@@ -14,8 +14,8 @@ from glrender.viewer.colors import Kind, Scale, lookup_table
 from glrender.viewer.lines import Lines, corners_of
 from glrender.viewer.programs import ScreenPrograms
 
-NOTHING = (30, 32, 38)
-"""sRGB bytes of where there is nothing to see."""
+BACKGROUND = (30, 32, 38)
+"""sRGB bytes, shown where there is nothing to see."""
 
 _PICTURE, _COLORMAP = 0, 1
 
@@ -68,7 +68,7 @@ class Screen:
     def clear(self) -> None:
         """Show nothing; of all that is put onto the screen from now on, the nearest is seen."""
         self.use()
-        red, green, blue = (value / 255 for value in NOTHING)
+        red, green, blue = (value / 255 for value in BACKGROUND)
         self._fbo.clear(red, green, blue, 1.0, depth=1.0)
 
     def put_picture(

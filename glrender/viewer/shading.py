@@ -19,8 +19,8 @@ Float64 = NDArray[np.float64]
 
 AMBIENT = 0.25
 """Share of the light that comes from everywhere."""
-OVER = 1.25
-"""How many times as bright as its colour a surface is shown that faces the light."""
+DIFFUSE_GAIN = 1.25
+"""Factor on the rest of the light, so that a surface that faces it is shown somewhat brighter than its colour."""
 
 NO_VALUE = (0.42, 0.42, 0.42)
 """Linear colour of a surface where a layer has no value."""
@@ -49,7 +49,7 @@ class Shading:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        constants: dict[str, ArrayLike] = {"no_value": NO_VALUE, "ambient": AMBIENT, "over": OVER}
+        constants: dict[str, ArrayLike] = {"no_value": NO_VALUE, "ambient": AMBIENT, "diffuse_gain": DIFFUSE_GAIN}
         self._programs = ScreenPrograms(context, "shaded.frag", _UNITS, constants)
         self._details: dict[str, tuple[HeightMap, Float64 | None, moderngl.Texture]] = {}
 
@@ -86,7 +86,7 @@ class Shading:
         }
         uniforms: dict[str, ArrayLike] = {"scale": look.scale.uniform}
         if look.light is not None:
-            uniforms["light"] = towards(*look.light)
+            uniforms["light"] = light_direction(*look.light)
         self._programs.draw(options, uniforms)
 
     def release(self) -> None:
@@ -102,7 +102,7 @@ def details(surface: HeightMap, values: Float64 | None) -> NDArray[np.float32]:
     return result
 
 
-def towards(azimuth: float, elevation: float) -> tuple[float, float, float]:
+def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
     """The unit vector towards a light, map axes, from degrees."""
     a, e = math.radians(azimuth), math.radians(elevation)
     return math.sin(a) * math.cos(e), math.cos(a) * math.cos(e), math.sin(e)
