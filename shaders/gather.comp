@@ -12,6 +12,7 @@
 #ifndef SEPARATE
 #define SEPARATE 0
 #endif
+// Threads along each side of the square of threads that share a vertex: 1, 2, 4 or 8.
 #ifndef LANES
 #define LANES 1
 #endif
@@ -40,7 +41,8 @@ layout(std430) readonly buffer Couplings {
 layout(std430) readonly buffer Boxes {
     uint boxes[];   // of each quad W - u, u + 1, H - v, v + 1, each the largest of its pixels; 0 without any
 };
-// hh, cc, hc_0 ... of the couplings to the vertex and its neighbours; right-hand sides of the height and the colours.
+// Entries hh (height and height), cc (colour and colour) and hc_0 ... (height and each colour), each of them for the
+// vertex itself and for three of its neighbours; and the right-hand sides of the height and the colours.
 layout(std430) writeonly buffer Matrix {
 #if SEPARATE
     vec4 matrix[];      // (ENTRIES, rows, cols)
@@ -63,8 +65,9 @@ layout(std430) writeonly buffer Vector {
 shared vec4 shares[64];
 #endif
 
-// Weights of the vertex, and of those right of, below, and below and left of it, in the pixel's triangle. Weights at
-// the quad's corners 00 01 10 11 (row, column) tell them; corners that are not the triangle's have none.
+// Barycentric weights, in the pixel's triangle, of the vertex at a corner of the quad, and of those to the right of it,
+// below it, and below it to the left. `corners` has the weights at the quad's corners 00, 01, 10, 11 (row, column): 0
+// at those that are not the triangle's.
 vec4 weights_at(vec4 corners, ivec2 corner) {
     if (corner.y == 0) {
         return corner.x == 0 ? vec4(corners.xyz, 0.0) : vec4(corners.y, 0.0, corners.w, corners.z);

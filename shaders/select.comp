@@ -1,4 +1,5 @@
-// The bin in which a median lies: the second half of finding it, one workgroup for each kind. Leaves the bins at 0.
+// Finds the bin in which a median lies, after histogram.comp has counted: one workgroup for each kind. Leaves all bins
+// at 0.
 
 #include "order.glsl"
 #include "median.glsl"

@@ -1,4 +1,4 @@
-// The height map to look at: its own colours or false ones, with a light and a wireframe that are no part of the model.
+// The height map for the eye: its own colours or false ones, with a light and a wireframe that no model has.
 // From the attachments of the compact layout.
 
 #include "view.glsl"

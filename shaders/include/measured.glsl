@@ -1,8 +1,9 @@
 // Provides: DepthReading, read_depth(), read_color(), seen_from_above(), and the samplers of a measured frame.
 //
-// Measurements come as the bits of their floats, because OpenGL promises nothing about NaN: what is not finite
-// is told by its exponent. A texture of a single texel stands for one that has the same value everywhere. Colours are
-// a buffer: GPUs keep no three numbers a texel, and a driver that adds the fourth takes longer than the upload.
+// Measurements come as the bits of their floats, because OpenGL promises nothing about NaN: numbers that are not finite
+// are recognised by their exponent. A texture of a single texel stands for one that has the same value everywhere.
+// Colours are a buffer: GPUs keep no three numbers a texel, and a driver that adds the fourth takes longer than the
+// upload.
 
 uniform usampler2D measured_depth;      // camera z, metres
 uniform usampler2D measured_sigma;      // standard deviation of the depth, metres
@@ -26,7 +27,7 @@ bool may_be_used(ivec2 pixel) {
 struct DepthReading {
     bool valid;         // something was measured where the map is seen
     float residual;     // measured minus predicted, metres
-    float sigma;        // metres: not positive where it must not be so, at most UNSURE
+    float sigma;        // metres, at most UNSURE; 0 where what was given is not positive, which it must be
 };
 
 const float UNSURE = 3e38;
