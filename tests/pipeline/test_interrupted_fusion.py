@@ -180,7 +180,7 @@ def test_opengl_fails(
 ) -> None:
     """Within a frame, within one that another pushes into the memory, at the end: the frames before are kept."""
     compared = []
-    linearize = FrameLinearizer._said
+    linearize = FrameLinearizer._compare
 
     def fail(*args: object, **kwargs: object) -> object:
         compared.append(0)
@@ -188,7 +188,7 @@ def test_opengl_fails(
             raise GLError("reading attachment 'visibility': GL_CONTEXT_LOST")
         return linearize(*args, **kwargs)
 
-    monkeypatch.setattr(FrameLinearizer, "_said", fail)
+    monkeypatch.setattr(FrameLinearizer, "_compare", fail)
     kept: list[FinishedMap] = []
     finished = fuse_sequence(context, sequence, options, keep=kept.append)
     assert kept == [finished]
@@ -210,6 +210,6 @@ def test_opengl_fails_at_once(
     def fail(*args: object, **kwargs: object) -> None:
         raise GLError("GL_CONTEXT_LOST")
 
-    monkeypatch.setattr(FrameLinearizer, "_said", fail)
+    monkeypatch.setattr(FrameLinearizer, "_compare", fail)
     with pytest.raises(GLError, match="GL_CONTEXT_LOST"):
         fuse_sequence(context, sequence, options)
