@@ -261,8 +261,8 @@ def _middle_size(found: Float64) -> float:
     return middle(sizes, count)
 
 
-# Sums may be taken in any order, so that they become vector instructions.
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+# Sums may be taken in any order, within the caller, for the reasons that `normal_equations.add_products` has.
+@njit(cache=True, nogil=True, forceinline=True, fastmath={"contract", "reassoc", "nsz"})
 def _moments(expected: Float64, found: Float64) -> tuple[int, float, float, float, float, float]:
     """Of the points that are seen: their number, the means of what is expected and of what is found, the sums of their
     squares about these, and of their products."""

@@ -59,8 +59,9 @@ def _sum_blocks(
         first += count
 
 
-# Sums may be taken in any order, so that they become vector instructions.
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+# Sums may be taken in any order, so that they become vector instructions; and always within the caller, or which of
+# several compiled copies is linked, each with an order of its own, would depend on what was compiled before.
+@njit(cache=True, nogil=True, forceinline=True, fastmath={"contract", "reassoc", "nsz"})
 def add_products(
     rows: Float64, weight: Float64, count: int, scratch: Float64, matrix: Float64, vector: Float64
 ) -> None:

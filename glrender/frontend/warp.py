@@ -101,7 +101,8 @@ def look_up(
     _interpolate(lens, scratch.samples, scratch.place, found)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
+# Within the caller, as `normal_equations.add_products`.
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy", fastmath={"contract", "arcp"})
 def _project(lens: Lens, T: Float64, points: Float64, found: Float64, corner: Int64, place: Float64) -> None:
     fx, fy, cx, cy = lens.fx, lens.fy, lens.cx, lens.cy
     rows, cols = float(lens.rows), float(lens.cols)
@@ -129,7 +130,7 @@ def _gather(pixels: Float32, cols: int, corner: Int64, samples: Float32) -> None
                 samples[4 * i + j, k] = pixels[np.uint64(corner[k] + i * cols + j)]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp"})
+@njit(cache=True, nogil=True, forceinline=True, error_model="numpy", fastmath={"contract", "arcp"})
 def _interpolate(lens: Lens, samples: Float32, place: Float64, found: Float64) -> None:
     for k in range(PIECE):
         across, across_slopes = _weights(place[0, k]), _slopes(place[0, k])
