@@ -76,7 +76,7 @@ def age(
             advance(done + 1, total)
         while young.frames < YOUNG:
             young()
-        timings = take_turns({"young": young, "old": old}, rounds, warm_up=0)
+        timings = take_turns({"young": young, "old": old}, rounds, warm_up=0, in_a_row=True)
         return Aging(
             image=(recording.camera.width, recording.camera.height),
             shape=fusions[0].grid.shape,

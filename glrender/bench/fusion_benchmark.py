@@ -91,7 +91,7 @@ def time_fusion(
     rounds: int,
     peers: Mapping[str, VolumePeer] | None = None,
 ) -> FusionTimes:
-    """Fuse `rounds` frames after a few that do not count, peers taking turns with us frame by frame."""
+    """Fuse `rounds` pairs of frames, of which the second is timed, after a few; peers take turns with us."""
     reports: list[FrameReport] = []
     with ExitStack() as stack:
         fusion = new_fusion(context, recording, spacing)
@@ -103,7 +103,7 @@ def time_fusion(
                 volumes[f"{name}, {volume}"] = peer, volume
                 candidates[f"{name}, {volume}"] = partial(_integrate_next, peer, volume, count())
             unusable += [f"{name}, {volume}" for volume in peer.unusable]
-        timings = take_turns(candidates | {HOST_COPY: HostCopy()}, rounds, warm_up=WARM_UP)
+        timings = take_turns(candidates | {HOST_COPY: HostCopy()}, rounds, warm_up=WARM_UP, in_a_row=True)
         copies = timings.pop(HOST_COPY)
         agreement = {name: distance(fusion, peer.points(volume)) for name, (peer, volume) in volumes.items()}
         return FusionTimes(
@@ -112,7 +112,7 @@ def time_fusion(
             shape=fusion.grid.shape,
             spacing=spacing,
             timings=timings,
-            stages=_stage_times(reports[WARM_UP:]),
+            stages=_stage_times(reports[2 * WARM_UP + 1 :: 2]),  # of the frames that are timed, see `take_turns`
             agreement=agreement,
             unusable=tuple(unusable),
             work=_work(context, fusion, recording),
@@ -139,7 +139,10 @@ def new_fusion(context: Context, recording: Recording, spacing: float) -> Height
 
 
 class Feeder:
-    """Gives a fusion one frame of a recording after the other, a frame a call; returns when all is done."""
+    """Gives a fusion one frame of a recording after the other, a frame a call.
+
+    On the host the frame that leaves the window is still under way when a call returns.
+    """
 
     def __init__(
         self,

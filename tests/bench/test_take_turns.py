@@ -30,6 +30,18 @@ def test_the_warm_up_does_not_count() -> None:
     assert timing["first call compiles"].milliseconds.max() < 400
 
 
+def test_of_calls_in_a_row_the_second_one_is_timed() -> None:
+    calls: list[str] = []
+
+    def pipelined() -> None:
+        time.sleep(0.0 if len(calls) % 3 else 0.05)  # there is nothing to wait for yet, in the first call of a turn
+        calls.append("pipelined")
+
+    timings = take_turns({"pipelined": pipelined, "plain": lambda: calls.append("plain")}, 1, warm_up=0, in_a_row=True)
+    assert calls == ["pipelined", "pipelined", "plain", "plain"]
+    assert timings["pipelined"].minimum < 40
+
+
 def test_a_candidate_waits_until_the_threads_of_the_one_before_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = {"processor": 0.0, "left to spin": 0.0}
     left: list[float] = []
