@@ -103,7 +103,8 @@ class HeightMapFusion:
         prior = SmoothnessPrior(*(slope * self.grid.spacing for slope in slopes))
         self._memory = HeightMemory(self.grid.shape, prior, self.options.observed_ratio)
         self._window: deque[_HeldFrame] = deque()
-        # The first frame of a full window, relinearised in the background; the result is absorbed by the next frame.
+        # The first frame of a full window, relinearised at the estimate as it was when the last call ended, and on the
+        # host since then; the next call absorbs the result.
         self._leaving: Callable[[], Linearized] | None = None
         # Of the frames in the window, of the one absorbed last, whose news heights do not follow yet, and of a new one.
         self._recent_patches: deque[Patch] = deque(maxlen=self.options.window + 3)
@@ -245,8 +246,8 @@ class HeightMapFusion:
     def _fuse(self, given: PosedFrame, depth: Float32, patch: Patch, watch: Stopwatch) -> FrameReport:
         """Seed cells from a frame, add its equations, update the estimate, and absorb the first frame of the window.
 
-        That one has been relinearised beside all of this, since the frame before was done: one thread would leave a
-        core idle. The heights follow it when the next frame updates them.
+        On the host that one has been relinearised beside all of this, since the frame before was done: one thread would
+        leave a core idle. The heights follow it when the next frame updates them.
         """
         T, image = given.T_world_camera, given.image
         self._recent_patches.append(patch)
@@ -264,6 +265,8 @@ class HeightMapFusion:
         with watch.stage("normal_equations"):
             try:
                 linearized = self._linearizer.prepare(frame, self._heights, cells=cells)()
+                if self._leaving is not None and self._linearizer.on_gpu:
+                    self._leaving()  # now, so that neither frame is taken in where OpenGL fails
             except BaseException:
                 self._linearizer.let_go(frame)
                 raise
@@ -353,15 +356,18 @@ class HeightMapFusion:
         return solve
 
     def _slide(self) -> None:
-        """Absorb the frame that has been relinearised, once the next one has begun to be."""
-        ready = None
-        if self._leaving is not None:
-            ready = self._leaving(), self._window.popleft()
-            self._leaving = None
-        if len(self._window) > self.options.window:
-            self._leaving = self._relinearize_first()
-        if ready is not None:
-            self._absorb(*ready)
+        """Absorb the frame that has been relinearised, once the next one has begun to be.
+
+        Where that failed, the frame stays in the window and is begun again.
+        """
+        leaving, self._leaving = self._leaving, None
+        ready = None if leaving is None else (leaving(), self._window.popleft())
+        try:
+            if len(self._window) > self.options.window:
+                self._leaving = self._relinearize_first()
+        finally:
+            if ready is not None:
+                self._absorb(*ready)
 
     def _relinearize_first(self) -> Callable[[], Linearized]:
         """Begin to linearise the window's first frame at the estimate as it is now; what is returned waits for it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,11 @@ class FrameLinearizer:
         self._uploaded: set[GpuMeasurements] = set()
         self._released = False
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether OpenGL makes the equations."""
+        return self._gpu is not None
+
     def use(self) -> None:
         """Raise GLError if this was released, or its context may not be used here, also where it would not be."""
         if self._released:
@@ -160,8 +166,8 @@ class FrameLinearizer:
         return linearize
 
     def begin(self, task: Callable[[], Linearized]) -> Callable[[], Linearized]:
-        """Have a frame linearised beside what comes next; where OpenGL does it, once what is returned is called."""
-        return begin(task) if self._gpu is None else task
+        """Have a frame linearised beside what comes next; by OpenGL, once what is returned is first called."""
+        return begin(task) if self._gpu is None else cache(task)
 
     def release(self) -> None:
         """Release what was made in the context, for frames that are still held too; may be called twice."""
