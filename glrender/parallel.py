@@ -46,7 +46,9 @@ def begin(task: Callable[[], Result]) -> Callable[[], Result]:
     If no thread is free until then, that function does the work itself. It also raises the task's error, which nothing
     else does. Tasks are as for `run_together`.
     """
-    future = _submit(task)
+    begun, future = _begun(os.getpid()), _pool(os.getpid()).submit(task)
+    begun.add(future)
+    future.add_done_callback(begun.discard)
 
     def result() -> Result:
         return task() if future.cancel() else future.result()  # done here if all threads are busy
@@ -72,11 +74,11 @@ def share_cores(processes: int) -> None:
 
 
 def cores_free() -> int:
-    """How many cores a loop may be cut for now: those that nothing else of this process works on, at least one.
+    """How many cores a loop may be cut for now: an equal share beside each piece of work that was begun, at least one.
 
     For loops whose parts each look at all there is, so that more parts than cores do work twice for nothing.
     """
-    return max(1, min(_used, CORES - len(_pending(os.getpid()))))
+    return max(1, _used // (1 + len(_begun(os.getpid()))))
 
 
 def even_parts(count: int) -> list[tuple[int, int]]:
@@ -85,17 +87,10 @@ def even_parts(count: int) -> list[tuple[int, int]]:
     return [(k * count // parts, (k + 1) * count // parts) for k in range(parts)]
 
 
-def _submit(task: Callable[[], Result]) -> "Future[Result]":
-    pending, future = _pending(os.getpid()), _pool(os.getpid()).submit(task)
-    pending.add(future)
-    future.add_done_callback(pending.discard)
-    return future
-
-
 def _run(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     # The first call stays here: a thread that only waited would have the others woken on its own core, one after the
     # other, where they would stay for longer than they have to do.
-    futures = [_submit(other) for other in calls[1:]]
+    futures = [_pool(os.getpid()).submit(other) for other in calls[1:]]
     try:
         results = [own() for own in calls[:1]]
         for other, future in zip(calls[1:], futures, strict=True):
@@ -159,6 +154,6 @@ def _pool(process: int) -> ThreadPoolExecutor:
 
 
 @cache
-def _pending(process: int) -> set["Future[Any]"]:
-    """What the threads of a process do now, or will do."""
+def _begun(process: int) -> set["Future[Any]"]:
+    """What was begun in a process and is not done."""
     return set()
