@@ -66,6 +66,7 @@ class Painter:
         self.watch = Stopwatch()
         """How long the stages of the last picture took."""
         self._shading = Shading(context)
+        self._shown_surface = lru_cache(maxsize=1)(shown_surface)
         self._evaluation = evaluation
         self._views: list[SurfaceView] = []  # of the scene's surface, then of the others
         self._recycler = Recycler()
@@ -123,7 +124,7 @@ class Painter:
 
     def buffers(self, scene: Scene, state: ViewState, nudge: Nudge | None, *, pose: bool = False) -> CompactBuffers:
         """Image, depth and derivatives as the free camera sees what is shown; kept until something changes."""
-        surface, T = shown_surface(scene.surface, state.exaggeration, nudge), state.rig.T_world_camera
+        surface, T = self._shown_surface(scene.surface, state.exaggeration, nudge), state.rig.T_world_camera
         return self._view(0).buffers(surface, self._camera(state), T, pose=pose)
 
     def other_depths(self, scene: Scene, state: ViewState) -> list[NDArray[np.float32]]:
@@ -170,7 +171,7 @@ class Painter:
     ) -> tuple[moderngl.Texture, Scale]:
         values, scale = _surface_values(layer, scene.surface, state.cut, state.logarithmic)
         look = Look(values, scale, colormap_name(layer.kind, state.colormap), _light(state), state.wireframe)
-        surface = shown_surface(scene.surface, state.exaggeration, nudge)
+        surface = self._shown_surface(scene.surface, state.exaggeration, nudge)
         return self._shade(0, surface, state, look), scale
 
     def _paint_view(
@@ -202,7 +203,7 @@ class Painter:
         self, scene: Scene, state: ViewState, nudge: Nudge | None, pick: Pick | None, picture: moderngl.Texture
     ) -> None:
         parts: list[tuple[Float64, line_art.Color]] = []
-        surface = shown_surface(scene.surface, state.exaggeration, nudge)
+        surface = self._shown_surface(scene.surface, state.exaggeration, nudge)
         if state.trajectory and len(scene.trajectory) > 1:
             parts.append((line_art.polyline(scene.trajectory), line_art.TRAJECTORY))
         if state.trajectory:

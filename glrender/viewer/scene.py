@@ -1,7 +1,7 @@
 """What is looked at: a map, and of a sequence its cameras and the frame that is being fused."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +66,8 @@ class Scene:
         return np.concatenate([self.trajectory, self.frustum.reshape(-1, 3)])
 
 
-@lru_cache(maxsize=1)
 def shown_surface(surface: HeightMap, exaggeration: float, nudge: Nudge | None) -> HeightMap:
-    """The surface as it is drawn, its heights exaggerated about their mean; asked for again, it is the same object."""
+    """The surface as it is drawn, its heights exaggerated about their mean; itself where nothing is changed."""
     if exaggeration == 1 and (nudge is None or nudge.change == 0):
         return surface
     heights = surface.heights.copy()
