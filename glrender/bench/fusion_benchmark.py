@@ -56,10 +56,14 @@ class FusionTimes:
     """Times of copying on the host, in the same rounds."""
 
     def points(self) -> list[Point]:
-        """What the stages achieve of the ceilings."""
-        named = {f"fusion: {name.replace('_', ' ')}": name for name in self.work if name in self.stages}
-        timings = {label: self.stages[name] for label, name in named.items()}
-        work = {label: self.work[name] for label, name in named.items()}
+        """What fusion achieves of the ceilings: all of a frame where the host does it, else the solution alone.
+
+        The host does two stages at a time, so that none has a time of its own.
+        """
+        if "normal_equations" in self.work:
+            timings, work = {"fusion: a frame": self.timings[OURS]}, {"fusion: a frame": _sum(self.work)}
+        else:
+            timings, work = {"fusion: solve": self.stages["solve"]}, {"fusion: solve": self.work["solve"]}
         vertices = round(float(np.sqrt(self.shape[0] * self.shape[1])))
         return points(timings, work, {"host": self.copies}, self.image, vertices)
 
@@ -131,6 +135,11 @@ def _work(context: Context, fusion: HeightMapFusion, recording: Recording) -> di
     if equations_path(context, largest_buffer(camera, surface.shape, 3, separate=True)).on_gpu:
         del work["normal_equations"]
     return work
+
+
+def _sum(work: Mapping[str, Work]) -> Work:
+    first, *others = work.values()
+    return sum(others, first)
 
 
 def new_fusion(context: Context, recording: Recording, spacing: float) -> HeightMapFusion:
