@@ -221,7 +221,7 @@ def _along_its_way(recording: Recording, poses: Poses | None) -> Recording:
     one."""
     if not (isinstance(recording, ImageFolder) and recording.counted and isinstance(poses, ImagePoses) and poses.names):
         return recording
-    found = [poses.of(k, path.name) for k, path in enumerate(recording.files)]
+    found = [poses.of(k, path.relative_to(recording.folder).as_posix()) for k, path in enumerate(recording.files)]
     known = np.array([k for k, pose in enumerate(found) if pose is not None], np.int64)
     if not len(known):
         return recording  # which is told of once all are looked at

@@ -77,11 +77,13 @@ def run(options: Options) -> int:
     robot = _read_robot(options)
     formats, missing = _choose_formats(options.formats)
     surface = HeightMap.load(options.map)
-    crs = _read_crs(options.crs, options.map)
+    _check_scale(options.map)
     if options.up == "map":
         if options.crs is not None:
             raise UsageError("--crs: received it with --up map, a frame in no reference system; give one of them")
         surface, crs = replace(surface, T_world_map=None), None
+    else:
+        crs = _read_crs(options.crs, options.map)
     layers = terrain_layers(surface, robot)
     with writing_into(options.out) as folder:
         writers: dict[str, Callable[[], None]] = {
@@ -106,17 +108,18 @@ def _read_robot(options: Options) -> Robot:
         raise UsageError(f"--{message.replace('max_', 'max-', 1)}") from None
 
 
-def _read_crs(given: str | None, map_file: Path) -> str | None:
-    """The reference system that is given, or that the map's report tells; checked where rasterio is.
-
-    InputError where the report says that the map has no scale.
-    """
-    report, path = report_beside(map_file), map_file.parent / REPORT
-    if report.get("up_to_scale"):
+def _check_scale(map_file: Path) -> None:
+    """InputError where the report beside a map says that it has no scale."""
+    if report_beside(map_file).get("up_to_scale"):
         raise InputError(
-            f"{path}: the map is up to scale, so that nothing is known of steps in metres; expected a map whose scale "
-            "is known: fuse again with --camera-height, --baseline or --scale"
+            f"{map_file.parent / REPORT}: the map is up to scale, so that nothing is known of steps in metres; "
+            "expected a map whose scale is known: fuse again with --camera-height, --baseline or --scale"
         )
+
+
+def _read_crs(given: str | None, map_file: Path) -> str | None:
+    """The reference system that is given, or that the map's report tells; checked where rasterio is."""
+    report, path = report_beside(map_file), map_file.parent / REPORT
     crs = told_crs(report) if given is None else given
     if crs is None or not is_installed("rasterio"):
         return crs

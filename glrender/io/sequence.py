@@ -136,8 +136,8 @@ class Sequence:
         """`trajectory`; InputError where there is none."""
         if self.trajectory is None:
             raise InputError(
-                f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose), or have poses "
-                "estimated (track)"
+                f"{self.folder}: no groundtruth.txt; give a trajectory (lines of timestamp and pose); `glrender "
+                "fuse --track` makes one"
             )
         return self.trajectory
 

@@ -233,13 +233,18 @@ def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampli
 def _check_size(kind: str, lines: list[ListedImage], cameras: CameraFile) -> None:
     """Refuse a sequence whose first whole image has another size than its camera; damaged ones are told of later."""
     read = read_depth if kind == "depth" else read_color
+    alike = cameras.depth is None or cameras.depth.shape == cameras.color.shape
+    refusal = None
     for line in lines:
         try:
             pixels = read(line.path)
-        except FrameError:
+        except FrameError as error:
+            refusal = refusal or error
             continue
         try:
             sized(line.path, pixels, cameras.of(kind))
         except FrameError as error:
-            raise InputError(f"{error}{OWN_SIZE if kind == 'depth' else ''}") from None
+            raise InputError(f"{error}{OWN_SIZE if kind == 'depth' and alike else ''}") from None
         return
+    if refusal is not None:
+        raise InputError(f"none of the {len(lines)} {kind} images can be used, the first since {refusal}")

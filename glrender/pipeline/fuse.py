@@ -282,7 +282,8 @@ class _Run:
     def report(self) -> dict[str, Any]:
         """What became of the frames."""
         frames = list(self.reports.values())
-        scale = self._likelier_depth_scale()
+        # In this order: poses that are misread often agree better by another unit, too, but not the other way round.
+        reading = self._likelier_reading()
         return {
             "frames_used": len(frames),
             "frames_skipped": self.skipped,
@@ -295,8 +296,8 @@ class _Run:
                 "median_m_rms_over_frames": float(np.sqrt(np.nanmean(np.square([f.median_residual for f in frames])))),
                 "frames": [{"index": index} | asdict(report) for index, report in self.reports.items()],
             },
-            "likelier_depth_scale": scale,
-            "likelier_reading": self._likelier_reading() if scale is None else None,
+            "likelier_depth_scale": self._likelier_depth_scale() if reading is None else None,
+            "likelier_reading": reading,
         } | self.chosen.description()
 
     def _likelier_depth_scale(self) -> float | None:

@@ -21,6 +21,7 @@ _WIDTH = 96  # pixels of the images compared: a wrong level moves them by pixels
 _REFERENCES, _FARTHER = 10, 8  # photographs, spread over the sequence; partners of each, every other twice as far off
 _STRAIGHT = 0.1  # of the way that a pair lies apart
 _STEP = 0.04  # from one level to the next, of the distance below the camera
+_STILL = 1e-12  # of the distance from the map's origin: what rounding alone may move a camera by
 _PARALLAX = (2.0, 0.6)  # pixels, and share of the width: less says nothing about the level, more leaves no overlap
 _OVERLAP = 0.3  # of an image, that the other has to see of the ground for their likeness to count
 
@@ -107,6 +108,8 @@ class ComparedPhotographs:
         in_map = [T_map_world @ T for T in self.poses]
         baselines = np.array([np.linalg.norm(in_map[a][:3, 3] - in_map[b][:3, 3]) for a, b in self.pairs])
         eye = float(np.median([in_map[a][2, 3] for a, _ in self.pairs]))
+        if not baselines.min() > _STILL * max(float(np.linalg.norm(T[:3, 3])) for T in in_map):
+            raise InputError("photographs: some that are compared were taken from one place; check their poses")
         least, most = _PARALLAX[0], _PARALLAX[1] * small.width
         nearest, farthest = small.fx * baselines.min() / most, small.fx * baselines.max() / least
         below = nearest * np.exp(_STEP * np.arange(math.ceil(math.log(farthest / nearest) / _STEP) + 1))

@@ -100,6 +100,21 @@ def test_a_flight_whose_photographs_lie_in_several_folders(
     assert "no image; expected files" in complaint(capsys)
 
 
+def test_folders_whose_names_repeat_are_put_in_the_order_of_their_poses(images: Path, tmp_path: Path) -> None:
+    rig = tmp_path / "rig"
+    places = {"a/0.png": 0, "a/1.png": 3, "b/0.png": 1, "b/1.png": 2}
+    for name, x in places.items():
+        (rig / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / f"{x}.png", rig / name)
+    (tmp_path / "cameras.txt").write_text("1 PINHOLE 32 24 30 30 16 12\n")
+    lines = (f"{x + 1} 1 0 0 0 {-x} 0 0 1 {name}\n\n" for name, x in places.items())
+    (tmp_path / "images.txt").write_text("".join(lines))
+    assert convert(rig, "--poses", tmp_path, "--out", tmp_path / "out") == 0
+    sequence = open_sequence(tmp_path / "out")
+    x = [sequence.trajectory.at(entry.time)[0, 3] for entry in sequence.frames]
+    assert x in ([0, 1, 2, 3], [3, 2, 1, 0])
+
+
 def test_a_georeferenced_project_keeps_its_reference_system(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """A sequence folder and its frames."""
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -66,6 +67,15 @@ def test_photographs_may_be_larger_than_depth_images(small_sequence):
     alone = open_sequence(small_sequence, only="rgb")
     assert (alone.camera.shape, alone.read(alone.frames[0]).image.shape) == ((12, 16), (12, 16, 3))
     assert open_sequence(small_sequence, only="depth").camera == sequence.camera
+
+
+def test_photographs_none_of_which_can_be_used_are_refused_with_the_reason(small_sequence):
+    for path in (small_sequence / "rgb").iterdir():
+        cv2.imwrite(str(path), np.full((6, 8), 30000, np.uint16))
+    with pytest.raises(
+        InputError, match=r"none of the \d+ rgb images can be used, the first since .*16 bits of one channel"
+    ):
+        open_sequence(small_sequence)
 
 
 def test_depth_scale_is_applied_and_a_saturated_count_is_no_measurement(small_sequence):

@@ -146,6 +146,15 @@ def test_whoever_fuses_by_such_poses_is_told(context: Context, tmp_path: Path) -
     )
 
 
+def test_poses_are_told_where_another_unit_would_agree_better_too(context: Context) -> None:
+    sequence = real()
+    given = sequence.given_trajectory()
+    misread = replace(sequence, trajectory=Trajectory(given.times, np.linalg.inv(given.poses)))
+    report = fuse_sequence(context, misread, SequenceOptions(spacing=0.04, frames="30:60:1")).report
+    assert "world to camera" in report["likelier_reading"]
+    assert report["likelier_depth_scale"] is None
+
+
 def test_depths_that_their_noise_hides_are_refused(context: Context, tmp_path: Path) -> None:
     """A map that is seeded by them lies at the first camera."""
     sequence = record(context, tmp_path, bobbing, ROUGH, 0.0)

@@ -91,6 +91,14 @@ def test_photographs_that_agree_on_nothing_say_so() -> None:
         find_upright(CAMERA, lanes(), [rng.random(CAMERA.shape).astype(np.float32) for _ in lanes()].__getitem__)
 
 
+def test_cameras_that_all_look_at_the_origin_say_so_too() -> None:
+    """By the inverses of their poses, which are tried, they all stand in one place."""
+    rng = np.random.default_rng(1)
+    ring = [se3.look_at((np.cos(a), np.sin(a), 0.8), (0.0, 0.0, 0.0)) for a in np.linspace(0, 6, 12)]
+    with pytest.raises(InputError, match="agree on no level|expected"):
+        find_upright(CAMERA, ring, [rng.random(CAMERA.shape).astype(np.float32) for _ in ring].__getitem__)
+
+
 @pytest.mark.parametrize(
     ("read", "words"),
     [

@@ -24,7 +24,7 @@ def read_kitti_poses(path: Path) -> ImagePoses:
         where = f"{path}:{number}"
         words = line.split()
         whole = len(words) == 16
-        numbers = read_numbers(where, words, 16 if whole else 12, COLUMNS)
+        numbers = read_numbers(where, words, 16 if whole else 12, f"{COLUMNS} 0 0 0 1" if whole else COLUMNS)
         poses.append(check_pose(where, np.reshape(numbers if whole else [*numbers, 0, 0, 0, 1], (4, 4))))
     if not poses:
         raise InputError(f"{path}: holds no pose; expected lines of {COLUMNS}")

@@ -76,7 +76,8 @@ def open_image_folder(
     """
     found = [path for path in folder.iterdir() if _is_image(path)]
     elsewhere = (folder / name.replace("\\", "/") for name in named)
-    found = found or [path for path in elsewhere if path.is_relative_to(folder) and _is_image(path)]
+    within = (path for path in dict.fromkeys(elsewhere) if path.is_relative_to(folder))
+    found = found or [path for path in within if ".." not in path.relative_to(folder).parts and _is_image(path)]
     found.sort(key=lambda path: _order(path.relative_to(folder)))
     if not found and (folder / "data").is_dir():  # EuRoC
         return open_image_folder(folder / "data", times, rate, default_rate)
