@@ -70,13 +70,17 @@ def open_sequence(
     parted = {kind: _usable(lines) for kind, lines in listed.items()}
     present = {kind: usable for kind, (usable, _) in parted.items()}
     missing = {kind: others for kind, (_, others) in parted.items()}
+    refusals: list[FrameError | None] = []
     for kind, lines in present.items():
         if not lines:
             first = listed[kind][0].path
             raise InputError(
                 f"{folder}: none of the {len(listed[kind])} images that {kind}.txt names is there, the first is {first}"
             )
-        _check_size(kind, [line for line in lines if line.name not in cameras.photographs], cameras)
+        own = [line for line in lines if line.name not in cameras.photographs]
+        refusals.append(_check_size(kind, own, cameras) if own else None)
+    if all(refusals):
+        raise InputError(f"{folder}: no image can be used, the first since {refusals[0]}")
     own_cameras = _own_cameras(folder, present, cameras)
     binning = _binning(cameras) if "depth" in listed else 1
     cameras = replace(cameras, color=cameras.color.binned(binning))
@@ -230,8 +234,11 @@ def _resamplings(cameras: CameraFile, has_depth: bool) -> tuple[Camera, Resampli
     return cameras.depth, Resampling.between(cameras.color, cameras.depth), None
 
 
-def _check_size(kind: str, lines: list[ListedImage], cameras: CameraFile) -> None:
-    """Refuse a sequence whose first whole image has another size than its camera; damaged ones are told of later."""
+def _check_size(kind: str, lines: list[ListedImage], cameras: CameraFile) -> FrameError | None:
+    """Refuse a sequence whose first whole image has another size than its camera.
+
+    Where none of them is whole, returns what is wrong with the first; those that are damaged are told of later.
+    """
     read = read_depth if kind == "depth" else read_color
     alike = cameras.depth is None or cameras.depth.shape == cameras.color.shape
     refusal = None
@@ -245,6 +252,5 @@ def _check_size(kind: str, lines: list[ListedImage], cameras: CameraFile) -> Non
             sized(line.path, pixels, cameras.of(kind))
         except FrameError as error:
             raise InputError(f"{error}{OWN_SIZE if kind == 'depth' and alike else ''}") from None
-        return
-    if refusal is not None:
-        raise InputError(f"none of the {len(lines)} {kind} images can be used, the first since {refusal}")
+        return None
+    return refusal
