@@ -12,6 +12,7 @@ from media import SIZE, gray
 
 from glrender.cli.main import main
 from glrender.geometry.camera import Camera
+from glrender.io.recordings.image_folder import open_image_folder
 from glrender.io.sequence_folder import open_sequence
 
 CENTRE = (15.5, 11.5)
@@ -113,6 +114,14 @@ def test_folders_whose_names_repeat_are_put_in_the_order_of_their_poses(images: 
     sequence = open_sequence(tmp_path / "out")
     x = [sequence.trajectory.at(entry.time)[0, 3] for entry in sequence.frames]
     assert x in ([0, 1, 2, 3], [3, 2, 1, 0])
+
+
+def test_photographs_that_poses_name_outside_the_folder_or_twice(images: Path, tmp_path: Path) -> None:
+    rig = tmp_path / "rig"
+    (rig / "a").mkdir(parents=True)
+    shutil.copy(images / "0.png", rig / "a" / "0.png")
+    names = ("a/0.png", "a\\0.png", f"../{images.relative_to(tmp_path)}/1.png", "a/2.png")
+    assert open_image_folder(rig, rate=1.0, named=names).files == (rig / "a" / "0.png",)
 
 
 def test_a_georeferenced_project_keeps_its_reference_system(

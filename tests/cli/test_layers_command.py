@@ -71,6 +71,8 @@ def test_a_map_of_poses_that_lie_anyhow_may_have_its_own_up(folder: Path, capsys
     arguments = ["layers", str(folder / "quarter.npz"), "--formats", "npz", "tif", "--out"]
     assert main([*arguments, str(folder / "out")]) == 1
     assert "tilted by 90 degrees, expected at most 60: the world's z must point up" in complaint(capsys)
+    # Of this one, too, whose degrees would be refused: the map's own frame is in none.
+    write_report(folder / "report.json", dict.fromkeys(KEYS) | {"placement": {"crs": "EPSG:4326"}})
     assert main([*arguments, str(folder / "own"), "--up", "map"]) == 0
     (folder / "report.json").unlink()
     assert main(["layers", str(folder / "map.npz"), "--formats", "npz", "--out", str(folder / "level")]) == 0
