@@ -106,7 +106,7 @@ class HeightMapFusion:
         # The first frame of a full window, relinearised at the estimate as it was when the last call ended, and on the
         # host since then; the next call absorbs the result.
         self._leaving: Callable[[], Linearized] | None = None
-        # Of the frames in the window, of the one absorbed last, whose news heights do not follow yet, and of a new one.
+        # Of the frames in the window, of the one absorbed last, which heights do not follow yet, and of a new frame.
         self._recent_patches: deque[Patch] = deque(maxlen=self.options.window + 3)
         self._colors: ColorMemory | None = None
         self._photographs: PhotographMemory | None = None
@@ -157,6 +157,7 @@ class HeightMapFusion:
         millimetres) or of bytes as floats, sigmas that are not greater than 0 or a pose that is not rigid, UsageError
         for neither image nor depth, a `depth_sigma` without depth, or an image with other channels than the ones
         before. Raises GLError in another thread than the context's, and after `release`, as `map` does.
+        MemoryError may be that of an earlier frame, relinearised on the host meanwhile; this one is then fused, too.
         """
         self._linearizer.use()
         given = copied_frame(self.camera, T_world_camera, image, depth, depth_sigma, self._recycler)
